@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tools import cache, ways
-from tools.errors import ToolError, WayFailed
+from tools.errors import ToolError, WayError
 from tools.pins import Pin, find
 from tools.progress import Progress
 
@@ -21,7 +21,7 @@ def path(name: str) -> Path:
     if "on_path" in pin.ways:
         try:
             return ways.on_path(pin)
-        except WayFailed as reason:
+        except WayError as reason:
             reasons.append(f"PATH: {reason}")
     if not cache.entry(pin).exists():
         with Progress(f"installing {pin}") as progress:
@@ -34,7 +34,7 @@ def state(pin: Pin) -> str:
     if "on_path" in pin.ways:
         try:
             return str(ways.on_path(pin))
-        except WayFailed:
+        except WayError:
             pass
     return str(cache.entry(pin)) if cache.entry(pin).exists() else "missing"
 
@@ -55,7 +55,7 @@ def _install(pin: Pin, reasons: list[str], progress: Progress) -> None:
                     if "on_path" in pin.ways:
                         ways.check_version(pin, into / pin.name)
                 return
-            except WayFailed as reason:
+            except WayError as reason:
                 reasons.append(f"{name}: {reason}")
     tried = "\n".join(f"  {reason}" for reason in reasons)
     raise ToolError(f"{pin} cannot be had here:\n{tried}\nOne of these must work.")

