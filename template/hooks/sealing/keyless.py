@@ -18,6 +18,7 @@ _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 ENCRYPTED_REGEX = "^(data|stringData)$"
 PLACEHOLDER_ANNOTATION = "litellm-gitops/placeholder"
+MISSING_ANNOTATION = "litellm-gitops/missing-keys"
 
 _VALUE = re.compile(
     r"ENC\[AES256_GCM,data:([A-Za-z0-9+/]+={0,2}),iv:([A-Za-z0-9+/]+={0,2}),"
@@ -62,7 +63,7 @@ class Rule:
 
 
 def check(text: str, rule: Rule) -> list[Flaw]:
-    """Every flaw of a sealed Secret manifest; none means that all its values are encrypted for the rule's recipients."""
+    """Every flaw of a sealed Secret manifest; none means that every value is encrypted for the rule's recipients."""
     try:
         documents = list(yaml.compose_all(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
@@ -125,18 +126,27 @@ def _metadata(meta: yaml.MappingNode, rule: Rule) -> Iterator[Flaw]:
         if key not in _META and not _empty(node):
             yield Flaw(_line(node), f"has an unexpected sops.{key}")
     if not _encrypted(_scalar(entries.get("mac")), length=128):
-        yield Flaw(_line(entries.get("mac", meta)), "has no encrypted message authentication code in sops.mac")
+        yield Flaw(
+            _line(entries.get("mac", meta)),
+            "has no encrypted message authentication code in sops.mac",
+        )
     if not _TIME.fullmatch(_scalar(entries.get("lastmodified")) or ""):
         yield Flaw(_line(entries.get("lastmodified", meta)), "has no time in sops.lastmodified")
     if not re.fullmatch(r"\d+\.\d+\.\d+", _scalar(entries.get("version")) or ""):
         yield Flaw(_line(entries.get("version", meta)), "has no version in sops.version")
     if _scalar(entries.get("encrypted_regex")) != rule.encrypted_regex:
-        yield Flaw(_line(entries.get("encrypted_regex", meta)), "differs from its rule in sops.encrypted_regex")
+        yield Flaw(
+            _line(entries.get("encrypted_regex", meta)),
+            "differs from its rule in sops.encrypted_regex",
+        )
     if (_scalar(entries.get("mac_only_encrypted")) == "true") != rule.mac_only_encrypted:
-        yield Flaw(_line(entries.get("mac_only_encrypted", meta)), "differs from its rule in sops.mac_only_encrypted")
+        yield Flaw(
+            _line(entries.get("mac_only_encrypted", meta)),
+            "differs from its rule in sops.mac_only_encrypted",
+        )
     for kind, parts in KEY_TYPES.items():
-        node = entries.get(kind)
-        keys = node.value if isinstance(node, yaml.SequenceNode) else []
+        listed = entries.get(kind)
+        keys = listed.value if isinstance(listed, yaml.SequenceNode) else []
         found = []
         for key in keys:
             fields = _entries(key) if isinstance(key, yaml.MappingNode) else {}
@@ -145,7 +155,10 @@ def _metadata(meta: yaml.MappingNode, rule: Rule) -> Iterator[Flaw]:
             if not (_ARMOR.fullmatch(wrapped) if kind == "age" else wrapped):
                 yield Flaw(_line(key), f"has no wrapped data key for a recipient in sops.{kind}")
         if sorted(found) != sorted(rule.recipients.get(kind, [])):
-            yield Flaw(_line(node or meta), f"is encrypted for other recipients than its rule names in sops.{kind}")
+            yield Flaw(
+                _line(listed or meta),
+                f"is encrypted for other recipients than its rule names in sops.{kind}",
+            )
 
 
 def _encrypted(value: str | None, length: int | None = None) -> bool:

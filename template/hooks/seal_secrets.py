@@ -1,0 +1,471 @@
+#!/usr/bin/env python3
+"""Seal the Secrets of this repository: values go from their inputs straight into sops, plaintext never on disk."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import secrets
+import string
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sealing import creation_rules, files, keyless, keys, sops
+from sealing.errors import DONE, FAILED, INTERRUPTED, PLACEHOLDER, UNSEALED, USAGE, SealingError
+from sealing.inputs import Inputs, Value, describe
+from sealing.policy import Repository, Wanted, digest, missing_keys, read_manifest
+
+_ROOT = Path(__file__).resolve().parent.parent
+_PLACEHOLDER_VALUE = "placeholder"
+
+_DESCRIPTION = """\
+Seal every Secret that is missing; what exists stays as it is, to the byte.
+
+Values come from the environment, from deployment_outputs.env, gcp-service-account.json and access-token in the root of
+the repository or in the folder that LITELLM_GITOPS_INPUTS names. NAME__AWS, NAME__GCP or NAME__AZURE is an input of
+that environment alone and wins over NAME. policies/secrets.yml lists what is needed."""
+
+_EPILOG = """\
+exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 a placeholder remains, 4 sops missing or too old,
+5 a file is not sealed"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A Secret to be sealed: its values, and the keys whose input is missing."""
+
+    secret: Wanted
+    values: Mapping[str, Value]
+    missing: Sequence[str]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the result is an exit code of sealing.errors."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the values
+    os.umask(0o022)
+    options = _options(arguments)
+    repository = Repository(_ROOT)
+    try:
+        if options.check:
+            return check(repository)
+        if options.list:
+            return show(repository, options.cluster)
+        if options.rekey:
+            return rekey(repository, options.cluster)
+        given = {options.stdin: sys.stdin.read()} if options.stdin else None
+        if options.rotate:
+            return rotate(repository, options.rotate, options.key, options.cluster, given)
+        return seal(repository, options.cluster)
+    except SealingError as error:
+        print(f"seal_secrets: {error}", file=sys.stderr)
+        return error.code
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        print(f"seal_secrets: {name}{error.strerror}. Nothing was changed.", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("seal_secrets: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        # its text could hold a value
+        print(
+            f"seal_secrets: unexpected {type(error).__name__}. Nothing was changed.",
+            file=sys.stderr,
+        )
+        return FAILED
+
+
+def seal(repository: Repository, environment: str | None) -> int:
+    """Seal what is missing, with a placeholder where an input is missing."""
+    wanted = repository.wanted(environment)
+    with files.lock(repository.root), files.Transaction(repository.root) as transaction:
+        absent = [secret for secret in wanted if not secret.path(repository.root).exists()]
+        if absent:
+            sops.program()
+            inputs = Inputs.read(repository.root)
+            plans = [_plan(secret, inputs) for secret in absent]
+            _add_rules(repository, transaction, {secret.environment for secret in absent})
+            _seal_all(repository, transaction, plans)
+        _add_checksums(repository, transaction)
+        changed = transaction.changed
+    _report_written(changed)
+    if not changed:
+        print("every Secret is there; nothing was changed")
+    _name_orphans(repository)
+    return _report_placeholders(repository, environment)
+
+
+def rotate(
+    repository: Repository,
+    name: str,
+    key: str | None,
+    environment: str | None,
+    given: Mapping[str, str] | None,
+) -> int:
+    """Seal one Secret again, or one key of it: generated values are made anew, the others come from their inputs."""
+    wanted = repository.wanted(environment, name)
+    if not wanted:
+        raise SealingError(f"{name} is not a Secret of {environment}", USAGE)
+    if key is not None and key not in wanted[0].keys:
+        raise SealingError(
+            f"{name} has no key {key!r}: choose from {', '.join(wanted[0].keys)}", USAGE
+        )
+    if wanted[0].never_rotate:
+        raise SealingError(
+            f"{name} is not rotated by a tool: {wanted[0].never_rotate}. Nothing was changed."
+        )
+    sops.program()
+    with files.lock(repository.root), files.Transaction(repository.root) as transaction:
+        inputs = Inputs.read(repository.root, given)
+        plans = [_rotation(repository, secret, key, inputs) for secret in wanted]
+        _add_rules(repository, transaction, {secret.environment for secret in wanted})
+        _seal_all(repository, transaction, plans)
+        _add_checksums(repository, transaction, {secret.environment for secret in wanted})
+        changed = transaction.changed
+    _report_written(changed)
+    return DONE
+
+
+def rekey(repository: Repository, environment: str | None) -> int:
+    """Encrypt every Secret again under a new data key, for the recipients that its rule names now. All, or none."""
+    environments = [environment] if environment else repository.environments
+    repository.wanted(environment)
+    sops.program()
+    with files.lock(repository.root), files.Transaction(repository.root) as transaction:
+        paths = [path for each in environments for path in repository.sealed_files(each)]
+
+        def renew(path: Path) -> tuple[Path, str]:
+            identity = keys.path(repository.root, path.parent.name)
+            manifest = sops.decrypt(path, repository.root, identity if identity.is_file() else None)
+            return path, _encrypt(repository, transaction, manifest, path)
+
+        with ThreadPoolExecutor() as pool:
+            renewed = list(pool.map(renew, paths))
+        for path, text in renewed:
+            transaction.put(path, text)
+        _add_checksums(repository, transaction, set(environments))
+        changed = transaction.changed
+    _report_written(changed)
+    return DONE
+
+
+def check(repository: Repository) -> int:
+    """Prove without a key that everything is sealed."""
+    findings = list(repository.check())
+    if files.unfinished(repository.root):
+        print(
+            "seal_secrets: a run died while it put its files in place: python hooks/seal_secrets.py finishes it",
+            file=sys.stderr,
+        )
+        return UNSEALED
+    for finding in findings:
+        print(finding, file=sys.stderr)
+    if findings:
+        return UNSEALED
+    placeholders = _report_placeholders(repository, None)
+    if placeholders == DONE:
+        print("every Secret is sealed")
+    return placeholders
+
+
+def show(repository: Repository, environment: str | None) -> int:
+    """Print a table of the Secrets and their state."""
+    config = creation_rules.load(repository.root)
+    rows = [("ENVIRONMENT", "SECRET", "KEYS", "STATE", "LAST CHANGE")]
+    for secret in repository.wanted(environment):
+        path = secret.path(repository.root)
+        manifest = read_manifest(path) if path.is_file() else {}
+        changed = str((manifest.get("sops") or {}).get("lastmodified", "-"))
+        rows.append(
+            (
+                secret.environment,
+                secret.name,
+                ",".join(sorted(secret.keys)),
+                _state(repository, config, secret, manifest),
+                changed,
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+    return DONE
+
+
+def _state(
+    repository: Repository, config: Mapping[str, Any], secret: Wanted, manifest: Mapping[str, Any]
+) -> str:
+    path = secret.path(repository.root)
+    if not path.is_file():
+        return "missing"
+    entry = creation_rules.find(config, path.relative_to(repository.root).as_posix())
+    flaws = keyless.check(
+        path.read_text("utf-8", errors="replace"), creation_rules.as_rule(entry or {})
+    )
+    if any("not encrypted" in flaw.what for flaw in flaws):
+        return "not sealed"
+    if missing_keys(manifest) is not None:
+        return "placeholder"
+    present = {*(manifest.get("data") or {}), *(manifest.get("stringData") or {})}
+    return "stale" if flaws or present != set(secret.keys) else "sealed"
+
+
+def _plan(secret: Wanted, inputs: Inputs) -> Plan:
+    values: dict[str, Value] = {}
+    missing = []
+    for key, source in secret.keys.items():
+        value = (
+            _generate(source["generate"])
+            if "generate" in source
+            else inputs.lookup(key, source, secret.environment)
+        )
+        if value is None:
+            missing.append(key)
+        values[key] = value or Value(_PLACEHOLDER_VALUE)
+    return Plan(secret, values, missing)
+
+
+def _rotation(repository: Repository, secret: Wanted, key: str | None, inputs: Inputs) -> Plan:
+    chosen = (
+        Wanted(secret.environment, secret.name, {key: secret.keys[key]}, None) if key else secret
+    )
+    plan = _plan(chosen, inputs)
+    if plan.missing:
+        needed = "; ".join(f"{each} from {describe(secret.keys[each])}" for each in plan.missing)
+        raise SealingError(
+            f"{secret.name} for {secret.environment} lacks its input: {needed}. Nothing was changed."
+        )
+    path = secret.path(repository.root)
+    if set(chosen.keys) == set(secret.keys) or not path.is_file():
+        if set(chosen.keys) != set(secret.keys):
+            raise SealingError(
+                f"{secret.name} for {secret.environment} is not sealed yet: run without --key. Nothing was changed."
+            )
+        return plan
+    identity = keys.path(repository.root, secret.environment)
+    manifest = sops.decrypt(path, repository.root, identity if identity.is_file() else None)
+    kept = {each: Value(text) for each, text in (manifest.get("stringData") or {}).items()}
+    missing = [each for each in missing_keys(manifest) or [] if each != key]
+    return Plan(secret, {**kept, **plan.values}, missing)
+
+
+def _generate(kind: str) -> Value:
+    if kind == "master_key":
+        return Value(f"sk-{secrets.token_hex(16)}")
+    if kind == "salt_key":
+        return Value(f"sk-{secrets.token_hex(32)}")
+    alphabet = string.ascii_letters + string.digits
+    return Value("".join(secrets.choice(alphabet) for _ in range(32)))
+
+
+def _add_rules(
+    repository: Repository, transaction: files.Transaction, environments: set[str]
+) -> None:
+    config_path = repository.root / creation_rules.CONFIG
+    config = creation_rules.load(repository.root)
+    text = config_path.read_text("utf-8") if config_path.exists() else None
+    for environment in repository.environments:
+        if environment not in environments:
+            continue
+        if creation_rules.find(config, f"secrets/{environment}/any.sops.yaml") is None:
+            recipients = list(repository.answers.get("age_recipients") or [])
+            text = creation_rules.add(
+                text, environment, recipients or [_key(repository, transaction, environment)]
+            )
+            transaction.put(config_path, text)
+        elif problems := creation_rules.problems(config, environment):
+            raise SealingError(
+                f"{creation_rules.CONFIG}: {problems[0]}: correct the rule. Nothing was sealed."
+            )
+
+
+def _key(repository: Repository, transaction: files.Transaction, environment: str) -> str:
+    path = keys.path(repository.root, environment)
+    files.refuse_link(path, repository.root)
+    if path.is_file():
+        return keys.public_key(path)
+    text, public = keys.make()
+    transaction.put(path, text, mode=0o600)
+    return public
+
+
+def _seal_all(
+    repository: Repository, transaction: files.Transaction, plans: Sequence[Plan]
+) -> None:
+    def encrypt(plan: Plan) -> str:
+        return _encrypt(
+            repository, transaction, _manifest(repository, plan), plan.secret.path(repository.root)
+        )
+
+    with ThreadPoolExecutor() as pool:
+        texts = list(pool.map(encrypt, plans))
+    for plan, text in zip(plans, texts, strict=True):
+        transaction.put(plan.secret.path(repository.root), text)
+
+
+def _manifest(repository: Repository, plan: Plan) -> dict[str, Any]:
+    path = plan.secret.path(repository.root)
+    before = read_manifest(path).get("metadata") if path.is_file() else None
+    annotations = dict((before or {}).get("annotations") or {})
+    for name in (keyless.PLACEHOLDER_ANNOTATION, keyless.MISSING_ANNOTATION):
+        annotations.pop(name, None)
+    if plan.missing:
+        annotations[keyless.PLACEHOLDER_ANNOTATION] = "true"
+        annotations[keyless.MISSING_ANNOTATION] = ",".join(sorted(plan.missing))
+    # what an operator added to the metadata survives a rotation
+    metadata = {**(before or {}), "name": plan.secret.name, "namespace": repository.namespace}
+    metadata.pop("annotations", None)
+    if annotations:
+        metadata["annotations"] = annotations
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata,
+        "type": "Opaque",
+        # in alphabetical order: kustomize sorts, and the message authentication code goes by order
+        "stringData": {key: plan.values[key].reveal() for key in sorted(plan.values)},
+    }
+
+
+def _encrypt(
+    repository: Repository, transaction: files.Transaction, manifest: Mapping[str, Any], path: Path
+) -> str:
+    """The sealed text of a manifest, checked: sops ends with 0 also when it encrypted nothing."""
+    relative = path.relative_to(repository.root)
+    manifest = {key: value for key, value in manifest.items() if key != "sops"}
+    config = transaction.current(repository.root / creation_rules.CONFIG)
+    text = sops.encrypt(manifest, config, relative)
+    entry = creation_rules.find(creation_rules.load(config.parent), relative.as_posix()) or {}
+    flaws = keyless.check(text, creation_rules.as_rule(entry))
+    if flaws:
+        raise SealingError(
+            f"sops left {relative} unsealed (it {flaws[0].what}): see its rule in {creation_rules.CONFIG}. "
+            "Nothing was sealed."
+        )
+    return text
+
+
+def _add_checksums(
+    repository: Repository, transaction: files.Transaction, environments: set[str] | None = None
+) -> None:
+    for environment in repository.environments:
+        if environments is not None and environment not in environments:
+            continue
+        folder = repository.root / "secrets" / environment
+        staged = {
+            Path(path)
+            for path in transaction.changed
+            if Path(path).parent == folder.relative_to(repository.root)
+        }
+        paths = {
+            *repository.sealed_files(environment),
+            *(repository.root / path for path in staged),
+        }
+        digests = {
+            path.name.removesuffix(".sops.yaml"): digest(transaction.current(path))
+            for path in paths
+        }
+        target = repository.root / "litellm" / f"checksums-{environment}.yaml"
+        text = repository.checksums(environment, digests)
+        if not target.is_file() or target.read_text("utf-8") != text:
+            transaction.put(target, text)
+
+
+def _report_written(changed: Sequence[str]) -> None:
+    """Say what was written, the Secrets of one environment in one line."""
+    sealed: dict[str, list[str]] = {}
+    for path in map(Path, changed):
+        if path.parent.parent.name == "secrets":
+            sealed.setdefault(path.parent.name, []).append(path.name.removesuffix(".sops.yaml"))
+        else:
+            print(f"wrote {path}")
+    for environment, names in sealed.items():
+        print(f"sealed for {environment}: {', '.join(names)}")
+    if any(path.startswith("keys/") for path in changed):
+        print(
+            "keys/ holds the only keys that open these Secrets; git ignores it: keep a copy in a safe place"
+        )
+
+
+def _report_placeholders(repository: Repository, environment: str | None) -> int:
+    """Say which Secrets are placeholders, and what fills each."""
+    waiting: dict[str, list[tuple[Wanted, list[str]]]] = {}
+    for secret, missing in repository.placeholders(environment):
+        waiting.setdefault(secret.name, []).append((secret, missing))
+    if not waiting:
+        return DONE
+    print(
+        "placeholders, until their inputs are given (NAME__AWS is an input of aws alone):",
+        file=sys.stderr,
+    )
+    for name, entries in waiting.items():
+        environments = [secret.environment for secret, _ in entries]
+        keys_missing = dict.fromkeys(key for _, missing in entries for key in missing)
+        needed = ", ".join(describe(entries[0][0].keys[key]) for key in keys_missing)
+        print(f"  {name} ({', '.join(environments)}): give {needed}, then", file=sys.stderr)
+        everywhere = len(environments) == len(repository.wanted(name=name))
+        for suffix in [""] if everywhere else [f" --cluster {each}" for each in environments]:
+            print(f"    python hooks/seal_secrets.py --rotate {name}{suffix}", file=sys.stderr)
+    return PLACEHOLDER
+
+
+def _name_orphans(repository: Repository) -> None:
+    for path in repository.orphans():
+        print(
+            f"no longer needed by any answer, and not deleted by this tool: {path}", file=sys.stderr
+        )
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="seal_secrets.py",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument(
+        "--rotate",
+        metavar="NAME",
+        help="seal the Secret NAME again from its inputs; a generated one gets a new value",
+    )
+    action.add_argument(
+        "--rekey",
+        action="store_true",
+        help="bring every file to the recipients of .sops.yaml and renew its data key; needs a private key",
+    )
+    action.add_argument(
+        "--check",
+        action="store_true",
+        help="verify without any key that everything is sealed; changes nothing",
+    )
+    action.add_argument(
+        "--list", action="store_true", help="show every Secret with its keys, state and last change"
+    )
+    parser.add_argument(
+        "--key",
+        metavar="KEY",
+        help="with --rotate: only this key of the Secret; needs a private key",
+    )
+    parser.add_argument("--cluster", metavar="ENV", help="only this environment")
+    parser.add_argument(
+        "--stdin",
+        metavar="INPUT",
+        help="with --rotate: read this input from standard input, never from a file or the environment",
+    )
+    options = parser.parse_args(arguments)
+    if (options.key or options.stdin) and not options.rotate:
+        parser.error("--key and --stdin go with --rotate NAME")
+    if options.check and options.cluster:
+        parser.error("--check goes over the whole repository; leave out --cluster")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,251 @@
+"""The Secrets that this repository needs, as policies/secrets.yml lists them, and the state each is in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sealing import creation_rules, keyless
+from sealing.errors import USAGE, SealingError
+
+_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One Secret of one environment: its keys with their sources, and why it may not be rotated, if so."""
+
+    environment: str
+    name: str
+    keys: Mapping[str, Mapping[str, Any]]
+    never_rotate: str | None
+
+    def path(self, root: Path) -> Path:
+        """The file of the sealed Secret."""
+        return root / "secrets" / self.environment / f"{self.name}.sops.yaml"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that `--check` and the suite refuse: where, what, and what to do."""
+
+    file: str
+    line: int
+    what: str
+    todo: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}: {self.todo}"
+
+
+class Repository:
+    """A rendered repository, as far as sealing is concerned. Reads files when asked, and changes none."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @cached_property
+    def _policy(self) -> Mapping[str, Any]:
+        content = self._load("policies/secrets.yml")
+        if not isinstance(content, dict) or not isinstance(content.get("secrets"), dict):
+            raise SealingError(
+                "policies/secrets.yml has no mapping `secrets`: take the file from git history"
+            )
+        return content
+
+    @cached_property
+    def answers(self) -> Mapping[str, Any]:
+        """The answers of the questionnaire."""
+        content = self._load(".copier-answers.yml")
+        return content if isinstance(content, dict) else {}
+
+    @cached_property
+    def known_names(self) -> frozenset[str]:
+        """Every Secret that some answer could need; one of these that is not wanted is an orphan."""
+        return frozenset(self._load("policies/auth-matrix.yml")["secrets"])
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of every Secret."""
+        return str(self._policy["namespace"])
+
+    @cached_property
+    def environments(self) -> list[str]:
+        """The environments of this repository, in the order of the answers."""
+        return list(
+            dict.fromkeys(
+                name for entry in self._policy["secrets"].values() for name in entry["environments"]
+            )
+        )
+
+    def wanted(self, environment: str | None = None, name: str | None = None) -> list[Wanted]:
+        """The Secrets that are needed, of one environment or all, of one name or all.
+
+        Raises SealingError with code USAGE for an environment or a name that this repository does not have.
+        """
+        if environment is not None and environment not in self.environments:
+            raise SealingError(
+                f"{environment!r} is no environment of this repository: choose from {', '.join(self.environments)}",
+                USAGE,
+            )
+        if name is not None and name not in self._policy["secrets"]:
+            raise SealingError(
+                f"{name!r} is no Secret of this repository: choose from {', '.join(self._policy['secrets'])}",
+                USAGE,
+            )
+        return [
+            Wanted(each, secret, entry["keys"], entry.get("never_rotate"))
+            for each in self.environments
+            for secret, entry in self._policy["secrets"].items()
+            if each in entry["environments"]
+            and environment in (None, each)
+            and name in (None, secret)
+        ]
+
+    def sealed_files(self, environment: str) -> list[Path]:
+        """Every sealed Secret of an environment that is in use: those that are wanted, and the operator's own."""
+        wanted = {secret.path(self.root) for secret in self.wanted(environment)}
+        found = sorted((self.root / "secrets" / environment).glob("*.sops.yaml"))
+        return [
+            path
+            for path in found
+            if path in wanted or path.name.removesuffix(".sops.yaml") not in self.known_names
+        ]
+
+    def orphans(self) -> list[str]:
+        """What an earlier answer needed and no present one does, as paths; only the operator deletes it."""
+        used = {
+            path for environment in self.environments for path in self.sealed_files(environment)
+        }
+        found = [path for path in self.root.glob("secrets/*/*.sops.yaml") if path not in used]
+        for pattern, prefix in (("keys/*.agekey", ""), ("litellm/checksums-*.yaml", "checksums-")):
+            found += [
+                path
+                for path in self.root.glob(pattern)
+                if path.stem.removeprefix(prefix) not in self.environments
+            ]
+        return sorted(path.relative_to(self.root).as_posix() for path in found)
+
+    def checksums(self, environment: str, digests: Mapping[str, str]) -> str:
+        """The text of litellm/checksums-<environment>.yaml for these digests by Secret name."""
+        lines = [f"    checksum/{name}: {digest}" for name, digest in sorted(digests.items())]
+        head = (
+            "# The digest of each sealed Secret, so that a changed Secret restarts the pods. "
+            "Made by hooks/seal_secrets.py.\n"
+        )
+        return (
+            head
+            + "\n".join(["litellm-helm:", "  podAnnotations:" + ("" if lines else " {}"), *lines])
+            + "\n"
+        )
+
+    def check(self) -> Iterator[Finding]:
+        """Everything that is not sealed as it should be, proved without a key."""
+        config = creation_rules.load(self.root)
+        for environment in self.environments:
+            for problem in creation_rules.problems(config, environment):
+                yield Finding(
+                    creation_rules.CONFIG,
+                    1,
+                    problem,
+                    "correct the rule, then run python hooks/seal_secrets.py --rekey",
+                )
+            for secret in self.wanted(environment):
+                path = secret.path(self.root)
+                if not path.is_file():
+                    relative = path.relative_to(self.root).as_posix()
+                    yield Finding(relative, 1, "is missing", "run python hooks/seal_secrets.py")
+                else:
+                    yield from self._check_identity(secret, path)
+        for path in sorted((self.root / "secrets").rglob("*.y*ml")):
+            if path.name not in ("kustomization.yaml", "ksops.yaml"):
+                yield from self._check_file(path, config)
+
+    def _check_file(self, path: Path, config: Mapping[str, Any]) -> Iterator[Finding]:
+        relative = path.relative_to(self.root).as_posix()
+        entry = creation_rules.find(config, relative)
+        if entry is None:
+            yield Finding(
+                relative,
+                1,
+                f"no creation rule of {creation_rules.CONFIG} matches it",
+                "name it secrets/<environment>/<name>.sops.yaml",
+            )
+            return
+        again = f"python hooks/seal_secrets.py --rotate {path.name.removesuffix('.sops.yaml')}"
+        for flaw in keyless.check(
+            path.read_text("utf-8", errors="replace"), creation_rules.as_rule(entry)
+        ):
+            rekey = "recipients" in flaw.what or "rule" in flaw.what
+            yield Finding(
+                relative,
+                flaw.line,
+                flaw.what,
+                "run python hooks/seal_secrets.py --rekey" if rekey else f"seal it again: {again}",
+            )
+
+    def _check_identity(self, secret: Wanted, path: Path) -> Iterator[Finding]:
+        relative = path.relative_to(self.root).as_posix()
+        manifest = read_manifest(path)
+        metadata = manifest.get("metadata") or {}
+        if (metadata.get("name"), metadata.get("namespace")) != (secret.name, self.namespace):
+            yield Finding(
+                relative,
+                1,
+                f"is not the Secret {self.namespace}/{secret.name}",
+                f"python hooks/seal_secrets.py --rotate {secret.name}",
+            )
+        keys = {*(manifest.get("data") or {}), *(manifest.get("stringData") or {})}
+        if keys != set(secret.keys):
+            expected = ", ".join(sorted(secret.keys))
+            yield Finding(
+                relative,
+                1,
+                f"does not have exactly the keys {expected}",
+                f"python hooks/seal_secrets.py --rotate {secret.name}",
+            )
+
+    def placeholders(self, environment: str | None = None) -> Iterator[tuple[Wanted, list[str]]]:
+        """Each Secret that is a placeholder, with its keys that still lack their input."""
+        for secret in self.wanted(environment):
+            path = secret.path(self.root)
+            if path.is_file() and (missing := missing_keys(read_manifest(path))) is not None:
+                yield secret, [key for key in missing if key in secret.keys] or list(secret.keys)
+
+    def _load(self, name: str) -> Any:
+        try:
+            return yaml.load((self.root / name).read_text("utf-8"), _LOADER)
+        except FileNotFoundError:
+            raise SealingError(
+                f"{name} is missing: run this in a repository that the template rendered"
+            ) from None
+        except yaml.YAMLError:
+            raise SealingError(f"{name} is not valid YAML: take it from git history") from None
+
+
+def digest(path: Path) -> str:
+    """The digest of a sealed file that stands in the checksums file: SHA-256, hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """A sealed manifest as it stands in its file, empty when it is no mapping."""
+    try:
+        content = yaml.load(path.read_text("utf-8"), _LOADER)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def missing_keys(manifest: Mapping[str, Any]) -> list[str] | None:
+    """The keys of a placeholder that still lack their input; None when the manifest is no placeholder."""
+    annotations = (manifest.get("metadata") or {}).get("annotations") or {}
+    if str(annotations.get(keyless.PLACEHOLDER_ANNOTATION)) != "true":
+        return None
+    return [key for key in str(annotations.get(keyless.MISSING_ANNOTATION, "")).split(",") if key]
