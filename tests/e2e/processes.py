@@ -43,7 +43,7 @@ def wait_for(
     seen: Callable[[], str] = lambda: "",
     pause: float = 0.1,
 ) -> None:
-    """Waits until `check` is true; `NotReadyError` with what was `seen` last after `timeout` seconds."""
+    """Waits until `check` is true; after `timeout` seconds `NotReadyError` with what was `seen`."""
     end = time.monotonic() + timeout
     while not check():
         if time.monotonic() > end:
@@ -95,7 +95,7 @@ class Process:
     log: Path
 
     def require(self, check: Callable[[], bool], timeout: float) -> None:
-        """Waits until `check` is true; `NotReadyError` with the last log lines if that never comes."""
+        """Waits until `check` is true; `NotReadyError` with the last log lines if it never is."""
 
         def ended_or_ready() -> bool:
             return self.popen.poll() is not None or check()
