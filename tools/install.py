@@ -16,7 +16,11 @@ def path(name: str) -> Path:
     Tells its progress on stderr. Raises `ToolError` for an unknown name, for a download with the
     wrong checksum, and when no way works; the last names each way and why it failed.
     """
-    pin = find(name)
+    return obtain(find(name))
+
+
+def obtain(pin: Pin) -> Path:
+    """As `path`, for a pin that need not stand in the pins file."""
     reasons: list[str] = []
     if "on_path" in pin.ways:
         try:
