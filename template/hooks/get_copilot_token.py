@@ -52,7 +52,7 @@ KEY = "access-token"
 # The client id of GitHub's own editor plugin, which LiteLLM uses too.
 CLIENT_ID = "Iv1.b507a08c87ecfe98"
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
-TOKEN_FORM = re.compile(r"gh[a-z]_[A-Za-z0-9]+")
+TOKEN_FORM = re.compile(r"gh[a-z]_[A-Za-z0-9_]+")
 NAME_FORM = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 USER_AGENT = "litellm-gitops (get_copilot_token.py)"
 # What LiteLLM sends when it trades the token for a Copilot key. GitHub admits only editors that it
@@ -1002,11 +1002,6 @@ class _File:
 # ---- Storing in the sealed Secrets
 
 SEALED = (0, 3)  # 3: ours is sealed, another Secret is still a placeholder
-SEALING_FAILED: Mapping[int, str] = {
-    2: "hooks/seal_secrets.py does not know this call; bring hooks/ up to date with the template",
-    4: "sops is missing or too old; the lines above say what to install",
-    5: "a file under secrets/ is not sealed; the lines above say which",
-}
 # What sealing needs of the environment; no credential of any kind is among it.
 SEALING_ENVIRONMENT = re.compile(
     "PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_CACHE_HOME|XDG_CONFIG_HOME|LITELLM_GITOPS_.*"
@@ -1019,25 +1014,46 @@ class Sealing:
     def __init__(self, root: Path, screen: Screen) -> None:
         self._screen = screen
         self._root = root
-        self._script = root / "hooks" / "seal_secrets.py"
-        self._policy = root / "policies" / "secrets.yml"
+        self._environments: list[str] = []
 
     def prepare(self) -> None:
-        """Raises `Stop` when sealing cannot work, so that nobody logs in for nothing."""
-        if not self._script.is_file():
+        """Raises `Stop` when sealing would fail, so that nobody logs in for nothing."""
+        try:
+            from sealing import creation_rules, sops
+            from sealing.errors import SealingError
+            from sealing.inputs import Inputs
+            from sealing.policy import Repository
+        except ImportError as error:
+            if error.name == "yaml":
+                raise Stop(Exit.UNEXPECTED, missing("PyYAML")) from None
             raise Stop(
-                Exit.USAGE,
-                f"{printable(self._script)} is missing, so nothing can be sealed. Use --output.",
-            )
-        self._environments()
+                Exit.USAGE, "hooks/sealing is missing, so nothing can be sealed. Use --output."
+            ) from None
+        repository = Repository(self._root)
+        try:
+            secrets_wanted = [each for each in repository.wanted() if each.name == SECRET]
+            if not secrets_wanted:
+                raise Stop(
+                    Exit.USAGE,
+                    f"policies/secrets.yml has no {SECRET}: this repository uses no GitHub Copilot.",
+                )
+            self._environments = [each.environment for each in secrets_wanted]
+            sops.program()
+            Inputs.read(self._root)
+            rules = creation_rules.load(self._root)
+            for name in self._environments:
+                if creation_rules.find(rules, f"secrets/{name}/{SECRET}.sops.yaml") is not None:
+                    for problem in creation_rules.problems(rules, name):
+                        raise SealingError(f"{creation_rules.CONFIG}: {problem}")
+        except SealingError as error:
+            raise Stop(Exit.UNEXPECTED, f"Sealing would fail: {error}") from None
 
     def store(self, token: Secret) -> str:
         """Seals the token for every environment that uses it. Returns what to tell."""
-        environments = self._environments()
-        Unfinished.said = "whether the token was sealed is unknown, so look at `git status`"
+        script = self._root / "hooks" / "seal_secrets.py"
         try:
             child = subprocess.Popen(
-                [sys.executable, str(self._script), "--rotate", SECRET, "--stdin", KEY],
+                [sys.executable, str(script), "--rotate", SECRET, "--stdin", KEY],
                 cwd=self._root,
                 env={
                     name: value
@@ -1047,11 +1063,11 @@ class Sealing:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C reaches it once, through `end_sealing`
             )
         except OSError as error:
             raise Stop(
-                Exit.UNEXPECTED,
-                f"{printable(self._script)} cannot be run: {error.strerror}. Nothing was stored.",
+                Exit.UNEXPECTED, f"{printable(script)}: {error.strerror}. Nothing was stored."
             ) from None
         Unfinished.child = child.pid
         output, _ = child.communicate(token.reveal().encode())
@@ -1060,38 +1076,16 @@ class Sealing:
         for line in output.decode(errors="replace").replace(token.reveal(), "***").splitlines():
             self._screen.say(f"  {printable(line, 500)}")
         if child.returncode not in SEALED:
-            why = SEALING_FAILED.get(child.returncode, "the lines above say why")
-            Unfinished.said = "nothing was stored"
             raise Stop(
                 Exit.UNEXPECTED,
-                f"Sealing failed with exit code {child.returncode}: {why}.\n"
-                "The token was stored nowhere. Mend that, then run this again.",
+                f"Sealing failed with exit code {child.returncode}; the lines above say why. "
+                "Nothing was stored.\nMend that, then run this again.",
             )
         Unfinished.said = "the token was already sealed"
         return (
-            f"The token is sealed for {', '.join(environments)}. "
+            f"The token is sealed for {', '.join(self._environments)}. "
             "Commit and push secrets/ and litellm/."
         )
-
-    def _environments(self) -> list[str]:
-        """The cluster environments that use Copilot."""
-        try:
-            import yaml
-        except ImportError:
-            raise Stop(Exit.UNEXPECTED, missing("PyYAML")) from None
-        shown = printable(self._policy)
-        try:
-            policy = yaml.safe_load(self._policy.read_bytes())
-            using = [str(name) for name, has in policy["environments"].items() if SECRET in has]
-        except OSError as error:
-            raise Stop(Exit.USAGE, f"{shown}: {error.strerror}. --seal needs it.") from None
-        except (yaml.YAMLError, KeyError, TypeError, AttributeError):
-            raise Stop(Exit.USAGE, f"{shown} does not list the Secrets of environments.") from None
-        if not using:
-            raise Stop(
-                Exit.USAGE, f"{shown} has no {SECRET}: this repository does not use GitHub Copilot."
-            )
-        return using
 
 
 # ---- The command

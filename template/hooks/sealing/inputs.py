@@ -167,8 +167,8 @@ _FORMS: Mapping[str, tuple[str, str]] = {
     ),
     "url_unreserved": (
         r"[A-Za-z0-9._~-]+",
-        "holds a character other than letters, digits and . _ ~ -, but the chart puts it into the database URL as it is: "
-        "choose another one",
+        "holds a character other than letters, digits and . _ ~ -, but the chart puts it as it is "
+        "into the database URL: choose another one",
     ),
     "url_host": (
         r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?",
