@@ -1,0 +1,34 @@
+"""The suite of this repository: every rule of `rules/`, without key, cluster or network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rules import Rule, UnreadableError, check
+from rules.repository import Repository
+
+
+@pytest.fixture(scope="session")
+def repository() -> Repository:
+    """This repository, read once for the whole suite."""
+    try:
+        return Repository(Path(__file__).resolve().parent.parent)
+    except UnreadableError as error:
+        pytest.exit(str(error), returncode=1)
+
+
+@pytest.fixture
+def verify(repository: Repository) -> Callable[[Rule], None]:
+    """Fails with what a rule finds, one line for each problem, and with nothing else."""
+
+    def run(rule: Rule) -> None:
+        try:
+            problems = check(rule, repository)
+        except UnreadableError as error:
+            problems = [error.problem]
+        if problems:
+            pytest.fail("\n".join(map(str, problems)), pytrace=False)
+
+    return run

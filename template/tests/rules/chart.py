@@ -1,0 +1,231 @@
+"""What keeps a GitOps engine, the chart and this repository from working against each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from rules import Problem, rule
+from rules.repository import CHART, VALUES, Place, Repository, Values, dig, mapping, sequence, text
+from rules.schemas import describe, validator
+
+# A value that is missing makes the chart render a Secret of the same name, which the engine and the sealed one then
+# fight over; the master key would change at every rendering.
+_NO_SECRET_OF_ITS_OWN: dict[tuple[str, ...], Any] = {
+    ("masterkeySecretName",): "litellm-masterkey",
+    ("masterkeySecretKey",): "masterkey",
+    ("db", "useExisting"): True,
+    ("db", "deployStandalone"): False,
+    ("db", "secret", "name"): "litellm-postgresql",
+    ("db", "secret", "endpointKey"): "host",
+    ("db", "secret", "usernameKey"): "username",
+    ("db", "secret", "passwordKey"): "password",
+}
+_BUNDLED_REDIS: dict[tuple[str, ...], Any] = {
+    ("redis", "enabled"): True,
+    ("redis", "auth", "existingSecret"): "litellm-redis",
+    ("redis", "auth", "existingSecretPasswordKey"): "redis-password",
+}
+# The Secrets that these values name.
+GUARDED = frozenset({"litellm-masterkey", "litellm-postgresql"})
+
+# Argo CD runs Helm hooks too; the chart's own Argo CD hook waits for a service account that only comes after it.
+_MIGRATIONS: dict[tuple[str, ...], Any] = {
+    ("migrationJob", "enabled"): True,
+    ("migrationJob", "hooks", "helm", "enabled"): True,
+    ("migrationJob", "hooks", "argocd", "enabled"): False,
+}
+
+# GHSA-4xpc-pv4p-pm3w: before this version the proxy's authentication can be bypassed.
+_OLDEST_IMAGE = (1, 84, 0)
+_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
+_MOVING = re.compile(r"latest|main|main-latest|main-stable|stable|nightly|dev")
+_EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
+
+_SCHEMA = "litellm/values.schema.json"
+_CHART_FILE = "litellm/Chart.yaml"
+_LOCK_FILE = "litellm/Chart.lock"
+
+
+@rule
+def the_chart_makes_no_secret_of_its_own(repository: Repository) -> Iterator[Problem]:
+    bundled = repository.answers.get("redis") == "bundled"
+    for values in repository.values:
+        for path, expected in {
+            **_NO_SECRET_OF_ITS_OWN,
+            **(_BUNDLED_REDIS if bundled else {}),
+        }.items():
+            yield from _exactly(
+                values, path, expected, "the chart would make a Secret of its own, or read another"
+            )
+
+
+@rule
+def the_migrations_run_before_the_pods(repository: Repository) -> Iterator[Problem]:
+    for values in repository.values:
+        for path, expected in _MIGRATIONS.items():
+            yield from _exactly(
+                values, path, expected, "the migrations Job is a Helm hook under both engines"
+            )
+
+
+@rule
+def every_request_needs_a_key(repository: Repository) -> Iterator[Problem]:
+    for values in repository.values:
+        path = ("proxy_config", "general_settings", "master_key")
+        why = "without it the proxy serves anybody, or does not start"
+        yield from _exactly(values, path, "os.environ/PROXY_MASTER_KEY", why)
+        named = [text(dig(entry, "name")) for entry in sequence(values.get("extraEnvVars"))]
+        if "PROXY_MASTER_KEY" in mapping(values.get("envVars")) or "PROXY_MASTER_KEY" in named:
+            what = "PROXY_MASTER_KEY is set, which the chart sets from masterkeySecretName"
+            yield values.problem(("envVars", "PROXY_MASTER_KEY"), what, "take it away", VALUES)
+
+
+@rule
+def the_image_is_pinned(repository: Repository) -> Iterator[Problem]:
+    for values in repository.values:
+        name, tag = values.get("image", "repository"), values.get("image", "tag")
+        if not text(name):
+            what = "image.repository is missing, and the chart's own may not exist"
+            yield values.problem(
+                ("image", "repository"), what, "name the image's repository", VALUES
+            )
+        version = _VERSION.match(text(tag))
+        if not text(tag) or _MOVING.fullmatch(text(tag)):
+            what = f"image.tag is {tag!r}, which is no version"
+            yield values.problem(
+                ("image", "tag"), what, "give a version and its digest, vX.Y.Z@sha256:…", VALUES
+            )
+        elif version and tuple(map(int, version.groups())) < _OLDEST_IMAGE:
+            what = f"LiteLLM {version[0]} lets its authentication be bypassed (GHSA-4xpc-pv4p-pm3w)"
+            yield values.problem(("image", "tag"), what, "use 1.84.0 or newer", VALUES)
+
+
+@rule
+def the_chart_version_is_exact(repository: Repository) -> Iterator[Problem]:
+    document = repository.document(_CHART_FILE)
+    if document is None:
+        if _CHART_FILE not in repository.broken:
+            yield Problem(_CHART_FILE, None, "is missing", "take it from git history")
+        return
+    dependencies = sequence(document.value.get("dependencies"))
+    if not any(dig(entry, "name") == CHART and not dig(entry, "alias") for entry in dependencies):
+        what = f"the dependency {CHART} is missing or has an alias, so that all values would be ignored"
+        yield Problem(_CHART_FILE, document.line("dependencies"), what, "restore it")
+    for number, entry in enumerate(dependencies):
+        version = dig(entry, "version")
+        if not _EXACT.fullmatch(str(version)):
+            what = f"the version of {dig(entry, 'name')} is {version!r}, so that each rendering may differ"
+            yield Problem(
+                _CHART_FILE,
+                document.line("dependencies", number, "version"),
+                what,
+                "give one exact version",
+            )
+    lock = repository.documents(_LOCK_FILE)
+    if lock and _pins(dig(lock[0].value, "dependencies")) != _pins(dependencies):
+        what = (
+            f"it differs from {_CHART_FILE}: Argo CD refuses that, Flux deploys the lock's version"
+        )
+        yield Problem(_LOCK_FILE, None, what, "delete it, or run `helm dependency update litellm`")
+
+
+def _pins(dependencies: Any) -> list[tuple[str, ...]]:
+    fields = ("name", "version", "repository")
+    return sorted(
+        tuple(str(dig(entry, field)) for field in fields) for entry in sequence(dependencies)
+    )
+
+
+@rule
+def no_variable_is_set_twice(repository: Repository) -> Iterator[Problem]:
+    for values in repository.values:
+        seen = {str(name): "envVars" for name in mapping(values.get("envVars"))}
+        for number, entry in enumerate(sequence(values.get("extraEnvVars"))):
+            name = text(dig(entry, "name"))
+            if name in seen:
+                what = f"{name} is in {seen[name]} already, and Kubernetes refuses a variable that is set twice"
+                yield values.problem(("extraEnvVars", number, "name"), what, "keep one of them")
+            seen[name] = "extraEnvVars"
+        by_key: dict[str, str] = {}
+        sealed = {secret.name: secret for secret in repository.sealed[values.environment]}
+        for listed in sequence(values.get("environmentSecrets")):
+            for key in sorted(sealed[listed].keys) if listed in sealed else ():
+                if key in seen:
+                    what = f"{key} of the Secret {listed} is hidden by {seen[key]}"
+                    yield values.problem((seen[key], key), what, "take it away there")
+                elif key in by_key:
+                    what = f"{key} is in {by_key[key]} and in {listed}, and the last one wins"
+                    yield values.problem(("environmentSecrets",), what, "keep it in one of them")
+                by_key.setdefault(key, listed)
+
+
+@rule
+def every_mount_has_its_volume(repository: Repository) -> Iterator[Problem]:
+    for values in repository.values:
+        names = [text(dig(volume, "name")) for volume in sequence(values.get("volumes"))]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                yield values.problem(
+                    ("volumes", number), f"the volume {name!r} is there twice", "rename one"
+                )
+        paths: list[Any] = []
+        for number, mount in enumerate(sequence(values.get("volumeMounts"))):
+            if text(dig(mount, "name")) not in names:
+                what = f"it mounts the volume {dig(mount, 'name')!r}, which does not exist"
+                yield values.problem(
+                    ("volumeMounts", number), what, "add the volume, or take the mount away"
+                )
+            path = dig(mount, "mountPath")
+            if path in paths:
+                yield values.problem(
+                    ("volumeMounts", number), f"{path} is mounted twice", "take one away"
+                )
+            paths.append(path)
+
+
+@rule
+def every_value_reaches_the_chart(repository: Repository) -> Iterator[Problem]:
+    """A key beside the chart's name is ignored without a word, unless templates of this repository's own read it."""
+    if any(file.startswith("litellm/templates/") for file in repository.files):
+        return
+    for values in repository.values:
+        for layer in values.layers:
+            for key in layer.value:
+                if key not in (CHART, "global"):
+                    what = f"{key!r} stands beside {CHART}, where nothing reads it"
+                    yield Problem(layer.file, layer.line(str(key)), what, f"move it under {CHART}")
+
+
+@rule
+def the_values_fit_their_schema(repository: Repository) -> Iterator[Problem]:
+    source = repository.text(_SCHEMA)
+    if source is None:
+        return
+    try:
+        check = validator(source)
+    except ValueError:
+        yield Problem(_SCHEMA, None, "it is not JSON", "take it from git history")
+        return
+    for values in repository.values:
+        for error in check.iter_errors(values.merged):
+            path = tuple(error.absolute_path)
+            if path[:1] == (CHART,):
+                yield values.problem(
+                    path[1:], describe(error), "correct it; the schema is " + _SCHEMA
+                )
+            else:
+                yield Problem(
+                    values.file, None, describe(error), "correct it; the schema is " + _SCHEMA
+                )
+
+
+def _exactly(values: Values, path: tuple[str, ...], expected: Any, why: str) -> Iterator[Problem]:
+    found = values.get(*path)
+    if found != expected or type(found) is not type(expected):
+        shown = str(expected).lower() if isinstance(expected, bool) else expected
+        place: Place = path
+        yield values.problem(
+            place, f"{'.'.join(path)} must be {shown}: {why}", f"set {path[-1]}: {shown}", VALUES
+        )

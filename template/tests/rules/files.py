@@ -1,0 +1,86 @@
+"""Every file: YAML that means one thing, and nothing left over from a merge."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+import yaml
+
+from rules import Problem, rule
+from rules.document import is_ambiguous, nodes
+from rules.repository import ANSWERS, Repository
+
+_MARKER = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)", re.MULTILINE)
+_LEFT_OVER = (".rej", ".orig")
+
+
+@rule
+def every_yaml_file_is_yaml(repository: Repository) -> Iterator[Problem]:
+    for file in repository.yaml_files:
+        repository.documents(file)
+        if repository.text(file) is None:
+            yield Problem(file, None, "it is not text in UTF-8", "save it as UTF-8")
+        elif file in repository.broken and not _MARKER.search(repository.text(file) or ""):
+            error = repository.broken[file]
+            yield Problem(file, error.line, str(error), "correct the syntax")
+
+
+@rule
+def no_key_is_given_twice(repository: Repository) -> Iterator[Problem]:
+    for file in repository.yaml_files:
+        for document in repository.documents(file):
+            for node in nodes(document.node):
+                if not isinstance(node, yaml.MappingNode):
+                    continue
+                seen: dict[str, int] = {}
+                for key, _ in node.value:
+                    line = key.start_mark.line + 1
+                    if isinstance(key, yaml.ScalarNode) and key.value in seen and key.value != "<<":
+                        what = f"the key {key.value!r} stands at line {seen[key.value]} already, and the last one wins"
+                        yield Problem(file, line, what, "keep one of them")
+                    seen.setdefault(str(key.value), line)
+
+
+@rule
+def yaml_means_the_same_to_every_reader(repository: Repository) -> Iterator[Problem]:
+    for file in repository.yaml_files:
+        # GitHub reads its files as YAML 1.2, copier writes its own
+        if file.startswith(".github/") or file == ANSWERS:
+            continue
+        for document in repository.documents(file):
+            for node in nodes(document.node):
+                if isinstance(node, yaml.ScalarNode) and is_ambiguous(node):
+                    what = f"{node.value!r} is not the same to YAML 1.1 (Helm, Kubernetes) and YAML 1.2"
+                    yield Problem(
+                        file, node.start_mark.line + 1, what, "quote it, or write true or false"
+                    )
+
+
+@rule
+def no_yaml_holds_a_tab(repository: Repository) -> Iterator[Problem]:
+    for file in repository.yaml_files:
+        content = repository.text(file)
+        if content and "\t" in content and file not in repository.broken:
+            line = content.count("\n", 0, content.index("\t")) + 1
+            yield Problem(file, line, "it holds a tab", "use spaces, or \\t in double quotes")
+
+
+@rule
+def no_merge_is_left_unfinished(repository: Repository) -> Iterator[Problem]:
+    for folder in {posixpath.dirname(file) for file in repository.files}:
+        for path in (repository.root / folder).iterdir():
+            if path.name.endswith(_LEFT_OVER):  # git ignores them, so they are in no list
+                what = "it is what a merge or `copier update --conflict rej` could not apply"
+                yield Problem(
+                    posixpath.join(folder, path.name),
+                    None,
+                    what,
+                    "apply it by hand, then delete it",
+                )
+    for file in repository.files:
+        content = repository.text(file)
+        for match in _MARKER.finditer(content or ""):
+            line = (content or "").count("\n", 0, match.start()) + 1
+            yield Problem(file, line, "a merge marker is left", "resolve the conflict")

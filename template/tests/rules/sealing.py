@@ -1,0 +1,199 @@
+"""Every value of every Secret is encrypted, for the right recipients, and no credential stands anywhere else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from sealing import creation_rules, credentials, keyless
+from sealing.errors import SealingError
+from sealing.inputs import ENV_FILE
+
+from rules import Problem, rule
+from rules.ignored import ignored
+from rules.repository import ANSWERS, SEAL, UPDATE, Repository, dig, mapping, sequence, text, walk
+
+_CONFIG = creation_rules.CONFIG
+_SEALED = re.compile(r"secrets/[^/]+/[^/]+\.sops\.ya?ml")
+_KEY_FILE = re.compile(r"(?:.*/)?keys/[^/]+|.*\.agekey|(?:.*/)?(?:age\.key|keys\.txt)")
+_NO_KEY = re.compile(r".*(?:\.gitkeep|README\.md)")
+
+
+@rule
+def every_value_of_every_secret_is_sealed(repository: Repository) -> Iterator[Problem]:
+    config = _config(repository)
+    for environment in repository.environments:
+        for secret in repository.sealed[environment]:
+            entry = _find(config, secret.file)
+            if entry is None:
+                continue  # the rule of .sops.yaml is missing, which is told below
+            todo = f"seal it again: {SEAL} --rotate {secret.name} --cluster {environment}"
+            for flaw in keyless.check(
+                repository.text(secret.file) or "", creation_rules.as_rule(entry)
+            ):
+                yield Problem(secret.file, flaw.line, flaw.what, todo)
+
+
+@rule
+def no_secret_stands_outside_of_the_sealed_files(repository: Repository) -> Iterator[Problem]:
+    where = "secrets/<environment>/<name>.sops.yaml"
+    for document in repository.manifests:
+        kind = dig(document.value, "kind")
+        if kind == "Secret" and not _SEALED.fullmatch(document.file):
+            yield Problem(
+                document.file,
+                document.line("kind"),
+                "it is a Secret that is not sealed",
+                f"seal it as {where}",
+            )
+        elif _SEALED.fullmatch(document.file) and kind != "Secret":
+            yield Problem(
+                document.file,
+                document.line("kind"),
+                f"it is a {kind}, not a Secret",
+                "rename the file",
+            )
+    for values in repository.values:
+        for path, found in walk(values.get()):
+            if found == "Secret" and path and path[-1] == "kind":
+                yield values.problem(
+                    path, "it is a Secret that is not sealed", f"seal it as {where}"
+                )
+
+
+@rule
+def every_environment_has_one_sound_creation_rule(repository: Repository) -> Iterator[Problem]:
+    if not repository.has(_CONFIG):
+        yield Problem(_CONFIG, None, "is missing", f"make it: {SEAL}")
+        return
+    try:
+        config = creation_rules.load(repository.root)
+        for environment in repository.environments:
+            for what in creation_rules.problems(config, environment):
+                yield Problem(_CONFIG, None, what, f"correct it, then {SEAL} --check")
+    except SealingError as error:
+        yield Problem(
+            _CONFIG, None, str(error).removeprefix(f"{_CONFIG} "), "then run the suite again"
+        )
+        return
+    document = repository.document(_CONFIG)
+    seen: dict[str, int] = {}
+    for number, entry in enumerate(sequence(config.get("creation_rules"))):
+        line = document.line("creation_rules", number) if document else None
+        pattern = text(mapping(entry).get("path_regex"))
+        if not pattern.startswith("^"):
+            what = "a rule without path_regex, or with one that does not begin with ^, takes files of other folders"
+            yield Problem(
+                _CONFIG, line, what, "write one rule for each folder: ^secrets/<environment>/"
+            )
+        if pattern in seen:
+            what = f"its path_regex is that of line {seen[pattern]}, and the first one wins"
+            yield Problem(_CONFIG, line, what, "keep one of them")
+        seen.setdefault(pattern, line or 0)
+        for environment in mapping(repository.matrix["environments"]):
+            if environment not in repository.environments and pattern == creation_rules.path_regex(
+                environment
+            ):
+                todo = f"take it away, or choose the environment: {UPDATE} cluster_environments=…"
+                yield Problem(_CONFIG, line, f"the environment {environment} was not chosen", todo)
+
+
+@rule
+def the_recipients_are_those_of_the_answers(repository: Repository) -> Iterator[Problem]:
+    wanted = sorted(map(str, sequence(repository.answers.get("age_recipients"))))
+    if not wanted:
+        return  # then each environment has a key that was made for it
+    document = repository.document(_CONFIG)
+    config = _config(repository)
+    for environment in repository.environments:
+        entry = _find(config, f"secrets/{environment}/any.sops.yaml")
+        if entry is None:
+            continue
+        if sorted(creation_rules.split(entry.get("age"))) != wanted:
+            number = config["creation_rules"].index(entry)
+            line = document.line("creation_rules", number, "age") if document else None
+            what = f"the recipients of {environment} differ from age_recipients in {ANSWERS}"
+            todo = f"{UPDATE} 'age_recipients=[…]', or correct the rule; then {SEAL} --rekey"
+            yield Problem(_CONFIG, line, what, todo)
+
+
+@rule
+def no_placeholder_is_left(repository: Repository) -> Iterator[Problem]:
+    annotation = keyless.PLACEHOLDER_ANNOTATION
+    for environment in repository.environments:
+        for secret in repository.sealed[environment]:
+            if annotation in mapping(dig(secret.document.value, "metadata", "annotations")):
+                line = secret.document.line("metadata", "annotations", annotation)
+                keys = mapping(dig(repository.needed(environment).get(secret.name), "keys"))
+                names = [name for source in keys.values() for name in _inputs(mapping(source))]
+                what = "it is a placeholder, because an input was missing when it was sealed"
+                again = f"{SEAL} --rotate {secret.name} --cluster {environment}"
+                todo = f"give {', '.join(names) or 'its inputs'}, then {again}"
+                yield Problem(secret.file, line, what, todo)
+
+
+@rule
+def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Problem]:
+    for file in repository.files:
+        content = repository.text(file)
+        for line, kind in credentials.find(content) if content else ():
+            todo = "take it away, seal it, and revoke it: whoever has read the file knows it"
+            yield Problem(file, line, f"{kind} stands in plaintext", todo)
+
+
+@rule
+def git_ignores_inputs_and_keys(repository: Repository) -> Iterator[Problem]:
+    sources = [
+        name
+        for secret in mapping(repository.matrix["secrets"]).values()
+        for source in mapping(secret.get("keys")).values()
+        for name in [mapping(source).get("file")]
+        if name
+    ]
+    wanted = [
+        ENV_FILE,
+        *map(str, sources),
+        *(f"keys/{environment}.agekey" for environment in repository.environments),
+    ]
+    for file in sorted(set(wanted) - ignored(repository.root, wanted)):
+        yield Problem(
+            ".gitignore",
+            None,
+            f"git does not ignore {file}, which holds secrets",
+            f"add the line /{file}",
+        )
+    for file in repository.files:
+        if _KEY_FILE.fullmatch(file) and not _NO_KEY.fullmatch(file):
+            yield Problem(
+                file, None, "a private key is not ignored by git", _forget(repository, file)
+            )
+    for file in sorted(set(wanted) & repository.tracked):
+        yield Problem(file, None, "git holds a file that holds secrets", _forget(repository, file))
+
+
+def _forget(repository: Repository, file: str) -> str:
+    if file in repository.tracked:
+        return f"git rm --cached {file}, and take what it holds for known: make new keys, revoke credentials"
+    return f"move it out of the repository, or ignore it: add /{file} to .gitignore"
+
+
+def _inputs(source: dict[str, Any]) -> list[str]:
+    return [
+        *map(str, sequence(source.get("inputs"))[:1]),
+        *([f"the file {source['file']}"] if "file" in source else []),
+    ]
+
+
+def _config(repository: Repository) -> dict[str, Any]:
+    try:
+        return creation_rules.load(repository.root)
+    except SealingError:
+        return {}
+
+
+def _find(config: dict[str, Any], path: str) -> dict[str, Any] | None:
+    try:
+        return creation_rules.find(config, path)
+    except SealingError:
+        return None
