@@ -1,5 +1,41 @@
-.DEFAULT_GOAL := help
-.PHONY: help demo test bench clean
+# Needs Python 3.11 or newer, git and make; everything else comes into .venv and the cache of the tools.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3.14 python3 2>/dev/null))
+VENV := .venv/.complete
+RUN := .venv/bin/python
 
-help: ## list what there is
-	@echo help
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint e2e bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV) ## render, seal and validate build/demo: three environments, four providers
+	@$(RUN) -m examples.demo
+
+test: $(VENV) lint ## run every test that needs no control plane
+	@$(RUN) -m tools test > /dev/null
+	@$(RUN) -m pytest --numprocesses auto
+
+lint: $(VENV)
+	@$(RUN) -m ruff check
+	@$(RUN) -m ruff format --check --quiet
+	@$(RUN) -m mypy
+
+e2e: $(VENV) ## install rendered repositories on a real control plane with the real engines
+	@$(RUN) -m tools e2e > /dev/null
+	@$(RUN) -m pytest tests/e2e
+
+bench: $(VENV) ## measure, and print one table
+	@$(RUN) -m tools test > /dev/null
+	@$(RUN) -m bench
+
+clean: ## remove .venv and build/, not the cache of the tools
+	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "installing the Python packages into .venv" >&2
+	@$(PYTHON) -m venv --clear .venv
+	@$(RUN) -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(RUN) -m pip install --quiet --group dev
+	@touch $@
