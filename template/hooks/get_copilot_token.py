@@ -298,6 +298,7 @@ class Screen:
             sys.stderr.flush()
         except (OSError, ValueError):
             self.lost = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where the rest of the buffer goes
 
 
 # ---- Where GitHub is

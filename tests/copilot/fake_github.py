@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -44,6 +45,7 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     sabotage: Sabotage | None = None
+    meanwhile: Callable[[], None] | None = None  # happens before the answer is sent
 
 
 # ---- What GitHub answers
@@ -175,9 +177,11 @@ class FakeGitHub:
         key: Script = A_KEY,
         client_id: str = CLIENT_ID,
         clock: RealClock | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.clock = clock or RealClock()
         self.client_id = client_id
+        self._tls = tls
         # As GitHub's: gh?_, then letters and digits.
         self.token = "ghu_" + secrets.token_hex(18)
         self.key = f"tid={secrets.token_hex(8)};exp=1893456000:{secrets.token_hex(16)}"
@@ -198,6 +202,10 @@ class FakeGitHub:
 
     def __enter__(self) -> FakeGitHub:
         self._server = _Server(self)
+        if self._tls is not None:
+            self._server.socket = self._tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -213,7 +221,8 @@ class FakeGitHub:
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        scheme = "http" if self._tls is None else "https"
+        return f"{scheme}://127.0.0.1:{self._server.server_port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -359,6 +368,8 @@ class _Handler(BaseHTTPRequestHandler):
         )
         reply = github.answer(request)
         self.close_connection = True
+        if reply.meanwhile is not None:
+            reply.meanwhile()
         if reply.sabotage is not None:
             reply.sabotage(self)
             return

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import pty
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import termios
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 from tests.copilot.fake_github import FakeGitHub
 
@@ -54,33 +62,31 @@ class Sandbox:
         self,
         github: FakeGitHub | None,
         *options: str | Path,
-        env: dict[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
         before: tuple[str, ...] = (),
-        stdin: int = subprocess.DEVNULL,
-        stderr: int = subprocess.PIPE,
         cwd: Path | None = None,
-        **more: object,
     ) -> subprocess.Popen[bytes]:
-        """Starts the program. `before`: a command that runs it, such as a tracer."""
+        """Starts the program, with no terminal. `before`: a command that runs it, as a tracer."""
         return subprocess.Popen(
             [*before, sys.executable, str(self.program), *map(str, options)],
             cwd=cwd or self.repository,
             env=self.environment(github, **(env or {})),
-            stdin=stdin,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=stderr,
-            preexec_fn=_as_from_a_terminal,
+            stderr=subprocess.PIPE,
+            preexec_fn=_with_default_signals,
         )
 
     def run(
         self,
         github: FakeGitHub | None,
         *options: str | Path,
-        env: dict[str, str] | None = None,
+        env: Mapping[str, str] | None = None,
+        before: tuple[str, ...] = (),
         cwd: Path | None = None,
     ) -> Finished:
         """Runs the program to its end, with no terminal."""
-        return finish(self.start(github, *options, env=env, cwd=cwd))
+        return finish(self.start(github, *options, env=env, before=before, cwd=cwd))
 
 
 def finish(process: subprocess.Popen[bytes], timeout: float = 60.0) -> Finished:
@@ -93,7 +99,98 @@ def finish(process: subprocess.Popen[bytes], timeout: float = 60.0) -> Finished:
     return Finished(process.returncode, out.decode(), (err or b"").decode())
 
 
-def _as_from_a_terminal() -> None:
+def eventually(holds: Callable[[], object], what: str, timeout: float = 20.0) -> None:
+    """Blocks until `holds()`."""
+    end = time.monotonic() + timeout
+    while not holds():
+        assert time.monotonic() < end, f"not within {timeout} s: {what}"
+        time.sleep(0.01)
+
+
+def _with_default_signals() -> None:
     """A job in the background ignores Ctrl-C, and so do its children; a user's program does not."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+class Terminal:
+    """The program before a person at a terminal, as a context manager."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        github: FakeGitHub | None,
+        *options: str | Path,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self._command = [sys.executable, str(sandbox.program), *map(str, options)]
+        self._environment = {"TERM": "xterm", **sandbox.environment(github, **(env or {}))}
+        self._cwd = sandbox.repository
+        self._raw = b""
+
+    def __enter__(self) -> Terminal:
+        self._master, slave = pty.openpty()
+
+        def become_its_foreground() -> None:
+            os.setsid()
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+            _with_default_signals()
+
+        self._process = subprocess.Popen(
+            self._command,
+            cwd=self._cwd,
+            env=self._environment,
+            stdin=slave,
+            stdout=subprocess.PIPE,
+            stderr=slave,
+            preexec_fn=become_its_foreground,
+        )
+        os.close(slave)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+        os.close(self._master)
+
+    @property
+    def screen(self) -> str:
+        """Everything that was shown so far."""
+        return self._raw.decode(errors="replace")
+
+    def type(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def expect(self, text: str, timeout: float = 20.0) -> None:
+        """Blocks until `text` is shown."""
+        end = time.monotonic() + timeout
+        while text not in self.screen:
+            assert time.monotonic() < end, f"{text!r} is not shown:\n{self.screen}"
+            assert self._read(0.1) or self._process.poll() is None, self.screen
+
+    def finish(self, timeout: float = 60.0) -> int:
+        """Waits for the end of the program; returns its exit code."""
+        end = time.monotonic() + timeout
+        while self._process.poll() is None:
+            assert time.monotonic() < end, self.screen
+            self._read(0.1)
+        while self._read(0):
+            pass
+        assert self._process.stdout is not None
+        assert self._process.stdout.read() == b"", "stdout is empty"
+        return self._process.returncode
+
+    def _read(self, wait: float) -> bool:
+        if not select.select([self._master], [], [], wait)[0]:
+            return False
+        with contextlib.suppress(OSError):  # Linux: the other side is closed
+            data = os.read(self._master, 65536)
+            self._raw += data
+            return bool(data)
+        return False
