@@ -1,0 +1,387 @@
+"""Argo CD: an application of applications, Secrets through KSOPS first, then the chart, and git wins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from posixpath import normpath
+from typing import Any
+
+from rules import Problem, rule
+from rules.document import Document
+from rules.engine import Cluster, Object, clusters, expect, in_order, texts
+from rules.repository import Repository, dig, mapping, sequence, text
+
+SYSTEM = "argocd"
+SERVER = "https://kubernetes.default.svc"
+ROOT, SECRETS, RELEASE = "litellm-cluster", "litellm-secrets", "litellm"
+
+_WAVE = "argocd.argoproj.io/sync-wave"
+_OPTIONS = "argocd.argoproj.io/sync-options"
+_FINALIZER = "resources-finalizer.argocd.argoproj.io"
+_FUNCTION = "config.kubernetes.io/function"
+_HEALTH = "resource.customizations.health.argoproj.io_Application"
+_PLUGINS = ("--enable-alpha-plugins", "--enable-exec")
+_KEYS = "/sops-age"  # where the repo server finds the age key
+
+
+def _project(repository: Repository) -> str:
+    return str(repository.answers.get("project_name"))
+
+
+def _applications(repository: Repository, *names: str) -> Iterator[tuple[Cluster, Object]]:
+    """Every sound Application, or those of these names."""
+    for cluster in clusters(repository, "argocd"):
+        for found in cluster.all("Application"):
+            if not names or found.name in names:
+                yield cluster, found
+
+
+def _wave(found: Object) -> int | None:
+    """The sync wave; None where it is no number."""
+    wave = found.get("metadata", "annotations", _WAVE) or "0"
+    return int(wave) if re.fullmatch(r"-?[0-9]+", wave) else None
+
+
+def _has(found: Object, option: str) -> bool:
+    """Whether the object bears a sync option."""
+    return option in text(found.get("metadata", "annotations", _OPTIONS)).split(",")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@rule
+def every_cluster_has_its_argo_cd_objects(repository: Repository) -> Iterator[Problem]:
+    for cluster in clusters(repository, "argocd"):
+        expected = [
+            ("Namespace", repository.namespace, ""),
+            ("AppProject", _project(repository), SYSTEM),
+        ]
+        expected += [("Application", name, SYSTEM) for name in (ROOT, SECRETS, RELEASE)]
+        expected += [
+            ("ConfigMap", "argocd-cm", SYSTEM),
+            ("Deployment", "argocd-repo-server", SYSTEM),
+        ]
+        yield from expect(cluster, expected)
+
+
+@rule
+def argo_cd_follows_this_repository(repository: Repository) -> Iterator[Problem]:
+    answers = (("repoURL", "repo_url"), ("targetRevision", "repo_branch"))
+    for _, found in _applications(repository):
+        for field, answer in answers:
+            yield from found.must_be(
+                ("spec", "source", field),
+                repository.answers.get(answer),
+                f"it is the answer {answer}",
+            )
+
+
+@rule
+def every_application_belongs_to_the_project(repository: Repository) -> Iterator[Problem]:
+    for _, found in _applications(repository):
+        yield from found.must_be(
+            ("spec", "project"), _project(repository), "project.yaml defines that AppProject"
+        )
+
+
+@rule
+def the_project_permits_its_applications(repository: Repository) -> Iterator[Problem]:
+    for cluster in clusters(repository, "argocd"):
+        project = cluster.find("AppProject", _project(repository))
+        if project is None:
+            continue
+        url = repository.answers.get("repo_url")
+        if url not in texts(project.get("spec", "sourceRepos")):
+            yield project.problem(
+                ("spec", "sourceRepos"), f"sourceRepos does not name {url}", "add it"
+            )
+        there = [
+            (entry.get("server"), entry.get("namespace"))
+            for entry in sequence(project.get("spec", "destinations"))
+        ]
+        for namespace in (repository.namespace, SYSTEM):
+            if (SERVER, namespace) not in there:
+                what = f"destinations do not name {SERVER} with namespace {namespace}"
+                yield project.problem(("spec", "destinations"), what, "add them")
+        kinds = sequence(project.get("spec", "clusterResourceWhitelist"))
+        if not any((entry["group"], entry["kind"]) == ("", "Namespace") for entry in kinds):
+            what = "clusterResourceWhitelist does not permit the Namespace"
+            yield project.problem(
+                ("spec", "clusterResourceWhitelist"), what, 'add {group: "", kind: Namespace}'
+            )
+
+
+@rule
+def every_argo_cd_path_leads_to_its_folder(repository: Repository) -> Iterator[Problem]:
+    for cluster, found in _applications(repository):
+        expected = {
+            ROOT: cluster.folder,
+            SECRETS: f"secrets/{cluster.environment}",
+            RELEASE: "litellm",
+        }
+        path = text(found.get("spec", "source", "path"))
+        wanted = expected.get(found.name)
+        place = ("spec", "source", "path")
+        if wanted and normpath(path or ".") != wanted:
+            yield found.problem(
+                place, f"spec.source.path is {path or 'not set'}", f"write path: {wanted}"
+            )
+        elif not wanted and path and not repository.under(normpath(path)):
+            yield found.problem(
+                place, f"spec.source.path is {path}, which does not exist", "name a folder of git"
+            )
+
+
+@rule
+def the_secrets_come_a_wave_before_the_release(repository: Repository) -> Iterator[Problem]:
+    for cluster in clusters(repository, "argocd"):
+        order = [
+            [
+                cluster.find("Namespace", repository.namespace),
+                cluster.find("AppProject", _project(repository)),
+            ],
+            [cluster.find("Application", SECRETS)],
+            [cluster.find("Application", RELEASE)],
+        ]
+        for step in order:
+            for found in step:
+                if found and _wave(found) is None:
+                    yield found.problem(
+                        ("metadata", "annotations", _WAVE),
+                        "the sync wave is no number",
+                        "write one",
+                    )
+        for earlier, later in pairwise(order):
+            for first in filter(None, earlier):
+                for second in filter(None, later):
+                    waves = _wave(first), _wave(second)
+                    if waves[0] is not None and waves[1] is not None and waves[0] >= waves[1]:
+                        what = f"{second.name} is in wave {waves[1]}, not after {first.name} in wave {waves[0]}"
+                        yield second.problem(
+                            ("metadata", "annotations", _WAVE),
+                            what,
+                            f"write a wave above {waves[0]}",
+                        )
+
+
+@rule
+def the_argo_cd_release_takes_its_values(repository: Repository) -> Iterator[Problem]:
+    for cluster, found in _applications(repository, RELEASE):
+        helm = ("spec", "source", "helm")
+        expected = [
+            "values.yaml",
+            f"values-{cluster.environment}.yaml",
+            f"checksums-{cluster.environment}.yaml",
+        ]
+        if not in_order(texts(found.get(*helm, "valueFiles")), expected):
+            what = "valueFiles are not the three of this environment, from the chart's folder, the later one winning"
+            yield found.problem((*helm, "valueFiles"), what, "list " + ", ".join(expected))
+        if found.get(*helm, "ignoreMissingValueFiles"):
+            what = (
+                "ignoreMissingValueFiles would deploy the chart's defaults when a file is renamed"
+            )
+            yield found.problem((*helm, "ignoreMissingValueFiles"), what, "take it out")
+        for field in ("values", "valuesObject", "parameters"):
+            if found.get(*helm, field):
+                what = f"{field} would win over litellm/values-{cluster.environment}.yaml, which the suite checks"
+                yield found.problem((*helm, field), what, "set it there")
+
+
+@rule
+def the_argo_cd_release_lands_beside_its_secrets(repository: Repository) -> Iterator[Problem]:
+    namespaces = {ROOT: SYSTEM, SECRETS: repository.namespace, RELEASE: repository.namespace}
+    for _, found in _applications(repository, *namespaces):
+        why = f"it belongs into namespace {namespaces[found.name]} of the cluster that Argo CD runs in"
+        yield from found.must_be(("spec", "destination", "server"), SERVER, why)
+        yield from found.must_be(("spec", "destination", "namespace"), namespaces[found.name], why)
+        if found.name == RELEASE:
+            why = "README.md looks for that release"
+            yield from found.must_be(("spec", "source", "helm", "releaseName"), RELEASE, why)
+
+
+@rule
+def a_failed_sync_is_tried_again(repository: Repository) -> Iterator[Problem]:
+    for _, found in _applications(repository):
+        retry = ("spec", "syncPolicy", "retry")
+        yield from found.must_be(
+            (*retry, "limit"), -1, "with less, a failed sync ends up waiting for a person"
+        )
+        yield from found.must_be(
+            (*retry, "refresh"),
+            True,
+            "otherwise the failed commit is tried, never the one that mends it",
+        )
+
+
+@rule
+def argo_cd_lets_git_win(repository: Repository) -> Iterator[Problem]:
+    for _, found in _applications(repository):
+        automated = ("spec", "syncPolicy", "automated")
+        yield from found.must_be(
+            (*automated, "prune"), True, "what leaves git would stay in the cluster"
+        )
+        yield from found.must_be(
+            (*automated, "selfHeal"), True, "a change by hand would stay in the cluster"
+        )
+        if found.get(*automated, "enabled") is False:
+            yield found.problem(
+                (*automated, "enabled"), "it is not synced automatically", "take enabled out"
+            )
+
+
+@rule
+def argo_cd_keeps_no_copy_of_a_secret(repository: Repository) -> Iterator[Problem]:
+    for _, found in _applications(repository, SECRETS):
+        options = ("spec", "syncPolicy", "syncOptions")
+        if "ServerSideApply=true" not in texts(found.get(*options)):
+            what = "without ServerSideApply=true the plaintext also stands in an annotation of each Secret"
+            yield found.problem(options, what, "add ServerSideApply=true")
+
+
+@rule
+def argo_cd_removes_in_order(repository: Repository) -> Iterator[Problem]:
+    for _, found in _applications(repository, ROOT, SECRETS, RELEASE):
+        if _FINALIZER not in texts(found.get("metadata", "finalizers")):
+            what = f"without the finalizer {_FINALIZER} its deletion leaves its objects behind"
+            yield found.problem(("metadata",), what, "add it to metadata.finalizers")
+    for cluster in clusters(repository, "argocd"):
+        kept = [(found, "Prune=false") for found in cluster.all("Namespace")]
+        for found in cluster.all("AppProject"):
+            kept += [(found, "Prune=false"), (found, "Delete=false")]
+        for found, option in kept:
+            if not _has(found, option):
+                what = f"without the sync option {option} it can go before what needs it"
+                yield found.problem(
+                    ("metadata", "annotations"), what, f"add {option} to {_OPTIONS}"
+                )
+        listing = cluster.lists(cluster.folder)
+        if listing and f"{cluster.folder}/root.yaml" in listing.entries:
+            what = "root.yaml is listed: an Application that manages itself can never be deleted"
+            yield Problem(
+                listing.document.file, listing.document.line("resources"), what, "take it out"
+            )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@rule
+def every_secret_goes_through_ksops(repository: Repository) -> Iterator[Problem]:
+    for cluster in clusters(repository, "argocd"):
+        folder = f"secrets/{cluster.environment}"
+        kustomization = repository.document(f"{folder}/kustomization.yaml")
+        if kustomization is None:
+            if f"{folder}/kustomization.yaml" not in repository.broken:
+                yield Problem(
+                    f"{folder}/kustomization.yaml",
+                    None,
+                    "is missing",
+                    "add it, with generators: [ksops.yaml]",
+                )
+            continue
+        generators = [
+            normpath(entry) for entry in texts(mapping(kustomization.value).get("generators"))
+        ]
+        if generators != ["ksops.yaml"]:
+            what = "generators is not [ksops.yaml]: nothing is decrypted"
+            yield Problem(
+                kustomization.file,
+                kustomization.line("generators"),
+                what,
+                "write generators: [ksops.yaml]",
+            )
+        for number, entry in enumerate(texts(mapping(kustomization.value).get("resources"))):
+            if entry.endswith(".sops.yaml"):
+                what = f"{entry} is applied as ciphertext"
+                yield Problem(
+                    kustomization.file,
+                    kustomization.line("resources", number),
+                    what,
+                    "leave it to ksops.yaml",
+                )
+        ksops = repository.document(f"{folder}/ksops.yaml")
+        if ksops and not re.search(
+            r"exec:\s+path: ksops\s*\Z",
+            text(dig(ksops.value, "metadata", "annotations", _FUNCTION)),
+        ):
+            what = f"annotation {_FUNCTION} does not name the program ksops"
+            yield Problem(
+                ksops.file,
+                ksops.line("metadata", "annotations", _FUNCTION),
+                what,
+                "write exec: {path: ksops}",
+            )
+
+
+@rule
+def argo_cd_runs_ksops(repository: Repository) -> Iterator[Problem]:
+    for cluster in clusters(repository, "argocd"):
+        settings = cluster.find("ConfigMap", "argocd-cm")
+        if settings:
+            options = text(settings.get("data", "kustomize.buildOptions")).split()
+            for option in _PLUGINS:
+                if option not in options:
+                    what = f"kustomize.buildOptions lacks {option}, without which KSOPS is not run"
+                    yield settings.problem(("data", "kustomize.buildOptions"), what, "add it")
+        server = cluster.find("Deployment", "argocd-repo-server")
+        if server:
+            for what, todo in _repo_server(cluster, server.document):
+                yield server.problem(("spec", "template", "spec"), what, todo)
+
+
+def _repo_server(cluster: Cluster, document: Document) -> Iterator[tuple[str, str]]:
+    """What keeps the repo server from decrypting: (what, what to do)."""
+    pod = mapping(dig(document.value, "spec", "template", "spec"))
+    containers = {
+        text(mapping(each).get("name")): mapping(each) for each in sequence(pod.get("containers"))
+    }
+    server = containers.get("argocd-repo-server", {})
+    variables = {
+        text(entry.get("name")): entry.get("value") for entry in _mappings(server.get("env"))
+    }
+    key = f"{_KEYS}/{cluster.environment}.agekey"
+    if variables.get("SOPS_AGE_KEY_FILE") != key:
+        yield "SOPS_AGE_KEY_FILE is not the age key of this environment", f"write {key}"
+    mounts = {
+        text(entry.get("mountPath")): entry for entry in _mappings(server.get("volumeMounts"))
+    }
+    volumes = {text(entry.get("name")): entry for entry in _mappings(pod.get("volumes"))}
+    secret = dig(volumes.get(text(dig(mounts.get(_KEYS), "name"))), "secret", "secretName")
+    if secret != "sops-age":
+        yield (
+            f"Secret sops-age is not mounted at {_KEYS}",
+            "mount it, as README.md, Bootstrap, makes it",
+        )
+    program = mounts.get("/usr/local/bin/ksops", {})
+    installed = [
+        mount
+        for container in _mappings(pod.get("initContainers"))
+        if texts(container.get("command"))[:2] == ["/usr/local/bin/ksops", "install"]
+        for mount in _mappings(container.get("volumeMounts"))
+        if mount.get("name") == program.get("name")
+        and mount.get("mountPath") == texts(container["command"])[-1]
+    ]
+    if (
+        program.get("subPath") != "ksops"
+        or not installed
+        or text(program.get("name")) not in volumes
+    ):
+        todo = "install it with an init container into a volume, and mount ksops of that volume"
+        yield "no ksops is at /usr/local/bin/ksops", todo
+
+
+@rule
+def an_application_waits_for_earlier_waves(repository: Repository) -> Iterator[Problem]:
+    for cluster in clusters(repository, "argocd"):
+        settings = cluster.find("ConfigMap", "argocd-cm")
+        if settings and "obj.status.health.status" not in text(settings.get("data", _HEALTH)):
+            what = f"{_HEALTH} is missing, so the release does not wait for the Secrets"
+            todo = "take it from git history, or from Argo CD's documentation"
+            yield settings.problem(("data", _HEALTH), what, todo)
+
+
+def _mappings(value: Any) -> list[dict[Any, Any]]:
+    return [item for item in sequence(value) if isinstance(item, dict)]

@@ -1,0 +1,285 @@
+"""Flux: Secrets first, then the release with its environment's values, and git wins over the cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from posixpath import normpath
+
+from rules import Problem, rule
+from rules.engine import Cluster, Object, clusters, expect, in_order, texts
+from rules.repository import Repository, mapping, sequence, text
+
+SYSTEM = "flux-system"
+KEY = "sops-age"
+CLUSTER, SECRETS, RELEASE = "litellm-cluster", "litellm-secrets", "litellm"
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_START = 300.0  # seconds that the chart's startup probe gives a pod: 30 × 10 s
+_DEFAULT_TIMEOUT = "5m"  # of a HelmRelease
+
+
+def _source(repository: Repository) -> str:
+    return str(repository.answers.get("project_name"))
+
+
+def _kustomizations(repository: Repository) -> Iterator[tuple[Cluster, Object]]:
+    """Every sound Kustomization of Flux, which shares its kind with that of kustomize."""
+    for cluster in clusters(repository, "flux"):
+        for found in cluster.all("Kustomization"):
+            if "spec" in mapping(found.document.value):
+                yield cluster, found
+
+
+def _kustomization(repository: Repository, name: str) -> Iterator[tuple[Cluster, Object]]:
+    return (
+        (cluster, found) for cluster, found in _kustomizations(repository) if found.name == name
+    )
+
+
+def _releases(repository: Repository) -> Iterator[tuple[Cluster, Object]]:
+    for cluster in clusters(repository, "flux"):
+        found = cluster.find("HelmRelease", RELEASE)
+        if found:
+            yield cluster, found
+
+
+def seconds(duration: object) -> float:
+    """The seconds of a duration such as 1h30m; 0 where it is none."""
+    return sum(
+        float(count) * _UNITS[unit]
+        for count, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", text(duration))
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@rule
+def every_cluster_has_its_flux_objects(repository: Repository) -> Iterator[Problem]:
+    for cluster in clusters(repository, "flux"):
+        expected = [
+            ("Namespace", repository.namespace, ""),
+            ("GitRepository", _source(repository), SYSTEM),
+        ]
+        expected += [("Kustomization", name, SYSTEM) for name in (CLUSTER, SECRETS, RELEASE)]
+        yield from expect(cluster, [*expected, ("HelmRelease", RELEASE, SYSTEM)])
+
+
+@rule
+def flux_follows_this_repository(repository: Repository) -> Iterator[Problem]:
+    for cluster in clusters(repository, "flux"):
+        found = cluster.find("GitRepository", _source(repository))
+        if found is None:
+            continue
+        for path, answer in (
+            (("spec", "url"), "repo_url"),
+            (("spec", "ref", "branch"), "repo_branch"),
+        ):
+            yield from found.must_be(
+                path, repository.answers.get(answer), f"it is the answer {answer}"
+            )
+        if text(found.get("spec", "url")).startswith("ssh:") and not found.get("spec", "secretRef"):
+            what = "spec.secretRef is missing: without a key nothing is cloned over ssh"
+            yield found.problem(
+                ("spec", "url"),
+                what,
+                "write spec.secretRef.name: litellm-git, and see README.md, Bootstrap",
+            )
+
+
+@rule
+def every_flux_source_exists(repository: Repository) -> Iterator[Problem]:
+    found = list(_kustomizations(repository)) + list(_releases(repository))
+    for _, each in found:
+        path = (
+            ("spec", "sourceRef")
+            if each.kind == "Kustomization"
+            else ("spec", "chart", "spec", "sourceRef")
+        )
+        source = mapping(each.get(*path))
+        name, namespace = source.get("name"), source.get("namespace") or each.namespace
+        if source and (source.get("kind"), name, namespace) != (
+            "GitRepository",
+            _source(repository),
+            SYSTEM,
+        ):
+            what = f"there is no source {source.get('kind')} {namespace}/{name}"
+            yield each.problem(
+                path, what, f"name GitRepository {_source(repository)}, which source.yaml defines"
+            )
+
+
+@rule
+def every_flux_dependency_exists(repository: Repository) -> Iterator[Problem]:
+    names = {CLUSTER, SECRETS, RELEASE}
+    for cluster, found in _kustomizations(repository):
+        there = names | {other.name for other in cluster.all("Kustomization")}
+        for number, entry in enumerate(sequence(found.get("spec", "dependsOn"))):
+            if (
+                entry.get("name") not in there
+                or entry.get("namespace", SYSTEM) != SYSTEM
+                or entry.get("name") == found.name
+            ):
+                what = f"it waits for {entry.get('name')!r} for ever: there is no other Kustomization of that name"
+                yield found.problem(
+                    ("spec", "dependsOn", number), what, f"name one of {', '.join(sorted(there))}"
+                )
+
+
+@rule
+def the_release_waits_for_the_secrets(repository: Repository) -> Iterator[Problem]:
+    for _, found in _kustomization(repository, RELEASE):
+        names = [entry.get("name") for entry in sequence(found.get("spec", "dependsOn"))]
+        # a name that does not exist is told by another rule
+        if not names:
+            what = f"it does not wait for {SECRETS}, and pods and migrations start without their Secrets"
+            yield found.problem(("spec",), what, f"write dependsOn: [{{name: {SECRETS}}}]")
+
+
+@rule
+def every_flux_path_leads_to_its_folder(repository: Repository) -> Iterator[Problem]:
+    for cluster, found in _kustomizations(repository):
+        folder = cluster.folder
+        expected = {
+            CLUSTER: folder,
+            SECRETS: f"secrets/{cluster.environment}",
+            RELEASE: f"{folder}/release",
+        }
+        path = text(found.get("spec", "path"))
+        wanted = expected.get(found.name)
+        if wanted and normpath(path or ".") != wanted:
+            yield found.problem(
+                ("spec", "path"), f"spec.path is {path or 'not set'}", f"write path: ./{wanted}"
+            )
+        elif not wanted and path and not repository.under(normpath(path)):
+            yield found.problem(
+                ("spec", "path"),
+                f"spec.path is {path}, which does not exist",
+                "name a folder of git",
+            )
+
+
+@rule
+def flux_decrypts_the_secrets(repository: Repository) -> Iterator[Problem]:
+    for _, found in _kustomization(repository, SECRETS):
+        if not found.get("spec", "decryption"):
+            what = "it does not decrypt: the cluster would get ciphertext"
+            yield found.problem(
+                ("spec",), what, f"write decryption: {{provider: sops, secretRef: {{name: {KEY}}}}}"
+            )
+        else:
+            why = "the age key is there, says README.md, Bootstrap"
+            yield from found.must_be(("spec", "decryption", "secretRef", "name"), KEY, why)
+
+
+@rule
+def the_flux_release_takes_its_values(repository: Repository) -> Iterator[Problem]:
+    for cluster, found in _releases(repository):
+        chart = ("spec", "chart", "spec")
+        if normpath(text(found.get(*chart, "chart"))) != "litellm":
+            yield found.problem(
+                (*chart, "chart"),
+                "the chart of this repository is ./litellm",
+                "write chart: ./litellm",
+            )
+        files = ("values", f"values-{cluster.environment}", f"checksums-{cluster.environment}")
+        expected = [f"litellm/{file}.yaml" for file in files]
+        if not in_order(texts(found.get(*chart, "valuesFiles")), expected):
+            what = "valuesFiles are not the three of this environment, from the root of git, the later one winning"
+            yield found.problem((*chart, "valuesFiles"), what, "list ./" + ", ./".join(expected))
+        if found.get(*chart, "ignoreMissingValuesFiles"):
+            what = (
+                "ignoreMissingValuesFiles would deploy the chart's defaults when a file is renamed"
+            )
+            yield found.problem((*chart, "ignoreMissingValuesFiles"), what, "take it out")
+
+
+@rule
+def a_change_of_values_alone_is_deployed(repository: Repository) -> Iterator[Problem]:
+    for _, found in _releases(repository):
+        why = "otherwise only another version in litellm/Chart.yaml is deployed"
+        yield from found.must_be(("spec", "chart", "spec", "reconcileStrategy"), "Revision", why)
+
+
+@rule
+def the_flux_release_lands_beside_its_secrets(repository: Repository) -> Iterator[Problem]:
+    for _, found in _releases(repository):
+        why = f"the Secrets are in namespace {repository.namespace}"
+        for field in ("targetNamespace", "storageNamespace"):
+            yield from found.must_be(("spec", field), repository.namespace, why)
+        yield from found.must_be(
+            ("spec", "releaseName"), RELEASE, "README.md looks for that release"
+        )
+
+
+@rule
+def a_failed_flux_release_is_tried_again(repository: Repository) -> Iterator[Problem]:
+    for _, found in _releases(repository):
+        for action in ("install", "upgrade"):
+            why = "with the default a failed release waits for a person"
+            yield from found.must_be(("spec", action, "strategy", "name"), "RetryOnFailure", why)
+
+
+@rule
+def the_flux_release_has_time_to_start(repository: Repository) -> Iterator[Problem]:
+    for cluster, found in _releases(repository):
+        timeout = text(found.get("spec", "timeout")) or _DEFAULT_TIMEOUT
+        if seconds(timeout) <= _START:
+            what = f"spec.timeout is {timeout}, but a pod may take {_START:.0f} s to become ready"
+            yield found.problem(("spec", "timeout"), what, "write timeout: 10m")
+            continue
+        for outer in (each for each in cluster.all("Kustomization") if each.name == RELEASE):
+            limit = text(outer.get("spec", "timeout"))
+            if seconds(limit) < 2 * seconds(timeout):
+                what = f"spec.timeout is {limit or 'not set'}, but each of the release's two steps may take {timeout}"
+                yield outer.problem(("spec", "timeout"), what, "write timeout: 25m")
+
+
+@rule
+def flux_lets_git_win(repository: Repository) -> Iterator[Problem]:
+    for _, found in [*_kustomizations(repository), *_releases(repository)]:
+        if found.get("spec", "suspend"):
+            yield found.problem(
+                ("spec", "suspend"), "it is suspended", "take suspend out once it may go on"
+            )
+        if found.kind == "Kustomization":
+            yield from found.must_be(
+                ("spec", "prune"), True, "what leaves git would stay in the cluster"
+            )
+        else:
+            why = "a change by hand would stay in the cluster"
+            yield from found.must_be(("spec", "driftDetection", "mode"), "enabled", why)
+
+
+@rule
+def flux_reports_the_release_when_it_runs(repository: Repository) -> Iterator[Problem]:
+    for _, found in _kustomization(repository, RELEASE):
+        yield from found.must_be(
+            ("spec", "wait"), True, "otherwise it is Ready before the release is"
+        )
+
+
+@rule
+def flux_removes_in_order(repository: Repository) -> Iterator[Problem]:
+    policies = {
+        CLUSTER: (
+            "Orphan",
+            "otherwise its deletion takes all away at once, the namespace under the release",
+        ),
+        RELEASE: (
+            "WaitForTermination",
+            "otherwise its deletion does not wait until the release is gone",
+        ),
+    }
+    for name, (policy, why) in policies.items():
+        for _, found in _kustomization(repository, name):
+            yield from found.must_be(("spec", "deletionPolicy"), policy, why)
+    for cluster in clusters(repository, "flux"):
+        for found in cluster.all("Namespace"):
+            annotation = ("metadata", "annotations", "kustomize.toolkit.fluxcd.io/prune")
+            yield from found.must_be(
+                annotation,
+                "disabled",
+                "otherwise a removed line in git deletes every Secret with it",
+            )
