@@ -8,7 +8,7 @@ from typing import Any
 
 from rules import Problem, rule
 from rules.repository import CHART, VALUES, Place, Repository, Values, dig, mapping, sequence, text
-from rules.schemas import describe, validator
+from rules.schemas import describe, place, validator
 
 # A value that is missing makes the chart render a Secret of the same name, which the engine and the sealed one then
 # fight over; the master key would change at every rendering.
@@ -186,39 +186,25 @@ def every_mount_has_its_volume(repository: Repository) -> Iterator[Problem]:
 
 
 @rule
-def every_value_reaches_the_chart(repository: Repository) -> Iterator[Problem]:
-    """A key beside the chart's name is ignored without a word, unless templates of this repository's own read it."""
-    if any(file.startswith("litellm/templates/") for file in repository.files):
-        return
-    for values in repository.values:
-        for layer in values.layers:
-            for key in layer.value:
-                if key not in (CHART, "global"):
-                    what = f"{key!r} stands beside {CHART}, where nothing reads it"
-                    yield Problem(layer.file, layer.line(str(key)), what, f"move it under {CHART}")
-
-
-@rule
 def the_values_fit_their_schema(repository: Repository) -> Iterator[Problem]:
+    """A misspelt key, or one beside the chart's name, is ignored by the chart without a word."""
     source = repository.text(_SCHEMA)
-    if source is None:
-        return
     try:
-        check = validator(source)
+        check = validator(source or "")
     except ValueError:
-        yield Problem(_SCHEMA, None, "it is not JSON", "take it from git history")
+        what = "it is not JSON" if source else "is missing"
+        yield Problem(_SCHEMA, None, what, "take it from git history")
         return
     for values in repository.values:
         for error in check.iter_errors(values.merged):
-            path = tuple(error.absolute_path)
-            if path[:1] == (CHART,):
-                yield values.problem(
-                    path[1:], describe(error), "correct it; the schema is " + _SCHEMA
-                )
-            else:
-                yield Problem(
-                    values.file, None, describe(error), "correct it; the schema is " + _SCHEMA
-                )
+            path = place(error)
+            layer = max(values.layers, key=lambda layer: layer.depth(*path))
+            yield Problem(
+                layer.file,
+                layer.line(*path),
+                describe(error),
+                f"correct it; the schema is {_SCHEMA}",
+            )
 
 
 def _exactly(values: Values, path: tuple[str, ...], expected: Any, why: str) -> Iterator[Problem]:

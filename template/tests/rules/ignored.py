@@ -113,8 +113,8 @@ def is_ignored(path: str, patterns: list[Pattern]) -> bool:
 def _walk(root: Path) -> Iterable[str]:
     patterns = read_patterns(root)
     for folder, folders, files in os.walk(root):
-        base = Path(folder).relative_to(root).as_posix().removeprefix(".").lstrip("/")
-        inside = f"{base}/" if base else ""
+        base = Path(folder).relative_to(root).as_posix()
+        inside = "" if base == "." else f"{base}/"
         # a file below a folder is what a pattern for folders is asked with
         folders[:] = [
             name

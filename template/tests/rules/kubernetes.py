@@ -9,7 +9,7 @@ from typing import Any
 from rules import Problem, rule
 from rules.document import Document
 from rules.repository import ANSWERS, UPDATE, Repository, Values, dig, mapping, sequence, text
-from rules.schemas import NoSchemaError, describe, kubernetes, versions
+from rules.schemas import NoSchemaError, describe, kubernetes, place, versions
 
 # Kinds that no Kubernetes version defines: of kustomize, which no cluster ever sees, and of custom resources. A kind of
 # your own goes here when its CustomResourceDefinition is installed in every cluster.
@@ -83,7 +83,7 @@ def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterat
         if kind == "Secret":  # what sops adds is taken off before the cluster sees it
             manifest = {key: value for key, value in manifest.items() if key != "sops"}
         for error in schema.iter_errors(manifest):
-            line = document.line(*error.absolute_path)
+            line = document.line(*place(error))
             yield Problem(
                 document.file, line, describe(error), f"correct it: kubectl explain {kind.lower()}"
             )

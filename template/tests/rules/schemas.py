@@ -54,14 +54,14 @@ def kubernetes(version: str, api_version: str, kind: str) -> Any:
 def validator(source: str, definitions: Path | None = None) -> Any:
     """A validator of the JSON schema that `source` holds. Raises ValueError when it is not JSON."""
     # imported here, because they take longer than most of the rules
-    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
     from referencing import Registry, Resource
 
     schema = json.loads(source)
     registry: Any = Registry()
     if definitions:
         registry = Resource.from_contents(_definitions(definitions)) @ registry
-    return Draft202012Validator(schema, registry=registry)
+    return validator_for(schema)(schema, registry=registry)
 
 
 @cache
@@ -69,9 +69,21 @@ def _definitions(file: Path) -> Any:
     return json.loads(file.read_text("utf-8"))
 
 
+def place(error: Any) -> tuple[str | int, ...]:
+    """Where a validation error stands: at a field that does not exist, else at the value that is wrong."""
+    path = tuple(error.absolute_path)
+    unknown = _unknown(error) if error.validator == "additionalProperties" else []
+    return (*path, unknown[0]) if unknown else path
+
+
+def _unknown(error: Any) -> list[str]:
+    known = set(error.schema.get("properties", ()))
+    return sorted(str(key) for key in error.instance if key not in known)
+
+
 def describe(error: Any) -> str:
     """What a validation error says, without the value that is wrong: it may be a secret."""
-    place = ".".join(map(str, error.absolute_path)) or "it"
+    where = ".".join(map(str, error.absolute_path)) or "it"
     wanted = error.validator_value
     match error.validator:
         case "type":
@@ -80,24 +92,22 @@ def describe(error: Any) -> str:
                 for kind in (wanted if isinstance(wanted, list) else [wanted])
                 if kind != "null"
             ]
-            return f"{place} is not of the type {' or '.join(kinds)}"
+            return f"{where} is not of the type {' or '.join(kinds)}"
         case "additionalProperties" | "unevaluatedProperties":
-            known = set(error.schema.get("properties", ()))
-            unknown = sorted(str(key) for key in error.instance if key not in known)
-            return f"{place} has a field that does not exist: {', '.join(unknown)}"
+            return f"{where} has a field that does not exist: {', '.join(_unknown(error))}"
         case "required":
             missing = sorted(str(key) for key in wanted if key not in error.instance)
-            return f"{place} lacks {', '.join(missing)}"
+            return f"{where} lacks {', '.join(missing)}"
         case "enum":
-            return f"{place} is not one of {', '.join(map(str, wanted))}"
+            return f"{where} is not one of {', '.join(map(str, wanted))}"
         case "const":
-            return f"{place} is not {wanted}"
+            return f"{where} is not {wanted}"
         case (
             "minimum" | "maximum" | "minLength" | "maxLength" | "minItems" | "maxItems" | "pattern"
         ):
-            return f"{place} does not fit {error.validator}: {wanted}"
+            return f"{where} does not fit {error.validator}: {wanted}"
         case name:
-            return f"{place} does not fit {name}"
+            return f"{where} does not fit {name}"
 
 
 def _root() -> Path:
