@@ -27,14 +27,32 @@ def main() -> int:
     path = os.pathsep.join([str(tools.path("sops").parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "LITELLM_GITOPS_INPUTS": str(INPUTS)}
     answers = ROOT / "examples" / "answers" / "demo.yml"
-    copy = ["copier", "copy", "--trust", "--defaults", "--quiet", "--vcs-ref", "HEAD", "--data-file"]
+    copy = [
+        "copier",
+        "copy",
+        "--trust",
+        "--defaults",
+        "--quiet",
+        "--vcs-ref",
+        "HEAD",
+        "--data-file",
+    ]
     steps = [
         [sys.executable, "-W", "ignore", "-m", *copy, str(answers), str(ROOT), str(DEMO)],
         # the suite asks git what it ignores, so the demo is a repository of its own
         ["git", "-C", str(DEMO), "init", "--quiet", "--initial-branch", "main"],
         ["git", "-C", str(DEMO), "add", "."],
         [sys.executable, str(DEMO / "hooks" / "seal_secrets.py"), "--list"],
-        [sys.executable, "-m", "pytest", "--rootdir", str(DEMO), "-c", str(DEMO / "pyproject.toml"), str(DEMO / "tests")],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--rootdir",
+            str(DEMO),
+            "-c",
+            str(DEMO / "pyproject.toml"),
+            str(DEMO / "tests"),
+        ],
     ]
     for step in steps:
         code = subprocess.run(step, env=environment, cwd=ROOT / "build", check=False).returncode

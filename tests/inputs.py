@@ -25,7 +25,8 @@ def service_account(project: str = "example-ai") -> str:
             "type": "service_account",
             "project_id": project,
             "private_key_id": secrets.token_hex(20),
-            "private_key": "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n" % _text(WORD, 64),
+            "private_key": "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n"
+            % _text(WORD, 64),
             "client_email": f"{name}@{project}.iam.gserviceaccount.com",
             "client_id": _text(string.digits, 21),
             "token_uri": "https://oauth2.googleapis.com/token",

@@ -85,7 +85,7 @@ def _check(root: yaml.MappingNode, text: str, rule: Rule) -> Iterator[Flaw]:
             yield Flaw(_line(node), f"has an unknown field {key!r}")
     if _scalar(top.get("kind")) != "Secret":
         yield Flaw(_line(root), "is not a Secret")
-    yield from _values(top, text)
+    yield from _values(root, text)
     for key, node in top.items():
         if key not in ("data", "stringData", "sops"):
             for leaf in _leaves(node):
@@ -98,12 +98,12 @@ def _check(root: yaml.MappingNode, text: str, rule: Rule) -> Iterator[Flaw]:
         yield Flaw(_line(root), "is not encrypted: it has no sops metadata")
 
 
-def _values(top: Mapping[str, yaml.Node], text: str) -> Iterator[Flaw]:
+def _values(root: yaml.MappingNode, text: str) -> Iterator[Flaw]:
     leaves = 0
     lines = text.splitlines()
-    for block in ("data", "stringData"):
-        node = top.get(block)
-        if node is None:
+    for name, node in root.value:
+        block = str(name.value)
+        if block not in ("data", "stringData"):
             continue
         if not isinstance(node, yaml.MappingNode):
             yield Flaw(_line(node), f"{block} is not a mapping")
@@ -112,7 +112,7 @@ def _values(top: Mapping[str, yaml.Node], text: str) -> Iterator[Flaw]:
             leaves += 1
             if not _encrypted(_scalar(value)):
                 yield Flaw(_line(value), f"{block}.{key} is not encrypted")
-        for number in range(node.start_mark.line, min(node.end_mark.line, len(lines))):
+        for number in range(name.end_mark.line, min(node.end_mark.line, len(lines))):
             before, mark, _ = lines[number].partition("#")
             if mark and not _COMMENT.fullmatch(lines[number][len(before) :].strip()):
                 yield Flaw(number + 1, "has a comment among the encrypted values")

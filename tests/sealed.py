@@ -1,0 +1,77 @@
+"""Rendered repositories as their operators use them: the commands of hooks/, and the real sops to look inside."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import tools
+
+
+def environment(inputs: Path | None = None, **more: str) -> dict[str, str]:
+    """The environment of an operator's shell: sops on PATH, and where the inputs are."""
+    path = os.pathsep.join([str(tools.path("sops").parent), "/usr/bin", "/bin"])
+    shell = {"PATH": path, "HOME": "/nonexistent", "LANG": "C.UTF-8", **more}
+    return {**shell, "LITELLM_GITOPS_INPUTS": str(inputs)} if inputs else shell
+
+
+def seal(
+    root: Path,
+    *arguments: str,
+    inputs: Path | None = None,
+    stdin: str | None = None,
+    env: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run the repository's own hooks/seal_secrets.py."""
+    return subprocess.run(
+        [sys.executable, "-B", str(root / "hooks" / "seal_secrets.py"), *arguments],
+        env=env or environment(inputs),
+        input=stdin,
+        cwd=root.parent,  # the command works from any folder
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def decrypt(path: Path, key: Path) -> dict[str, str]:
+    """The plaintext values of a sealed Secret, by the real sops with this private key alone."""
+    answer = subprocess.run(
+        [str(tools.path("sops")), "decrypt", "--output-type", "json", str(path)],
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "SOPS_AGE_KEY_FILE": str(key)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert answer.returncode == 0, f"sops cannot decrypt {path.name}: exit code {answer.returncode}"
+    manifest: dict[str, Any] = json.loads(answer.stdout)
+    return dict(manifest["stringData"])
+
+
+def opened(root: Path) -> dict[tuple[str, str], dict[str, str]]:
+    """Every sealed Secret of a repository in plaintext: (environment, name) -> values."""
+    return {
+        (path.parent.name, path.name.removesuffix(".sops.yaml")): decrypt(
+            path, root / "keys" / f"{path.parent.name}.agekey"
+        )
+        for path in sorted(root.glob("secrets/*/*.sops.yaml"))
+    }
+
+
+def content(root: Path) -> dict[str, bytes]:
+    """Every file of a repository, by its path; what a test compares before and after."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
+    """The files that were written, removed or added."""
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}

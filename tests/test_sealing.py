@@ -1,0 +1,662 @@
+"""Sealing with the real sops: what goes in comes out again with the right key, and shows nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+import tools
+from tests.inputs import Inputs
+from tests.sealed import changed, content, decrypt, environment, opened, seal
+
+Render = Callable[..., Path]
+
+EVERYTHING = {
+    "cluster_environments": ["aws", "gcp"],
+    "providers": ["bedrock", "vertex_ai", "azure_openai", "github_copilot"],
+    "eks_aws_role_arn": "arn:aws:iam::123456789012:role/litellm",
+    "vertex_project": "example-ai",
+    "azure_openai_endpoint": "https://example.openai.azure.com/",
+    "redis": "external",
+    "redis_host": "redis.example.internal",
+}
+# One repository for each method alone, and the Secret that it needs beside those that every repository has.
+METHODS: dict[str, tuple[dict[str, object], str | None]] = {
+    "irsa": (
+        {"providers": ["bedrock"], "eks_aws_role_arn": "arn:aws:iam::123456789012:role/x"},
+        None,
+    ),
+    "aws_user": ({"providers": ["bedrock"], "bedrock_auth_aws": "aws_user"}, "litellm-aws-auth"),
+    "gcp_service_account": (
+        {"providers": ["vertex_ai"], "vertex_project": "example-ai"},
+        "litellm-gcp-auth",
+    ),
+    "entra_id": (
+        {"providers": ["azure_openai"], "azure_openai_endpoint": "https://x.openai.azure.com/"},
+        "litellm-azure-auth",
+    ),
+    "oauth_token": ({"providers": ["github_copilot"]}, "litellm-github-copilot"),
+}
+ALWAYS = {"litellm-masterkey", "litellm-postgresql", "litellm-salt-key"}
+
+
+@pytest.fixture(scope="session")
+def inputs() -> Inputs:
+    return Inputs()
+
+
+@pytest.fixture
+def folder(inputs: Inputs, tmp_path: Path) -> Path:
+    """The inputs, where LITELLM_GITOPS_INPUTS points."""
+    return inputs.write(tmp_path / "inputs")
+
+
+@pytest.fixture
+def unsealed(render: Render, tmp_path: Path) -> Path:
+    """A repository of two environments and four providers, rendered but not sealed."""
+    return Path(shutil.copytree(render(**EVERYTHING), tmp_path / "repository"))
+
+
+@pytest.fixture(scope="session")
+def sealed_once(render: Render, inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same repository, sealed from its inputs. Never changed: `sealed` is a copy."""
+    root = Path(
+        shutil.copytree(render(**EVERYTHING), tmp_path_factory.mktemp("sealed") / "repository")
+    )
+    folder = inputs.write(tmp_path_factory.mktemp("inputs"))
+    answer = seal(root, inputs=folder)
+    assert answer.returncode == 0, answer.stderr
+    return root
+
+
+@pytest.fixture
+def sealed(sealed_once: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(sealed_once, tmp_path / "repository"))
+
+
+def test_every_input_comes_out_again_with_the_key_of_its_environment(
+    sealed: Path, inputs: Inputs
+) -> None:
+    secrets = opened(sealed)
+    assert len(secrets) == 7 + 8  # IRSA spares aws a Secret
+    for (_, name), values in secrets.items():
+        for key, value in values.items():
+            expected = inputs.expected(name, key)
+            if expected is not None:
+                assert value == expected, f"{name}/{key} is not its input"
+    other = sealed / "keys" / "gcp.agekey"
+    with pytest.raises(AssertionError, match="exit code 128"):
+        decrypt(sealed / "secrets" / "aws" / "litellm-postgresql.sops.yaml", other)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_each_method_alone_seals_exactly_its_secret(
+    method: str, render: Render, tmp_path: Path, inputs: Inputs, folder: Path
+) -> None:
+    answers, secret = METHODS[method]
+    root = Path(shutil.copytree(render(**answers), tmp_path / "repository"))
+    assert seal(root, inputs=folder).returncode == 0
+    values = {name: entry for (_, name), entry in opened(root).items()}
+    assert set(values) == ALWAYS | ({secret} if secret else set())
+    for key, value in values.get(secret or "", {}).items():
+        assert value == inputs.expected(str(secret), key)
+
+
+def test_generated_values_have_their_form_and_differ_between_environments(sealed: Path) -> None:
+    secrets = opened(sealed)
+    keys = [
+        secrets[environment, "litellm-masterkey"]["masterkey"] for environment in ("aws", "gcp")
+    ]
+    assert all(re.fullmatch(r"sk-[0-9a-f]{32}", key) for key in keys)
+    assert keys[0] != keys[1]
+    assert secrets["aws", "litellm-salt-key"] != secrets["gcp", "litellm-salt-key"]
+
+
+def test_no_input_is_found_in_any_file(sealed: Path, inputs: Inputs) -> None:
+    for path, data in content(sealed).items():
+        for number, canary in enumerate(inputs.canaries()):
+            assert canary.encode() not in data, f"input {number} is in {path} in plaintext"
+
+
+def test_the_output_names_secrets_and_never_their_values(
+    unsealed: Path, inputs: Inputs, folder: Path
+) -> None:
+    answer = seal(unsealed, inputs=folder)
+    assert "litellm-postgresql" in answer.stdout
+    assert not [canary for canary in inputs.canaries() if canary in answer.stdout + answer.stderr]
+
+
+def test_a_private_key_is_for_its_owner_alone(sealed: Path) -> None:
+    for environment_name in ("aws", "gcp"):
+        key = sealed / "keys" / f"{environment_name}.agekey"
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert stat.S_IMODE((sealed / "keys").stat().st_mode) == 0o700
+
+
+def test_own_recipients_make_no_key(
+    render: Render, tmp_path: Path, folder: Path, sealed: Path
+) -> None:
+    recipient = re.findall(r"age1\w{58}", (sealed / "keys" / "aws.agekey").read_text())[0]
+    root = Path(shutil.copytree(render(**EVERYTHING, age_recipients=[recipient]), tmp_path / "own"))
+    assert seal(root, inputs=folder).returncode == 0
+    assert not (root / "keys").exists()
+    assert decrypt(
+        root / "secrets" / "gcp" / "litellm-masterkey.sops.yaml", sealed / "keys" / "aws.agekey"
+    )
+
+
+def test_a_second_run_changes_nothing(sealed: Path, folder: Path) -> None:
+    before = content(sealed)
+    assert seal(sealed, inputs=folder).returncode == 0
+    assert content(sealed) == before
+
+
+def test_a_run_seals_only_what_is_missing(sealed: Path, folder: Path) -> None:
+    before = content(sealed)
+    path = "secrets/aws/litellm-azure-auth.sops.yaml"
+    (sealed / path).unlink()
+    assert seal(sealed, inputs=folder).returncode == 0
+    assert changed(before, content(sealed)) == {path, "litellm/checksums-aws.yaml"}
+
+
+def test_checksums_are_the_digests_of_the_sealed_files(sealed: Path) -> None:
+    values = yaml.safe_load((sealed / "litellm" / "checksums-gcp.yaml").read_text())
+    expected = {
+        f"checksum/{path.name.removesuffix('.sops.yaml')}": hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
+        for path in (sealed / "secrets" / "gcp").glob("*.sops.yaml")
+    }
+    assert values == {"litellm-helm": {"podAnnotations": expected}}
+
+
+# --- inputs ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_environments_own_value_wins(unsealed: Path, inputs: Inputs, folder: Path) -> None:
+    own = Inputs()
+    with (folder / "deployment_outputs.env").open("a") as file:
+        file.write(f"AZURE_CLIENT_SECRET__GCP={own.lines['AZURE_CLIENT_SECRET']}\n")
+    assert seal(unsealed, inputs=folder).returncode == 0
+    secrets = opened(unsealed)
+    assert (
+        secrets["aws", "litellm-azure-auth"]["AZURE_CLIENT_SECRET"]
+        == inputs.lines["AZURE_CLIENT_SECRET"]
+    )
+    assert (
+        secrets["gcp", "litellm-azure-auth"]["AZURE_CLIENT_SECRET"]
+        == own.lines["AZURE_CLIENT_SECRET"]
+    )
+
+
+def test_the_process_environment_comes_before_the_file(unsealed: Path, folder: Path) -> None:
+    own = Inputs().lines["LITELLM_DATABASE_PASSWORD"]
+    env = environment(folder, LITELLM_DATABASE_PASSWORD=own)
+    assert seal(unsealed, env=env).returncode == 0
+    assert opened(unsealed)["aws", "litellm-postgresql"]["password"] == own
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("LITELLM_REDIS_PASSWORD=plain", "plain"),
+        ("export LITELLM_REDIS_PASSWORD='single $HOME \"x\"'", 'single $HOME "x"'),
+        ('LITELLM_REDIS_PASSWORD="double \\"q\\" \\$HOME"', 'double "q" $HOME'),
+        ("LITELLM_REDIS_PASSWORD=a'b c'\"d\"", "ab cd"),
+        ("LITELLM_REDIS_PASSWORD=with#hash # and a comment, isn't it", "with#hash"),
+        ("LITELLM_REDIS_PASSWORD=$(touch /tmp/executed)x", None),
+        ("LITELLM_REDIS_PASSWORD=ünï", "ünï"),
+        ("  LITELLM_REDIS_PASSWORD=indented\r", "indented"),
+    ],
+)
+def test_shell_lines_are_read_and_never_executed(
+    unsealed: Path, folder: Path, line: str, value: str | None
+) -> None:
+    (folder / "deployment_outputs.env").open("a", newline="").write(line + "\n")
+    answer = seal(unsealed, inputs=folder)
+    if value is None:
+        assert answer.returncode == 1
+        assert re.search(r"deployment_outputs\.env line \d+ is not KEY=value", answer.stderr)
+    else:
+        assert opened(unsealed)["aws", "litellm-redis"]["redis-password"] == value
+
+
+def test_a_trailing_newline_is_not_sealed(unsealed: Path, inputs: Inputs, folder: Path) -> None:
+    (folder / "access-token").write_text(inputs.files["access-token"] + "\r\n")
+    assert seal(unsealed, inputs=folder).returncode == 0
+    assert (
+        opened(unsealed)["aws", "litellm-github-copilot"]["access-token"]
+        == inputs.files["access-token"]
+    )
+
+
+BAD_INPUTS = {
+    "an AWS key id that is cut off": (
+        "AWS_ACCESS_KEY_ID",
+        "AKIA123",
+        "AWS_ACCESS_KEY_ID .* is not the access key id",
+    ),
+    "a temporary AWS key": ("AWS_ACCESS_KEY_ID", "ASIA" + "A" * 16, "temporary"),
+    "a tenant that is a name": (
+        "AZURE_TENANT_ID",
+        "contoso.onmicrosoft.com",
+        "AZURE_TENANT_ID .* is not a UUID",
+    ),
+    "a password that a URL would need encoded": (
+        "LITELLM_DATABASE_PASSWORD",
+        "p@ss/word",
+        "database URL",
+    ),
+    "a host with a scheme": ("LITELLM_DATABASE_HOST", "postgres://db", "leave out the scheme"),
+    "a service account that is no JSON": ("gcp-service-account.json", "{", "is not JSON"),
+    "a service account of another kind": (
+        "gcp-service-account.json",
+        '{"type": "authorized_user"}',
+        '"type" must be',
+    ),
+    "a service account without its key": (
+        "gcp-service-account.json",
+        '{"type": "service_account"}',
+        "it lacks",
+    ),
+    "a token that is none": ("access-token", "not-a-token", "is not a GitHub token"),
+    "a token of two lines": (
+        "access-token",
+        "ghu_aaaaaaaaaaaaaaaaaaaaaa\nx",
+        "is not a GitHub token",
+    ),
+    "a file that is not text": ("access-token", b"\xff\xfe", "is not UTF-8"),
+    "an environment file that is no environment file": (
+        "deployment_outputs.env",
+        '{"a": 1}',
+        "line 1 is not KEY=value",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUTS)
+def test_an_input_of_the_wrong_form_is_refused_and_nothing_is_sealed(
+    unsealed: Path, folder: Path, case: str
+) -> None:
+    name, value, message = BAD_INPUTS[case]
+    if (folder / name).exists():
+        (folder / name).write_bytes(value if isinstance(value, bytes) else value.encode())
+    else:
+        (folder / "deployment_outputs.env").open("a").write(f"{name}__GCP='{value!s}'\n")
+    before = content(unsealed)
+    answer = seal(unsealed, inputs=folder)
+    assert answer.returncode == 1
+    assert re.search(message, answer.stderr)
+    assert "Nothing was sealed" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+    assert str(value) not in answer.stderr or name == "deployment_outputs.env"
+    assert content(unsealed) == before
+
+
+# --- placeholders ----------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_input_makes_a_placeholder_that_says_what_fills_it(
+    unsealed: Path, folder: Path
+) -> None:
+    (folder / "gcp-service-account.json").unlink()
+    answer = seal(unsealed, inputs=folder)
+    assert answer.returncode == 3
+    assert "litellm-gcp-auth (aws, gcp): give the file gcp-service-account.json" in answer.stderr
+    assert "python hooks/seal_secrets.py --rotate litellm-gcp-auth" in answer.stderr
+    manifest = yaml.safe_load((unsealed / "secrets/aws/litellm-gcp-auth.sops.yaml").read_text())
+    assert manifest["metadata"]["annotations"]["litellm-gitops/placeholder"] == "true"
+    assert seal(unsealed, "--check").returncode == 3
+
+
+def test_rotation_fills_a_placeholder(unsealed: Path, inputs: Inputs, folder: Path) -> None:
+    kept = (folder / "access-token").read_text()
+    (folder / "access-token").unlink()
+    assert seal(unsealed, inputs=folder).returncode == 3
+    (folder / "access-token").write_text(kept)
+    assert seal(unsealed, "--rotate", "litellm-github-copilot", inputs=folder).returncode == 0
+    assert opened(unsealed)["gcp", "litellm-github-copilot"]["access-token"] == kept
+    assert (
+        "placeholder" not in (unsealed / "secrets/gcp/litellm-github-copilot.sops.yaml").read_text()
+    )
+    assert seal(unsealed, "--check").returncode == 0
+
+
+# --- rotation --------------------------------------------------------------------------------------------------------
+
+
+def test_rotation_changes_one_secret_and_its_checksum(sealed: Path, folder: Path) -> None:
+    before, values = content(sealed), opened(sealed)
+    answer = seal(sealed, "--rotate", "litellm-masterkey", "--cluster", "gcp", inputs=folder)
+    assert answer.returncode == 0
+    assert changed(before, content(sealed)) == {
+        "secrets/gcp/litellm-masterkey.sops.yaml",
+        "litellm/checksums-gcp.yaml",
+    }
+    after = opened(sealed)
+    assert after["gcp", "litellm-masterkey"] != values["gcp", "litellm-masterkey"]
+    old, new = (
+        yaml.safe_load(text["litellm/checksums-gcp.yaml"]) for text in (before, content(sealed))
+    )
+    old, new = (each["litellm-helm"]["podAnnotations"] for each in (old, new))
+    assert {name for name in new if new[name] != old[name]} == {"checksum/litellm-masterkey"}
+
+
+def test_rotation_of_one_key_keeps_the_others(sealed: Path, inputs: Inputs, folder: Path) -> None:
+    fresh = Inputs()
+    env = environment(fresh.write(folder.parent / "fresh"))
+    assert (
+        seal(
+            sealed, "--rotate", "litellm-azure-auth", "--key", "AZURE_CLIENT_SECRET", env=env
+        ).returncode
+        == 0
+    )
+    values = opened(sealed)["aws", "litellm-azure-auth"]
+    assert values == {
+        "AZURE_CLIENT_ID": inputs.lines["AZURE_CLIENT_ID"],
+        "AZURE_TENANT_ID": inputs.lines["AZURE_TENANT_ID"],
+        "AZURE_CLIENT_SECRET": fresh.lines["AZURE_CLIENT_SECRET"],
+    }
+
+
+def test_a_value_on_standard_input_is_sealed_without_a_file(sealed: Path) -> None:
+    token = Inputs().files["access-token"]
+    answer = seal(
+        sealed,
+        "--rotate",
+        "litellm-github-copilot",
+        "--stdin",
+        "access-token",
+        env=environment(),
+        stdin=token + "\n",
+    )
+    assert answer.returncode == 0
+    secrets = opened(sealed)
+    assert {secrets[each, "litellm-github-copilot"]["access-token"] for each in ("aws", "gcp")} == {
+        token
+    }
+
+
+def test_rotation_without_its_input_keeps_the_good_secret(sealed: Path, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    before = content(sealed)
+    answer = seal(sealed, "--rotate", "litellm-azure-auth", inputs=tmp_path / "none")
+    assert answer.returncode == 1
+    assert "lacks its input: AZURE_CLIENT_ID from AZURE_CLIENT_ID" in answer.stderr
+    assert content(sealed) == before
+
+
+def test_the_salt_key_refuses_rotation_and_says_why(sealed: Path, folder: Path) -> None:
+    before = content(sealed)
+    answer = seal(sealed, "--rotate", "litellm-salt-key", inputs=folder)
+    assert answer.returncode == 1
+    assert "unreadable" in answer.stderr
+    assert content(sealed) == before
+
+
+# --- checks and usage ------------------------------------------------------------------------------------------------
+
+DAMAGES: dict[str, tuple[str, str, str]] = {
+    "a value in plaintext": (
+        r"AZURE_TENANT_ID: .*",
+        "AZURE_TENANT_ID: plain",
+        "AZURE_TENANT_ID is not encrypted",
+    ),
+    "text behind a value": (
+        r"(AZURE_TENANT_ID: ENC\[.*\])",
+        r"\1 plain",
+        "AZURE_TENANT_ID is not encrypted",
+    ),
+    "no sops block": (r"(?s)sops:.*", "", "it has no sops metadata"),
+    "a plaintext comment": (
+        r"(stringData:)\n",
+        r"\1\n  # the old one was hunter2\n",
+        "has a comment",
+    ),
+    "another recipient": (r"recipient: age1.*", "recipient: age1" + "q" * 58, "other recipients"),
+    "another key": (r"AZURE_TENANT_ID:", "AZURE_TENANT:", "does not have exactly the keys"),
+    "another name": (
+        r"name: litellm-azure-auth",
+        "name: azure-auth",
+        "is not the Secret litellm/litellm-azure-auth",
+    ),
+    "a key twice": (r"(  AZURE_TENANT_ID: .*\n)", r"\1\1", "has the key 'AZURE_TENANT_ID' twice"),
+    "no MAC": (r"(?m)^  mac: .*\n", "", "no encrypted message authentication code"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_check_finds_a_file_that_is_not_sealed(sealed: Path, damage: str) -> None:
+    pattern, replacement, message = DAMAGES[damage]
+    path = sealed / "secrets" / "aws" / "litellm-azure-auth.sops.yaml"
+    text = path.read_text()
+    path.write_text(re.sub(pattern, replacement, text))
+    assert path.read_text() != text
+    before = content(sealed)
+    answer = seal(sealed, "--check")
+    assert answer.returncode == 5
+    assert re.search(
+        rf"secrets/aws/litellm-azure-auth\.sops\.yaml:\d+: .*{re.escape(message)}", answer.stderr
+    )
+    assert content(sealed) == before
+
+
+def test_check_needs_neither_sops_nor_a_key(sealed: Path) -> None:
+    shutil.rmtree(sealed / "keys")
+    env = {**environment(), "PATH": "/nonexistent"}
+    assert seal(sealed, "--check", env=env).returncode == 0
+
+
+def test_list_shows_the_state_of_every_secret(sealed: Path) -> None:
+    (sealed / "secrets" / "aws" / "litellm-redis.sops.yaml").unlink()
+    answer = seal(sealed, "--list")
+    assert answer.returncode == 0
+    rows = [line.split() for line in answer.stdout.splitlines()]
+    assert rows[0][0] == "ENVIRONMENT"
+    states = {(row[0], row[1]): row[3] for row in rows[1:]}
+    assert len(states) == 15
+    assert states["aws", "litellm-redis"] == "missing"
+    assert states["gcp", "litellm-redis"] == "sealed"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nonsense"],
+        ["--rotate", "litellm-nothing"],
+        ["--rotate", "litellm-masterkey", "--key", "nothing"],
+        ["--cluster", "mars"],
+        ["--key", "masterkey"],
+        ["--check", "--list"],
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_is_right(sealed: Path, arguments: list[str]) -> None:
+    before = content(sealed)
+    answer = seal(sealed, *arguments)
+    assert answer.returncode == 2
+    assert answer.stderr
+    assert content(sealed) == before
+
+
+def test_help_names_every_exit_code(sealed: Path) -> None:
+    answer = seal(sealed, "--help")
+    assert answer.returncode == 0
+    for code in range(6):
+        assert re.search(rf"\b{code} ", answer.stdout)
+
+
+# --- what can go wrong -----------------------------------------------------------------------------------------------
+
+
+def _program(folder: Path, text: str) -> Path:
+    folder.mkdir()
+    path = folder / "sops"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (None, "sops is not on PATH"),
+        ("echo sops 3.9.4", "is too old"),
+        ("echo sops 3.13.2", "loses message authentication codes"),
+        ("exit 1", "unknown version"),
+    ],
+)
+def test_without_a_good_sops_nothing_changes(
+    unsealed: Path, folder: Path, tmp_path: Path, program: str | None, message: str
+) -> None:
+    path = _program(tmp_path / "bin", program) if program else tmp_path
+    before = content(unsealed)
+    answer = seal(unsealed, env={**environment(folder), "PATH": f"{path}:/nonexistent"})
+    assert answer.returncode == 4
+    assert message in answer.stderr
+    assert content(unsealed) == before
+
+
+def test_an_exit_code_of_zero_is_no_proof(
+    unsealed: Path, inputs: Inputs, folder: Path, tmp_path: Path
+) -> None:
+    path = _program(tmp_path / "bin", 'case "$1" in --version) echo sops 3.13.3;; *) cat;; esac')
+    before = content(unsealed)
+    answer = seal(unsealed, env={**environment(folder), "PATH": f"{path}:/usr/bin:/bin"})
+    assert answer.returncode == 1
+    assert "unsealed" in answer.stderr
+    assert not [canary for canary in inputs.canaries() if canary in answer.stderr]
+    assert content(unsealed) == before
+
+
+def test_what_sops_says_is_not_repeated(
+    unsealed: Path, inputs: Inputs, folder: Path, tmp_path: Path
+) -> None:
+    path = _program(
+        tmp_path / "bin", 'case "$1" in --version) echo sops 3.13.3;; *) cat >&2; exit 7;; esac'
+    )
+    answer = seal(unsealed, env={**environment(folder), "PATH": f"{path}:/usr/bin:/bin"})
+    assert answer.returncode == 1
+    assert "sops ended with exit code 7" in answer.stderr
+    assert not [canary for canary in inputs.canaries() if canary in answer.stdout + answer.stderr]
+
+
+def test_sops_gets_no_input_in_its_arguments_or_environment(
+    unsealed: Path, inputs: Inputs, folder: Path, tmp_path: Path
+) -> None:
+    seen = tmp_path / "seen"
+    path = _program(
+        tmp_path / "bin", f'echo "$@" >> {seen}; env >> {seen}; exec {tools.path("sops")} "$@"'
+    )
+    env = {
+        **environment(folder, **inputs.lines, SOPS_AGE_RECIPIENTS="age1" + "q" * 58),
+        "PATH": f"{path}:/usr/bin:/bin",
+    }
+    assert seal(unsealed, env=env).returncode == 0
+    told = seen.read_text()
+    assert "SOPS_AGE_RECIPIENTS" not in told
+    assert not [number for number, canary in enumerate(inputs.canaries()) if canary in told]
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["secrets/aws/litellm-masterkey.sops.yaml", "secrets/aws", "keys/aws.agekey", ".sops.yaml"],
+)
+def test_a_symbolic_link_is_not_written_through(
+    unsealed: Path, folder: Path, tmp_path: Path, target: str
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link = unsealed / target
+    if link.is_dir():
+        shutil.rmtree(link)
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(outside if target == "secrets/aws" else outside / "file")
+    answer = seal(unsealed, inputs=folder)
+    assert answer.returncode == 1
+    assert "symbolic link" in answer.stderr
+    assert not list(outside.iterdir())
+    assert not (unsealed / "secrets/gcp/litellm-masterkey.sops.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("encrypted_regex: '['", "must have encrypted_regex"),
+        (
+            "encrypted_regex: ^(data|stringData)$\n    age: AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQ",
+            "not an age public key",
+        ),
+        ("encrypted_regex: ^(data|stringData)$", "names no age recipient"),
+    ],
+)
+def test_an_unsafe_creation_rule_is_refused_before_sops_sees_a_value(
+    unsealed: Path, folder: Path, rule: str, message: str
+) -> None:
+    (unsealed / ".sops.yaml").write_text(
+        f"creation_rules:\n  - path_regex: ^secrets/aws/.*\\.sops\\.ya?ml$\n    mac_only_encrypted: true\n    {rule}\n"
+    )
+    answer = seal(unsealed, inputs=folder)
+    assert answer.returncode == 1
+    assert message in answer.stderr
+    assert "AGE-SECRET-KEY" not in answer.stderr
+    assert not list(unsealed.glob("secrets/*/*.sops.yaml"))
+
+
+def test_an_environments_rule_is_added_and_the_rest_of_the_file_is_kept(
+    sealed: Path, folder: Path
+) -> None:
+    config = sealed / ".sops.yaml"
+    text = config.read_text()
+    before, rest = text.split("  - path_regex: ^secrets/gcp/")
+    tail = rest[rest.index("stores:") :]
+    config.write_text(before + "# mine\n" + tail)
+    for path in (sealed / "secrets" / "gcp").glob("*.sops.yaml"):
+        path.unlink()
+    assert seal(sealed, inputs=folder).returncode == 0
+    after = config.read_text()
+    assert after.startswith(before)
+    assert after.endswith(tail)
+    assert "# mine\n" in after
+    assert seal(sealed, "--check").returncode == 0
+
+
+def test_copier_seals_and_a_missing_sops_does_not_fail_the_rendering(
+    template: Path, tmp_path: Path
+) -> None:
+    copier = [sys.executable, "-m", "copier", "copy", "--trust", "--defaults", "--quiet"]
+    answers = ["--data", "eks_aws_role_arn=arn:aws:iam::123456789012:role/x"]
+    for name, env, message in (
+        (
+            "with",
+            environment(Inputs().write(tmp_path / "inputs"), HOME=str(tmp_path)),
+            "sealed for aws",
+        ),
+        (
+            "without",
+            {**environment(HOME=str(tmp_path)), "PATH": "/usr/bin:/bin"},
+            "python hooks/seal_secrets.py",
+        ),
+    ):
+        answer = subprocess.run(
+            [*copier, *answers, str(template), str(tmp_path / name)],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert answer.returncode == 0, answer.stderr
+        assert message in answer.stdout + answer.stderr
+        assert (tmp_path / name / "litellm" / "values-aws.yaml").is_file()
+        assert (tmp_path / name / "secrets/aws/litellm-masterkey.sops.yaml").exists() == (
+            name == "with"
+        )
