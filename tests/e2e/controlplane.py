@@ -1,7 +1,7 @@
 """A real Kubernetes control plane on loopback: etcd, API server, controller manager, scheduler.
 
-KWOK plays the nodes: it says that pods run and Jobs complete. Everything else is real. It takes
-three seconds to start and 550 MB of memory.
+KWOK plays the nodes and `kubelet` what runs on them. Everything else is real. It takes three seconds
+to start and 550 MB of memory.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ import yaml
 
 import tools
 from tests.e2e.api import Api, Object
+from tests.e2e.kubelet import Kubelet
 from tests.e2e.processes import Processes, Run, free_port, wait_for
 
 START_TIMEOUT = 60.0  # seconds; it takes three, but the machine may be busy
 ZONES = ("a", "b", "c")  # one node each
-STAGES = Path(__file__).parent / "stages"
+STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast/pod-delete.yaml")  # of KWOK
 
 
 class ControlPlane:
@@ -42,6 +43,7 @@ class ControlPlane:
         self._token = secrets.token_hex(16)
         self.kubeconfig = self._write_kubeconfig()
         self.api = Api(self.server, self._token, self.folder / "ca.crt")
+        self.kubelet: Kubelet | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -59,6 +61,9 @@ class ControlPlane:
 
     def stop(self) -> None:
         """Ends it, whatever state it is in."""
+        if self.kubelet:
+            self.kubelet.stop()
+            self.kubelet = None
         self.processes.stop()
         self.api.close()
 
@@ -168,12 +173,15 @@ class ControlPlane:
     def _start_nodes(self) -> None:
         for zone in ZONES:
             self.api.create("/api/v1/nodes", _node(zone))
-        stages = tools.path("kwok-stages")
-        parts = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
-        files = [f for part in parts for f in sorted((stages / part).glob("*.yaml"))]
+        files = [
+            file
+            for stage in STAGES
+            for path in [tools.path("kwok-stages") / stage]
+            for file in ([path] if path.is_file() else sorted(path.glob("*.yaml")))
+            if file.name != "kustomization.yaml"
+        ]
         config = self.folder / "kwok.yaml"
-        texts = [file.read_text("utf-8") for file in files if file.name != "kustomization.yaml"]
-        config.write_text("\n---\n".join(texts))
+        config.write_text("\n---\n".join(file.read_text("utf-8") for file in files))
         self.processes.start(
             "kwok",
             [
@@ -198,6 +206,7 @@ class ControlPlane:
             return bool(self.api.find("/api/v1/namespaces/default/serviceaccounts/default"))
 
         wait_for("the controller manager works", account_there, timeout=START_TIMEOUT)
+        self.kubelet = Kubelet(self.api)
 
     def _write_kubeconfig(self) -> Path:
         ca_file = self.folder / "ca.crt"

@@ -60,43 +60,46 @@ def test_a_stopped_cluster_leaves_no_process(run: Run, cluster: ControlPlane) ->
     assert marked(run.folder) == []
 
 
-def test_the_next_run_sweeps_what_a_killed_run_left(tmp_path: Path) -> None:
-    # the program has a session of its own and outlives its parent, as one under a controller may
-    program = (
-        "import os, subprocess, sys\n"
-        "from pathlib import Path\n"
-        "from tests.e2e.processes import Run\n"
-        "run = Run.begin(Path(sys.argv[1]))\n"
-        "subprocess.Popen(['sleep', '600'], env=run.environment(), start_new_session=True)\n"
-        "print(run.folder, flush=True)\n"
-        "os.kill(os.getpid(), 9)\n"
+# What a run does before it is killed; the program has a session of its own and closed its outputs.
+KILLED_RUN = """
+import os, sys
+from pathlib import Path
+from tests.e2e.processes import Processes, Run
+run = Run.begin(Path(sys.argv[1]))
+program = Processes(run.folder, run.environment()).start("sleep", ["/bin/sleep", "600"])
+print(run.folder, flush=True)
+if sys.argv[2] == "survivor":  # as what a controller starts may be
+    import subprocess
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.Popen(["/bin/sleep", "600"], env=run.environment(), start_new_session=True, **quiet)
+os.kill(os.getpid(), 9)
+"""
+
+
+def killed_run(base: Path, survivor: str) -> Path:
+    """The folder of a run that was killed."""
+    run = subprocess.run(
+        [sys.executable, "-c", KILLED_RUN, base, survivor],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
     )
-    killed = subprocess.run(
-        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=False
-    )
-    folder = Path(killed.stdout.strip())
-    assert len(marked(folder)) == 1, killed.stderr
-    Run.begin(tmp_path).end(keep=False)
-    assert marked(folder) == []
-    assert not folder.exists()
+    assert run.stdout, run.stderr
+    time.sleep(0.3)
+    return Path(run.stdout.strip())
 
 
 def test_programs_end_with_the_tests_that_started_them(tmp_path: Path) -> None:
-    program = (
-        "import os, sys\n"
-        "from pathlib import Path\n"
-        "from tests.e2e.processes import Processes, Run\n"
-        "run = Run.begin(Path(sys.argv[1]))\n"
-        "Processes(run.folder / 'logs', run.environment()).start('sleep', ['/bin/sleep', '600'])\n"
-        "print(run.folder, flush=True)\n"
-        "os.kill(os.getpid(), 9)\n"
-    )
-    killed = subprocess.run(
-        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=False
-    )
-    assert killed.stdout, killed.stderr
-    time.sleep(0.2)
-    assert marked(Path(killed.stdout.strip())) == []
+    assert marked(killed_run(tmp_path, "none")) == []
+
+
+def test_the_next_run_sweeps_what_a_killed_run_left(tmp_path: Path) -> None:
+    folder = killed_run(tmp_path, "survivor")
+    assert len(marked(folder)) == 1
+    Run.begin(tmp_path).end(keep=False)
+    assert marked(folder) == []
+    assert not folder.exists()
 
 
 def test_the_mark_is_in_every_environment(run: Run) -> None:

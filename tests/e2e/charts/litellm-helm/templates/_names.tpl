@@ -75,3 +75,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
+
+{{/* With the Redis of the chart, the proxies find each other through it. */}}
+{{- define "proxy.config" -}}
+{{- $config := deepCopy .Values.proxy_config }}
+{{- if and .Values.redis.enabled (not (hasKey ($config.general_settings | default dict) "coordination_redis")) }}
+{{- $redis := dict "host" "os.environ/REDIS_HOST" "port" "os.environ/REDIS_PORT" "password" "os.environ/REDIS_PASSWORD" }}
+{{- $_ := set $config "general_settings" (merge (dict "coordination_redis" $redis) ($config.general_settings | default dict)) }}
+{{- end }}
+{{- toYaml $config }}
+{{- end }}
