@@ -186,7 +186,7 @@ def show(repository: Repository, environment: str | None) -> int:
                 secret.environment,
                 secret.name,
                 ",".join(sorted(secret.keys)),
-                _state(repository, config, secret, manifest),
+                state(repository, config, secret, manifest),
                 changed,
             )
         )
@@ -198,9 +198,10 @@ def show(repository: Repository, environment: str | None) -> int:
     return DONE
 
 
-def _state(
+def state(
     repository: Repository, config: Mapping[str, Any], secret: Wanted, manifest: Mapping[str, Any]
 ) -> str:
+    """The state of a Secret in one word: sealed, placeholder, missing, stale, or not sealed."""
     path = secret.path(repository.root)
     if not path.is_file():
         return "missing"
