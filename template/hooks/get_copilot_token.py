@@ -214,15 +214,17 @@ class Unfinished:
 
     temporary: Path | None = None
     target: Path | None = None  # set once `temporary` is complete
-    child: int | None = None
+    sealing: tuple[int, Sealing] | None = None
     said: str = "nothing was stored"
 
 
 def on_signal(number: int, _: FrameType | None) -> NoReturn:
     """Cleans up and ends the process, with no exception that some library could catch or show."""
     signal.signal(number, lambda *_: os._exit(128 + number))  # a second one does not wait
-    if Unfinished.child is not None:
-        Unfinished.said = end_sealing(Unfinished.child)
+    if Unfinished.sealing is not None:
+        child, sealing = Unfinished.sealing
+        end_gently(child)
+        Unfinished.said = "the token was already sealed" if sealing.done() else "nothing was sealed"
     if Unfinished.temporary is not None:
         try:
             Unfinished.temporary.unlink()
@@ -234,18 +236,15 @@ def on_signal(number: int, _: FrameType | None) -> NoReturn:
     os._exit(128 + number)
 
 
-def end_sealing(pid: int) -> str:
-    """Ends the sealing process, gently so that it cleans up; tells what became of the token."""
+def end_gently(pid: int) -> None:
+    """Ends a child, and its children, so that they can clean up; kills them after ten seconds."""
     with contextlib.suppress(OSError):
-        os.kill(pid, signal.SIGINT)
-        for _ in range(200):  # ten seconds
-            state = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if state is not None:
-                sealed = state.si_code == os.CLD_EXITED and state.si_status in SEALED
-                return "the token was already sealed" if sealed else "nothing was sealed"
+        os.killpg(pid, signal.SIGINT)
+        for _ in range(200):
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                return
             time.sleep(0.05)
-        os.kill(pid, signal.SIGKILL)
-    return "sealing was cut off, so look at `git status`"
+        os.killpg(pid, signal.SIGKILL)
 
 
 # ---- The terminal
@@ -921,7 +920,7 @@ class TokenFile:
     def store(self, token: Secret) -> str:
         """Writes the file, mode 0600, in one step. Returns what to tell."""
         self._check_target()
-        temporary = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}.tmp")
+        temporary = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}.tmp")
         Unfinished.temporary = temporary
         try:
             with contextlib.closing(_File(temporary)) as file:
@@ -976,7 +975,7 @@ class TokenFile:
 
     def _remove_leftovers(self) -> None:
         """Removes what a run that was killed while it wrote has left: it may be a token."""
-        form = re.compile(rf"\.{re.escape(self._path.name)}\.[0-9a-f]{{16}}\.tmp")
+        form = re.compile(rf"{re.escape(self._path.name)}\.[0-9a-f]{{16}}\.tmp")
         with contextlib.suppress(OSError):
             for left in self._path.parent.iterdir():
                 if form.fullmatch(left.name) and time.time() - left.lstat().st_mtime > 60:
@@ -1016,6 +1015,7 @@ class Sealing:
         self._screen = screen
         self._root = root
         self._environments: list[str] = []
+        self._before: list[int] = []
 
     def prepare(self) -> None:
         """Raises `Stop` when sealing would fail, so that nobody logs in for nothing."""
@@ -1049,9 +1049,18 @@ class Sealing:
         except SealingError as error:
             raise Stop(Exit.UNEXPECTED, f"Sealing would fail: {error}") from None
 
+    def done(self) -> bool:
+        """Whether the sealed files are others than before."""
+        return self._files() != self._before
+
+    def _files(self) -> list[int]:
+        found = self._root.glob(f"secrets/*/{SECRET}.sops.yaml")
+        return sorted(path.stat().st_ino for path in found)  # sealing renames new files into place
+
     def store(self, token: Secret) -> str:
         """Seals the token for every environment that uses it. Returns what to tell."""
         script = self._root / "hooks" / "seal_secrets.py"
+        self._before = self._files()
         try:
             child = subprocess.Popen(
                 [sys.executable, str(script), "--rotate", SECRET, "--stdin", KEY],
@@ -1064,15 +1073,15 @@ class Sealing:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C reaches it once, through `end_sealing`
+                start_new_session=True,  # Ctrl-C reaches it once, through `end_gently`
             )
         except OSError as error:
             raise Stop(
                 Exit.UNEXPECTED, f"{printable(script)}: {error.strerror}. Nothing was stored."
             ) from None
-        Unfinished.child = child.pid
+        Unfinished.sealing = (child.pid, self)
         output, _ = child.communicate(token.reveal().encode())
-        Unfinished.child = None
+        Unfinished.sealing = None
         # Sealing shows no secret. Should it ever, that ends here.
         for line in output.decode(errors="replace").replace(token.reveal(), "***").splitlines():
             self._screen.say(f"  {printable(line, 500)}")
@@ -1111,8 +1120,8 @@ def host_argument(text: str) -> str:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="get_copilot_token.py",
-        description="Logs in to GitHub in your browser, checks that the account has GitHub "
-        "Copilot, and stores the token that LiteLLM Proxy needs. The token is never shown.",
+        description="Logs in to GitHub in your browser, checks that the account has GitHub\n"
+        "Copilot, and stores the token for LiteLLM Proxy. The token is never shown.",
         epilog="""\
 exit codes:
   0 stored   1 unexpected   2 usage   3 denied   4 expired   5 network
@@ -1120,7 +1129,7 @@ exit codes:
 
 environment:
   HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE   how the network is reached
-  GITHUB_COPILOT_CLIENT_ID               the app that logs in, by default that of
+  GITHUB_COPILOT_CLIENT_ID               the app that logs in, by default
                                          GitHub's own editor plugin
   GITHUB_COPILOT_DEVICE_CODE_URL, GITHUB_COPILOT_ACCESS_TOKEN_URL,
   GITHUB_COPILOT_API_KEY_URL             other addresses than those of --host

@@ -10,6 +10,7 @@ import json
 import secrets
 import socket
 import ssl
+import string
 import struct
 import threading
 import time
@@ -31,6 +32,8 @@ POLL_PATH = "/login/oauth/access_token"
 TOLD_PATH = "/copilot_internal/user"
 USER_PATH = "/user"
 KEY_PATH = "/copilot_internal/v2/token"
+
+_LETTERS = string.ascii_letters + string.digits
 
 Body = Mapping[str, object] | list[object] | bytes | None
 Sabotage = Callable[[BaseHTTPRequestHandler], None]
@@ -183,7 +186,7 @@ class FakeGitHub:
         self.client_id = client_id
         self._tls = tls
         # As GitHub's: gh?_, then letters and digits.
-        self.token = "ghu_" + secrets.token_hex(18)
+        self.token = "ghu_" + "".join(secrets.choice(_LETTERS) for _ in range(36))
         self.key = f"tid={secrets.token_hex(8)};exp=1893456000:{secrets.token_hex(16)}"
         self.device_code = secrets.token_hex(20)
         self.requests: list[Request] = []

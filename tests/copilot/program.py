@@ -31,17 +31,24 @@ class Finished:
 
 
 class Sandbox:
-    """A folder with a repository, a home and a folder for temporary files, and nothing else."""
+    """A folder with a repository, a home and a folder for temporary files, and nothing else.
 
-    def __init__(self, root: Path) -> None:
+    The repository is a copy of `rendered`, or holds nothing but the program.
+    """
+
+    def __init__(self, root: Path, rendered: Path | None = None) -> None:
         self.root = root
         self.repository = root / "repository"
         self.home = root / "home"
         self.tmp = root / "tmp"
-        for folder in (self.home, self.tmp, self.repository / "hooks"):
+        for folder in (self.home, self.tmp):
             folder.mkdir(parents=True)
         self.program = self.repository / "hooks" / PROGRAM.name
-        shutil.copy(PROGRAM, self.program)
+        if rendered is not None:
+            shutil.copytree(rendered, self.repository)
+        else:
+            self.program.parent.mkdir(parents=True)
+            shutil.copy(PROGRAM, self.program)
 
     @property
     def token(self) -> Path:

@@ -229,9 +229,9 @@ def test_a_disk_that_takes_nothing_leaves_the_old_token_and_no_rest(
 
 
 def test_what_a_killed_run_left_is_removed(sandbox: Sandbox, clock: FastClock) -> None:
-    stale = sandbox.token.with_name(".access-token.0123456789abcdef.tmp")
-    fresh = sandbox.token.with_name(".access-token.fedcba9876543210.tmp")
-    other = sandbox.token.with_name(".access-token.mine.tmp")
+    stale = sandbox.token.with_name("access-token.0123456789abcdef.tmp")
+    fresh = sandbox.token.with_name("access-token.fedcba9876543210.tmp")
+    other = sandbox.token.with_name("access-token.mine.tmp")
     for path in (stale, fresh, other):
         path.write_text("half a token")
     an_hour_ago = time.time() - 3600

@@ -8,7 +8,9 @@ import mmap
 import os
 import socket
 import struct
+import subprocess
 import time
+import types
 from pathlib import Path
 
 if path := os.environ.get("FAST_CLOCK"):
@@ -22,6 +24,10 @@ if path := os.environ.get("FAST_CLOCK"):
     def sleep(seconds: float) -> None:
         hand[:8] = struct.pack("d", monotonic() + seconds)
 
+    # The standard library waits for real processes, so it keeps the real time.
+    real = types.ModuleType("time")
+    vars(real).update(vars(time))
+    setattr(subprocess, "time", real)  # noqa: B010
     setattr(time, "monotonic", monotonic)  # noqa: B010
     setattr(time, "sleep", sleep)  # noqa: B010
 
