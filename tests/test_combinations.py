@@ -1,0 +1,55 @@
+"""Every combination of environments, providers and Bedrock's method renders, and holds what was chosen and no more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.answers import ENVIRONMENTS, PROVIDERS, combinations
+from tests.checked import broken, told
+
+COMBINATIONS = dict(combinations())
+
+# What a provider or an environment would leave, in any place, comments included.
+TRACES = {
+    "bedrock": r"[Bb]edrock|litellm-aws-auth|AWS_|aws_region_name|eks\.amazonaws\.com",
+    "vertex_ai": r"[Vv]ertex|litellm-gcp-auth|GOOGLE_APPLICATION|gcp-service-account",
+    "azure_openai": r"OpenAI|model: azure/|litellm-azure-auth|AZURE_|Entra",
+    "github_copilot": r"[Cc]opilot|COPILOT|access-token",
+    "aws": r"EKS|values-aws|(?<!var/)(?:secrets|clusters)/aws|aws\.example\.com",
+    "gcp": r"GKE|values-gcp|(?<!var/)(?:secrets|clusters)/gcp|gcp\.example\.com",
+    "azure": r"AKS|values-azure|(?<!var/)(?:secrets|clusters)/azure|azure\.example\.com",
+}
+# The files that a cluster or its engine reads. The matrix, the schema, hooks and suite know of everything.
+READ = re.compile(
+    r"litellm/.*\.yaml|(?:secrets|clusters)/.*|policies/secrets\.yml|docker-compose\.yml|\.sops\.yaml"
+)
+
+
+def test_there_are_137_combinations() -> None:
+    assert len(COMBINATIONS) == 137
+
+
+@pytest.mark.parametrize("answers", COMBINATIONS.values(), ids=COMBINATIONS)
+def test_a_combination_holds_what_was_chosen_and_no_more(
+    answers: dict[str, Any], sealed: Callable[..., Path]
+) -> None:
+    root = sealed(**answers)
+    found = broken(root)
+    assert not found, told(found)
+    chosen = {*answers["cluster_environments"], *answers["providers"]}
+    left = list(_traces(root, [name for name in (*ENVIRONMENTS, *PROVIDERS) if name not in chosen]))
+    assert not left, "\n".join(left)
+
+
+def _traces(root: Path, unchosen: list[str]) -> Iterator[str]:
+    for name in unchosen:
+        for path in sorted(root.rglob("*")):
+            relative = path.relative_to(root).as_posix()
+            if path.is_file() and READ.fullmatch(relative):
+                for match in re.finditer(TRACES[name], f"{relative}\n{path.read_text('utf-8')}"):
+                    yield f"{relative} holds {match[0]!r}, but {name} was not chosen"
