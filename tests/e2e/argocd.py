@@ -5,35 +5,52 @@ from __future__ import annotations
 import secrets
 import shlex
 import sys
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
 import tools
 from tests.e2e.api import Object
 from tests.e2e.controlplane import ControlPlane
 from tests.e2e.engines import START_TIMEOUT, healthy
+from tests.e2e.podprocess import ContainerProcess
 from tests.e2e.processes import Process, free_port
 from tests.e2e.web import Outside
 
 NAMESPACE = "argocd"
 APPLICATIONS = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/applications"
-PROGRAMS = ("helm", "kustomize", "sops")  # beside git and gpg, which the machine has
+PROGRAMS = ("helm", "kustomize")  # beside git and gpg, which the machine has
+KSOPS = PurePosixPath("/usr/local/bin/ksops")  # where an init container of the README mounts it
 SCRIPTS = ("git-verify-wrapper.sh", "gpg-wrapper.sh")
+
+# As far as the README's patch and the process depend on it.
+_NAME = {"app.kubernetes.io/name": "argocd-repo-server"}
+_REPO_SERVER: Object = {
+    "metadata": {"name": "argocd-repo-server"},
+    "spec": {
+        "selector": {"matchLabels": _NAME},
+        "template": {
+            "metadata": {"labels": _NAME},
+            "spec": {
+                "containers": [{"name": "argocd-repo-server", "image": "quay.io/argoproj/argocd"}]
+            },
+        },
+    },
+}
 
 
 class ArgoCD:
-    """Argo CD as its manifests install it, with the age key of `age_key` where the README says.
+    """Argo CD as its manifests install it, its programs being processes beside the cluster."""
 
-    Its objects come with `install`; `start` begins its work, which is where a cluster restarts the
-    pods after the README's settings.
-    """
-
-    def __init__(self, cluster: ControlPlane, outside: Outside, age_key: Path) -> None:
+    def __init__(self, cluster: ControlPlane, outside: Outside) -> None:
         self.cluster = cluster
         self.outside = outside
-        self.age_key = age_key
+        self._redis = ""
+        self._port = free_port()
+        self._repo_server: Process | None = None
+        self._seen = 0  # of the kubelet's events
 
     def install(self) -> None:
-        """Namespace, CRDs, settings as they come: empty."""
+        """Namespace, CRDs, settings as they come, and what works on them."""
         api = self.cluster.api
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
         api.create("/api/v1/namespaces", namespace)
@@ -64,102 +81,139 @@ class ArgoCD:
                 },
             },
         )
+        api.create(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments", _REPO_SERVER)
+        self.start()
 
     def start(self) -> None:
-        """The cache, repo-server and application controller."""
-        redis = f"127.0.0.1:{self._start_cache()}"
-        repo_server = f"127.0.0.1:{self._start_repo_server(redis)}"
+        """The cache and the application controller. The repo-server starts with its pod."""
+        self._redis = f"127.0.0.1:{free_port()}"
+        command: list[str | Path] = [tools.path("valkey-server"), "--bind", "127.0.0.1"]
+        command += ["--port", self._redis.rpartition(":")[2], "--save", "", "--appendonly", "no"]
+        self.cluster.processes.start("valkey-server", command)
         metrics = free_port()
         controller = self._start(
             "argocd-application-controller",
             f"--kubeconfig={self.cluster.kubeconfig}",
             f"--namespace={NAMESPACE}",
-            f"--repo-server={repo_server}",
+            f"--repo-server=127.0.0.1:{self._port}",
             "--repo-server-plaintext",
             "--repo-server-client-cert-path=",
             "--repo-server-client-cert-key-path=",
-            f"--redis={redis}",
+            f"--redis={self._redis}",
             f"--metrics-port={metrics}",
             "--app-resync=20",
         )
         controller.require(lambda: healthy(f"http://127.0.0.1:{metrics}/healthz"), START_TIMEOUT)
 
-    def _start_cache(self) -> int:
-        port = free_port()
-        command: list[str | Path] = [tools.path("valkey-server"), "--port", str(port)]
-        command += ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        self.cluster.processes.start("valkey-server", command)
-        return port
-
-    def _start_repo_server(self, redis: str) -> int:
-        port, metrics = free_port(), free_port()
-        repo_server = self._start(
+    def _restart_repo_server(self, pod: ContainerProcess) -> None:
+        """Starts the repo-server with the environment and files that `pod` gives it."""
+        if self._repo_server:
+            self.cluster.processes.end(self._repo_server)
+        root = self.cluster.folder / f"repo-server-{self._seen}"
+        for path, file in pod.files.items():
+            copy = root / path.relative_to("/")
+            copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            copy.touch(0o600)
+            copy.write_bytes(file.content)
+        env = dict(pod.env)
+        if "SOPS_AGE_KEY_FILE" in env:
+            env["SOPS_AGE_KEY_FILE"] = str(root / env["SOPS_AGE_KEY_FILE"].lstrip("/"))
+        programs = self._programs(root / "bin", ksops=KSOPS in pod.directories)
+        env["PATH"] = f"{programs}:{self.cluster.environment()['PATH']}"
+        metrics = free_port()
+        self._repo_server = self._start(
             "argocd-repo-server",
-            f"--redis={redis}",
+            f"--redis={self._redis}",
             "--disable-tls",
             "--client-ca-path=",
-            f"--port={port}",
+            f"--port={self._port}",
             f"--metrics-port={metrics}",
             "--address=127.0.0.1",
             "--metrics-address=127.0.0.1",
+            env=env,
         )
-        repo_server.require(lambda: healthy(f"http://127.0.0.1:{metrics}/healthz"), START_TIMEOUT)
-        return port
+        self._repo_server.require(
+            lambda: healthy(f"http://127.0.0.1:{metrics}/healthz"), START_TIMEOUT
+        )
 
-    def _start(self, name: str, *arguments: str) -> Process:
-        env = self.cluster.environment() | self.outside.environment()
+    def _start(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Process:
+        variables = self.cluster.environment() | self.outside.environment() | dict(env or {})
         folders = {
             variable: self.cluster.folder / variable.lower()
             for variable in ("ARGOCD_TLS_DATA_PATH", "ARGOCD_SSH_DATA_PATH", "ARGOCD_GNUPGHOME")
         }
         for folder in folders.values():
             folder.mkdir(mode=0o700, exist_ok=True)
-        env |= {variable: str(folder) for variable, folder in folders.items()}
-        env |= {
-            "ARGOCD_FAKE_IN_CLUSTER": "true",
-            "SOPS_AGE_KEY_FILE": str(self.age_key),
-            "PATH": f"{self._programs()}:{env['PATH']}",
-        }
+        variables |= {variable: str(folder) for variable, folder in folders.items()}
+        variables["ARGOCD_FAKE_IN_CLUSTER"] = "true"
         return self.cluster.processes.start(
-            name, [tools.path("argocd"), *arguments], env=env, argv0=name
+            name, [tools.path("argocd"), *arguments], env=variables, argv0=name
         )
 
-    def _programs(self) -> Path:
-        """A folder with what the repo-server's image has on its PATH."""
-        folder = self.cluster.folder / "bin"
-        if not folder.exists():
-            folder.mkdir()
-            for program in PROGRAMS:
-                (folder / program).symlink_to(tools.path(program))
-            for script in SCRIPTS:
-                copy = folder / script
-                copy.write_bytes((tools.path("argocd-scripts") / script).read_bytes())
-                copy.chmod(0o755)
-            ksops = Path(__file__).with_name("ksops.py")
+    def _programs(self, folder: Path, *, ksops: bool) -> Path:
+        """A folder with what the repo-server's image has on its PATH, and with KSOPS."""
+        folder.mkdir(parents=True)
+        for program in PROGRAMS:
+            (folder / program).symlink_to(tools.path(program))
+        for script in SCRIPTS:
+            copy = folder / script
+            copy.write_bytes((tools.path("argocd-scripts") / script).read_bytes())
+            copy.chmod(0o755)
+        if ksops:
+            (folder / "sops").symlink_to(tools.path("sops"))  # which the real KSOPS has in itself
             launcher = folder / "ksops"
-            launcher.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} {ksops}\n")
+            command = shlex.join([sys.executable, str(Path(__file__).with_name("ksops.py"))])
+            launcher.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
             launcher.chmod(0o755)
         return folder
+
+    def serve(self) -> None:
+        """Runs the repo-server as its pod says; called while commands run and while waiting.
+
+        The pod comes of the Deployment that the README patches: what it mounts is what the
+        process finds.
+        """
+        if self.cluster.kubelet is None:
+            return
+        for event in self.cluster.kubelet.events[self._seen :]:
+            self._seen += 1
+            if event.what == "started" and event.name.startswith("argocd-repo-server-"):
+                assert event.process is not None
+                self._restart_repo_server(event.process)
 
     def find(self, name: str) -> Object | None:
         """An Application."""
         return self.cluster.api.find(f"{APPLICATIONS}/{name}")
 
-    def refresh(self, name: str) -> None:
-        """Asks for a reconciliation now."""
+    def refresh(self) -> None:
+        """Asks for a look at git, now."""
         annotation = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "hard"}}}
-        self.cluster.api.merge(f"{APPLICATIONS}/{name}", annotation)
+        for application in self.cluster.api.items(APPLICATIONS):
+            self.cluster.api.merge(f"{APPLICATIONS}/{application['metadata']['name']}", annotation)
 
-    def status(self) -> str:
-        """A line for each Application: sync, health, and what went wrong."""
-        lines = []
+    def deployed(self, commit: str) -> bool:
+        """Whether that commit is what runs, as Argo CD sees it: all is Synced to it and Healthy."""
+        applications = self.cluster.api.items(APPLICATIONS)
+        return len(applications) == 3 and all(
+            application.get("status", {}).get("sync", {}).get("status") == "Synced"
+            and application["status"]["sync"].get("revision") == commit
+            and application["status"].get("health", {}).get("status") == "Healthy"
+            and application["status"].get("operationState", {}).get("phase") == "Succeeded"
+            for application in applications
+        )
+
+    def messages(self) -> dict[str, str]:
+        """What the Applications that are not well say, as an operator reads it."""
+        found = {}
         for application in self.cluster.api.items(APPLICATIONS):
             status = application.get("status", {})
             sync = status.get("sync", {}).get("status")
             health = status.get("health", {}).get("status")
-            messages = [c["message"] for c in status.get("conditions", ())]
-            messages += [status.get("operationState", {}).get("message", "")]
-            lines.append(
-                f"{application['metadata']['name']}: {sync}, {health}. {' '.join(messages)}"
-            )
-        return "\n".join(lines)
+            texts = [entry["message"] for entry in status.get("conditions", ())]
+            operation = status.get("operationState", {})
+            if operation.get("phase") != "Succeeded":
+                texts.append(operation.get("message", ""))
+            if texts or (sync, health) != ("Synced", "Healthy"):
+                name = f"Application {application['metadata']['name']}"
+                found[name] = f"{sync}, {health}. {' '.join(texts)}"
+        return found

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import subprocess
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
+import yaml
 
+import tools
 from tests.e2e.controlplane import ControlPlane
-from tests.e2e.processes import Run, last_lines
+from tests.e2e.gitserver import GitServer
+from tests.e2e.processes import COMPLAINT, Run, last_lines
+from tests.e2e.registry import Registry
+from tests.e2e.repository import ROOT, Repository, snapshot
+from tests.e2e.web import Outside
+from tests.inputs import Inputs
 
 RUN = pytest.StashKey[Run]()
 
@@ -39,8 +48,9 @@ def pytest_runtest_makereport(
     if report.failed and run is not None:
         logs = sorted(run.folder.rglob("*.log"), key=lambda log: log.stat().st_mtime)
         for log in logs:
-            if log.parent == logs[-1].parent:  # of the cluster that is in use
-                report.sections.append((f"the end of {log}", last_lines(log)))
+            lines = last_lines(log, COMPLAINT)
+            if lines and log.parent == logs[-1].parent:  # of the cluster that is in use
+                report.sections.append((f"the last complaints in {log}", lines))
     return report
 
 
@@ -57,6 +67,57 @@ def run(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Iterator
 def authority() -> trustme.CA:
     """Issues every certificate of this session."""
     return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def template_release(run: Run) -> Path:
+    """The template of this checkout as a git repository with a release."""
+    return snapshot(run.folder / "template")
+
+
+@pytest.fixture(scope="session")
+def registry(run: Run, pytestconfig: pytest.Config) -> Registry:
+    """The chart registry; it has the LiteLLM chart in the version that is pinned."""
+    registry = Registry()
+    pins = yaml.safe_load((ROOT / "policies" / "pins.yml").read_text("utf-8"))["litellm_chart"]
+    chart = pytestconfig.getoption("--litellm-chart")
+    folder = run.folder / "chart"
+    command = [tools.path("helm"), "package", chart, "--version", pins["version"]]
+    subprocess.run([*command, "--destination", folder], check=True, env=run.environment())
+    registry.push(pins["repository"].rpartition("/")[2], next(folder.glob("*.tgz")))
+    return registry
+
+
+@pytest.fixture(scope="session")
+def git_server(run: Run) -> GitServer:
+    """The Git host; an operator creates repositories on it, then pushes."""
+    return GitServer(run.folder / "git")
+
+
+@pytest.fixture(scope="session")
+def outside(
+    run: Run, authority: trustme.CA, registry: Registry, git_server: GitServer
+) -> Iterator[Outside]:
+    """All of the internet that the clusters and the operator can reach."""
+    sites = {"github.com": git_server.answer, "ghcr.io": registry.answer}
+    outside = Outside(run.folder, authority, sites)
+    yield outside
+    outside.close()
+
+
+@pytest.fixture(scope="session")
+def operator(
+    run: Run, outside: Outside, git_server: GitServer, template_release: Path
+) -> Callable[..., Repository]:
+    """`operator(name, **answers)`: a repository rendered, sealed and ready to be pushed."""
+
+    def render(name: str, **answers: Any) -> Repository:
+        answers["repo_url"] = f"https://github.com/example/{name}.git"
+        answers["project_name"] = name
+        git_server.create(f"example/{name}")
+        return Repository.render(run, outside, template_release, name, answers, Inputs())
+
+    return render
 
 
 @pytest.fixture

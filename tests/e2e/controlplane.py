@@ -6,7 +6,6 @@ to start and 550 MB of memory.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import subprocess
@@ -118,7 +117,7 @@ class ControlPlane:
                 f"--listen-peer-urls={peer}",
                 f"--initial-advertise-peer-urls={peer}",
                 f"--initial-cluster=default={peer}",
-                "--log-level=warn",
+                "--log-level=error",
             ],
         )
         etcd.require(lambda: _answers(f"{self._etcd}/health"), START_TIMEOUT)
@@ -149,6 +148,7 @@ class ControlPlane:
                 f"--token-auth-file={tokens}",
                 "--authorization-mode=RBAC",
                 "--service-cluster-ip-range=10.96.0.0/16",
+                "--endpoint-reconciler-type=none",  # an endpoint cannot be on loopback
             ],
         )
         api_server.require(self.api.ready, START_TIMEOUT)
@@ -227,7 +227,7 @@ class ControlPlane:
 
 def condition(thing: Object, kind: str) -> str | None:
     """The status of a condition of an object: `True`, `False`, `Unknown`, or None without it."""
-    for entry in thing.get("status", {}).get("conditions", ()):
+    for entry in thing.get("status", {}).get("conditions") or ():
         if entry["type"] == kind:
             status: str = entry["status"]
             return status
@@ -269,8 +269,3 @@ def _write_secret(file: Path, text: str) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:
         stream.write(text)
-
-
-def dump(thing: Object) -> str:
-    """An object for a failure message."""
-    return json.dumps(thing, indent=2)

@@ -1,11 +1,66 @@
-"""What both GitOps engines have in common for a story."""
+"""What the stories ask of a GitOps engine, whichever it is."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import httpx
 
+from tests.e2e.controlplane import ControlPlane
+from tests.e2e.processes import NotReadyError, wait_for
+
 START_TIMEOUT = 60.0  # seconds
-SYNC_TIMEOUT = 120.0  # seconds
+DEPLOY_TIMEOUT = 180.0  # seconds; some 20 on a machine that does nothing else
+
+
+class Engine(Protocol):
+    """A GitOps engine on a cluster."""
+
+    cluster: ControlPlane
+
+    def serve(self) -> None:
+        """Does what the operator's commands have asked for; called while they run."""
+
+    def refresh(self) -> None:
+        """Asks for a look at git, now."""
+
+    def deployed(self, commit: str) -> bool:
+        """Whether that commit is what runs, and all is well."""
+
+    def messages(self) -> dict[str, str]:
+        """What the objects that are not well say, as an operator reads it, by kind and name."""
+
+
+def deploy(engine: Engine, commit: str) -> None:
+    """Waits until `commit` is deployed."""
+
+    def check() -> bool:
+        engine.serve()
+        return engine.deployed(commit)
+
+    def seen() -> str:
+        return "\n".join(f"{name}: {text}" for name, text in engine.messages().items())
+
+    engine.refresh()
+    wait_for(f"{commit[:12]} is deployed", check, timeout=DEPLOY_TIMEOUT, seen=seen, pause=0.3)
+
+
+def complaint(engine: Engine, thing: str, words: str, timeout: float = DEPLOY_TIMEOUT) -> str:
+    """Waits until `thing` says something with `words` in it; what it says."""
+    said: list[str] = []
+
+    def check() -> bool:
+        engine.serve()
+        said[:] = [
+            text for name, text in engine.messages().items() if name == thing and words in text
+        ]
+        return bool(said)
+
+    try:
+        wait_for(f"{thing} says {words!r}", check, timeout=timeout, pause=0.3)
+    except NotReadyError as error:
+        raise NotReadyError(f"{error} Said is: {engine.messages()}") from None
+    return said[0]
 
 
 def healthy(url: str) -> bool:

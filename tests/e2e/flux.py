@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tools
 from tests.e2e.api import Object
-from tests.e2e.controlplane import ControlPlane, condition, now
+from tests.e2e.controlplane import ControlPlane, now
 from tests.e2e.engines import START_TIMEOUT, healthy
 from tests.e2e.processes import free_port
 from tests.e2e.web import Outside
@@ -12,10 +12,10 @@ from tests.e2e.web import Outside
 NAMESPACE = "flux-system"
 CONTROLLERS = ("source-controller", "kustomize-controller", "helm-controller")
 PATHS = {
-    "GitRepository": "/apis/source.toolkit.fluxcd.io/v1/namespaces/{}/gitrepositories",
-    "HelmChart": "/apis/source.toolkit.fluxcd.io/v1/namespaces/{}/helmcharts",
-    "Kustomization": "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{}/kustomizations",
-    "HelmRelease": "/apis/helm.toolkit.fluxcd.io/v2/namespaces/{}/helmreleases",
+    "GitRepository": "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories",
+    "HelmChart": "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/helmcharts",
+    "Kustomization": "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations",
+    "HelmRelease": "/apis/helm.toolkit.fluxcd.io/v2/namespaces/flux-system/helmreleases",
 }
 
 
@@ -25,6 +25,14 @@ class Flux:
     def __init__(self, cluster: ControlPlane, outside: Outside) -> None:
         self.cluster = cluster
         self.outside = outside
+
+    def serve(self) -> None:
+        """Does what the operator's `flux install` asks for; called while commands run."""
+        request = self.cluster.folder / "flux-install.request"
+        if request.exists():
+            if not self.cluster.api.find(f"/api/v1/namespaces/{NAMESPACE}"):
+                self.install()
+            request.unlink()
 
     def install(self) -> None:
         """Namespace, CRDs, controllers."""
@@ -66,26 +74,62 @@ class Flux:
         for process, health in started:
             process.require(lambda at=health: healthy(f"http://{at}/readyz"), START_TIMEOUT)  # type: ignore[misc]
 
-    def find(self, kind: str, name: str, namespace: str = NAMESPACE) -> Object | None:
+    def find(self, kind: str, name: str) -> Object | None:
         """An object of Flux."""
-        return self.cluster.api.find(f"{PATHS[kind].format(namespace)}/{name}")
+        return self.cluster.api.find(f"{PATHS[kind]}/{name}")
 
-    def reconcile(self, kind: str, name: str, namespace: str = NAMESPACE) -> None:
-        """Asks for a reconciliation now, as `flux reconcile` does."""
+    def refresh(self) -> None:
+        """Asks for a look at git and at everything that comes of it, now."""
         annotation = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": now()}}}
-        self.cluster.api.merge(f"{PATHS[kind].format(namespace)}/{name}", annotation)
+        for thing in self._objects():
+            self.cluster.api.merge(
+                f"{PATHS[thing['kind']]}/{thing['metadata']['name']}", annotation
+            )
 
-    def objects(self) -> list[Object]:
-        """Every object of Flux, in all namespaces."""
-        paths = [path.replace("/namespaces/{}", "") for path in PATHS.values()]
-        return [thing for path in paths for thing in self.cluster.api.items(path)]
+    def deployed(self, commit: str) -> bool:
+        """Whether that commit is what runs, as Flux sees it: every object is Ready, and at it."""
+        things = self._objects()
+        if {thing["kind"] for thing in things} != set(PATHS):
+            return False
+        return all(_is_current(thing) and commit[:12] in _revision(thing) for thing in things)
 
-    def status(self) -> str:
-        """A line for each object: is it Ready, and what does it say."""
-        lines = []
-        for thing in self.objects():
-            conditions = thing.get("status", {}).get("conditions", ())
-            message = next((c["message"] for c in conditions if c["type"] == "Ready"), "")
-            name = f"{thing['kind']}/{thing['metadata']['name']}"
-            lines.append(f"{name}: Ready={condition(thing, 'Ready')} {message}")
-        return "\n".join(lines)
+    def messages(self) -> dict[str, str]:
+        """What the objects that are not Ready say, as an operator reads it: by kind and name."""
+        found = {}
+        for thing in self._objects():
+            ready = _condition(thing, "Ready")
+            if ready.get("status") != "True":
+                name = f"{thing['kind']} {thing['metadata']['name']}"
+                found[name] = ready.get("message", "nothing yet")
+        return found
+
+    def _objects(self) -> list[Object]:
+        return [thing for path in PATHS.values() for thing in self.cluster.api.items(path)]
+
+
+def _condition(thing: Object, kind: str) -> Object:
+    conditions = thing.get("status", {}).get("conditions", ())
+    return next((entry for entry in conditions if entry["type"] == kind), {})
+
+
+def _is_current(thing: Object) -> bool:
+    """Ready, and not for an earlier version of the object."""
+    generation = thing["metadata"]["generation"]
+    ready = _condition(thing, "Ready")
+    return (
+        ready.get("status") == "True" and ready.get("observedGeneration", generation) == generation
+    )
+
+
+def _revision(thing: Object) -> str:
+    """The revision that an object has brought about: it holds the beginning of the commit."""
+    status = thing.get("status", {})
+    match thing["kind"]:
+        case "GitRepository" | "HelmChart":
+            revision = status.get("artifact", {}).get("revision", "")
+        case "Kustomization":
+            revision = status.get("lastAppliedRevision", "")
+        case _:
+            history = status.get("history") or [{}]
+            revision = history[0].get("chartVersion", "")
+    return str(revision)

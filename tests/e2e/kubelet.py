@@ -1,4 +1,4 @@
-"""Plays the kubelet of every node: says of each pod what a kubelet would after trying to start it.
+"""Plays the kubelets: says of each pod what a kubelet would after trying to start it.
 
 A pod runs only when all that it refers to can be resolved (`podprocess`); else it waits with the
 kubelet's reason, so that a missing Secret holds up a release here as it does in a real cluster. The
@@ -67,6 +67,8 @@ class Kubelet:
             try:
                 for pod in self._api.items("/api/v1/pods"):
                     self._look_at(pod)
+                for ingress in self._api.items("/apis/networking.k8s.io/v1/ingresses"):
+                    self._give_address(ingress)
             except (ApiError, httpx.HTTPError):  # the pod is gone, or the API server is going
                 continue
 
@@ -81,6 +83,14 @@ class Kubelet:
             since, process = self._started[uid]
             if time.monotonic() - since > JOB_SECONDS:
                 self._end(pod, process)
+
+    def _give_address(self, ingress: Object) -> None:
+        """What an ingress controller does; Argo CD takes one without an address for unfinished."""
+        if not ingress.get("status", {}).get("loadBalancer"):
+            metadata = ingress["metadata"]
+            path = f"/apis/networking.k8s.io/v1/namespaces/{metadata['namespace']}/ingresses"
+            address = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
+            self._api.merge(f"{path}/{metadata['name']}/status", address)
 
     def _start(self, pod: Object) -> None:
         try:

@@ -12,6 +12,7 @@ import ctypes
 import fcntl
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -26,6 +27,8 @@ from typing import Self
 
 MARK = "LITELLM_GITOPS_E2E_RUN"
 LAST_LINES = 15
+# How the programs mark what went wrong: klog, zap, logrus, Go itself.
+COMPLAINT = re.compile(r'^[EF]\d{4} |"level":"(error|fatal)"|level=(error|fatal)|^panic:')
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -51,10 +54,11 @@ def wait_for(
         time.sleep(pause)
 
 
-def last_lines(log: Path, count: int = LAST_LINES) -> str:
-    """The end of a log file."""
+def last_lines(log: Path, only: re.Pattern[str] = re.compile("")) -> str:
+    """The end of a log file: the last lines in which `only` is found."""
     text = log.read_text("utf-8", errors="replace") if log.exists() else ""
-    return "\n".join(line[:500] for line in text.splitlines()[-count:])
+    lines = [line[:500] for line in text.splitlines() if only.search(line)]
+    return "\n".join(lines[-LAST_LINES:])
 
 
 class _Ports:
@@ -146,6 +150,13 @@ class Processes:
         process = Process(name, popen, log)
         self.running.append(process)
         return process
+
+    def end(self, process: Process) -> None:
+        """Ends one of them."""
+        if process.popen.poll() is None:
+            os.killpg(process.popen.pid, signal.SIGKILL)
+        process.popen.wait()
+        self.running.remove(process)
 
     def stop(self) -> None:
         """Ends all, the last started first. Nothing that they hold is needed, so at once."""

@@ -1,0 +1,194 @@
+"""A rendered repository in the hands of its operator: rendered, sealed, committed, pushed."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import tools
+from tests.e2e.processes import Run
+from tests.e2e.readme import commands
+from tests.e2e.web import Outside
+from tests.inputs import Inputs
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PARTS = ("copier.yml", "hooks", "includes", "policies", "template")
+PAUSE = 0.1  # seconds between two looks at a running command
+
+
+class CommandError(AssertionError):
+    """A command of the operator failed; the message is what it said."""
+
+
+def snapshot(folder: Path) -> Path:
+    """The template as it is in the checkout, committed or not, as a git repository with a release."""
+    ignore = shutil.ignore_patterns("__pycache__", ".*_cache")
+    folder.mkdir(parents=True)
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=ignore)
+        else:
+            shutil.copy(source, folder)
+    git = ["git", "-C", str(folder), "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    for arguments in (
+        ["init", "--quiet", "--initial-branch=main"],
+        ["add", "."],
+        ["commit", "--quiet", "--message=Template"],
+        ["tag", "v1.0.0"],
+    ):
+        subprocess.run([*git, *arguments], check=True)
+    return folder
+
+
+class Repository:
+    """The operator's clone in `folder`, and the commands that an operator runs in it."""
+
+    def __init__(self, run: Run, outside: Outside, folder: Path, inputs: Inputs) -> None:
+        self.folder = folder
+        self.inputs = inputs
+        self.kubeconfig: Path | None = None
+        self._run = run
+        self._outside = outside
+        self._bin = _programs(run)
+
+    @classmethod
+    def render(
+        cls,
+        run: Run,
+        outside: Outside,
+        template: Path,
+        name: str,
+        answers: Mapping[str, Any],
+        inputs: Inputs,
+    ) -> Repository:
+        """A new repository, as `copier copy` leaves it."""
+        folder = run.folder / "repositories" / name
+        folder.parent.mkdir(exist_ok=True)
+        repository = cls(run, outside, folder, inputs)
+        inputs.write(repository._inputs)
+        file = folder.with_suffix(".answers.yml")
+        file.write_text(yaml.safe_dump(dict(answers)), "utf-8")
+        repository.sh(
+            f"copier copy --trust --defaults --quiet --data-file {shlex.quote(str(file))}"
+            f" {shlex.quote(str(template))} {shlex.quote(str(folder))}",
+            folder=folder.parent,
+        )
+        return repository
+
+    @property
+    def _inputs(self) -> Path:
+        return self.folder.with_suffix(".inputs")
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """The answers that the repository was rendered from."""
+        answers: dict[str, Any] = yaml.safe_load((self.folder / ".copier-answers.yml").read_text())
+        return answers
+
+    def environment(self) -> dict[str, str]:
+        """What the operator's shell has: tools, inputs, a name for commits, the cluster."""
+        env = self._run.environment() | self._outside.environment()
+        env["PATH"] = f"{self._bin}:{env['PATH']}"
+        env["LITELLM_GITOPS_INPUTS"] = str(self._inputs)
+        for who in ("AUTHOR", "COMMITTER"):
+            env |= {f"GIT_{who}_NAME": "Operator", f"GIT_{who}_EMAIL": "operator@example.com"}
+        if self.kubeconfig:
+            env["KUBECONFIG"] = str(self.kubeconfig)
+        return env
+
+    def sh(
+        self,
+        script: str,
+        *,
+        folder: Path | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
+        timeout: float = 300,
+        **more: str,
+    ) -> str:
+        """What `script` prints; a failure of any command in it is a `CommandError`.
+
+        `meanwhile` is called again and again while it runs; `more` are further variables.
+        """
+        with subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=folder or self.folder,
+            env=self.environment() | more,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            end = time.monotonic() + timeout
+            try:
+                while True:
+                    try:
+                        output, _ = process.communicate(timeout=PAUSE)
+                        break
+                    except subprocess.TimeoutExpired:
+                        if time.monotonic() > end:
+                            raise CommandError(f"{script}\ntook over {timeout:.0f} s") from None
+                        meanwhile()
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode != 0:
+            raise CommandError(f"{script}\nended with {process.returncode}:\n{output}")
+        return output
+
+    def follow(
+        self, heading: str, environment: str | None = None, *, only: str = "", **options: Any
+    ) -> None:
+        """Runs the commands of the README under `heading`; with `only`, the lines that begin so."""
+        for block in commands(self.folder / "README.md", heading, environment):
+            lines = [line for line in block.splitlines() if line.startswith(only)]
+            self.sh("\n".join(lines), **options)
+
+    def publish(self) -> str:
+        """The first push, by the README's words; the commit."""
+        self.follow("First steps", only="git ")
+        return self.head()
+
+    def push(self, message: str) -> str:
+        """Commits all changes and pushes them; the commit."""
+        self.sh(
+            f"git add --all && git commit --quiet --message {shlex.quote(message)} && git push --quiet"
+        )
+        return self.head()
+
+    def head(self) -> str:
+        """The commit that is checked out."""
+        return self.sh("git rev-parse HEAD").strip()
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replaces a text in a file; it must be there exactly once."""
+        path = self.folder / file
+        text = path.read_text("utf-8")
+        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {file}"
+        path.write_text(text.replace(old, new), "utf-8")
+
+
+def _programs(run: Run) -> Path:
+    """A folder with the programs that the README expects on PATH."""
+    folder = run.folder / "bin"
+    if not folder.exists():
+        folder.mkdir()
+        for program in ("kubectl", "sops", "helm", "age-keygen"):
+            (folder / program).symlink_to(tools.path(program))
+        _launcher(folder / "python", sys.executable)
+        _launcher(folder / "copier", sys.executable, "-W", "ignore", "-m", "copier")
+        _launcher(folder / "flux", sys.executable, str(Path(__file__).with_name("flux_command.py")))
+    return folder
+
+
+def _launcher(file: Path, *command: str) -> None:
+    file.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    file.chmod(0o755)
