@@ -1,4 +1,4 @@
-"""The last step of a rendering: seal the Secrets of the new repository, in which copier runs this.
+"""The last step of a rendering or an update, in the repository itself: say which answers changed, seal what is missing.
 
 A repository that could not be sealed is still a repository: what is missing is named, with the command that seals it
 later, and copier goes on.
@@ -8,18 +8,52 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
+import yaml
+
+ANSWERS = ".copier-answers.yml"
 SEAL = "hooks/seal_secrets.py"
 
 
 def main() -> int:
-    """Run the repository's own sealing; the result is always 0, except when it was interrupted."""
+    """Run the repository's own sealing; the result is 0 unless it was interrupted."""
+    report_answers()
+    sys.stderr.flush()
     code = subprocess.run([sys.executable, "-B", SEAL], check=False).returncode
     if code not in (0, 3):
         print(
             f"\nThe Secrets are not sealed yet. When that is mended: python {SEAL}", file=sys.stderr
         )
     return code if code == 130 else 0
+
+
+def report_answers() -> None:
+    """Name the answers that differ from those of the last commit: copier drops one that is no longer accepted, or takes
+    its default, without a word."""
+    before, after = committed(), yaml.safe_load(Path(ANSWERS).read_text("utf-8"))
+    for name in before:
+        if name.startswith("_") or before[name] == after.get(name):
+            continue
+        if name in after:
+            print(
+                f"answer changed: {name} was {before[name]!r}, is {after[name]!r}", file=sys.stderr
+            )
+        else:
+            print(
+                f"answer dropped: {name} was {before[name]!r}; nothing that is chosen needs it",
+                file=sys.stderr,
+            )
+
+
+def committed() -> dict[str, Any]:
+    """The answers of the last commit; none in a repository that is new."""
+    show = subprocess.run(
+        ["git", "show", f"HEAD:./{ANSWERS}"], capture_output=True, text=True, check=False
+    )
+    answers = yaml.safe_load(show.stdout) if show.returncode == 0 else None
+    return answers if isinstance(answers, dict) else {}
 
 
 if __name__ == "__main__":

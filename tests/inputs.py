@@ -25,8 +25,9 @@ def service_account(project: str = "example-ai") -> str:
             "type": "service_account",
             "project_id": project,
             "private_key_id": secrets.token_hex(20),
-            "private_key": "-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n"
-            % _text(WORD, 64),
+            "private_key": "\n".join(
+                ["-----BEGIN PRIVATE KEY-----", _text(WORD, 64), "-----END PRIVATE KEY-----", ""]
+            ),
             "client_email": f"{name}@{project}.iam.gserviceaccount.com",
             "client_id": _text(string.digits, 21),
             "token_uri": "https://oauth2.googleapis.com/token",

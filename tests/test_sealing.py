@@ -239,7 +239,7 @@ def test_a_trailing_newline_is_not_sealed(unsealed: Path, inputs: Inputs, folder
     )
 
 
-BAD_INPUTS = {
+BAD_INPUTS: dict[str, tuple[str, str | bytes, str]] = {
     "an AWS key id that is cut off": (
         "AWS_ACCESS_KEY_ID",
         "AKIA123",

@@ -18,7 +18,7 @@ _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 ENCRYPTED_REGEX = "^(data|stringData)$"
 PLACEHOLDER_ANNOTATION = "litellm-gitops/placeholder"
-MISSING_ANNOTATION = "litellm-gitops/missing-keys"
+MISSING_ANNOTATION = "litellm-gitops/placeholder-keys"
 
 _VALUE = re.compile(
     r"ENC\[AES256_GCM,data:([A-Za-z0-9+/]+={0,2}),iv:([A-Za-z0-9+/]+={0,2}),"

@@ -226,7 +226,7 @@ class Repository:
                 f"{name} is missing: run this in a repository that the template rendered"
             ) from None
         except yaml.YAMLError:
-            raise SealingError(f"{name} is not valid YAML: take it from git history") from None
+            raise SealingError(f"{name} is not valid YAML: resolve its conflict, or take it from git history") from None
 
 
 def digest(path: Path) -> str:

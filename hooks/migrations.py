@@ -1,0 +1,74 @@
+"""What an update has to change beyond the rendered files: one small function for each change, dated by version.
+
+copier runs this once for each stage of an update, in the repository that is updated. `before` functions see it as the
+old release left it, and only they may change answers; `after` functions see the merged result.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import Version
+
+ANSWERS = Path(".copier-answers.yml")
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A change that came with `version`, and the stage in which it is applied."""
+
+    version: Version
+    stage: str
+    apply: Callable[[], None]
+
+
+MIGRATIONS: list[Migration] = []
+
+
+def migration(version: str, stage: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Register a function for updates that cross `version`. It may run twice, and then changes nothing."""
+
+    def register(function: Callable[[], None]) -> Callable[[], None]:
+        MIGRATIONS.append(Migration(Version(version), stage, function))
+        return function
+
+    return register
+
+
+@migration("0.1.0", "before")
+def strip_the_slash_of_repo_url() -> None:
+    """Engines compare URLs letter by letter, so `repo_url` has no slash at its end any more."""
+    text = ANSWERS.read_text("utf-8")
+    ANSWERS.write_text(re.sub(r"(?m)^(repo_url: \S+?)/+$", r"\1", text), "utf-8")
+
+
+@migration("0.1.0", "after")
+def rename_the_annotation_of_placeholders() -> None:
+    """What a placeholder lacks is listed in `litellm-gitops/placeholder-keys`, was `litellm-gitops/missing-keys`."""
+    for path in Path("secrets").glob("*/*.sops.yaml"):
+        text = path.read_text("utf-8")
+        renamed = text.replace(
+            "    litellm-gitops/missing-keys:", "    litellm-gitops/placeholder-keys:"
+        )
+        if renamed != text:
+            path.write_text(renamed, "utf-8")
+
+
+def main() -> int:
+    """Apply the migrations of the stage in $STAGE between $VERSION_PEP440_FROM and $VERSION_PEP440_TO."""
+    stage = os.environ["STAGE"]
+    start, end = (Version(os.environ[f"VERSION_PEP440_{side}"]) for side in ("FROM", "TO"))
+    for each in sorted(MIGRATIONS, key=lambda entry: entry.version):
+        if each.stage == stage and start < each.version <= end:
+            print(f"migration {each.version}: {each.apply.__name__.replace('_', ' ')}")
+            each.apply()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
