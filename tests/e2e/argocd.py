@@ -186,10 +186,17 @@ class ArgoCD:
         return self.cluster.api.find(f"{APPLICATIONS}/{name}")
 
     def refresh(self) -> None:
-        """Asks for a look at git, now."""
+        """Asks for a look at git and at everything that comes of it, now."""
         annotation = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "hard"}}}
         for application in self.cluster.api.items(APPLICATIONS):
             self.cluster.api.merge(f"{APPLICATIONS}/{application['metadata']['name']}", annotation)
+
+    def refreshed(self) -> bool:
+        """Whether all that `refresh` asked for was done: the controller takes the annotation off."""
+        return not any(
+            "argocd.argoproj.io/refresh" in application["metadata"].get("annotations", {})
+            for application in self.cluster.api.items(APPLICATIONS)
+        )
 
     def deployed(self, commit: str) -> bool:
         """Whether that commit is what runs, as Argo CD sees it: all is Synced to it and Healthy."""

@@ -22,7 +22,10 @@ class Engine(Protocol):
         """Does what the operator's commands have asked for; called while they run."""
 
     def refresh(self) -> None:
-        """Asks for a look at git, now."""
+        """Asks for a look at git and at everything that comes of it, now."""
+
+    def refreshed(self) -> bool:
+        """Whether all that `refresh` asked for was done."""
 
     def deployed(self, commit: str) -> bool:
         """Whether that commit is what runs, and all is well."""
@@ -43,6 +46,17 @@ def deploy(engine: Engine, commit: str) -> None:
 
     engine.refresh()
     wait_for(f"{commit[:12]} is deployed", check, timeout=DEPLOY_TIMEOUT, seen=seen, pause=0.3)
+
+
+def settled(engine: Engine) -> None:
+    """Waits until the engine has looked at everything again."""
+
+    def check() -> bool:
+        engine.serve()
+        return engine.refreshed()
+
+    engine.refresh()
+    wait_for("the engine has looked at everything", check, timeout=DEPLOY_TIMEOUT, pause=0.3)
 
 
 def complaint(engine: Engine, thing: str, words: str, timeout: float = DEPLOY_TIMEOUT) -> str:

@@ -25,6 +25,7 @@ class Flux:
     def __init__(self, cluster: ControlPlane, outside: Outside) -> None:
         self.cluster = cluster
         self.outside = outside
+        self._asked = ""
 
     def serve(self) -> None:
         """Does what the operator's `flux install` asks for; called while commands run."""
@@ -80,11 +81,19 @@ class Flux:
 
     def refresh(self) -> None:
         """Asks for a look at git and at everything that comes of it, now."""
-        annotation = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": now()}}}
+        self._asked = now()
+        annotation = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": self._asked}}}
         for thing in self._objects():
             self.cluster.api.merge(
                 f"{PATHS[thing['kind']]}/{thing['metadata']['name']}", annotation
             )
+
+    def refreshed(self) -> bool:
+        """Whether all that `refresh` asked for was done."""
+        return all(
+            thing.get("status", {}).get("lastHandledReconcileAt") == self._asked
+            for thing in self._objects()
+        )
 
     def deployed(self, commit: str) -> bool:
         """Whether that commit is what runs, as Flux sees it: every object is Ready, and at it."""

@@ -1,0 +1,155 @@
+"""A repository that was bootstrapped on a cluster of its own, and what stories look at there."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import trustme
+
+from tests.e2e.api import Api, Object
+from tests.e2e.argocd import ArgoCD
+from tests.e2e.controlplane import ControlPlane
+from tests.e2e.engines import Engine, deploy
+from tests.e2e.flux import Flux
+from tests.e2e.kubelet import Event
+from tests.e2e.podprocess import ContainerProcess, process_of
+from tests.e2e.processes import Run
+from tests.e2e.repository import Repository
+from tests.e2e.web import Outside
+
+NAMESPACE = "litellm"
+PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
+DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/litellm"
+# What the control plane itself makes and remakes.
+PASSING = {
+    "Event",
+    "Lease",
+    "Endpoints",
+    "EndpointSlice",
+    "ReplicaSet",
+    "ControllerRevision",
+    "ComponentStatus",
+    "PodMetrics",
+    "CSINode",
+    "IPAddress",
+    "APIService",
+    "FlowSchema",
+    "PriorityLevelConfiguration",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+}
+
+Name = tuple[str, str, str]  # kind, namespace ("" for an object of the cluster), name
+
+
+@dataclass
+class Deployment:
+    """What a story works with. `before` is all that the cluster held when it was empty."""
+
+    engine: Engine
+    repository: Repository
+    environment: str
+    before: frozenset[Name] = field(repr=False)
+
+    @property
+    def cluster(self) -> ControlPlane:
+        """The cluster."""
+        return self.engine.cluster
+
+    @property
+    def api(self) -> Api:
+        """Its API."""
+        return self.engine.cluster.api
+
+    @cached_property
+    def engine_namespace(self) -> str:
+        """Where the engine has its own objects."""
+        return "flux-system" if isinstance(self.engine, Flux) else "argocd"
+
+    def follow(self, heading: str) -> None:
+        """Runs the commands of the README under `heading` for this environment."""
+        self.repository.kubeconfig = self.cluster.kubeconfig
+        self.repository.follow(heading, self.environment, meanwhile=self.engine.serve)
+
+    def deploy(self, message: str) -> str:
+        """Pushes what was changed in the repository and waits until it runs; the commit."""
+        commit = self.repository.push(message)
+        deploy(self.engine, commit)
+        return commit
+
+    def pods(self) -> list[Object]:
+        """The proxy's pods that are not on their way out."""
+        return [
+            pod
+            for pod in self.api.items(PODS)
+            if "deletionTimestamp" not in pod["metadata"] and not Event(0, "", pod).job
+        ]
+
+    def process(self) -> ContainerProcess:
+        """The process of one of the proxy's pods."""
+        return process_of(self.api, self.pods()[0])
+
+    def secret(self, name: str) -> dict[str, str] | None:
+        """The values of a Secret, decoded, or None."""
+        secret = self.api.find(f"/api/v1/namespaces/{NAMESPACE}/secrets/{name}")
+        if secret is None:
+            return None
+        return {key: base64.b64decode(v).decode() for key, v in secret.get("data", {}).items()}
+
+    def events(self, since: int = 0) -> list[Event]:
+        """What happened to pods in the proxy's namespace."""
+        kubelet = self.cluster.kubelet
+        assert kubelet is not None
+        return [e for e in kubelet.events[since:] if e.pod["metadata"]["namespace"] == NAMESPACE]
+
+    def inventory(self) -> dict[Name, Object]:
+        """Every object in the cluster, by kind, namespace and name, without `PASSING`."""
+        return inventory(self.api)
+
+
+@contextmanager
+def bootstrapped(
+    run: Run,
+    authority: trustme.CA,
+    outside: Outside,
+    repository: Repository,
+    environment: str,
+    *,
+    wait: bool = True,
+) -> Iterator[Deployment]:
+    """A cluster on which the repository was bootstrapped by its README, and is deployed."""
+    name = repository.answers["gitops_engine"]
+    with ControlPlane(run, authority, f"{repository.folder.name}-{environment}") as cluster:
+        before = frozenset(inventory(cluster.api))
+        engine: Engine
+        if name == "flux":
+            engine = Flux(cluster, outside)
+        else:
+            engine = ArgoCD(cluster, outside)
+            engine.install()
+        deployment = Deployment(engine, repository, environment, before)
+        deployment.follow("Bootstrap")
+        if wait:
+            deploy(engine, repository.head())
+        yield deployment
+
+
+def inventory(api: Api) -> dict[Name, Object]:
+    """Every object in a cluster, by kind, namespace and name, without `PASSING`."""
+    found: dict[Name, Object] = {}
+    groups = [group["preferredVersion"]["groupVersion"] for group in api.get("/apis")["groups"]]
+    for base in ["/api/v1", *(f"/apis/{version}" for version in groups)]:
+        for kind in (api.find(base) or {}).get("resources", ()):
+            if "/" in kind["name"] or "list" not in kind["verbs"] or kind["kind"] in PASSING:
+                continue
+            for thing in api.items(f"{base}/{kind['name']}"):
+                metadata = thing["metadata"]
+                name = (kind["kind"], metadata.get("namespace", ""), metadata["name"])
+                if metadata["name"] != "kube-root-ca.crt":  # comes with each namespace
+                    found[name] = thing
+    return found
