@@ -273,34 +273,13 @@ def every_secret_goes_through_ksops(repository: Repository) -> Iterator[Problem]
     for cluster in clusters(repository, "argocd"):
         folder = f"secrets/{cluster.environment}"
         kustomization = repository.document(f"{folder}/kustomization.yaml")
-        if kustomization is None:
-            if f"{folder}/kustomization.yaml" not in repository.broken:
+        resources = texts(dig(kustomization and kustomization.value, "resources"))
+        for number, entry in enumerate(resources):
+            if kustomization and entry.endswith(".sops.yaml"):
+                what = f"{entry} is applied as it is, encrypted"
+                line = kustomization.line("resources", number)
                 yield Problem(
-                    f"{folder}/kustomization.yaml",
-                    None,
-                    "is missing",
-                    "add it, with generators: [ksops.yaml]",
-                )
-            continue
-        generators = [
-            normpath(entry) for entry in texts(mapping(kustomization.value).get("generators"))
-        ]
-        if generators != ["ksops.yaml"]:
-            what = "generators is not [ksops.yaml]: nothing is decrypted"
-            yield Problem(
-                kustomization.file,
-                kustomization.line("generators"),
-                what,
-                "write generators: [ksops.yaml]",
-            )
-        for number, entry in enumerate(texts(mapping(kustomization.value).get("resources"))):
-            if entry.endswith(".sops.yaml"):
-                what = f"{entry} is applied as ciphertext"
-                yield Problem(
-                    kustomization.file,
-                    kustomization.line("resources", number),
-                    what,
-                    "leave it to ksops.yaml",
+                    kustomization.file, line, what, "leave it to generators: [ksops.yaml]"
                 )
         ksops = repository.document(f"{folder}/ksops.yaml")
         if ksops and not re.search(

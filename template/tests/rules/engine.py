@@ -206,10 +206,7 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Probl
                         "add it",
                     )
                 continue
-            for line, entry in listing.missing():
-                yield Problem(
-                    own, line, f"{entry} does not exist", "take the line out, or add the file"
-                )
+            # what it lists and is not there is told by references.py
             for file in repository.under(folder):
                 outside = file.rpartition("/")[0] != folder or not file.endswith((".yaml", ".yml"))
                 if outside or file == own or file in listing.entries:
@@ -221,33 +218,6 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Probl
                         f"{own} does not list it, so the engine never applies it",
                         "list it",
                     )
-
-
-@rule
-def every_sealed_secret_is_applied(repository: Repository) -> Iterator[Problem]:
-    through_ksops = repository.answers.get("gitops_engine") == "argocd"
-    file, field = ("ksops.yaml", "files") if through_ksops else ("kustomization.yaml", "resources")
-    for cluster in clusters(repository):
-        folder = f"secrets/{cluster.environment}"
-        listing = cluster.lists(folder, field, file)
-        own = f"{folder}/{file}"
-        if listing is None:
-            if own not in repository.broken:
-                yield Problem(own, None, "is missing, so the cluster gets no Secret", "add it")
-            continue
-        # a Secret that is listed and needed, but not sealed yet, is told by the rules for sealing
-        needed = {f"{folder}/{name}.sops.yaml" for name in repository.needed(cluster.environment)}
-        for line, entry in listing.missing():
-            if entry not in needed:
-                yield Problem(own, line, f"{entry} does not exist", "take the line out")
-        for secret in sorted(
-            needed | {secret.file for secret in repository.sealed[cluster.environment]}
-        ):
-            if secret not in listing.entries:
-                name = secret.rpartition("/")[2]
-                yield Problem(
-                    own, listing.document.line(field), f"{name} is not listed", f"add it to {field}"
-                )
 
 
 @rule

@@ -1,0 +1,525 @@
+"""Each mistake in what Flux or Argo CD reads is told by the rule that is meant for it, and by no other."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.answers import everything
+from tests.checked import broken, told
+from tests.faults import Fault, append, both, change, delete, drop
+
+FLUX: dict[str, tuple[str, Fault]] = {
+    # fields
+    "a misspelt field": (
+        "the_engine_knows_every_field",
+        change("clusters/aws/release/helmrelease.yaml", "valuesFiles:", "valueFiles:"),
+    ),
+    "a field of another kind": (
+        "the_engine_knows_every_field",
+        change(
+            "clusters/aws/secrets.yaml", "  prune: true", "  prune: true\n  releaseName: litellm"
+        ),
+    ),
+    "a duration without a unit": (
+        "the_engine_knows_every_field",
+        change("clusters/aws/source.yaml", "interval: 1m", "interval: 60"),
+    ),
+    "a text where a flag belongs": (
+        "the_engine_knows_every_field",
+        change("clusters/aws/release.yaml", "wait: true", 'wait: "true"'),
+    ),
+    "a word that the field does not take": (
+        "the_engine_knows_every_field",
+        change(
+            "clusters/aws/release/helmrelease.yaml",
+            "RetryOnFailure\n      retryInterval: 2m\n  upgrade",
+            "Retry\n  upgrade",
+        ),
+    ),
+    "a required field left out": (
+        "the_engine_knows_every_field",
+        drop("clusters/gcp/cluster.yaml", "prune: true"),
+    ),
+    "a dependency as a text": (
+        "the_engine_knows_every_field",
+        change("clusters/gcp/release.yaml", "- name: litellm-secrets", "- litellm-secrets"),
+    ),
+    "an unknown field of kustomize": (
+        "the_engine_knows_every_field",
+        append("clusters/azure/kustomization.yaml", "resource:\n  - extra.yaml\n"),
+    ),
+    "an API version that Flux took away": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        change("clusters/aws/release/helmrelease.yaml", "fluxcd.io/v2\n", "fluxcd.io/v2beta2\n"),
+    ),
+    # files
+    "a file that is not there": (
+        "every_kustomization_lists_exactly_what_is_there",
+        delete("clusters/aws/secrets.yaml"),
+    ),
+    "a file that nobody applies": (
+        "every_file_of_a_cluster_is_applied",
+        drop("clusters/aws/kustomization.yaml", "- namespace.yaml"),
+    ),
+    "a misspelt file in a list": (
+        "every_kustomization_lists_exactly_what_is_there",
+        append("clusters/aws/kustomization.yaml", "  - alerts.yaml\n"),
+    ),
+    "a folder without its list": (
+        "every_file_of_a_cluster_is_applied",
+        delete("clusters/aws/release/kustomization.yaml"),
+    ),
+    "a sealed Secret that is not applied": (
+        "every_kustomization_lists_exactly_what_is_there",
+        drop("secrets/azure/kustomization.yaml", "litellm-salt-key"),
+    ),
+    "a Secret in the list that does not exist": (
+        "every_kustomization_lists_exactly_what_is_there",
+        append("secrets/azure/kustomization.yaml", "  - litellm-extra.sops.yaml\n"),
+    ),
+    # objects
+    "a release of another name": (
+        "every_cluster_has_its_flux_objects",
+        change(
+            "clusters/aws/release/helmrelease.yaml",
+            "name: litellm\n  namespace",
+            "name: proxy\n  namespace",
+        ),
+    ),
+    "a source in another namespace": (
+        "every_cluster_has_its_flux_objects",
+        change("clusters/aws/source.yaml", "namespace: flux-system", "namespace: litellm"),
+    ),
+    "no namespace": (
+        "every_cluster_has_its_flux_objects",
+        both(
+            drop("clusters/aws/kustomization.yaml", "- namespace.yaml"),
+            delete("clusters/aws/namespace.yaml"),
+        ),
+    ),
+    # sources
+    "another repository": (
+        "flux_follows_this_repository",
+        change("clusters/aws/source.yaml", "example/litellm-gitops.git", "example/other.git"),
+    ),
+    "another branch": (
+        "flux_follows_this_repository",
+        change("clusters/aws/source.yaml", 'branch: "main"', "branch: master"),
+    ),
+    "a tag instead of the branch": (
+        "flux_follows_this_repository",
+        change("clusters/aws/source.yaml", 'branch: "main"', "tag: v1"),
+    ),
+    "a source that does not exist": (
+        "every_flux_source_exists",
+        change("clusters/aws/secrets.yaml", 'name: "litellm-gitops"', "name: flux-system"),
+    ),
+    "a chart from a source that does not exist": (
+        "every_flux_source_exists",
+        change(
+            "clusters/aws/release/helmrelease.yaml", "kind: GitRepository", "kind: HelmRepository"
+        ),
+    ),
+    # order
+    "no dependency": (
+        "the_release_waits_for_the_secrets",
+        change("clusters/aws/release.yaml", "  dependsOn:\n    - name: litellm-secrets\n", ""),
+    ),
+    "a dependency that does not exist": (
+        "every_flux_dependency_exists",
+        change("clusters/aws/release.yaml", "- name: litellm-secrets", "- name: litellm-secret"),
+    ),
+    "a release that is Ready before it is": (
+        "flux_reports_the_release_when_it_runs",
+        drop("clusters/aws/release.yaml", "wait: true"),
+    ),
+    # paths and values
+    "the Secrets of another environment": (
+        "every_flux_path_leads_to_its_folder",
+        change("clusters/aws/secrets.yaml", "./secrets/aws", "./secrets/gcp"),
+    ),
+    "a wrong path": (
+        "every_flux_path_leads_to_its_folder",
+        change("clusters/gcp/release.yaml", "./clusters/gcp/release", "./clusters/gcp/releases"),
+    ),
+    "the values of another environment": (
+        "the_flux_release_takes_its_values",
+        change("clusters/aws/release/helmrelease.yaml", "values-aws", "values-gcp"),
+    ),
+    "no shared values": (
+        "the_flux_release_takes_its_values",
+        drop("clusters/aws/release/helmrelease.yaml", "- ./litellm/values.yaml"),
+    ),
+    "values relative to the chart, as Argo CD has them": (
+        "the_flux_release_takes_its_values",
+        change(
+            "clusters/aws/release/helmrelease.yaml",
+            "- ./litellm/values-aws.yaml",
+            "- values-aws.yaml",
+        ),
+    ),
+    "the shared values last": (
+        "the_flux_release_takes_its_values",
+        change(
+            "clusters/aws/release/helmrelease.yaml",
+            "- ./litellm/values.yaml\n        - ./litellm/values-aws.yaml",
+            "- ./litellm/values-aws.yaml\n        - ./litellm/values.yaml",
+        ),
+    ),
+    "no checksums, so that a new Secret restarts nothing": (
+        "the_flux_release_takes_its_values",
+        drop("clusters/aws/release/helmrelease.yaml", "checksums-aws"),
+    ),
+    "another chart": (
+        "the_flux_release_takes_its_values",
+        change("clusters/aws/release/helmrelease.yaml", "chart: ./litellm\n", "chart: ./chart\n"),
+    ),
+    "values that are never deployed": (
+        "a_change_of_values_alone_is_deployed",
+        drop("clusters/aws/release/helmrelease.yaml", "reconcileStrategy"),
+    ),
+    # decryption
+    "no decryption": (
+        "flux_decrypts_the_secrets",
+        change(
+            "clusters/aws/secrets.yaml",
+            "  decryption:\n    provider: sops\n    secretRef:\n      name: sops-age\n",
+            "",
+        ),
+    ),
+    "a key from another Secret": (
+        "flux_decrypts_the_secrets",
+        change("clusters/aws/secrets.yaml", "name: sops-age", "name: age-key"),
+    ),
+    "a key under a name that Flux does not read": (
+        "the_age_key_has_a_name_that_the_engine_reads",
+        change("README.md", "--from-file=aws.agekey=", "--from-file=age.key="),
+    ),
+    "a variable for Flux to replace": (
+        "nothing_is_left_to_substitution",
+        change("clusters/aws/release/helmrelease.yaml", "# A failed", "# ${cluster}: a failed"),
+    ),
+    # the release
+    "the release in another namespace": (
+        "the_flux_release_lands_beside_its_secrets",
+        change(
+            "clusters/aws/release/helmrelease.yaml",
+            "targetNamespace: litellm",
+            "targetNamespace: default",
+        ),
+    ),
+    "another name for Helm": (
+        "the_flux_release_lands_beside_its_secrets",
+        drop("clusters/aws/release/helmrelease.yaml", "releaseName"),
+    ),
+    "no second try": (
+        "a_failed_flux_release_is_tried_again",
+        change(
+            "clusters/aws/release/helmrelease.yaml",
+            "  install:\n    strategy:\n      name: RetryOnFailure\n      retryInterval: 2m\n",
+            "",
+        ),
+    ),
+    "no time for the pods": (
+        "the_flux_release_has_time_to_start",
+        change("clusters/aws/release/helmrelease.yaml", "timeout: 10m", "timeout: 2m"),
+    ),
+    "less time around the release than in it": (
+        "the_flux_release_has_time_to_start",
+        change("clusters/aws/release.yaml", "timeout: 25m", "timeout: 5m"),
+    ),
+    "drift that stays": (
+        "flux_lets_git_win",
+        change("clusters/aws/release/helmrelease.yaml", "mode: enabled", "mode: warn"),
+    ),
+    "removed objects that stay": (
+        "flux_lets_git_win",
+        change("clusters/aws/secrets.yaml", "prune: true", "prune: false"),
+    ),
+    "a suspended release": (
+        "flux_lets_git_win",
+        append("clusters/aws/release/helmrelease.yaml", "  suspend: true\n"),
+    ),
+    "a namespace that is pruned": (
+        "flux_removes_in_order",
+        change("clusters/aws/namespace.yaml", "/prune: disabled", "/prune: enabled"),
+    ),
+    "a removal of everything at once": (
+        "flux_removes_in_order",
+        drop("clusters/aws/cluster.yaml", "deletionPolicy"),
+    ),
+    # what both engines share
+    "the chart's own Argo CD hook": (
+        "the_migrations_run_before_the_pods",
+        change(
+            "litellm/values.yaml",
+            "argocd:\n        enabled: false",
+            "argocd:\n        enabled: true",
+        ),
+    ),
+}
+
+APPLICATION = "clusters/aws/release.yaml"
+CM = "clusters/aws/argocd-setup/argocd-cm.yaml"
+REPO_SERVER = "clusters/aws/argocd-setup/argocd-repo-server.yaml"
+
+ARGOCD: dict[str, tuple[str, Fault]] = {
+    # fields
+    "the field of Flux": (
+        "the_engine_knows_every_field",
+        change(APPLICATION, "valueFiles:", "valuesFiles:"),
+    ),
+    "a wrong place": (
+        "the_engine_knows_every_field",
+        change(APPLICATION, "  destination:\n", "  releaseName: litellm\n  destination:\n"),
+    ),
+    "a text where a number belongs": (
+        "the_engine_knows_every_field",
+        change(APPLICATION, "limit: -1", 'limit: "-1"'),
+    ),
+    "a required field left out": (
+        "the_engine_knows_every_field",
+        drop("clusters/aws/secrets.yaml", "repoURL"),
+    ),
+    "a wave as a number": (
+        "the_engine_knows_every_field",
+        change(APPLICATION, 'sync-wave: "1"', "sync-wave: 1"),
+    ),
+    "an unknown field of KSOPS": (
+        "the_engine_knows_every_field",
+        append("secrets/aws/ksops.yaml", "secrets: []\n"),
+    ),
+    "an API version that never was": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        change(APPLICATION, "argoproj.io/v1alpha1", "argoproj.io/v1"),
+    ),
+    # files
+    "a file that is not there": (
+        "every_kustomization_lists_exactly_what_is_there",
+        delete("clusters/aws/release.yaml"),
+    ),
+    "a file that nobody applies": (
+        "every_file_of_a_cluster_is_applied",
+        drop("clusters/aws/kustomization.yaml", "- secrets.yaml"),
+    ),
+    "no list at all": (
+        "every_file_of_a_cluster_is_applied",
+        delete("clusters/aws/kustomization.yaml"),
+    ),
+    "a sealed Secret that is not applied": (
+        "every_kustomization_lists_exactly_what_is_there",
+        drop("secrets/aws/ksops.yaml", "litellm-salt-key"),
+    ),
+    "a Secret in the list that does not exist": (
+        "every_kustomization_lists_exactly_what_is_there",
+        append("secrets/aws/ksops.yaml", "  - ./litellm-extra.sops.yaml\n"),
+    ),
+    # objects
+    "no application of applications": (
+        "every_cluster_has_its_argo_cd_objects",
+        delete("clusters/aws/root.yaml"),
+    ),
+    "an Application of another name": (
+        "every_cluster_has_its_argo_cd_objects",
+        change("clusters/aws/secrets.yaml", "name: litellm-secrets\n", "name: secrets\n"),
+    ),
+    "a project in another namespace": (
+        "every_cluster_has_its_argo_cd_objects",
+        change(
+            "clusters/aws/project.yaml",
+            "namespace: argocd\n  annotations",
+            "namespace: default\n  annotations",
+        ),
+    ),
+    # sources
+    "another repository": (
+        "argo_cd_follows_this_repository",
+        change(APPLICATION, "example/litellm-gitops.git", "example/other.git"),
+    ),
+    "another branch": (
+        "argo_cd_follows_this_repository",
+        change("clusters/aws/root.yaml", 'targetRevision: "main"', "targetRevision: HEAD"),
+    ),
+    # project
+    "the default project": (
+        "every_application_belongs_to_the_project",
+        change(APPLICATION, 'project: "litellm-gitops"', "project: default"),
+    ),
+    "a project that does not permit the repository": (
+        "the_project_permits_its_applications",
+        change("clusters/aws/project.yaml", "example/litellm-gitops.git", "example/other.git"),
+    ),
+    "a project that does not permit the namespace": (
+        "the_project_permits_its_applications",
+        change("clusters/aws/project.yaml", "namespace: litellm\n", "namespace: default\n"),
+    ),
+    "a project that does not permit to make a namespace": (
+        "the_project_permits_its_applications",
+        change("clusters/aws/project.yaml", "kind: Namespace", "kind: CustomResourceDefinition"),
+    ),
+    # paths and values
+    "the Secrets of another environment": (
+        "every_argo_cd_path_leads_to_its_folder",
+        change("clusters/aws/secrets.yaml", "path: secrets/aws", "path: secrets/gcp"),
+    ),
+    "a wrong path": (
+        "every_argo_cd_path_leads_to_its_folder",
+        change(APPLICATION, "path: litellm", "path: charts/litellm"),
+    ),
+    "the values of another environment": (
+        "the_argo_cd_release_takes_its_values",
+        change(APPLICATION, "values-aws", "values-gcp"),
+    ),
+    "values relative to the repository, as Flux has them": (
+        "the_argo_cd_release_takes_its_values",
+        change(APPLICATION, "- values-aws.yaml", "- litellm/values-aws.yaml"),
+    ),
+    "no checksums, so that a new Secret restarts nothing": (
+        "the_argo_cd_release_takes_its_values",
+        drop(APPLICATION, "checksums-aws"),
+    ),
+    "a value that the suite does not see": (
+        "the_argo_cd_release_takes_its_values",
+        change(
+            APPLICATION,
+            "      releaseName",
+            '      parameters:\n        - name: litellm-helm.replicaCount\n          value: "1"\n      releaseName',
+        ),
+    ),
+    # order
+    "the release in the wave of the Secrets": (
+        "the_secrets_come_a_wave_before_the_release",
+        change(APPLICATION, 'sync-wave: "1"', 'sync-wave: "0"'),
+    ),
+    "a wave that is no number": (
+        "the_secrets_come_a_wave_before_the_release",
+        change("clusters/aws/secrets.yaml", 'sync-wave: "0"', "sync-wave: first"),
+    ),
+    "the namespace after what lives in it": (
+        "the_secrets_come_a_wave_before_the_release",
+        drop("clusters/aws/namespace.yaml", "sync-wave"),
+    ),
+    "an Application that waits for none": (
+        "an_application_waits_for_earlier_waves",
+        change(
+            CM,
+            "resource.customizations.health.argoproj.io_Application",
+            "resource.customizations.health.argoproj.io_App",
+        ),
+    ),
+    # the release
+    "the release in another namespace": (
+        "the_argo_cd_release_lands_beside_its_secrets",
+        change(APPLICATION, "    namespace: litellm\n", "    namespace: default\n"),
+    ),
+    "the release in another cluster": (
+        "the_argo_cd_release_lands_beside_its_secrets",
+        change(APPLICATION, "server: https://kubernetes.default.svc", "server: https://10.0.0.1"),
+    ),
+    "no second try": (
+        "a_failed_sync_is_tried_again",
+        change(APPLICATION, "limit: -1", "limit: 0"),
+    ),
+    "always the same commit": (
+        "a_failed_sync_is_tried_again",
+        drop("clusters/aws/secrets.yaml", "refresh: true"),
+    ),
+    "drift that stays": (
+        "argo_cd_lets_git_win",
+        drop(APPLICATION, "selfHeal"),
+    ),
+    "removed objects that stay": (
+        "argo_cd_lets_git_win",
+        change("clusters/aws/root.yaml", "prune: true", "prune: false"),
+    ),
+    "plaintext in an annotation": (
+        "argo_cd_keeps_no_copy_of_a_secret",
+        change("clusters/aws/secrets.yaml", "- ServerSideApply=true", "- Validate=false"),
+    ),
+    # decryption
+    "ciphertext that is applied": (
+        "every_secret_goes_through_ksops",
+        append("secrets/aws/kustomization.yaml", "resources:\n  - litellm-masterkey.sops.yaml\n"),
+    ),
+    "a generator as a manifest": (
+        "every_kustomization_lists_exactly_what_is_there",
+        change("secrets/aws/kustomization.yaml", "generators:", "resources:"),
+    ),
+    "another program": (
+        "every_secret_goes_through_ksops",
+        change("secrets/aws/ksops.yaml", "path: ksops", "path: ./ksops"),
+    ),
+    "plugins that Kustomize does not run": (
+        "argo_cd_runs_ksops",
+        change(CM, " --enable-exec", ""),
+    ),
+    "a key under a name that is not there": (
+        "argo_cd_runs_ksops",
+        change(REPO_SERVER, "/sops-age/aws.agekey", "/sops-age/age.key"),
+    ),
+    "a key that is not mounted": (
+        "argo_cd_runs_ksops",
+        change(REPO_SERVER, "secretName: sops-age", "secretName: age"),
+    ),
+    "a program that nobody installs": (
+        "argo_cd_runs_ksops",
+        change(REPO_SERVER, "mountPath: /custom-tools", "mountPath: /tools"),
+    ),
+    "a key stored under a name that nobody reads": (
+        "the_age_key_has_a_name_that_the_engine_reads",
+        change("README.md", "--from-file=aws.agekey=", "--from-file=keys.txt="),
+    ),
+    # removal
+    "an Application that leaves its objects behind": (
+        "argo_cd_removes_in_order",
+        change(APPLICATION, "  finalizers:\n    - resources-finalizer.argocd.argoproj.io\n", ""),
+    ),
+    "a project that goes before its Applications": (
+        "argo_cd_removes_in_order",
+        change("clusters/aws/project.yaml", "Prune=false,Delete=false", "Prune=false"),
+    ),
+    "an application that manages itself": (
+        "argo_cd_removes_in_order",
+        append("clusters/aws/kustomization.yaml", "  - root.yaml\n"),
+    ),
+    "a variable that something may replace": (
+        "nothing_is_left_to_substitution",
+        change(APPLICATION, "# A failed", "# ${cluster}: a failed"),
+    ),
+    "the chart's own Argo CD hook": (
+        "the_migrations_run_before_the_pods",
+        change(
+            "litellm/values.yaml",
+            "argocd:\n        enabled: false",
+            "argocd:\n        enabled: true",
+        ),
+    ),
+}
+
+FAULTS = {"flux": FLUX, "argocd": ARGOCD}
+
+
+@pytest.mark.parametrize("engine", FAULTS)
+def test_a_rendered_repository_breaks_no_rule(engine: str, sealed: Callable[..., Path]) -> None:
+    found = broken(sealed(**everything(gitops_engine=engine)))
+    assert not found, told(found)
+
+
+@pytest.mark.parametrize(
+    ("engine", "mistake"),
+    [(engine, mistake) for engine, faults in FAULTS.items() for mistake in faults],
+    ids=lambda value: value,
+)
+def test_a_mistake_is_told_by_its_rule_alone(
+    engine: str, mistake: str, sealed: Callable[..., Path], tmp_path: Path
+) -> None:
+    rule, fault = FAULTS[engine][mistake]
+    root = tmp_path / "repository"
+    shutil.copytree(sealed(**everything(gitops_engine=engine)), root)
+    fault(root)
+    found = broken(root)
+    assert list(found) == [rule], told(found) or f"nothing is told of {mistake}"
