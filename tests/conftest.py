@@ -74,8 +74,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def render_into(target: Path, template: Path, answers: dict[str, Any]) -> Path:
-    """Render in this process, without sealing. Raises what copier raises."""
+def render_into(target: Path, template: Path, answers: dict[str, Any], **options: Any) -> Path:
+    """Render in this process, without sealing; `options` are copier's. Raises what copier raises."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         copier.run_copy(
@@ -86,6 +86,7 @@ def render_into(target: Path, template: Path, answers: dict[str, Any]) -> Path:
             quiet=True,
             unsafe=True,
             skip_tasks=True,
+            **options,
         )
     return target
 

@@ -1,0 +1,317 @@
+"""The questions: every good answer arrives as it was given, every bad one is refused with a reason."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.answers import PROVIDERS, answers
+from tests.checked import broken, told
+from tests.conftest import render_into
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples" / "answers"
+INVALID = sorted((EXAMPLES / "invalid").glob("*.yml"))
+VALID = [EXAMPLES / "demo.yml", *sorted((EXAMPLES / "valid").glob("*.yml"))]
+
+CHART = ("litellm-helm",)
+# Where an answer must arrive, as (file, path in it, the text around the answer); {environment} is one of the chosen.
+# An answer that was not asked is not looked for.
+PLACES: dict[str, list[tuple[str, tuple[str | int, ...], str]]] = {
+    "eks_aws_role_arn": [
+        (
+            "litellm/values-aws.yaml",
+            (*CHART, "serviceAccount", "annotations", "eks.amazonaws.com/role-arn"),
+            "{}",
+        )
+    ],
+    "vertex_project": [
+        ("litellm/values-{environment}.yaml", (*CHART, "envVars", "VERTEX_PROJECT"), "{}")
+    ],
+    "ingress_class": [
+        ("litellm/values-{environment}.yaml", (*CHART, "ingress", "className"), "{}")
+    ],
+    "tls_cluster_issuer": [
+        (
+            "litellm/values-{environment}.yaml",
+            (*CHART, "ingress", "annotations", "cert-manager.io/cluster-issuer"),
+            "{}",
+        )
+    ],
+    "database_name": [("litellm/values.yaml", (*CHART, "db", "database"), "{}")],
+    "replicas": [("litellm/values.yaml", (*CHART, "replicaCount"), "{}")],
+    **{
+        f"{environment}_domain": [
+            (
+                f"litellm/values-{environment}.yaml",
+                (*CHART, "ingress", "hosts", 0, "host"),
+                "litellm.{}",
+            )
+        ]
+        for environment in ("aws", "gcp", "azure")
+    },
+    **{
+        f"{environment}_storage_class": [
+            (
+                f"litellm/values-{environment}.yaml",
+                (*CHART, "redis", "master", "persistence", "storageClass"),
+                "{}",
+            )
+        ]
+        for environment in ("aws", "gcp", "azure")
+    },
+}
+ENGINE_PLACES: dict[str, dict[str, list[tuple[str, tuple[str | int, ...], str]]]] = {
+    "flux": {
+        "project_name": [("clusters/{environment}/source.yaml", ("metadata", "name"), "{}")],
+        "repo_url": [("clusters/{environment}/source.yaml", ("spec", "url"), "{}")],
+        "repo_branch": [("clusters/{environment}/source.yaml", ("spec", "ref", "branch"), "{}")],
+    },
+    "argocd": {
+        "project_name": [("clusters/{environment}/project.yaml", ("metadata", "name"), "{}")],
+        "repo_url": [
+            ("clusters/{environment}/release.yaml", ("spec", "source", "repoURL"), "{}"),
+            ("clusters/{environment}/project.yaml", ("spec", "sourceRepos", 0), "{}"),
+        ],
+        "repo_branch": [
+            ("clusters/{environment}/release.yaml", ("spec", "source", "targetRevision"), "{}")
+        ],
+    },
+}
+# Where each model of a provider carries an answer
+MODEL_PLACES = {
+    "bedrock_region": ("bedrock/", "aws_region_name"),
+    "vertex_location": ("vertex_ai/", "vertex_location"),
+    "azure_openai_endpoint": ("azure/", "api_base"),
+    "azure_openai_api_version": ("azure/", "api_version"),
+}
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
+# What an invalid file should have said; where a question is not here, its default is right.
+RIGHT = {
+    **load(EXAMPLES / "demo.yml"),
+    "cluster_environments": ["aws"],
+    "providers": ["github_copilot"],
+    "redis": "none",
+    "azure_openai_api_version": "2024-10-21",
+}
+del RIGHT["bedrock_auth_aws"]
+
+
+def questions() -> dict[str, dict[str, Any]]:
+    """The questions of copier.yml that a user answers."""
+    content: dict[str, Any] = load(ROOT / "copier.yml")
+    return {
+        name: question
+        for name, question in content.items()
+        if not name.startswith("_") and question.get("when") is not False
+    }
+
+
+def dig(value: Any, path: tuple[str | int, ...]) -> Any:
+    for part in path:
+        value = value[part]
+    return value
+
+
+def expected_message(path: Path) -> str:
+    first = path.read_text("utf-8").splitlines()[0]
+    assert first.startswith("# ")
+    return first.removeprefix("# ")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", INVALID, ids=lambda file: file.stem)
+def test_an_invalid_answer_is_refused_and_leaves_nothing_behind(
+    file: Path, template: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "repository"
+    with pytest.raises((ValueError, TypeError)) as refused:
+        render_into(target, template, load(file))
+    assert expected_message(file) in str(refused.value)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("file", INVALID, ids=lambda file: file.stem)
+def test_an_invalid_file_holds_one_mistake(file: Path, template: Path, tmp_path: Path) -> None:
+    mistaken = file.stem.split("-")[0]
+    given = {name: value for name, value in load(file).items() if name != mistaken}
+    if mistaken in RIGHT:
+        given[mistaken] = RIGHT[mistaken]
+    if "works on EKS only" not in expected_message(file):
+        given.setdefault("eks_aws_role_arn", RIGHT["eks_aws_role_arn"])
+    render_into(tmp_path / "repository", template, given, exclude=["*"])
+
+
+def test_there_are_enough_invalid_examples() -> None:
+    assert len(INVALID) >= 35
+    known = set(load(ROOT / "copier.yml"))
+    assert {file.stem.split("-")[0] for file in INVALID} <= known
+    assert all(set(load(file)) <= known for file in INVALID)
+
+
+@pytest.mark.parametrize("name", questions())
+def test_every_question_has_an_invalid_example(name: str) -> None:
+    assert any(file.stem.split("-")[0] == name for file in INVALID)
+
+
+@pytest.mark.parametrize("name", questions())
+def test_every_question_says_what_it_is_for_and_what_it_accepts(name: str) -> None:
+    question = questions()[name]
+    assert len(question["help"].split()) >= 4
+    assert question["help"].strip()[0].isupper() or question["help"].startswith(("age", "cert"))
+    assert "choices" in question or "validator" in question
+    assert "default" in question or "placeholder" in question
+
+
+@pytest.mark.parametrize("name", questions())
+def test_no_question_asks_for_a_secret(name: str) -> None:
+    assert not questions()[name].get("secret")
+    assert not {"password", "token", "secret", "key"} & set(name.split("_"))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_private_age_key_is_refused_and_not_repeated(template: Path, tmp_path: Path) -> None:
+    private = "AGE-SECRET-" + "KEY-1" + string.ascii_uppercase
+    for given in (private, [private], [private.lower()]):
+        with pytest.raises(ValueError, match="holds a private age key") as refused:
+            render_into(
+                tmp_path / "x", template, answers(["aws"], ["github_copilot"], age_recipients=given)
+            )
+        assert private.upper() not in str(refused.value).upper()
+        assert string.ascii_uppercase not in str(refused.value).upper()
+
+
+def test_a_token_in_the_url_is_refused_and_not_repeated(template: Path, tmp_path: Path) -> None:
+    for user in ("x-access-token:canary-0815@", "oauth2:canary-0815@"):
+        url = f"https://{user}github.com/example/llm.git"
+        with pytest.raises(ValueError, match="holds a password or token") as refused:
+            render_into(
+                tmp_path / "x", template, answers(["aws"], ["github_copilot"], repo_url=url)
+            )
+        assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("repo_url", "https://canary-0815@github.com/example/llm.git"),
+        ("repo_url", "ssh://git:canary-0815@github.com/example/llm.git"),
+        ("repo_url", "HTTPS://oauth2:canary-0815@github.com/example/llm.git"),
+        ("azure_openai_endpoint", "https://user:canary-0815@example.openai.azure.com/"),
+    ],
+)
+def test_a_url_with_a_user_never_renders(
+    question: str, value: str, template: Path, tmp_path: Path
+) -> None:
+    given = {**answers(["aws"], ["azure_openai"]), question: value}
+    with pytest.raises(ValueError, match=question):
+        render_into(tmp_path / "x", template, given)
+    assert not (tmp_path / "x").exists()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def places(given: dict[str, Any], root: Path) -> Iterator[tuple[str, Any, Any]]:
+    """(answer, what was given, what stands where it belongs), for each place of each answer."""
+    effective = load(root / ".copier-answers.yml")
+    table = {**PLACES, **ENGINE_PLACES[effective["gitops_engine"]]}
+    for name, entries in table.items():
+        if given.get(name) in (None, ""):
+            continue
+        for file, path, around in entries:
+            chosen = effective["cluster_environments"] if "{environment}" in file else [""]
+            for environment in chosen:
+                found = dig(load(root / file.format(environment=environment)), path)
+                value = given[name]
+                yield name, around.format(value) if isinstance(value, str) else value, found
+    models = dig(load(root / "litellm/values.yaml"), (*CHART, "proxy_config", "model_list"))
+    for name, (prefix, parameter) in MODEL_PLACES.items():
+        for model in models if name in given else ():
+            parameters = model["litellm_params"]
+            if parameters["model"].startswith(prefix):
+                yield name, given[name], parameters[parameter]
+
+
+@pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)
+def test_every_answer_arrives_exactly_as_it_was_given(
+    file: Path, render: Callable[..., Path]
+) -> None:
+    given = load(file)
+    root = render(**given)
+    kept = load(root / ".copier-answers.yml")
+    assert {name: kept.get(name) for name in given} == given
+    found = list(places(given, root))
+    assert [(name, there) for name, _, there in found] == [
+        (name, value) for name, value, _ in found
+    ]
+    assert all(type(value) is type(there) for _, value, there in found)
+
+
+@pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)
+def test_a_valid_file_renders_a_repository_that_passes_every_rule(
+    file: Path, sealed: Callable[..., Path]
+) -> None:
+    found = broken(sealed(**load(file)))
+    assert not found, told(found)
+
+
+def test_every_question_is_answered_in_some_valid_file() -> None:
+    answered = {name for file in VALID for name in load(file)}
+    assert answered == set(questions())
+
+
+def test_every_answer_of_text_is_looked_for_where_it_belongs() -> None:
+    looked_for = {*PLACES, *MODEL_PLACES, *ENGINE_PLACES["flux"]}
+    free = {name for name, question in questions().items() if "choices" not in question}
+    # a recipient goes into .sops.yaml by sealing; the host of Redis into a list
+    assert free - looked_for == {"age_recipients", "redis_host"}
+    assert ENGINE_PLACES["flux"].keys() == ENGINE_PLACES["argocd"].keys()
+
+
+def test_the_host_of_redis_arrives(render: Callable[..., Path]) -> None:
+    given = answers(["aws"], ["github_copilot"], redis="external", redis_host="010.0.0.1")
+    values = load(render(**given) / "litellm" / "values.yaml")["litellm-helm"]
+    assert {"name": "REDIS_HOST", "value": "010.0.0.1"} in values["extraEnvVars"]
+
+
+def test_every_choice_of_copier_is_one_of_the_contract(template: Path, tmp_path: Path) -> None:
+    assert set(questions()["gitops_engine"]["choices"].values()) == {"flux", "argocd"}
+    assert set(questions()["ci_platform"]["choices"].values()) == {"github", "gitlab", "none"}
+    assert set(questions()["redis"]["choices"].values()) == {"none", "external", "bundled"}
+    assert tuple(load(ROOT / "policies" / "auth-matrix.yml")["providers"]) == PROVIDERS
+
+
+def test_an_answer_that_was_left_out_has_its_default(render: Callable[..., Path]) -> None:
+    kept = load(render(**load(EXAMPLES / "valid" / "smallest.yml")) / ".copier-answers.yml")
+    assert {name: value for name, value in kept.items() if not name.startswith("_")} == {
+        "project_name": "litellm-gitops",
+        "repo_url": "https://github.com/example/litellm-gitops.git",
+        "repo_branch": "main",
+        "gitops_engine": "flux",
+        "ci_platform": "github",
+        "cluster_environments": ["aws"],
+        "providers": ["github_copilot"],
+        "aws_domain": "aws.example.com",
+        "ingress_class": "nginx",
+        "tls_cluster_issuer": "",
+        "database_name": "postgres_litellm",
+        "redis": "none",
+        "replicas": 2,
+        "kubernetes_version": load(ROOT / "policies" / "pins.yml")["kubernetes"]["default"],
+        "age_recipients": [],
+    }
