@@ -22,7 +22,8 @@ _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NEVER = ("*.agekey", "deployment_outputs.env", "gcp-service-account.json*", "access-token*")
 _SEALED = re.compile(r"secrets/[^/]+/[^/]+\.sops\.ya?ml")
 _SECRET = re.compile(r"""["']?kind["']?\s*:\s*["']?Secret\b""")
-_ENCRYPTED = "ENC[AES256_GCM,"
+# what sops encrypted, and what the template of a chart puts in
+_HARMLESS = re.compile(r"ENC\[AES256_GCM,|\{\{.*\}\}\Z")
 _REGULAR = ("100644", "100755", "120000")  # not a submodule
 
 Finding = tuple[str, int, str]  # path, line from 1, what
@@ -115,9 +116,7 @@ def _unsealed(text: str) -> Iterator[tuple[int, str]]:
             for block in ("data", "stringData"):
                 values = entries.get(block)
                 for key, value in values.value if isinstance(values, yaml.MappingNode) else ():
-                    if not (
-                        isinstance(value, yaml.ScalarNode) and value.value.startswith(_ENCRYPTED)
-                    ):
+                    if isinstance(value, yaml.ScalarNode) and not _HARMLESS.match(value.value):
                         yield value.start_mark.line + 1, f"{block}.{key.value}"
 
 
