@@ -139,9 +139,18 @@ def _flood(request: BaseHTTPRequestHandler) -> None:
         request.wfile.write(b" " * 65536)
 
 
+def _trickle(request: BaseHTTPRequestHandler) -> None:
+    server = request.server
+    assert isinstance(server, _Server)
+    request.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+    while not server.closing.wait(0.1):
+        request.wfile.write(b" ")
+
+
 RESET = Reply(sabotage=_reset)
 SILENCE = Reply(sabotage=lambda request: None)  # closes without a word
 HANG = Reply(sabotage=_hang)
+TRICKLE = Reply(sabotage=_trickle)
 CUT = Reply(sabotage=_cut)
 FLOOD = Reply(sabotage=_flood)
 

@@ -28,6 +28,7 @@ from tests.copilot.fake_github import (
     SILENCE,
     SUBSCRIBED,
     TOLD_PATH,
+    TRICKLE,
     USER_CODE,
     USER_PATH,
     FakeGitHub,
@@ -472,6 +473,14 @@ SCENARIOS = [
         hangs=True,
     ),
     Scenario(
+        "a_server_that_trickles_is_given_up_and_polled_over",
+        0,
+        ("no whole answer within 60 seconds",),
+        polls=[TRICKLE, GRANTED],
+        polled=(6, 18),
+        hangs=True,
+    ),
+    Scenario(
         "retry_after_in_seconds_is_honoured",
         0,
         ("HTTP 429",),
@@ -654,7 +663,7 @@ SCENARIOS = [
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.claim)
 def test_scenario(scenario: Scenario, tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path)
-    clock = FastClock(tmp_path / "clock", socket_divisor=30 if scenario.hangs else None)
+    clock = FastClock(tmp_path / "clock", socket_divisor=20 if scenario.hangs else None)
     with FakeGitHub(
         code=scenario.code,
         polls=scenario.polls,
@@ -684,6 +693,16 @@ def test_scenario(scenario: Scenario, tmp_path: Path) -> None:
     if stored:
         assert sandbox.token.read_text() == github.token
         assert sandbox.token.stat().st_mode & 0o7777 == 0o600
+
+
+def test_retry_after_as_a_date_is_honoured(tmp_path: Path) -> None:
+    """The date is one of the wall clock, so that this is not exact to the second."""
+    limited = Reply({}, 429, {"Retry-After": wall_clock_date(200)})
+    with FakeGitHub(polls=[limited, GRANTED], clock=FastClock(tmp_path / "clock")) as github:
+        run = Sandbox(tmp_path).run(github)
+    assert run.code == 0, run.err
+    first, second = github.polls
+    assert 150 < second - first <= 200
 
 
 NOTIFICATIONS = {

@@ -1,11 +1,12 @@
 """Python imports this at its start when this folder is on PYTHONPATH: time without waiting.
 
 Sleeping only moves the hand of a clock in the file FAST_CLOCK, which the fake GitHub reads too, so
-that it sees exact times. FAST_SOCKETS divides the timeouts of sockets, which wait for real.
+that it sees exact times. FAST_SOCKETS divides the timeouts of requests, which wait for real.
 """
 
 import mmap
 import os
+import queue
 import socket
 import struct
 import subprocess
@@ -37,4 +38,9 @@ if divisor := float(os.environ.get("FAST_SOCKETS", "0")):
     def shorter(self: socket.socket, value: float | None) -> None:
         settimeout(self, None if value is None else value / divisor)
 
+    class Queue(queue.SimpleQueue[object]):
+        def get(self, block: bool = True, timeout: float | None = None) -> object:
+            return super().get(block, None if timeout is None else timeout / divisor)
+
     setattr(socket.socket, "settimeout", shorter)  # noqa: B010
+    setattr(queue, "SimpleQueue", Queue)  # noqa: B010
