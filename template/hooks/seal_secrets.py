@@ -276,9 +276,8 @@ def _add_rules(
             continue
         if creation_rules.find(config, f"secrets/{environment}/any.sops.yaml") is None:
             recipients = list(repository.answers.get("age_recipients") or [])
-            text = creation_rules.add(
-                text, environment, recipients or [_key(repository, transaction, environment)]
-            )
+            recipients = recipients or [_key(repository, transaction, environment)]
+            text = creation_rules.add(text, environment, recipients, repository.kms(environment))
             transaction.put(config_path, text)
         elif problems := creation_rules.problems(config, environment):
             raise SealingError(
@@ -341,8 +340,8 @@ def _encrypt(
     relative = path.relative_to(repository.root)
     manifest = {key: value for key, value in manifest.items() if key != "sops"}
     config = transaction.current(repository.root / creation_rules.CONFIG)
-    text = sops.encrypt(manifest, config, relative)
     entry = creation_rules.find(creation_rules.load(config.parent), relative.as_posix()) or {}
+    text = sops.encrypt(manifest, config, relative, clouds=creation_rules.clouds(entry))
     flaws = keyless.check(text, creation_rules.as_rule(entry))
     if flaws:
         raise SealingError(

@@ -16,6 +16,8 @@ from sealing.errors import SealingError
 from sealing.keyless import ENCRYPTED_REGEX, Rule
 
 CONFIG = ".sops.yaml"
+# The fields of a rule for the key services of the clouds. Any one of a rule's keys, or an age key, decrypts.
+KMS = ("kms", "gcp_kms", "azure_keyvault")
 _HEAD = """\
 # For whom each environment's Secrets are encrypted; the first rule that matches a file's path wins.
 # After a change of recipients: python hooks/seal_secrets.py --rekey
@@ -65,10 +67,21 @@ def find(config: Mapping[str, Any], path: str) -> dict[str, Any] | None:
 def as_rule(entry: Mapping[str, Any]) -> Rule:
     """What a sealed file must agree with."""
     return Rule(
-        recipients={"age": split(entry.get("age"))},
+        recipients={
+            "age": split(entry.get("age")),
+            "kms": split(entry.get("kms")),
+            "gcp_kms": split(entry.get("gcp_kms")),
+            # https://VAULT/keys/NAME/VERSION stands in a file as its three parts
+            "azure_kv": [key.replace("/keys/", "/") for key in split(entry.get("azure_keyvault"))],
+        },
         encrypted_regex=str(entry.get("encrypted_regex", "")),
         mac_only_encrypted=entry.get("mac_only_encrypted") is True,
     )
+
+
+def clouds(entry: Mapping[str, Any]) -> bool:
+    """Whether a rule names a key of a cloud, which sops then has to call."""
+    return any(split(entry.get(field)) for field in KMS)
 
 
 def problems(config: Mapping[str, Any], environment: str) -> list[str]:
@@ -82,7 +95,7 @@ def problems(config: Mapping[str, Any], environment: str) -> list[str]:
             f"the rule of secrets/{environment}/ has path_regex {entry.get('path_regex')!r}, "
             f"not {path_regex(environment)!r}"
         )
-    unknown = set(entry) - {"path_regex", "encrypted_regex", "mac_only_encrypted", "age"}
+    unknown = set(entry) - {"path_regex", "encrypted_regex", "mac_only_encrypted", "age", *KMS}
     if unknown:
         found.append(
             f"the rule of secrets/{environment}/ has a field that is not used here: {', '.join(sorted(unknown))}"
@@ -93,8 +106,8 @@ def problems(config: Mapping[str, Any], environment: str) -> list[str]:
             f"the rule of secrets/{environment}/ must have encrypted_regex {ENCRYPTED_REGEX}"
         )
     recipients = split(entry.get("age"))
-    if not recipients:
-        found.append(f"the rule of secrets/{environment}/ names no age recipient")
+    if not recipients and not clouds(entry):
+        found.append(f"the rule of secrets/{environment}/ names no recipient")
     if not all(re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", recipient) for recipient in recipients):
         found.append(
             f"the rule of secrets/{environment}/ names a recipient that is not an age public key"
@@ -107,12 +120,15 @@ def path_regex(environment: str) -> str:
     return rf"^secrets/{environment}/.*\.sops\.ya?ml$"
 
 
-def add(text: str | None, environment: str, recipients: Sequence[str]) -> str:
+def add(
+    text: str | None, environment: str, recipients: Sequence[str], kms: Mapping[str, str]
+) -> str:
     """`.sops.yaml` with a rule for `environment` at the end of its creation rules, the rest to the byte as it was.
 
+    `recipients` are age public keys, `kms` maps a field of the rule to a key of that cloud.
     Raises SealingError when the file is laid out so that the rule cannot be added without a change of the rest.
     """
-    rule = _render(environment, recipients)
+    rule = _render(environment, recipients, kms)
     if text is None:
         return _HEAD + rule + _TAIL
     root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -150,12 +166,13 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def _render(environment: str, recipients: Sequence[str]) -> str:
+def _render(environment: str, recipients: Sequence[str], kms: Mapping[str, str]) -> str:
     lines = [
         f"  - path_regex: {path_regex(environment)}",
         f"    encrypted_regex: {ENCRYPTED_REGEX}",
         "    mac_only_encrypted: true",
         "    age:",
         *(f"      - {recipient}" for recipient in recipients),
+        *(f"    {field}: {key}" for field, key in kms.items()),
     ]
     return "\n".join(lines) + "\n"

@@ -65,10 +65,21 @@ class Repository:
         content = self._load(".copier-answers.yml")
         return content if isinstance(content, dict) else {}
 
+    def kms(self, environment: str) -> dict[str, str]:
+        """The key of its cloud that an environment was given, by its field in a creation rule; empty without one."""
+        key = self.answers.get(f"{environment}_kms_key")
+        return {self._matrix["environments"][environment]["kms"]["rule"]: str(key)} if key else {}
+
+    @cached_property
+    def _matrix(self) -> Mapping[str, Any]:
+        content = self._load("policies/auth-matrix.yml")
+        assert isinstance(content, dict)
+        return content
+
     @cached_property
     def known_names(self) -> frozenset[str]:
         """Every Secret that some answer could need; one of these that is not wanted is an orphan."""
-        return frozenset(self._load("policies/auth-matrix.yml")["secrets"])
+        return frozenset(self._matrix["secrets"])
 
     @property
     def namespace(self) -> str:
@@ -156,6 +167,15 @@ class Repository:
                     problem,
                     "correct the rule, then run python hooks/seal_secrets.py --rekey",
                 )
+            rule = creation_rules.find(config, f"secrets/{environment}/any.sops.yaml") or {}
+            for field, key in self.kms(environment).items():
+                if key not in creation_rules.split(rule.get(field)):
+                    yield Finding(
+                        creation_rules.CONFIG,
+                        1,
+                        f"the rule of secrets/{environment}/ lacks the answered {environment}_kms_key",
+                        f"add `{field}: {key}` to it, then run python hooks/seal_secrets.py --rekey",
+                    )
             for secret in self.wanted(environment):
                 path = secret.path(self.root)
                 if not path.is_file():
@@ -226,7 +246,9 @@ class Repository:
                 f"{name} is missing: run this in a repository that the template rendered"
             ) from None
         except yaml.YAMLError:
-            raise SealingError(f"{name} is not valid YAML: resolve its conflict, or take it from git history") from None
+            raise SealingError(
+                f"{name} is not valid YAML: resolve its conflict, or take it from git history"
+            ) from None
 
 
 def digest(path: Path) -> str:

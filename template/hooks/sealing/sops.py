@@ -22,6 +22,11 @@ OLDEST = (3, 11, 0)
 # Loses the message authentication code of files with comments: getsops/sops#2243.
 BROKEN = {(3, 13, 2)}
 _TIMEOUT_SECONDS = 60
+_LOGIN = re.compile(
+    r"AWS_(?:PROFILE|REGION|DEFAULT_REGION|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE)"
+    r"|GOOGLE_APPLICATION_CREDENTIALS|CLOUDSDK_CONFIG|AZURE_CONFIG_DIR"
+    r"|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy|SSL_CERT_(?:FILE|DIR)"
+)
 _INSTALL = "install sops 3.13.3 (https://github.com/getsops/sops/releases)"
 
 
@@ -48,9 +53,10 @@ def program() -> str:
     return path
 
 
-def encrypt(manifest: Mapping[str, Any], config: Path, relative: Path) -> str:
+def encrypt(manifest: Mapping[str, Any], config: Path, relative: Path, *, clouds: bool) -> str:
     """`manifest` as YAML, encrypted by the creation rule of `config` for the path `relative` to it.
 
+    `clouds` says that the rule names a key of a cloud: sops then gets what says who the operator is.
     Raises SealingError when sops refuses.
     """
     command = [
@@ -64,7 +70,9 @@ def encrypt(manifest: Mapping[str, Any], config: Path, relative: Path) -> str:
         ),
         *("--input-type", "json", "--output-type", "yaml"),
     ]
-    answer = _sops(command, json.dumps(manifest).encode(), config.parent, relative.as_posix())
+    stdin = json.dumps(manifest).encode()
+    more = _cloud_login() if clouds else None
+    answer = _sops(command, stdin, config.parent, relative.as_posix(), more)
     if answer.returncode:
         raise SealingError(f"{relative}: {_reason(answer)}. Nothing was sealed.")
     return answer.stdout.decode()
@@ -78,7 +86,7 @@ def decrypt(path: Path, root: Path, identity: Path | None) -> dict[str, Any]:
     """
     relative = path.relative_to(root).as_posix()
     command = [program(), "decrypt", "--input-type", "yaml", "--output-type", "json"]
-    more = {"SOPS_AGE_KEY_FILE": str(identity)} if identity else _own_keys()
+    more = {"SOPS_AGE_KEY_FILE": str(identity)} if identity else {**_own_keys(), **_cloud_login()}
     answer = _sops(command, path.read_bytes(), root, relative, more)
     if answer.returncode:
         raise SealingError(f"{relative}: {_reason(answer)}. Nothing was changed.")
@@ -122,6 +130,11 @@ def _run(
         timeout=_TIMEOUT_SECONDS,
         check=False,
     )
+
+
+def _cloud_login() -> dict[str, str]:
+    # Names of files and profiles. AWS_ACCESS_KEY_ID and AZURE_CLIENT_SECRET are inputs of sealing, and the proxy's.
+    return {name: value for name, value in os.environ.items() if _LOGIN.fullmatch(name)}
 
 
 def _own_keys() -> dict[str, str]:

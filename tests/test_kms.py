@@ -1,0 +1,144 @@
+"""A key of the cloud beside age: it is in the creation rule, and a file that lacks it is found. No cloud is called."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.inputs import Inputs
+from tests.sealed import environment, seal
+
+ARN = "arn:aws:kms:us-west-2:123456789012:key/0f0e0d0c-0b0a-0908-0706-050403020100"
+RESOURCE = "projects/example-ai/locations/global/keyRings/gitops/cryptoKeys/sops"
+VAULT = "https://example.vault.azure.net"
+VERSION = "0123456789abcdef0123456789abcdef"
+# environment -> (its answers, the field of the rule, how sops 3.13 writes that key into a sealed file)
+CLOUDS: dict[str, tuple[dict[str, str], str, dict[str, Any]]] = {
+    "aws": (
+        {"aws_kms_key": ARN, "aws_kms_identity": "arn:aws:iam::123456789012:role/flux"},
+        "kms",
+        {
+            "kms": [
+                {
+                    "arn": ARN,
+                    "created_at": "2026-01-01T00:00:00Z",
+                    "enc": "AQICAHh=",
+                    "aws_profile": "",
+                }
+            ]
+        },
+    ),
+    "gcp": (
+        {
+            "gcp_kms_key": RESOURCE,
+            "gcp_kms_identity": "flux-sops@example-ai.iam.gserviceaccount.com",
+        },
+        "gcp_kms",
+        {
+            "gcp_kms": [
+                {"resource_id": RESOURCE, "created_at": "2026-01-01T00:00:00Z", "enc": "CiQA="}
+            ]
+        },
+    ),
+    "azure": (
+        {
+            "azure_kms_key": f"{VAULT}/keys/sops/{VERSION}",
+            "azure_kms_identity": "00000000-0000-0000-0000-000000000001",
+        },
+        "azure_keyvault",
+        {
+            "azure_kv": [
+                {
+                    "vault_url": VAULT,
+                    "name": "sops",
+                    "version": VERSION,
+                    "created_at": "2026-01-01T00:00:00Z",
+                    "enc": "abc",
+                }
+            ]
+        },
+    ),
+}
+
+
+def render_for(cloud: str, render: Callable[..., Path], tmp_path: Path, **more: Any) -> Path:
+    answers: dict[str, Any] = {
+        "cluster_environments": [cloud],
+        "providers": ["github_copilot"],
+        **more,
+    }
+    return Path(shutil.copytree(render(**answers), tmp_path / "repository"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Inputs().write(tmp_path / "inputs")
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_the_rule_names_the_key_beside_age_and_a_file_must_be_sealed_for_both(
+    cloud: str, render: Callable[..., Path], tmp_path: Path, folder: Path
+) -> None:
+    answers, field, metadata = CLOUDS[cloud]
+    plain = render_for(cloud, render, tmp_path)
+    assert seal(plain, inputs=folder).returncode == 0
+    root = Path(
+        shutil.copytree(
+            render(cluster_environments=[cloud], providers=["github_copilot"], **answers),
+            tmp_path / "kms",
+        )
+    )
+    for part in ("secrets", "keys", ".sops.yaml", "litellm"):
+        source = plain / part
+        if source.is_dir():
+            shutil.copytree(source, root / part, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, root / part)
+
+    # the key is answered, and neither the rule nor the files know it
+    answer = seal(root, "--check")
+    assert answer.returncode == 5
+    key = answers[f"{cloud}_kms_key"]
+    assert f"add `{field}: {key}` to it" in answer.stderr
+
+    config = root / ".sops.yaml"
+    config.write_text(config.read_text().replace("    age:\n", f"    {field}: {key}\n    age:\n"))
+    answer = seal(root, "--check")
+    assert answer.returncode == 5
+    assert "is encrypted for other recipients than its rule names" in answer.stderr
+
+    for path in (root / "secrets" / cloud).glob("*.sops.yaml"):
+        manifest = yaml.safe_load(path.read_text())
+        manifest["sops"].update(metadata)
+        path.write_text(yaml.safe_dump(manifest, sort_keys=False))
+    assert seal(root, "--check").returncode == 0
+
+
+def test_a_new_rule_has_the_key_and_sops_is_asked_to_use_it(
+    render: Callable[..., Path], tmp_path: Path, folder: Path
+) -> None:
+    answers, _, _ = CLOUDS["aws"]
+    root = render_for("aws", render, tmp_path, **answers)
+    # a sops that notes its rule, because the real one would call AWS
+    program = tmp_path / "bin" / "sops"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && exec echo sops 3.13.3\n'
+        f'cat "$2" > {tmp_path}/rule; env > {tmp_path}/env; exit 9\n'
+    )
+    program.chmod(0o755)
+    env = environment(folder, AWS_PROFILE="operator", AWS_SECRET_ACCESS_KEY="not-for-sops")
+    answer = seal(root, env={**env, "PATH": f"{program.parent}:/usr/bin:/bin"})
+    assert answer.returncode == 1
+    rule = yaml.safe_load((tmp_path / "rule").read_text())["creation_rules"][0]
+    assert rule["kms"] == ARN
+    assert len(rule["age"]) == 1
+    told = (tmp_path / "env").read_text()
+    assert "AWS_PROFILE=operator" in told
+    assert "not-for-sops" not in told
+    assert not (root / ".sops.yaml").exists()
