@@ -10,6 +10,11 @@ from rules import Rule, UnreadableError, check
 from rules.repository import Repository
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    what = "the folder of a LiteLLM chart for `-m chart`, instead of the one in the registry"
+    parser.addoption("--litellm-chart", metavar="DIR", help=what)
+
+
 @pytest.fixture(scope="session")
 def repository() -> Repository:
     """This repository, read once for the whole suite."""
