@@ -71,6 +71,7 @@ ATTEMPTS = 4  # of a request that is no poll
 LONGEST_PAUSE = 60.0
 DEFAULT_INTERVAL = 5.0  # RFC 8628, section 3.2
 DEFAULT_EXPIRY = 900.0
+LONGEST_EXPIRY = 86400.0  # whatever is sent: what comes of it must be a time that can be slept
 SLOW_DOWN = 5.0  # RFC 8628, section 3.5
 # The clock of a virtual machine may run 30 % fast, and polls that come too early are punished:
 # https://github.com/cli/cli/issues/9370
@@ -639,7 +640,7 @@ def request_code(github: GitHub, where: Endpoints) -> Code:
         device_code=Secret(device_code),
         user_code=user_code,
         link=link,
-        expires_in=answer.number("expires_in", DEFAULT_EXPIRY),
+        expires_in=min(answer.number("expires_in", DEFAULT_EXPIRY), LONGEST_EXPIRY),
         interval=max(1.0, answer.number("interval", DEFAULT_INTERVAL)),
     )
 

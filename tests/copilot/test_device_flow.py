@@ -128,6 +128,13 @@ SCENARIOS = [
         polled=(6,),
     ),
     Scenario(
+        "astronomic_numbers_do_no_harm",
+        4,
+        ("valid for 1440 minutes",),
+        code=a_code(expires_in=10**30, interval=10**30),
+        polled=(),
+    ),
+    Scenario(
         "errors_with_http_400_as_in_the_rfc_are_understood",
         0,
         (),
