@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ class Api:
             timeout=30,
             trust_env=False,
         )
+        self._kinds: dict[str, dict[str, tuple[str, str, bool]]] = {}
 
     def ready(self) -> bool:
         """Whether the API server says that it is."""
@@ -61,6 +63,39 @@ class Api:
         """Merges `body` into the object at `path` (RFC 7386)."""
         headers = {"Content-Type": "application/merge-patch+json"}
         return _answer(self._client.patch(path, json=body, headers=headers))
+
+    def try_apply(self, manifest: Object) -> str | None:
+        """What the API server has against `manifest`, unknown fields included; nothing is changed.
+
+        As `kubectl apply --server-side --dry-run=server --validate=strict`.
+        """
+        response = self._client.patch(
+            self._path(manifest),
+            params={
+                "dryRun": "All",
+                "fieldManager": "test",
+                "fieldValidation": "Strict",
+                "force": "true",
+            },
+            content=json.dumps(manifest),
+            headers={"Content-Type": "application/apply-patch+yaml"},
+        )
+        return str(response.json()["message"]) if response.is_error else None
+
+    def _path(self, manifest: Object) -> str:
+        """The path of an object, as the API server's own list of its kinds gives it."""
+        version, kind = manifest["apiVersion"], manifest["kind"]
+        if version not in self._kinds:
+            base = f"/apis/{version}" if "/" in version else f"/api/{version}"
+            self._kinds[version] = {
+                entry["kind"]: (f"{base}", entry["name"], entry["namespaced"])
+                for entry in self.get(base)["resources"]
+                if "/" not in entry["name"]
+            }
+        base, plural, namespaced = self._kinds[version][kind]
+        metadata = manifest["metadata"]
+        scope = f"/namespaces/{metadata['namespace']}" if namespaced else ""
+        return f"{base}{scope}/{plural}/{metadata['name']}"
 
     def delete(self, path: str) -> None:
         """Deletes the object at `path`, and what belongs to it in the background."""

@@ -74,7 +74,7 @@ class Repository:
         folder = run.folder / "repositories" / name
         folder.parent.mkdir(exist_ok=True)
         repository = cls(run, outside, folder, inputs)
-        inputs.write(repository._inputs)
+        repository.give(inputs)
         file = folder.with_suffix(".answers.yml")
         file.write_text(yaml.safe_dump(dict(answers)), "utf-8")
         repository.sh(
@@ -83,6 +83,11 @@ class Repository:
             folder=folder.parent,
         )
         return repository
+
+    def give(self, inputs: Inputs) -> None:
+        """Puts these inputs where sealing finds them."""
+        self.inputs = inputs
+        inputs.write(self._inputs)
 
     @property
     def _inputs(self) -> Path:

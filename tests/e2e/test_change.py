@@ -1,0 +1,209 @@
+"""A running release, changed by commits: upgraded, rotated, reconfigured. One cluster for each engine."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import pytest
+import trustme
+
+from tests.answers import ENDPOINT, everything
+from tests.e2e.controlplane import condition
+from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, Deployment, bootstrapped
+from tests.e2e.engines import complaint, deploy, settled
+from tests.e2e.kubelet import Event
+from tests.e2e.processes import Run
+from tests.e2e.repository import Repository
+from tests.e2e.web import Outside
+from tests.inputs import Inputs
+
+ENVIRONMENT = "gcp"
+MIGRATIONS = "litellm-migrations"
+
+
+@pytest.fixture(scope="module", params=["flux", "argocd"])
+def deployed(
+    request: pytest.FixtureRequest,
+    operator: Callable[..., Repository],
+    run: Run,
+    authority: trustme.CA,
+    outside: Outside,
+) -> Iterator[Deployment]:
+    """A release on GKE; each test leaves one that is well."""
+    repository = operator(f"change-{request.param}", **everything(gitops_engine=request.param))
+    repository.publish()
+    with bootstrapped(run, authority, outside, repository, ENVIRONMENT) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def since(deployed: Deployment) -> Callable[[], list[Event]]:
+    """`since()`: what happened to pods since the test began."""
+    begin = len(deployed.events())
+    return lambda: deployed.events()[begin:]
+
+
+def uids(deployed: Deployment) -> set[str]:
+    """The running pods of the proxy."""
+    return {pod["metadata"]["uid"] for pod in deployed.pods()}
+
+
+def set_tag(deployed: Deployment, tag: str) -> None:
+    """Another image, by a person's edit."""
+    (line,) = [
+        line
+        for line in (deployed.repository.folder / "litellm" / "values.yaml")
+        .read_text()
+        .splitlines()
+        if line.strip().startswith("tag:")
+    ]
+    deployed.repository.edit("litellm/values.yaml", line, line.partition(":")[0] + f": {tag}")
+
+
+def test_an_upgrade_migrates_before_a_pod_of_the_new_version_starts(
+    deployed: Deployment, since: Callable[[], list[Event]]
+) -> None:
+    set_tag(deployed, "v1.104.1")
+    deployed.deploy("Upgrade")
+    happened = [(event.what, event.job) for event in since()]
+    assert happened[:2] == [("started", MIGRATIONS), ("completed", MIGRATIONS)]
+    assert happened[2:] == [("started", None)] * deployed.repository.answers["replicas"]
+    assert deployed.process().image.endswith(":v1.104.1")
+
+
+def test_a_failed_migration_stops_the_release_says_so_and_keeps_the_old_pods(
+    deployed: Deployment,
+) -> None:
+    before = uids(deployed)
+    kubelet = deployed.cluster.kubelet
+    assert kubelet is not None
+    kubelet.fails = lambda process: process.image.endswith(":v1.104.2")
+    set_tag(deployed, "v1.104.2")
+    deployed.repository.push("Upgrade to what cannot migrate")
+    deployed.engine.refresh()
+    thing, words = {
+        "flux": ("HelmRelease litellm", "pre-upgrade hooks failed"),
+        "argocd": ("Application litellm", "PreSync"),
+    }[deployed.repository.answers["gitops_engine"]]
+    complaint(deployed.engine, thing, words)
+    readme = (deployed.repository.folder / "README.md").read_text("utf-8")
+    assert words in readme, "an operator finds the message in the README"
+    assert uids(deployed) == before
+    assert condition(deployed.api.get(DEPLOYMENT), "Available") == "True"
+    set_tag(deployed, "v1.104.3")
+    deployed.deploy("Upgrade to what can")
+    assert deployed.process().image.endswith(":v1.104.3")
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("litellm-azure-auth", "AZURE_CLIENT_SECRET"),
+        ("litellm-postgresql", "DATABASE_PASSWORD"),
+        ("litellm-masterkey", "PROXY_MASTER_KEY"),
+        ("litellm-redis", "REDIS_PASSWORD"),
+    ],
+)
+def test_a_rotated_secret_reaches_every_pod_and_restarts_each_once(
+    deployed: Deployment, since: Callable[[], list[Event]], name: str, variable: str
+) -> None:
+    old = deployed.process().env[variable]
+    before = uids(deployed)
+    deployed.repository.give(Inputs())
+    deployed.repository.sh(f"python hooks/seal_secrets.py --rotate {name} --cluster {ENVIRONMENT}")
+    deployed.deploy(f"Rotate {name}")
+    started = [event for event in since() if event.what == "started" and not event.job]
+    values = [event.process.env[variable] for event in started if event.process]
+    assert old not in values, "a pod started with the old value"
+    assert len(started) == deployed.repository.answers["replicas"]
+    assert not uids(deployed) & before
+
+
+def test_a_rotated_file_reaches_every_pod(
+    deployed: Deployment, since: Callable[[], list[Event]]
+) -> None:
+    path = "/app/github_copilot_custom/access-token"
+    old = deployed.process().text(path)
+    deployed.repository.give(Inputs())
+    deployed.repository.sh("python hooks/seal_secrets.py --rotate litellm-github-copilot")
+    deployed.deploy("Rotate the token")
+    started = [event for event in since() if event.what == "started" and not event.job]
+    assert len(started) == deployed.repository.answers["replicas"]
+    assert old not in [event.process.text(path) for event in started if event.process]
+
+
+def test_sealing_again_without_a_change_restarts_nothing(
+    deployed: Deployment, since: Callable[[], list[Event]]
+) -> None:
+    deployed.repository.sh("python hooks/seal_secrets.py")
+    assert deployed.repository.sh("git status --porcelain") == ""
+    settled(deployed.engine)
+    assert since() == []
+
+
+def test_a_commit_that_concerns_another_environment_restarts_nothing(
+    deployed: Deployment, since: Callable[[], list[Event]]
+) -> None:
+    before = uids(deployed)
+    deployed.repository.sh("python hooks/seal_secrets.py --rotate litellm-masterkey --cluster aws")
+    deployed.deploy("Rotate elsewhere")
+    assert uids(deployed) == before
+    assert [event for event in since() if not event.job] == []
+
+
+def test_a_changed_configuration_reaches_the_pods(deployed: Deployment) -> None:
+    deployed.repository.edit("litellm/values.yaml", "request_timeout: 600", "request_timeout: 601")
+    deployed.deploy("Wait longer")
+    assert "request_timeout: 601" in deployed.process().text("/etc/litellm/config.yaml")
+
+
+def test_a_changed_answer_reaches_the_cluster(deployed: Deployment) -> None:
+    deployed.repository.sh(
+        f"copier update --trust --defaults --quiet --data {ENVIRONMENT}_domain=new.example.org"
+    )
+    deployed.deploy("Another domain")
+    ingress = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/ingresses/litellm"
+    (rule,) = deployed.api.get(ingress)["spec"]["rules"]
+    assert rule["host"] == "litellm.new.example.org"
+
+
+def test_a_removed_provider_is_pruned_and_an_added_one_deployed(deployed: Deployment) -> None:
+    repository = deployed.repository
+    update = "copier update --trust --defaults --quiet --data providers="
+    repository.sh(f"{update}'[bedrock, vertex_ai, github_copilot]'")
+    deployed.deploy("Without Azure OpenAI")
+    assert deployed.secret("litellm-azure-auth") is None
+    assert "AZURE_CLIENT_SECRET" not in deployed.process().env
+    assert "azure/" not in deployed.process().text("/etc/litellm/config.yaml")
+    inputs = Inputs()
+    repository.give(dataclasses.replace(inputs, files=repository.inputs.files))
+    endpoint = f"--data azure_openai_endpoint={ENDPOINT}"  # copier forgets what it did not ask
+    repository.sh(f"{update}'[bedrock, vertex_ai, azure_openai, github_copilot]' {endpoint}")
+    repository.sh("python hooks/seal_secrets.py")
+    deployed.deploy("With Azure OpenAI again")
+    assert deployed.secret("litellm-azure-auth") is not None
+    assert deployed.process().env["AZURE_CLIENT_SECRET"] == inputs.lines["AZURE_CLIENT_SECRET"]
+
+
+def test_after_a_rekey_the_old_key_is_not_needed(deployed: Deployment) -> None:
+    repository = deployed.repository
+    repository.sh("age-keygen -o keys/new.agekey 2> keys/new.pub && chmod 600 keys/new.agekey")
+    new = repository.sh("age-keygen -y keys/new.agekey").strip()
+    old = repository.sh(f"age-keygen -y keys/{ENVIRONMENT}.agekey").strip()
+    repository.edit(".sops.yaml", old, new)
+    repository.sh("python hooks/seal_secrets.py --rekey")
+    # the cluster gets both keys, then the commit, then the new key alone
+    repository.sh(
+        f"cp keys/{ENVIRONMENT}.agekey keys/old.agekey && "
+        f"cat keys/old.agekey keys/new.agekey > keys/{ENVIRONMENT}.agekey"
+    )
+    deployed.follow("Bootstrap")
+    deployed.deploy("Rekey")
+    repository.sh(f"mv keys/new.agekey keys/{ENVIRONMENT}.agekey && rm keys/old.agekey")
+    deployed.follow("Bootstrap")
+    repository.sh("python hooks/seal_secrets.py --rotate litellm-masterkey")
+    old_key = deployed.process().env["PROXY_MASTER_KEY"]
+    deployed.deploy("Rotate under the new key")
+    assert deployed.process().env["PROXY_MASTER_KEY"] != old_key
+    deploy(deployed.engine, repository.head())
