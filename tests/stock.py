@@ -44,11 +44,27 @@ class Stock:
         repository = Repository(root)
         rules: str | None = None
         for environment in repository.environments:
-            rules = creation_rules.add(rules, environment, [self.recipient])
+            kms = repository.kms(environment)
+            rules = creation_rules.add(rules, environment, [self.recipient], kms)
         (root / creation_rules.CONFIG).write_text(rules or "", "utf-8")
         for secret in repository.wanted():
-            shutil.copy(secret.path(self.folder), secret.path(root))
+            text = secret.path(self.folder).read_text("utf-8")
+            for field, key in repository.kms(secret.environment).items():
+                text = text.replace("\nsops:\n", f"\nsops:\n{_wrapped(field, key)}")
+            secret.path(root).write_text(text, "utf-8")
         refresh(root)
+
+
+def _wrapped(field: str, key: str) -> str:
+    """What sops writes for a key of a cloud, which cannot be called here: the data key in `enc` is made up."""
+    if field == "azure_keyvault":
+        vault, name, version = key.replace("/keys/", "/").rsplit("/", 2)
+        parts = {"vault_url": vault, "name": name, "version": version}
+    else:
+        parts = {{"kms": "arn", "gcp_kms": "resource_id"}[field]: key}
+    lines = [f"{part}: {value}" for part, value in parts.items()]
+    kind = {"azure_keyvault": "azure_kv"}.get(field, field)
+    return f"  {kind}:\n    - " + "\n      ".join([*lines, "enc: AQICAHh="]) + "\n"
 
 
 def refresh(root: Path) -> None:

@@ -35,18 +35,16 @@ _MODEL_ANSWERS = {
 
 
 @rule
-def every_environment_has_its_files(repository: Repository) -> Iterator[Problem]:
+def every_environment_has_its_values(repository: Repository) -> Iterator[Problem]:
     todo = (
         f"take it from git history, or leave the environment: {UPDATE} 'cluster_environments=[…]'"
     )
     if not repository.has(VALUES):
         yield Problem(VALUES, None, "is missing", "take it from git history")
     for environment in repository.environments:
-        if not repository.has(f"litellm/values-{environment}.yaml"):
-            yield Problem(f"litellm/values-{environment}.yaml", None, "is missing", todo)
-        for folder in (f"secrets/{environment}", f"clusters/{environment}"):
-            if not repository.under(folder):
-                yield Problem(f"{folder}/", None, "is missing", todo)
+        file = f"litellm/values-{environment}.yaml"
+        if not repository.has(file):
+            yield Problem(file, None, "is missing", todo)
 
 
 @rule

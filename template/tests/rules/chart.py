@@ -27,15 +27,15 @@ _BUNDLED_REDIS: dict[tuple[str, ...], Any] = {
     ("redis", "auth", "existingSecret"): "litellm-redis",
     ("redis", "auth", "existingSecretPasswordKey"): "redis-password",
 }
-# The Secrets that these values name.
-GUARDED = frozenset({"litellm-masterkey", "litellm-postgresql"})
-
+_MASTER_KEY = ("proxy_config", "general_settings", "master_key")
 # Argo CD runs Helm hooks too; the chart's own Argo CD hook waits for a service account that only comes after it.
 _MIGRATIONS: dict[tuple[str, ...], Any] = {
     ("migrationJob", "enabled"): True,
     ("migrationJob", "hooks", "helm", "enabled"): True,
     ("migrationJob", "hooks", "argocd", "enabled"): False,
 }
+
+_GUARDED_PATHS = (*_NO_SECRET_OF_ITS_OWN, *_BUNDLED_REDIS, *_MIGRATIONS, _MASTER_KEY)
 
 # GHSA-4xpc-pv4p-pm3w: before this version the proxy's authentication can be bypassed.
 _OLDEST_IMAGE = (1, 84, 0)
@@ -48,14 +48,22 @@ _CHART_FILE = "litellm/Chart.yaml"
 _LOCK_FILE = "litellm/Chart.lock"
 
 
+def guarded(repository: Repository) -> set[str]:
+    """The Secrets that the chart's own settings must name."""
+    return {
+        str(value) for value in _settings(repository).values() if str(value).startswith("litellm-")
+    }
+
+
+def _settings(repository: Repository) -> dict[tuple[str, ...], Any]:
+    bundled = repository.answers.get("redis") == "bundled"
+    return {**_NO_SECRET_OF_ITS_OWN, **(_BUNDLED_REDIS if bundled else {})}
+
+
 @rule
 def the_chart_makes_no_secret_of_its_own(repository: Repository) -> Iterator[Problem]:
-    bundled = repository.answers.get("redis") == "bundled"
     for values in repository.values:
-        for path, expected in {
-            **_NO_SECRET_OF_ITS_OWN,
-            **(_BUNDLED_REDIS if bundled else {}),
-        }.items():
+        for path, expected in _settings(repository).items():
             yield from _exactly(
                 values, path, expected, "the chart would make a Secret of its own, or read another"
             )
@@ -73,9 +81,8 @@ def the_migrations_run_before_the_pods(repository: Repository) -> Iterator[Probl
 @rule
 def every_request_needs_a_key(repository: Repository) -> Iterator[Problem]:
     for values in repository.values:
-        path = ("proxy_config", "general_settings", "master_key")
         why = "without it the proxy serves anybody, or does not start"
-        yield from _exactly(values, path, "os.environ/PROXY_MASTER_KEY", why)
+        yield from _exactly(values, _MASTER_KEY, "os.environ/PROXY_MASTER_KEY", why)
         named = [text(dig(entry, "name")) for entry in sequence(values.get("extraEnvVars"))]
         if "PROXY_MASTER_KEY" in mapping(values.get("envVars")) or "PROXY_MASTER_KEY" in named:
             what = "PROXY_MASTER_KEY is set, which the chart sets from masterkeySecretName"
@@ -123,7 +130,7 @@ def the_chart_version_is_exact(repository: Repository) -> Iterator[Problem]:
                 what,
                 "give one exact version",
             )
-    lock = repository.documents(_LOCK_FILE)
+    lock = repository.documents(_LOCK_FILE) if repository.has(_LOCK_FILE) else ()
     if lock and _pins(dig(lock[0].value, "dependencies")) != _pins(dependencies):
         what = (
             f"it differs from {_CHART_FILE}: Argo CD refuses that, Flux deploys the lock's version"
@@ -198,6 +205,8 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Problem]:
     for values in repository.values:
         for error in check.iter_errors(values.merged):
             path = place(error)
+            if any(guarded[: len(path) - 1] == path[1:] for guarded in _GUARDED_PATHS) and path[1:]:
+                continue  # the rules above say what it must be
             layer = max(values.layers, key=lambda layer: layer.depth(*path))
             yield Problem(
                 layer.file,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import yaml
@@ -46,8 +47,9 @@ class Document:
         return locate(self.node, path)[1]
 
 
-def parse(file: str, text: str) -> list[Document]:
-    """The documents of a text; those that hold nothing are left out. Raises NotYamlError."""
+@cache
+def parse(file: str, text: str) -> tuple[Document, ...]:
+    """The documents of a text; those that hold nothing are left out. Raises NotYamlError. Change nothing in them."""
     loader = _Loader(text)
     documents = []
     try:
@@ -63,7 +65,7 @@ def parse(file: str, text: str) -> list[Document]:
         raise NotYamlError(1, "it holds a character or a value that YAML refuses") from None
     finally:
         loader.dispose()
-    return documents
+    return tuple(documents)
 
 
 def locate(node: yaml.Node, path: Path) -> tuple[int, int]:

@@ -52,7 +52,9 @@ def yaml_means_the_same_to_every_reader(repository: Repository) -> Iterator[Prob
         for document in repository.documents(file):
             for node in nodes(document.node):
                 if isinstance(node, yaml.ScalarNode) and is_ambiguous(node):
-                    what = f"{node.value!r} is not the same to YAML 1.1 (Helm, Kubernetes) and YAML 1.2"
+                    # what stands in plaintext where it should be sealed is not repeated
+                    shown = "a value" if file.startswith("secrets/") else repr(node.value)
+                    what = f"{shown} is not the same to YAML 1.1 (Helm, Kubernetes) and YAML 1.2"
                     yield Problem(
                         file, node.start_mark.line + 1, what, "quote it, or write true or false"
                     )

@@ -93,6 +93,8 @@ def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterat
 def every_name_is_valid(repository: Repository) -> Iterator[Problem]:
     for document in repository.manifests:
         manifest = mapping(document.value)
+        if not manifest.get("kind"):
+            continue  # told above
         if manifest.get("kind") not in _NAMELESS or "fluxcd" in text(manifest.get("apiVersion")):
             yield from _metadata(document)
         for block in (
@@ -132,10 +134,6 @@ def _values(values: Values) -> Iterator[Problem]:
         (("podLabels",), "labels"),
     ):
         for key, value in mapping(values.get(*path)).items():
-            if not isinstance(value, str):
-                yield values.problem(
-                    (*path, str(key)), f"the value of {key} is not a text", "quote it"
-                )
             for what, todo in _label(str(key), value, field):
                 yield values.problem((*path, str(key)), what, todo)
     for name in mapping(values.get("envVars")):

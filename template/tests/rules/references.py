@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rules import Problem, rule
-from rules.chart import GUARDED
+from rules.chart import guarded
 from rules.repository import (
     CHART,
     POLICY,
@@ -127,12 +127,12 @@ def no_secret_is_orphaned(repository: Repository) -> Iterator[Problem]:
                 what = f"nothing in {environment} needs {secret.name} any more"
                 todo = f"delete the file, and its line in secrets/{environment}/{_KUSTOMIZATION}"
                 yield Problem(secret.file, None, what, todo)
+    told = by_methods | guarded(repository)  # they have rules of their own
     for values in repository.values:
         named = {name for _, name, _ in _references(values)}
         for name in repository.needed(values.environment):
             ours = name in mapping(repository.matrix["secrets"])
-            # those of methods and those that the chart's own settings name have rules of their own
-            if ours and name not in by_methods | GUARDED | named:
+            if ours and name not in told | named:
                 what = f"no value names the Secret {name}, so that the proxy never sees it"
                 todo = f"list {name} under environmentSecrets, or name it as before"
                 yield values.problem(("environmentSecrets",), what, todo)

@@ -123,7 +123,7 @@ class Repository:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._texts: dict[str, str | None] = {}
-        self._documents: dict[str, list[Document]] = {}
+        self._documents: dict[str, tuple[Document, ...]] = {}
         self.broken: dict[str, NotYamlError] = {}
         self.answers = self._required(ANSWERS, ("cluster_environments", "providers"))
         self.matrix = self._required(
@@ -185,15 +185,15 @@ class Repository:
             if file.endswith((".yaml", ".yml")) and not _NO_YAML.match(file)
         ]
 
-    def documents(self, file: str) -> list[Document]:
+    def documents(self, file: str) -> tuple[Document, ...]:
         """The documents of a YAML file; none where it is missing or not YAML (then `broken` tells why)."""
         if file not in self._documents:
             content = self.text(file)
             try:
-                self._documents[file] = parse(file, content) if content is not None else []
+                self._documents[file] = parse(file, content) if content is not None else ()
             except NotYamlError as error:
                 self.broken[file] = error
-                self._documents[file] = []
+                self._documents[file] = ()
         return self._documents[file]
 
     def document(self, file: str) -> Document | None:

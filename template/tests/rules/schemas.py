@@ -70,10 +70,19 @@ def _definitions(file: Path) -> Any:
 
 
 def place(error: Any) -> tuple[str | int, ...]:
-    """Where a validation error stands: at a field that does not exist, else at the value that is wrong."""
+    """Where an error stands: at a field that does not exist or is missing, else at the value that is wrong."""
     path = tuple(error.absolute_path)
-    unknown = _unknown(error) if error.validator == "additionalProperties" else []
-    return (*path, unknown[0]) if unknown else path
+    names = {"additionalProperties": _unknown, "required": _missing}.get(
+        error.validator, lambda _: []
+    )(error)
+    return (*path, names[0]) if names else path
+
+
+def _missing(error: Any) -> list[str]:
+    # jsonschema tells each missing field in an error of its own, but names it in the message alone
+    return [
+        str(key) for key in error.validator_value if repr(key) in error.message.split(" is ")[0]
+    ]
 
 
 def _unknown(error: Any) -> list[str]:
@@ -96,8 +105,7 @@ def describe(error: Any) -> str:
         case "additionalProperties" | "unevaluatedProperties":
             return f"{where} has a field that does not exist: {', '.join(_unknown(error))}"
         case "required":
-            missing = sorted(str(key) for key in wanted if key not in error.instance)
-            return f"{where} lacks {', '.join(missing)}"
+            return f"{where} lacks {', '.join(_missing(error))}"
         case "enum":
             return f"{where} is not one of {', '.join(map(str, wanted))}"
         case "const":

@@ -26,8 +26,8 @@ def every_value_of_every_secret_is_sealed(repository: Repository) -> Iterator[Pr
     for environment in repository.environments:
         for secret in repository.sealed[environment]:
             entry = _find(config, secret.file)
-            if entry is None:
-                continue  # the rule of .sops.yaml is missing, which is told below
+            if entry is None or _is_unsound(config, environment):
+                continue  # which is told below
             todo = f"seal it again: {SEAL} --rotate {secret.name} --cluster {environment}"
             for flaw in keyless.check(
                 repository.text(secret.file) or "", creation_rules.as_rule(entry)
@@ -46,13 +46,6 @@ def no_secret_stands_outside_of_the_sealed_files(repository: Repository) -> Iter
                 document.line("kind"),
                 "it is a Secret that is not sealed",
                 f"seal it as {where}",
-            )
-        elif _SEALED.fullmatch(document.file) and kind != "Secret":
-            yield Problem(
-                document.file,
-                document.line("kind"),
-                f"it is a {kind}, not a Secret",
-                "rename the file",
             )
     for values in repository.values:
         for path, found in walk(values.get()):
@@ -102,19 +95,25 @@ def every_environment_has_one_sound_creation_rule(repository: Repository) -> Ite
 @rule
 def the_recipients_are_those_of_the_answers(repository: Repository) -> Iterator[Problem]:
     wanted = sorted(map(str, sequence(repository.answers.get("age_recipients"))))
-    if not wanted:
-        return  # then each environment has a key that was made for it
     document = repository.document(_CONFIG)
     config = _config(repository)
     for environment in repository.environments:
         entry = _find(config, f"secrets/{environment}/any.sops.yaml")
-        if entry is None:
+        if entry is None or _is_unsound(config, environment):
             continue
-        if sorted(creation_rules.split(entry.get("age"))) != wanted:
-            number = config["creation_rules"].index(entry)
-            line = document.line("creation_rules", number, "age") if document else None
+        number = config["creation_rules"].index(entry)
+        line = document.line("creation_rules", number, "age") if document else None
+        # without an answer each environment has a key that was made for it
+        if wanted and sorted(creation_rules.split(entry.get("age"))) != wanted:
             what = f"the recipients of {environment} differ from age_recipients in {ANSWERS}"
             todo = f"{UPDATE} 'age_recipients=[…]', or correct the rule; then {SEAL} --rekey"
+            yield Problem(_CONFIG, line, what, todo)
+        question = f"{environment}_kms_key"
+        key = repository.answers.get(question)
+        field = text(dig(repository.matrix, "environments", environment, "kms", "rule"))
+        if key and key not in creation_rules.split(entry.get(field)):
+            what = f"the rule of {environment} lacks {key}, which {question} in {ANSWERS} names"
+            todo = f"add `{field}: {key}` to it, then {SEAL} --rekey"
             yield Problem(_CONFIG, line, what, todo)
 
 
@@ -190,6 +189,13 @@ def _config(repository: Repository) -> dict[str, Any]:
         return creation_rules.load(repository.root)
     except SealingError:
         return {}
+
+
+def _is_unsound(config: dict[str, Any], environment: str) -> bool:
+    try:
+        return bool(creation_rules.problems(config, environment))
+    except SealingError:
+        return True
 
 
 def _find(config: dict[str, Any], path: str) -> dict[str, Any] | None:
