@@ -368,15 +368,18 @@ def test_rotation_of_one_key_keeps_the_others(sealed: Path, inputs: Inputs, fold
     }
 
 
-def test_a_value_on_standard_input_is_sealed_without_a_file(sealed: Path) -> None:
+def test_a_value_on_standard_input_is_sealed_whatever_else_is_there(
+    sealed: Path, folder: Path
+) -> None:
     token = Inputs().files["access-token"]
+    (folder / "access-token__GCP").write_text(Inputs().files["access-token"])
     answer = seal(
         sealed,
         "--rotate",
         "litellm-github-copilot",
         "--stdin",
         "access-token",
-        env=environment(),
+        env=environment(folder),
         stdin=token + "\n",
     )
     assert answer.returncode == 0

@@ -9,11 +9,11 @@ import resource
 import secrets
 import string
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sealing import creation_rules, files, keyless, keys, sops
 from sealing.errors import DONE, FAILED, INTERRUPTED, PLACEHOLDER, UNSEALED, USAGE, SealingError
@@ -22,6 +22,9 @@ from sealing.policy import Repository, Wanted, digest, missing_keys, read_manife
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PLACEHOLDER_VALUE = "placeholder"
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 _DESCRIPTION = """\
 Seal every Secret that is missing; what exists stays as it is, to the byte.
@@ -144,8 +147,7 @@ def rekey(repository: Repository, environment: str | None) -> int:
             manifest = sops.decrypt(path, repository.root, identity if identity.is_file() else None)
             return path, _encrypt(repository, transaction, manifest, path)
 
-        with ThreadPoolExecutor() as pool:
-            renewed = list(pool.map(renew, paths))
+        renewed = _at_once(renew, paths)
         for path, text in renewed:
             transaction.put(path, text)
         _add_checksums(repository, transaction, set(environments))
@@ -303,10 +305,18 @@ def _seal_all(
             repository, transaction, _manifest(repository, plan), plan.secret.path(repository.root)
         )
 
-    with ThreadPoolExecutor() as pool:
-        texts = list(pool.map(encrypt, plans))
+    texts = _at_once(encrypt, plans)
     for plan, text in zip(plans, texts, strict=True):
         transaction.put(plan.secret.path(repository.root), text)
+
+
+def _at_once(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
+    """The results in order. After an error, or Ctrl-C, what has not begun does not begin."""
+    pool = ThreadPoolExecutor()
+    try:
+        return list(pool.map(function, items))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _manifest(repository: Repository, plan: Plan) -> dict[str, Any]:

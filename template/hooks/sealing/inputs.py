@@ -65,17 +65,20 @@ class Inputs:
 
     def text(self, name: str, environment: str) -> str | None:
         """The input `name` for `environment`, its own value (NAME__ENVIRONMENT) before the shared one."""
+        if name in self.given:
+            return self.given[name]
         for key in (f"{name}__{environment.upper()}", name):
-            for source in (self.given, self.environ, self.lines):
+            for source in (self.environ, self.lines):
                 if source.get(key):
                     return source[key]
         return None
 
     def file(self, name: str, environment: str) -> str | None:
         """The content of the input file `name` for `environment`, its own (NAME__ENVIRONMENT) before the shared one."""
+        if name in self.given:
+            return self.given[name]
         for key in (f"{name}__{environment.upper()}", name):
-            text = self.given.get(key) or _read(self.folder / key)
-            if text:
+            if text := _read(self.folder / key):
                 return text
         return None
 
@@ -117,7 +120,7 @@ def parse_env(text: str) -> dict[str, str]:
     Raises SealingError with the line's number, never its text, for a line that is none of these.
     """
     found = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line)
