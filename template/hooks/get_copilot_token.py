@@ -1041,13 +1041,7 @@ class Sealing:
                 )
             self._environments = [each.environment for each in secrets_wanted]
             sops.program()
-            inputs = Inputs.read(self._root).folder
-            for name in self._environments:
-                if (own := inputs / f"{KEY}__{name.upper()}").exists():
-                    raise SealingError(
-                        f"{own} is the token of {name} alone, which would be sealed there "
-                        "instead of the new one. Remove it first."
-                    )
+            Inputs.read(self._root)
             rules = creation_rules.load(self._root)
             for name in self._environments:
                 if creation_rules.find(rules, f"secrets/{name}/{SECRET}.sops.yaml") is not None:

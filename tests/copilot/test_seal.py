@@ -182,16 +182,7 @@ def _with_a_rule_for_nobody(root: Path) -> None:
     config.write_text(yaml.safe_dump(rules))
 
 
-def _with_a_token_for_one_environment(root: Path) -> None:
-    (root / "access-token__GCP").write_text("ghu_" + "x" * 36)
-
-
 HOPELESS = {
-    "with_a_token_for_one_environment": (
-        _with_a_token_for_one_environment,
-        1,
-        "access-token__GCP is the token of gcp alone",
-    ),
     "without_sealing": (_without_sealing, 2, "hooks/sealing is missing"),
     "with_unreadable_inputs": (_with_unreadable_inputs, 1, "deployment_outputs.env line 1"),
     "with_a_rule_for_nobody": (_with_a_rule_for_nobody, 1, ".sops.yaml"),
