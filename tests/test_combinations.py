@@ -11,6 +11,7 @@ import pytest
 
 from tests.answers import ENVIRONMENTS, PROVIDERS, combinations
 from tests.checked import broken, told
+from tests.style import scars
 
 COMBINATIONS = dict(combinations())
 
@@ -44,6 +45,7 @@ def test_a_combination_holds_what_was_chosen_and_no_more(
     chosen = {*answers["cluster_environments"], *answers["providers"]}
     left = list(_traces(root, [name for name in (*ENVIRONMENTS, *PROVIDERS) if name not in chosen]))
     assert not left, "\n".join(left)
+    assert not list(scars(root))
 
 
 def _traces(root: Path, unchosen: list[str]) -> Iterator[str]:

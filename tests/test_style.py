@@ -1,0 +1,74 @@
+"""Rendered files are as their own linters want them, from the first moment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.answers import answers, everything
+from tests.style import scars
+
+ROOT = Path(__file__).resolve().parent.parent
+VALID = sorted((ROOT / "examples" / "answers" / "valid").glob("*.yml"))
+
+REPOSITORIES: dict[str, dict[str, Any]] = {
+    "flux-github": everything(),
+    "argocd-gitlab": everything(gitops_engine="argocd", ci_platform="gitlab"),
+    "aws_user-none": answers(["aws"], ["bedrock"], "aws_user", ci_platform="none"),
+    "bundled": answers(["gcp", "azure"], ["vertex_ai"], redis="bundled"),
+    **{file.stem: yaml.safe_load(file.read_text("utf-8")) for file in VALID},
+}
+AS_GIVEN = pytest.mark.parametrize("given", REPOSITORIES.values(), ids=REPOSITORIES)
+
+
+@AS_GIVEN
+def test_no_file_shows_that_it_was_rendered(
+    given: dict[str, Any], sealed: Callable[..., Path]
+) -> None:
+    # one answer holds what looks like Jinja
+    found = list(scars(sealed(**{**given, "repo_branch": "main"})))
+    assert not found, "\n".join(found)
+
+
+@AS_GIVEN
+def test_yamllint_finds_nothing(given: dict[str, Any], sealed: Callable[..., Path]) -> None:
+    done = _run(sealed(**given), "yamllint", "--strict", ".")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", ["flux-github", "argocd-gitlab", "smallest"])
+@pytest.mark.parametrize("command", ["check --no-cache", "format --check --no-cache"])
+def test_ruff_finds_nothing(name: str, command: str, sealed: Callable[..., Path]) -> None:
+    done = _run(sealed(**REPOSITORIES[name]), "ruff", *command.split())
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", ["flux-github", "argocd-gitlab"])
+def test_the_same_answers_render_the_same_bytes(
+    name: str, render: Callable[..., Path], template: Path, tmp_path: Path
+) -> None:
+    from tests.conftest import render_into
+
+    first = render(**REPOSITORIES[name])
+    second = render_into(tmp_path / "again", template, REPOSITORIES[name])
+    assert _content(first) == _content(second)
+
+
+def _content(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def _run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=root, capture_output=True, text=True, check=False
+    )
