@@ -18,9 +18,9 @@ from tests.e2e.web import Outside
 
 NAMESPACE = "argocd"
 APPLICATIONS = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/applications"
-PROGRAMS = ("helm", "kustomize")  # beside git and gpg, which the machine has
+PROGRAMS = ("helm", "kustomize")  # beside git, which the machine has
+VERIFY = "git-verify-wrapper.sh"
 KSOPS = PurePosixPath("/usr/local/bin/ksops")  # where an init container of the README mounts it
-SCRIPTS = ("git-verify-wrapper.sh", "gpg-wrapper.sh")
 
 # As far as the README's patch and the process depend on it.
 _NAME = {"app.kubernetes.io/name": "argocd-repo-server"}
@@ -140,12 +140,13 @@ class ArgoCD:
         variables = self.cluster.environment() | self.outside.environment() | dict(env or {})
         folders = {
             variable: self.cluster.folder / variable.lower()
-            for variable in ("ARGOCD_TLS_DATA_PATH", "ARGOCD_SSH_DATA_PATH", "ARGOCD_GNUPGHOME")
+            for variable in ("ARGOCD_TLS_DATA_PATH", "ARGOCD_SSH_DATA_PATH")
         }
         for folder in folders.values():
             folder.mkdir(mode=0o700, exist_ok=True)
         variables |= {variable: str(folder) for variable, folder in folders.items()}
         variables["ARGOCD_FAKE_IN_CLUSTER"] = "true"
+        variables["ARGOCD_GPG_ENABLED"] = "false"  # no commit is signed here, no gpg needed
         return self.cluster.processes.start(
             name, [tools.path("argocd"), *arguments], env=variables, argv0=name
         )
@@ -155,10 +156,9 @@ class ArgoCD:
         folder.mkdir(parents=True)
         for program in PROGRAMS:
             (folder / program).symlink_to(tools.path(program))
-        for script in SCRIPTS:
-            copy = folder / script
-            copy.write_bytes((tools.path("argocd-scripts") / script).read_bytes())
-            copy.chmod(0o755)
+        script = folder / VERIFY  # run for every commit, signed or not
+        script.write_bytes((tools.path("argocd-scripts") / VERIFY).read_bytes())
+        script.chmod(0o755)
         if ksops:
             (folder / "sops").symlink_to(tools.path("sops"))  # which the real KSOPS has in itself
             launcher = folder / "ksops"
