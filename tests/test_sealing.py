@@ -598,7 +598,7 @@ def test_a_symbolic_link_is_not_written_through(
             "encrypted_regex: ^(data|stringData)$\n    age: AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQ",
             "not an age public key",
         ),
-        ("encrypted_regex: ^(data|stringData)$", "names no age recipient"),
+        ("encrypted_regex: ^(data|stringData)$", "names no recipient"),
     ],
 )
 def test_an_unsafe_creation_rule_is_refused_before_sops_sees_a_value(

@@ -315,6 +315,9 @@ def _at_once(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> li
     pool = ThreadPoolExecutor()
     try:
         return list(pool.map(function, items))
+    except KeyboardInterrupt:
+        sops.stop()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

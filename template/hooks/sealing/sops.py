@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,10 @@ _LOGIN = re.compile(
     r"|GOOGLE_APPLICATION_CREDENTIALS|CLOUDSDK_CONFIG|AZURE_CONFIG_DIR"
     r"|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy|SSL_CERT_(?:FILE|DIR)"
 )
+# Several run at once, and Ctrl-C reaches only those that had begun.
+_RUNNING: set[subprocess.Popen[bytes]] = set()
+_LOCK = threading.Lock()
+_STOPPING = threading.Event()
 _INSTALL = "install sops 3.13.3 (https://github.com/getsops/sops/releases)"
 
 
@@ -121,15 +126,35 @@ def _run(
         key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")
     }
     environment = {**kept, "SOPS_DISABLE_VERSION_CHECK": "1", **(more or {})}
-    return subprocess.run(
-        command,
-        input=stdin,
-        env=environment,
-        cwd=cwd,
-        capture_output=True,
-        timeout=_TIMEOUT_SECONDS,
-        check=False,
-    )
+    with _LOCK:
+        if _STOPPING.is_set():
+            raise SealingError("interrupted. Nothing was changed.")
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            cwd=cwd,
+        )
+        _RUNNING.add(process)
+    with process:
+        try:
+            stdout, stderr = process.communicate(stdin, timeout=_TIMEOUT_SECONDS)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            _RUNNING.discard(process)
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+
+def stop() -> None:
+    """End every sops that runs, and let no other begin: the command was interrupted."""
+    with _LOCK:
+        _STOPPING.set()
+        for process in _RUNNING:
+            process.kill()
 
 
 def _cloud_login() -> dict[str, str]:
