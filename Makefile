@@ -27,7 +27,7 @@ e2e: $(VENV) ## install rendered repositories on a real control plane with the r
 	@$(RUN) -m pytest tests/e2e
 
 proxy: $(VENV) $(PROXY) ## call every model through the real LiteLLM Proxy, without any cloud
-	@$(RUN) -m tools sops helm valkey > /dev/null
+	@$(RUN) -m tools sops helm valkey-server > /dev/null
 	@$(RUN) -m pytest -m proxy tests/proxy
 
 bench: $(VENV) ## measure, and print one table
