@@ -12,10 +12,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import Protocol
 
-from tests.e2e.api import Api, Object
+from tests.e2e.api import Object
 
 _REFERENCE = re.compile(r"\$(\$|\(([^()]*)\))")
+
+
+class Reader(Protocol):
+    """Where objects are read from, by their path: the API server, or anything that answers as it does."""
+
+    def find(self, path: str) -> Object | None:
+        """The object at `path`, or None."""
+
+    def items(self, path: str) -> list[Object]:
+        """The objects of the list at `path`."""
 
 
 class PodError(Exception):
@@ -52,7 +63,7 @@ class ContainerProcess:
         return self.files[PurePosixPath(path)].content.decode()
 
 
-def process_of(api: Api, pod: Object, container: str | None = None) -> ContainerProcess:
+def process_of(api: Reader, pod: Object, container: str | None = None) -> ContainerProcess:
     """The process of `container` (by default the first) of `pod`; raises `PodError`."""
     containers = pod["spec"]["containers"]
     spec = next(c for c in containers if container in (None, c["name"]))
@@ -81,7 +92,7 @@ def expand(text: str, env: Mapping[str, str]) -> str:
 class _Source:
     """The data of a Secret or ConfigMap in the pod's namespace."""
 
-    def __init__(self, api: Api, namespace: str, kind: str, name: str) -> None:
+    def __init__(self, api: Reader, namespace: str, kind: str, name: str) -> None:
         self.kind = kind
         self.name = name
         self.namespace = namespace
@@ -100,7 +111,7 @@ class _Source:
             raise PodError(f'{self.kind.lower()} "{self.name}" not found')
 
 
-def _environment(api: Api, pod: Object, spec: Object) -> dict[str, str]:
+def _environment(api: Reader, pod: Object, spec: Object) -> dict[str, str]:
     """Services first, then envFrom, then env, each in its order: a later one wins."""
     namespace = pod["metadata"]["namespace"]
     env: dict[str, str] = {}
@@ -152,7 +163,7 @@ def _service_links(service: Object) -> dict[str, str]:
     return links
 
 
-def _value_from(api: Api, pod: Object, spec: Object, source: Object) -> str | None:
+def _value_from(api: Reader, pod: Object, spec: Object, source: Object) -> str | None:
     namespace = pod["metadata"]["namespace"]
     for key, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
         if key in source:
@@ -194,7 +205,7 @@ class _Volume:
 
 
 def _files(
-    api: Api, pod: Object, spec: Object, env: Mapping[str, str]
+    api: Reader, pod: Object, spec: Object, env: Mapping[str, str]
 ) -> tuple[dict[PurePosixPath, File], frozenset[PurePosixPath]]:
     volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or ()}
     files: dict[PurePosixPath, File] = {}
@@ -223,7 +234,7 @@ def _files(
     return files, frozenset(directories)
 
 
-def _volume(api: Api, pod: Object, volume: Object) -> _Volume:
+def _volume(api: Reader, pod: Object, volume: Object) -> _Volume:
     namespace = pod["metadata"]["namespace"]
     for kind, key, name_key in (
         ("Secret", "secret", "secretName"),
@@ -244,7 +255,7 @@ def _volume(api: Api, pod: Object, volume: Object) -> _Volume:
     raise PodError(f"volume {volume['name']} has a source that is not known here")
 
 
-def _projected(api: Api, pod: Object, source: Object, mode: int) -> dict[str, tuple[bytes, int]]:
+def _projected(api: Reader, pod: Object, source: Object, mode: int) -> dict[str, tuple[bytes, int]]:
     namespace = pod["metadata"]["namespace"]
     for kind, key in (("Secret", "secret"), ("ConfigMap", "configMap")):
         if key in source:
