@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import copier
-import jinja2
 import pytest
-import yaml
 
+from tests.quick import quick
 from tests.stock import Stock
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,28 +35,7 @@ def _hermetic() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_copier() -> Iterator[None]:
-    """Copier three times as fast in one process; what it renders stays the same.
-
-    It compiles every template again for every repository, reads YAML with the slow loader, and asks git about each file
-    that it writes.
-    """
-    compiled: dict[Any, Any] = {}
-    compile_ = jinja2.Environment.compile
-
-    def compile_once(
-        self: jinja2.Environment, source: Any, name: Any = None, *arguments: Any, **options: Any
-    ) -> Any:
-        key = (type(self), str(source), name, arguments, *sorted(options.items()))
-        if key in compiled:
-            self.preprocess(str(source), name)  # what copier's own extension hooks into
-        else:
-            compiled[key] = compile_(self, source, name, *arguments, **options)
-        return compiled[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jinja2.Environment, "compile", compile_once)
-        patch.setattr(yaml, "SafeLoader", yaml.CSafeLoader)
-        patch.setattr("copier._main.is_git_available", lambda: False, raising=False)
+    with quick():
         yield
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import quick
 from tests.inputs import Inputs
 from tests.sealed import changed, content, environment, opened, seal
 
@@ -93,16 +94,20 @@ def releases(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Project:
     """A rendered repository under git, and its operator's commands."""
 
-    def __init__(self, root: Path, inputs: Path) -> None:
+    def __init__(self, root: Path, inputs: Path, compiled: Path) -> None:
         self.root = root
         self.inputs = inputs
+        self.compiled = compiled
 
-    def copier(self, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run copier in the repository, with sops on PATH unless `path` is given."""
+    def copier(
+        self, *arguments: str, path: str | None = None, plain: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run copier in the repository, with sops on PATH unless `path` is given; `plain` is without tests/quick.py."""
         env = environment(self.inputs, HOME=str(self.inputs.parent))
         env |= {"GIT_CONFIG_GLOBAL": os.devnull} | ({"PATH": path} if path else {})
+        program = ["-m", "copier"] if plain else [quick.__file__, str(self.compiled)]
         return subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "copier", *arguments],
+            [sys.executable, "-P", "-W", "ignore", *program, *arguments],
             cwd=self.root,
             env=env,
             capture_output=True,
@@ -111,9 +116,9 @@ class Project:
             check=False,
         )
 
-    def update(self, *arguments: str, path: str | None = None) -> str:
+    def update(self, *arguments: str, path: str | None = None, plain: bool = False) -> str:
         """`copier update`, which must succeed; what it printed."""
-        answer = self.copier("update", "--trust", "--defaults", *arguments, path=path)
+        answer = self.copier("update", "--trust", "--defaults", *arguments, path=path, plain=plain)
         assert answer.returncode == 0, answer.stderr[-2000:]
         return answer.stdout + answer.stderr
 
@@ -152,7 +157,15 @@ Start = Callable[..., Project]
 
 
 @pytest.fixture(scope="session")
-def start_once(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What tests/quick.py keeps from one run of copier for the next."""
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.fixture(scope="session")
+def start_once(
+    releases: Path, compiled: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
     """A committed repository as it was rendered and sealed from a release. Never changed: `start` copies it."""
     known: dict[tuple[str, ...], Path] = {}
     inputs = Inputs().write(tmp_path_factory.mktemp("operator") / "inputs")
@@ -167,7 +180,7 @@ def start_once(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
                 for name, value in {**ANSWERS, **answers}.items()
                 for item in ("--data", f"{name}={value}")
             ]
-            answer = Project(root, inputs).copier(
+            answer = Project(root, inputs, compiled).copier(
                 "copy", "--trust", "--defaults", "--vcs-ref", release, *data, str(releases), "."
             )
             assert answer.returncode == 0, answer.stderr[-2000:]
@@ -180,12 +193,12 @@ def start_once(releases: Path, tmp_path_factory: pytest.TempPathFactory) -> Call
 
 
 @pytest.fixture
-def start(start_once: Callable[..., Path], tmp_path: Path) -> Start:
+def start(start_once: Callable[..., Path], compiled: Path, tmp_path: Path) -> Start:
     """`start(release, **answers)`: a repository of one's own from that release."""
 
     def started(release: str, **answers: str) -> Project:
         root = Path(shutil.copytree(start_once(release, **answers), tmp_path / "repository"))
-        return Project(root, Inputs().write(tmp_path / "inputs"))
+        return Project(root, Inputs().write(tmp_path / "inputs"), compiled)
 
     return started
 
@@ -193,7 +206,7 @@ def start(start_once: Callable[..., Path], tmp_path: Path) -> Start:
 def test_who_changed_nothing_gets_the_release_and_keeps_every_secret(start: Start) -> None:
     project = start("v0.0.2")
     before = project.sealed()
-    project.update()
+    project.update(plain=True)
     assert "request_timeout: 600" in (project.root / "litellm/values.yaml").read_text()
     assert project.answer("_commit") == "v0.1.0"
     assert not project.conflicts()
