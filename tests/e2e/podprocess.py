@@ -54,7 +54,7 @@ class ContainerProcess:
     image: str
     command: list[str]
     args: list[str]
-    env: dict[str, str]
+    env: dict[str, str] = field(repr=False)
     files: dict[PurePosixPath, File] = field(repr=False)
     directories: frozenset[PurePosixPath]
 
