@@ -1,0 +1,62 @@
+"""`pytest -m decrypt` in a rendered repository, as its operator runs it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.inputs import Inputs
+from tests.sealed import environment, seal
+
+
+@pytest.fixture
+def root(render: Callable[..., Path], tmp_path: Path) -> Path:
+    answers = {"cluster_environments": ["aws", "gcp"], "providers": ["github_copilot"]}
+    repository = Path(shutil.copytree(render(**answers), tmp_path / "repository"))
+    assert seal(repository, inputs=Inputs().write(tmp_path / "inputs")).returncode == 0
+    return repository
+
+
+def suite(root: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-B", "-m", "pytest", "-m", "decrypt", "-p", "no:xdist"]
+    return subprocess.run(
+        command,
+        cwd=root,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_it_opens_every_secret_with_the_generated_keys(root: Path) -> None:
+    answer = suite(root)
+    assert answer.returncode == 0, answer.stdout
+    assert (
+        "9 passed" in answer.stdout
+    )  # four Secrets of two environments, and that there are no fewer
+
+
+def test_it_names_the_file_that_was_changed_after_it_was_sealed(root: Path) -> None:
+    path = root / "secrets" / "gcp" / "litellm-masterkey.sops.yaml"
+    text = path.read_text()
+    path.write_text(
+        text.replace("masterkey: ENC[AES256_GCM,data:", "masterkey: ENC[AES256_GCM,data:AAAA")
+    )
+    answer = suite(root)
+    assert answer.returncode == 1
+    assert "secrets/gcp/litellm-masterkey.sops.yaml: a value was changed or moved" in answer.stdout
+    assert "1 failed, 8 passed" in answer.stdout
+
+
+def test_it_says_where_a_missing_key_belongs(root: Path) -> None:
+    (root / "keys" / "aws.agekey").unlink()
+    answer = suite(root)
+    assert answer.returncode == 1
+    assert "no private key that opens it was found: put it in keys/" in answer.stdout
