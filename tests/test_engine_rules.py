@@ -502,6 +502,57 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
 
 FAULTS = {"flux": FLUX, "argocd": ARGOCD}
 
+# What an operator adds beside it, and the suite leaves alone.
+OWN: dict[str, tuple[str, Fault]] = {
+    "a Kustomization of one's own": (
+        "flux",
+        both(
+            append("clusters/aws/kustomization.yaml", "  - own.yaml\n"),
+            append(
+                "clusters/aws/own.yaml",
+                "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
+                "metadata: {name: own, namespace: tools}\n"
+                "spec:\n  interval: 1h\n  prune: false\n  suspend: true\n  path: ./anything\n"
+                "  sourceRef: {kind: OCIRepository, name: own}\n  dependsOn: [{name: other}]\n",
+            ),
+        ),
+    ),
+    "a namespace of one's own": (
+        "flux",
+        both(
+            append("clusters/aws/kustomization.yaml", "  - own.yaml\n"),
+            append(
+                "clusters/aws/own.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: own}\n"
+            ),
+        ),
+    ),
+    "other intervals": (
+        "flux",
+        change("clusters/aws/release/helmrelease.yaml", "interval: 10m", "interval: 1h30m"),
+    ),
+    "an Application of one's own": (
+        "argocd",
+        both(
+            append("clusters/aws/kustomization.yaml", "  - own.yaml\n"),
+            append(
+                "clusters/aws/own.yaml",
+                "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+                "metadata: {name: own, namespace: argocd}\n"
+                "spec:\n  project: default\n  destination: {name: in-cluster, namespace: own}\n"
+                "  source: {repoURL: https://example.com/charts, chart: own, targetRevision: 1.2.3}\n",
+            ),
+        ),
+    ),
+    "another destination for the project": (
+        "argocd",
+        change(
+            "clusters/aws/project.yaml",
+            "  destinations:\n",
+            "  destinations:\n    - server: https://kubernetes.default.svc\n      namespace: own\n",
+        ),
+    ),
+}
+
 
 @pytest.mark.parametrize("engine", FAULTS)
 def test_a_rendered_repository_breaks_no_rule(engine: str, sealed: Callable[..., Path]) -> None:
@@ -523,3 +574,15 @@ def test_a_mistake_is_told_by_its_rule_alone(
     fault(root)
     found = broken(root)
     assert list(found) == [rule], told(found) or f"nothing is told of {mistake}"
+
+
+@pytest.mark.parametrize("addition", OWN)
+def test_what_an_operator_adds_is_left_alone(
+    addition: str, sealed: Callable[..., Path], tmp_path: Path
+) -> None:
+    engine, add = OWN[addition]
+    root = tmp_path / "repository"
+    shutil.copytree(sealed(**everything(gitops_engine=engine)), root)
+    add(root)
+    found = broken(root)
+    assert not found, told(found)

@@ -15,7 +15,7 @@ from rules.repository import Repository, dig, mapping, sequence, text
 
 SYSTEM = "argocd"
 SERVER = "https://kubernetes.default.svc"
-ROOT, SECRETS, RELEASE = "litellm-cluster", "litellm-secrets", "litellm"
+ROOT, SECRETS, RELEASE = OURS = ("litellm-cluster", "litellm-secrets", "litellm")
 
 _WAVE = "argocd.argoproj.io/sync-wave"
 _OPTIONS = "argocd.argoproj.io/sync-options"
@@ -31,10 +31,11 @@ def _project(repository: Repository) -> str:
 
 
 def _applications(repository: Repository, *names: str) -> Iterator[tuple[Cluster, Object]]:
-    """Every sound Application, or those of these names."""
+    """The sound Applications of these names, or all of ours. An operator's own are left alone."""
     for cluster in clusters(repository, "argocd"):
-        for found in cluster.all("Application"):
-            if not names or found.name in names:
+        for name in names or OURS:
+            found = cluster.find("Application", name)
+            if found:
                 yield cluster, found
 
 
@@ -116,23 +117,19 @@ def the_project_permits_its_applications(repository: Repository) -> Iterator[Pro
 
 @rule
 def every_argo_cd_path_leads_to_its_folder(repository: Repository) -> Iterator[Problem]:
-    for cluster, found in _applications(repository):
-        expected = {
-            ROOT: cluster.folder,
-            SECRETS: f"secrets/{cluster.environment}",
-            RELEASE: "litellm",
-        }
-        path = text(found.get("spec", "source", "path"))
-        wanted = expected.get(found.name)
-        place = ("spec", "source", "path")
-        if wanted and normpath(path or ".") != wanted:
-            yield found.problem(
-                place, f"spec.source.path is {path or 'not set'}", f"write path: {wanted}"
-            )
-        elif not wanted and path and not repository.under(normpath(path)):
-            yield found.problem(
-                place, f"spec.source.path is {path}, which does not exist", "name a folder of git"
-            )
+    place = ("spec", "source", "path")
+    for cluster in clusters(repository, "argocd"):
+        ours = {ROOT: cluster.folder, SECRETS: f"secrets/{cluster.environment}", RELEASE: "litellm"}
+        for found in cluster.all("Application"):
+            path, wanted = text(found.get(*place)), ours.get(found.name)
+            if wanted and normpath(path or ".") != wanted:
+                what = f"spec.source.path is {path or 'not set'}"
+                yield found.problem(place, what, f"write path: {wanted}")
+            # an operator's own, out of this repository
+            from_here = found.get("spec", "source", "repoURL") == repository.answers.get("repo_url")
+            if not wanted and from_here and path and not repository.under(normpath(path)):
+                what = f"spec.source.path is {path}, which does not exist"
+                yield found.problem(place, what, "name a folder of this repository")
 
 
 @rule
@@ -248,11 +245,11 @@ def argo_cd_removes_in_order(repository: Repository) -> Iterator[Problem]:
             what = f"without the finalizer {_FINALIZER} its deletion leaves its objects behind"
             yield found.problem(("metadata",), what, "add it to metadata.finalizers")
     for cluster in clusters(repository, "argocd"):
-        kept = [(found, "Prune=false") for found in cluster.all("Namespace")]
-        for found in cluster.all("AppProject"):
-            kept += [(found, "Prune=false"), (found, "Delete=false")]
+        project = cluster.find("AppProject", _project(repository))
+        namespace = cluster.find("Namespace", repository.namespace)
+        kept = [(namespace, "Prune=false"), (project, "Prune=false"), (project, "Delete=false")]
         for found, option in kept:
-            if not _has(found, option):
+            if found and not _has(found, option):
                 what = f"without the sync option {option} it can go before what needs it"
                 yield found.problem(
                     ("metadata", "annotations"), what, f"add {option} to {_OPTIONS}"
