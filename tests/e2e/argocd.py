@@ -220,6 +220,12 @@ class ArgoCD:
             operation = status.get("operationState", {})
             if operation.get("phase") != "Succeeded":
                 texts.append(operation.get("message", ""))
+                texts += [
+                    f"{result['syncPhase']} {result['kind']} {result['name']}: {result['message']}"
+                    for result in operation.get("syncResult", {}).get("resources") or ()
+                    if "Failed" in (result.get("hookPhase"), result.get("status"))
+                    or result.get("status") == "SyncFailed"
+                ]
             if texts or (sync, health) != ("Synced", "Healthy"):
                 name = f"Application {application['metadata']['name']}"
                 found[name] = f"{sync}, {health}. {' '.join(texts)}"
