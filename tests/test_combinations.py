@@ -46,6 +46,7 @@ def test_a_combination_holds_what_was_chosen_and_no_more(
     left = list(_traces(root, [name for name in (*ENVIRONMENTS, *PROVIDERS) if name not in chosen]))
     assert not left, "\n".join(left)
     assert not list(scars(root))
+    assert (root / "hooks/get_copilot_token.py").exists() == ("github_copilot" in chosen)
 
 
 def _traces(root: Path, unchosen: list[str]) -> Iterator[str]:

@@ -225,6 +225,14 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "no_unchosen_method_leaves_a_trace",
         under("environmentSecrets", "    - litellm-aws-auth\n"),
     ),
+    "an AWS user's Secret in what the engine reads": (
+        "no_unchosen_method_leaves_a_trace",
+        append(
+            "clusters/aws/namespace.yaml",
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: own\n  namespace: litellm\n"
+            "data:\n  secret: litellm-aws-auth\n",
+        ),
+    ),
     "a role outside of EKS": (
         "no_unchosen_method_leaves_a_trace",
         also('  serviceAccount:\n    annotations:\n      eks.amazonaws.com/role-arn: "arn"\n', GCP),
@@ -242,7 +250,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         change(
             SHARED,
             "model: bedrock/amazon.titan-embed-text-v2:0",
-            "model: bedrock/amazon.titan-embed-text-v2:0\n          aws_secret_access_key: os.environ/K",
+            "model: bedrock/amazon.titan-embed-text-v2:0\n          aws_secret_access_key: os.environ/REDIS_HOST",
         ),
     ),
     "an API key for Azure OpenAI": (
@@ -252,7 +260,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "an API key in a model of Azure OpenAI": (
         "nothing_beats_a_chosen_method",
         lambda root: _sub(
-            root / SHARED, r"(model: azure/.*\n)", r"\1          api_key: os.environ/K\n"
+            root / SHARED, r"(model: azure/.*\n)", r"\1          api_key: os.environ/REDIS_HOST\n"
         ),
     ),
     "an AWS key in a Secret of one's own beside a role": (
@@ -342,11 +350,26 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "the_values_fit_their_schema",
         append(AWS, "autoscaling:\n  enabled: true\n"),
     ),
+    "a value among the checksums": (
+        "every_checksum_is_that_of_its_secret",
+        append("litellm/checksums-gcp.yaml", "  replicaCount: 3\n"),
+    ),
     "a number in quotes": (
         "the_values_fit_their_schema",
         also('  replicaCount: "3"\n', GCP),
     ),
     "no schema": ("the_values_fit_their_schema", delete("litellm/values.schema.json")),
+    "a variable that nothing sets": (
+        "every_variable_that_the_proxy_reads_is_set",
+        model(
+            "      - model_name: ours\n        litellm_params:\n"
+            "          model: openai/gpt\n          api_key: os.environ/OPENAI_API_KEY\n"
+        ),
+    ),
+    "a variable with a misspelt name": (
+        "every_variable_that_the_proxy_reads_is_set",
+        change(SHARED, "os.environ/REDIS_PORT", "os.environ/REDIS_PROXY_PORT"),
+    ),
     # ----- Kubernetes -----
     "a version of Kubernetes that is not known": (
         "the_kubernetes_version_is_known",
@@ -431,12 +454,6 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "a salt key that the proxy never sees": (
         "no_secret_is_orphaned",
         drop(GCP, "- litellm-salt-key"),
-    ),
-    "a password of Redis that the proxy never sees": (
-        "no_secret_is_orphaned",
-        lambda root: _sub(
-            root / SHARED, r"    - name: REDIS_PASSWORD\n(?:      .*\n)+?(?=\n|    -)", ""
-        ),
     ),
     "a Secret that does not exist": (
         "values_name_only_secrets_and_keys_that_exist",
@@ -599,6 +616,14 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "no_credential_stands_in_plaintext",
         canary("proxy", "docker-compose.yaml"),
     ),
+    "a password in a variable": (
+        "no_credential_stands_in_plaintext",
+        under("extraEnvVars", '    - name: UI_PASSWORD\n      value: "example"\n', SHARED),
+    ),
+    "a key in a file that is no Secret": (
+        "no_secret_stands_outside_of_the_sealed_files",
+        write("secrets/aws/key.json", "{}\n"),
+    ),
     "a password in a URL": ("no_credential_stands_in_plaintext", canary("url", GCP)),
     "inputs that git would add": (
         "git_ignores_inputs_and_keys",
@@ -742,30 +767,29 @@ BUNDLED_FAULTS: dict[str, tuple[str, Fault]] = {
     ),
 }
 
+
+def _own_service(root: Path) -> None:
+    for environment, values in {"aws": AWS, "gcp": GCP, "azure": AZURE}.items():
+        file = f"secrets/{environment}/own-openai.sops.yaml"
+        text = (root / f"secrets/{environment}/litellm-salt-key.sops.yaml").read_text("utf-8")
+        text = text.replace("LITELLM_SALT_KEY", "OPENAI_API_KEY")
+        _write(root / file, text.replace("name: litellm-salt-key", "name: own-openai"))
+        listed = append(f"secrets/{environment}/kustomization.yaml", "  - own-openai.sops.yaml\n")
+        both(listed, under("environmentSecrets", "    - own-openai\n", values))(root)
+    model(
+        "      - model_name: ours\n        litellm_params:\n"
+        "          model: openai/gpt\n          api_key: os.environ/OPENAI_API_KEY\n"
+    )(root)
+    refresh(root)
+
+
 # What a user may do, and no rule minds.
 EDITS: dict[str, Fault] = {
     "a model of their own, in another region": model(
         "      - model_name: ours\n        litellm_params:\n"
         "          model: bedrock/eu.anthropic.claude\n          aws_region_name: eu-west-1\n"
     ),
-    "a model of another service, with a Secret of their own": both(
-        both(
-            own_secret("own-openai", of="secrets/aws/litellm-salt-key.sops.yaml"),
-            lambda root: _resealed(
-                root,
-                "secrets/aws/own-openai.sops.yaml",
-                re.compile("LITELLM_SALT_KEY"),
-                lambda _: "OPENAI_API_KEY",
-            ),
-        ),
-        both(
-            under("environmentSecrets", "    - own-openai\n"),
-            model(
-                "      - model_name: ours\n        litellm_params:\n"
-                "          model: openai/gpt\n          api_key: os.environ/OPENAI_API_KEY\n"
-            ),
-        ),
-    ),
+    "a model of another service, with a Secret of their own": _own_service,
     "one model less": lambda root: _sub(
         root / SHARED, r"      - model_name: titan.*\n(?:        .*\n)+", ""
     ),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rules import Problem, rule
-from rules.repository import CHART, VALUES, Place, Repository, Values, dig, mapping, sequence, text
+from rules.repository import CHART, VALUES, Repository, Values, dig, mapping, sequence, text, walk
 from rules.schemas import describe, place, validator
 
 # A value that is missing makes the chart render a Secret of the same name, which the engine and the sealed one then
@@ -42,6 +42,16 @@ _OLDEST_IMAGE = (1, 84, 0)
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 _MOVING = re.compile(r"latest|main|main-latest|main-stable|stable|nightly|dev")
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
+
+# https://github.com/BerriAI/litellm/blob/main/helm/litellm-helm/templates/deployment.yaml
+_SET_BY_THE_CHART = {
+    "PROXY_MASTER_KEY",
+    "DATABASE_URL",
+    "DATABASE_HOST",
+    "DATABASE_NAME",
+    "DATABASE_USERNAME",
+    "DATABASE_PASSWORD",
+}
 
 _SCHEMA = "litellm/values.schema.json"
 _CHART_FILE = "litellm/Chart.yaml"
@@ -83,10 +93,9 @@ def every_request_needs_a_key(repository: Repository) -> Iterator[Problem]:
     for values in repository.values:
         why = "without it the proxy serves anybody, or does not start"
         yield from _exactly(values, _MASTER_KEY, "os.environ/PROXY_MASTER_KEY", why)
-        named = [text(dig(entry, "name")) for entry in sequence(values.get("extraEnvVars"))]
-        if "PROXY_MASTER_KEY" in mapping(values.get("envVars")) or "PROXY_MASTER_KEY" in named:
+        if "PROXY_MASTER_KEY" in values.variables:
             what = "PROXY_MASTER_KEY is set, which the chart sets from masterkeySecretName"
-            yield values.problem(("envVars", "PROXY_MASTER_KEY"), what, "take it away", VALUES)
+            yield values.problem(values.variables["PROXY_MASTER_KEY"][0], what, "take it away")
 
 
 @rule
@@ -169,6 +178,29 @@ def no_variable_is_set_twice(repository: Repository) -> Iterator[Problem]:
 
 
 @rule
+def every_variable_that_the_proxy_reads_is_set(repository: Repository) -> Iterator[Problem]:
+    for values in repository.values:
+        if values.get("environmentConfigMaps"):
+            continue  # what they hold is not here
+        known = {*_SET_BY_THE_CHART, *values.variables}
+        if values.get("redis", "enabled") or repository.answers.get("redis") == "bundled":
+            known |= {"REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD"}
+        for method in repository.methods(values.environment).values():
+            known |= set(mapping(method.get("variables")))  # these have a rule of their own
+        needed = repository.needed(values.environment)
+        sealed = {secret.name: secret for secret in repository.sealed[values.environment]}
+        for listed in sequence(values.get("environmentSecrets")):
+            known |= set(mapping(mapping(needed.get(listed)).get("keys")))
+            known |= sealed[listed].keys if listed in sealed else set()
+        for path, value in walk(values.get("proxy_config"), ("proxy_config",)):
+            name = value.removeprefix("os.environ/")
+            if name != value and name not in known:
+                what = f"the proxy reads the variable {name}, which nothing sets in {values.environment}"
+                todo = "set it: a Secret under environmentSecrets, or a value under envVars"
+                yield values.problem(path, what, todo)
+
+
+@rule
 def every_mount_has_its_volume(repository: Repository) -> Iterator[Problem]:
     for values in repository.values:
         names = [text(dig(volume, "name")) for volume in sequence(values.get("volumes"))]
@@ -220,7 +252,6 @@ def _exactly(values: Values, path: tuple[str, ...], expected: Any, why: str) -> 
     found = values.get(*path)
     if found != expected or type(found) is not type(expected):
         shown = str(expected).lower() if isinstance(expected, bool) else expected
-        place: Place = path
         yield values.problem(
-            place, f"{'.'.join(path)} must be {shown}: {why}", f"set {path[-1]}: {shown}", VALUES
+            path, f"{'.'.join(path)} must be {shown}: {why}", f"set {path[-1]}: {shown}", VALUES
         )

@@ -97,11 +97,11 @@ def _secret(values: Values, method: dict[str, Any], needs: str) -> Iterator[Prob
 def _settings(
     repository: Repository, values: Values, method: dict[str, Any], needs: str
 ) -> Iterator[Problem]:
-    variables = _variables(values)
+    found = values.variables
     for variable, value in mapping(method.get("variables")).items():
         expected = repository.answer(value)
-        if variable not in variables or variables[variable][1] != expected:
-            path = variables[variable][0] if variable in variables else ("envVars", variable)
+        if variable not in found or found[variable][1] != expected:
+            path = found[variable][0] if variable in found else ("envVars", variable)
             question = (
                 f"; if it has changed: {UPDATE} {value['answer']}=…"
                 if isinstance(value, dict)
@@ -121,28 +121,48 @@ def _settings(
 @rule
 def no_unchosen_method_leaves_a_trace(repository: Repository) -> Iterator[Problem]:
     for values in repository.values:
-        used = repository.methods(values.environment)
-        tokens: dict[str, str] = {}
-        for name, method in mapping(repository.matrix["methods"]).items():
-            if name not in used:
-                tokens.update(dict.fromkeys(_tokens(repository, method), name))
-        for method in used.values():
-            for token in (*_tokens(repository, method), *sequence(method.get("forbids"))):
-                tokens.pop(token, None)  # a forbidden variable is told by the rule below
-        if not tokens:
-            continue
-        longest_first = sorted(tokens, key=len, reverse=True)
-        pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w-])")
+        pattern = _traces(repository, values.environment)
         for path, value in walk(values.get()):
+            if path[0] == "podAnnotations" and value.startswith("checksum/"):
+                continue  # made by sealing, with a rule of its own
             for match in pattern.finditer(value):
-                name = tokens[match[0]]
-                what = f"{match[0]} belongs to the method {name}, which {values.environment} does not use"
-                question = f"{repository.method(name).get('provider')}_auth_{values.environment}"
-                yield values.problem(
-                    path,
-                    what,
-                    f"take it away, or choose that method, if it can be: {UPDATE} {question}={name}",
-                )
+                yield values.problem(path, *_trace(repository, values.environment, match))
+    for environment in repository.environments:
+        # the engine may decrypt with the identity that a method gives to the proxy
+        pattern = _traces(repository, environment, annotations=False)
+        for file in repository.under(f"clusters/{environment}"):
+            for document in repository.documents(file):
+                for path, value in walk(document.value):
+                    for match in pattern.finditer(value):
+                        what, todo = _trace(repository, environment, match)
+                        yield Problem(file, document.line(*path), what, todo)
+
+
+def _traces(repository: Repository, environment: str, annotations: bool = True) -> re.Pattern[str]:
+    """What the methods that an environment does not use would leave; each is a group of its own."""
+    used = repository.methods(environment)
+    ours = {
+        token
+        for method in used.values()
+        # a forbidden variable is told by the rule below
+        for token in (*_tokens(repository, method), *sequence(method.get("forbids")))
+    }
+    groups = []
+    for number, (name, method) in enumerate(mapping(repository.matrix["methods"]).items()):
+        tokens = {*_tokens(repository, method)} - ours
+        if not annotations:
+            tokens -= set(mapping(method.get("service_account_annotations")))
+        if name not in used and tokens:
+            longest_first = sorted(map(re.escape, tokens), key=len, reverse=True)
+            groups.append(f"(?P<m{number}>{'|'.join(longest_first)})")
+    return re.compile(rf"(?<![\w.-])(?:{'|'.join(groups)})(?![\w-])" if groups else r"(?!)")
+
+
+def _trace(repository: Repository, environment: str, match: re.Match[str]) -> tuple[str, str]:
+    name = list(repository.matrix["methods"])[int(str(match.lastgroup)[1:])]
+    what = f"{match[0]} belongs to the method {name}, which {environment} does not use"
+    question = f"{repository.method(name).get('provider')}_auth_{environment}"
+    return what, f"take it away, or choose that method, if it can be: {UPDATE} {question}={name}"
 
 
 def _tokens(repository: Repository, method: dict[str, Any]) -> Iterator[str]:
@@ -175,16 +195,14 @@ def no_unchosen_provider_serves_a_model(repository: Repository) -> Iterator[Prob
 @rule
 def nothing_beats_a_chosen_method(repository: Repository) -> Iterator[Problem]:
     for values in repository.values:
-        variables = _variables(values)
         secrets = {secret.name: secret for secret in repository.sealed[values.environment]}
         for provider, name in repository.cells[values.environment].items():
             forbidden = sequence(repository.method(name).get("forbids"))
             reason = f"LiteLLM prefers it to {name}, by which {provider} authenticates here"
             for variable in forbidden:
-                if variable in variables:
-                    yield values.problem(
-                        variables[variable][0], f"{variable} is set; {reason}", "take it away"
-                    )
+                if variable in values.variables:
+                    path, _ = values.variables[variable]
+                    yield values.problem(path, f"{variable} is set; {reason}", "take it away")
                 for listed in sequence(values.get("environmentSecrets")):
                     secret = secrets.get(listed)
                     if secret and variable in secret.keys:
@@ -233,17 +251,6 @@ def no_unchosen_environment_leaves_a_file(repository: Repository) -> Iterator[Pr
                     what,
                     f"delete the file, or choose it: {UPDATE} 'cluster_environments=[{chosen}]'",
                 )
-
-
-def _variables(values: Values) -> dict[str, tuple[Place, Any]]:
-    """The environment variables that values set by name: where, and what."""
-    found: dict[str, tuple[Place, Any]] = {
-        str(name): (("envVars", str(name)), value)
-        for name, value in mapping(values.get("envVars")).items()
-    }
-    for number, entry in enumerate(sequence(values.get("extraEnvVars"))):
-        found[text(dig(entry, "name"))] = (("extraEnvVars", number), dig(entry, "value"))
-    return found
 
 
 def _models(repository: Repository) -> Iterator[tuple[Values, int, str]]:

@@ -278,6 +278,18 @@ def every_checksum_is_that_of_its_secret(repository: Repository) -> Iterator[Pro
                 yield Problem(file, None, what, again)
             continue
         annotations = mapping(dig(document.value, CHART, "podAnnotations"))
+        for path in (
+            *((key,) for key in document.value),
+            *((CHART, key) for key in mapping(document.value.get(CHART))),
+        ):
+            if path not in ((CHART,), (CHART, "podAnnotations")):
+                what = f"{path[-1]} is no checksum of a Secret"
+                yield Problem(
+                    file,
+                    document.line(*path),
+                    what,
+                    f"move it to litellm/values-{environment}.yaml",
+                )
         sealed = {secret.name: secret.file for secret in repository.sealed[environment]}
         needed = repository.needed(environment)
         for annotation, digest in annotations.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +80,23 @@ class Values:
         """The value at `path`; None where there is none."""
         return dig(self.merged, CHART, *path)
 
+    @cached_property
+    def variables(self) -> dict[str, tuple[Place, Any]]:
+        """The environment variables that are set by name: where, and to what (None for a reference)."""
+        found: dict[str, tuple[Place, Any]] = {
+            str(name): (("envVars", str(name)), value)
+            for name, value in mapping(self.get("envVars")).items()
+        }
+        for number, entry in enumerate(sequence(self.get("extraEnvVars"))):
+            found[text(dig(entry, "name"))] = (("extraEnvVars", number), dig(entry, "value"))
+        return found
+
     def problem(self, path: Place, what: str, todo: str, file: str = "") -> Problem:
         """A problem at `path`: in the file that sets it last, else, as far as it exists, in `file`.
 
         `file` is the environment's own where none is given.
         """
-        owner = next((layer for layer in self.layers if layer.file == file), self.layers[-1])
+        owner = next(layer for layer in self.layers if layer.file == (file or self.file))
         setting = [layer for layer in self.layers if layer.depth(CHART, *path) > len(path)]
         layer = setting[-1] if setting else owner
         return Problem(layer.file, layer.line(CHART, *path), what, todo)
@@ -239,7 +250,10 @@ class Repository:
         for environment in self.environments:
             own = self.document(f"litellm/values-{environment}.yaml")
             if shared and own:
-                found.append(Values(environment, (shared, own), merge(shared.value, own.value)))
+                checksums = self.document(f"litellm/checksums-{environment}.yaml")
+                layers = (shared, own, checksums) if checksums else (shared, own)
+                merged = reduce(merge, [layer.value for layer in layers])
+                found.append(Values(environment, layers, merged))
         return found
 
     @cached_property

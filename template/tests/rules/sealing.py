@@ -17,6 +17,12 @@ from rules.repository import ANSWERS, SEAL, UPDATE, Repository, dig, mapping, se
 _CONFIG = creation_rules.CONFIG
 _SEALED = re.compile(r"secrets/[^/]+/[^/]+\.sops\.ya?ml")
 _KEY_FILE = re.compile(r"(?:.*/)?keys/[^/]+|.*\.agekey|(?:.*/)?(?:age\.key|keys\.txt)")
+_CREDENTIAL = re.compile(
+    r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET)_KEY)\Z",
+    re.IGNORECASE,
+)
+# what else may stand beside the sealed files
+_BESIDE = re.compile(r"secrets/(?:.*/)?(?:[^/]+\.ya?ml|[^/]+\.md|\.gitkeep)")
 _NO_KEY = re.compile(r".*(?:\.gitkeep|README\.md)")
 
 
@@ -46,6 +52,12 @@ def no_secret_stands_outside_of_the_sealed_files(repository: Repository) -> Iter
                 document.line("kind"),
                 "it is a Secret that is not sealed",
                 f"seal it as {where}",
+            )
+    for file in repository.under("secrets"):
+        if not _BESIDE.fullmatch(file):
+            todo = f"seal it as {where}, or move it elsewhere"
+            yield Problem(
+                file, None, "it stands among the sealed Secrets and cannot be checked", todo
             )
     for values in repository.values:
         for path, found in walk(values.get()):
@@ -134,11 +146,24 @@ def no_placeholder_is_left(repository: Repository) -> Iterator[Problem]:
 
 @rule
 def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Problem]:
+    todo = "take it away, seal it, and revoke it: whoever has read the file knows it"
     for file in repository.files:
         content = repository.text(file)
         for line, kind in credentials.find(content) if content else ():
-            todo = "take it away, seal it, and revoke it: whoever has read the file knows it"
             yield Problem(file, line, f"{kind} stands in plaintext", todo)
+    for values in repository.values:
+        methods = repository.methods(values.environment).values()
+        told = {name for method in methods for name in sequence(method.get("forbids"))}
+        for name, (path, value) in values.variables.items():
+            if _CREDENTIAL.search(name) and value and name not in told and not _is_reference(value):
+                yield values.problem(path, f"{name} has its value in plaintext", todo)
+
+
+def _is_reference(value: Any) -> bool:
+    # a path in the container, another variable, or a switch
+    return (
+        re.fullmatch(r"/.*|\$\(.+\)|true|false|[0-9]{1,6}", str(value), re.IGNORECASE) is not None
+    )
 
 
 @rule
