@@ -248,12 +248,11 @@ def argo_cd_removes_in_order(repository: Repository) -> Iterator[Problem]:
         project = cluster.find("AppProject", _project(repository))
         namespace = cluster.find("Namespace", repository.namespace)
         kept = [(namespace, "Prune=false"), (project, "Prune=false"), (project, "Delete=false")]
-        for found, option in kept:
-            if found and not _has(found, option):
+        for each, option in kept:
+            if each and not _has(each, option):
                 what = f"without the sync option {option} it can go before what needs it"
-                yield found.problem(
-                    ("metadata", "annotations"), what, f"add {option} to {_OPTIONS}"
-                )
+                todo = f"add {option} to {_OPTIONS}"
+                yield each.problem(("metadata", "annotations"), what, todo)
         listing = cluster.lists(cluster.folder)
         if listing and f"{cluster.folder}/root.yaml" in listing.entries:
             what = "root.yaml is listed: an Application that manages itself can never be deleted"
