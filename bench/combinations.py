@@ -1,0 +1,58 @@
+"""Every combination of answers, rendered, sealed from the stock and checked by every rule, on some cores."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from tests.answers import combinations
+from tests.checked import broken, told
+from tests.conftest import render_into
+from tests.quick import quick
+from tests.stock import Stock
+
+ENGINES = ("flux", "argocd")
+
+
+def check_all(template: Path, stock: Stock, folder: Path, cores: int) -> int:
+    """The number of combinations, all of which hold. Raises SystemExit with what is wrong with those that do not."""
+    wanted = [
+        {**answers, "gitops_engine": engine, "age_recipients": [stock.recipient]}
+        for engine in ENGINES
+        for _, answers in combinations()
+    ]
+    # one after another to each core, so that big and small ones are shared out evenly
+    shares = [(template, stock, folder / f"share-{n}", wanted[n::cores]) for n in range(cores)]
+    with ProcessPoolExecutor(cores) as pool:
+        problems = [text for found in pool.map(_check, shares) for text in found]
+    if problems:
+        raise SystemExit("\n".join(problems))
+    return len(wanted)
+
+
+def _check(share: tuple[Path, Stock, Path, list[dict[str, Any]]]) -> list[str]:
+    template, stock, folder, wanted = share
+    problems = []
+    with quick():
+        for answers in wanted:
+            with _repository(template, stock, folder, answers) as root:
+                found = broken(root)
+            if found:
+                problems.append(f"{answers}\n{told(found)}")
+    return problems
+
+
+@contextmanager
+def _repository(
+    template: Path, stock: Stock, folder: Path, answers: dict[str, Any]
+) -> Iterator[Path]:
+    root = render_into(folder / "repository", template, answers)
+    with redirect_stdout(StringIO()):  # sealing tells what it wrote
+        stock.seal(root)
+    yield root
+    shutil.rmtree(folder)
