@@ -12,7 +12,6 @@ import base64
 import contextlib
 import re
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import pytest
 import tools
 from tests.copilot.fake_github import USER_CODE, FakeGitHub, a_code
 from tests.copilot.program import Sandbox, eventually, finish
+from tests.leaks import tracer
 from tests.sealed import opened, seal
 
 Render = Callable[..., Path]
@@ -156,51 +156,33 @@ def test_a_run_that_is_frozen_while_it_seals_shows_the_token_nowhere(sandbox: Sa
 
 # ---- Traced
 
-_WRITES = "write,pwrite64,writev,pwritev,pwritev2,sendto,sendmsg,sendmmsg,execve"
-_CALL = re.compile(rb"^\d+ +(?P<call>\w+)\((?P<first>[^,]*), (?P<rest>.*)$")
 
-
-def _tracer() -> list[str]:
-    """strace, if it is here and allowed to trace."""
-    strace = shutil.which("strace")
-    if strace is None:
-        return []
-    tried = subprocess.run([strace, "-f", "-o", "/dev/null", "true"], capture_output=True)
-    return [strace] if tried.returncode == 0 else []
-
-
-@pytest.mark.parametrize("strace", _tracer())
+@pytest.mark.skipif(tracer.strace() is None, reason="strace is not installed, or may not trace")
 def test_no_write_of_a_traced_run_holds_the_token_but_those_to_github_and_into_pipes(
-    strace: str, sandbox: Sandbox
+    sandbox: Sandbox,
 ) -> None:
     log = sandbox.root.parent / "trace"
-    # -yy names what a number stands for: </a/file>, <TCP:[…]>, <pipe:[…]>; -s: strings in full
-    options = ("-f", "-yy", "-s", "1000000", "-o", str(log), "-e", f"trace={_WRITES}")
     with FakeGitHub(code=a_code(interval=1)) as github:
         token = _pattern(github.token)
         key = _pattern(github.key)
         path = f"{tools.path('sops').parent}:/usr/bin:/bin"
-        traced = sandbox.start(github, "--seal", env={"PATH": path}, before=(strace, *options))
+        traced = sandbox.start(github, "--seal", env={"PATH": path}, before=tracer.command(log))
         run = finish(traced)
         port = github.base.rpartition(":")[2].encode()
     assert run.code == 0, run.err
 
-    calls = [match for line in log.read_bytes().splitlines() if (match := _CALL.match(line))]
-    held = [call for call in calls if token.search(call["rest"])]
+    # which files are opened, and by what name, is looked at elsewhere
+    calls = [call for call in tracer.calls(log) if call.text and not call.name.startswith("open")]
+    held = [call for call in calls if token.search(call.text)]
     places = {_place(call, port) for call in held}
     assert places == {"github", "pipe"}, "these two are seen, so the others would be"
-    assert not [call for call in calls if key.search(call["rest"])], "the second credential"
-    shown = [call for call in calls if USER_CODE.encode() in call["rest"]]
-    assert shown, "what goes to stderr is seen"
-    sealed = [call for call in calls if b".sealing/secrets/" in call["first"]]
-    assert sealed, "what goes to files is seen"
+    assert not [call for call in calls if key.search(call.text)], "the second credential"
+    assert [call for call in calls if USER_CODE.encode() in call.text], "stderr is seen"
+    assert [call for call in calls if ".sealing/secrets/" in call.target], "files are seen"
 
 
-def _place(call: re.Match[bytes], port: bytes) -> str:
+def _place(call: tracer.Call, port: bytes) -> str:
     """Where a call writes to."""
-    target = call["first"].partition(b"<")[2]
-    if target.startswith(b"TCP:") and b"->127.0.0.1:" + port in target:
+    if call.target.startswith("TCP:") and f"->127.0.0.1:{port.decode()}" in call.target:
         return "github"
-    if target.startswith(b"pipe:"):
-        return "pipe"
-    return f"{call['call'].decode()} {target.decode()}"
+    return "pipe" if call.target.startswith("pipe:") else f"{call.name} {call.target}"
