@@ -1,4 +1,4 @@
-"""`pytest -m decrypt`: what only the private keys can show. They are in keys/ or SOPS_AGE_KEY_FILE, sops is on PATH."""
+"""`pytest -m decrypt`: what only the private keys can show. They are in keys/ or SOPS_AGE_KEY_FILE; sops on PATH."""
 
 from __future__ import annotations
 
