@@ -1,0 +1,216 @@
+"""What goes wrong says so, and breaks nothing: the release that runs stays up, and comes right again.
+
+For each fault: what an operator sees where, and words of it that stand in the README's table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.answers import everything
+from tests.e2e.controlplane import condition
+from tests.e2e.deployment import DEPLOYMENT, Deployment, bootstrapped
+from tests.e2e.engines import complaint, deploy
+from tests.e2e.processes import Run
+from tests.e2e.registry import Registry
+from tests.e2e.repository import Repository
+from tests.e2e.web import Outside
+from tests.inputs import Inputs
+
+ENVIRONMENT = "azure"
+SEALED = f"secrets/{ENVIRONMENT}/litellm-masterkey.sops.yaml"
+NAMESPACES = {"flux": "flux-system", "argocd": "argocd"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How it comes about, how it is mended, and who says what; `in_readme` is what to look up."""
+
+    make: Callable[[Deployment], None]
+    mend: Callable[[Deployment], None]
+    says: dict[str, tuple[str, str]]  # by engine: kind and name, words
+    in_readme: dict[str, str]
+
+
+def _committed(change: Callable[[Repository], None]) -> Callable[[Deployment], None]:
+    def make(deployed: Deployment) -> None:
+        change(deployed.repository)
+        deployed.repository.push("A mistake")
+
+    return make
+
+
+def _reverted(deployed: Deployment) -> None:
+    deployed.repository.sh("git revert --no-edit HEAD && git push --quiet")
+
+
+def _tampered(repository: Repository) -> None:
+    """Somebody edits the ciphertext: another Secret's value in the place of this one."""
+    file = repository.folder / SEALED
+    other = (repository.folder / f"secrets/{ENVIRONMENT}/litellm-salt-key.sops.yaml").read_text()
+    foreign = re.search(r"ENC\[[^]]*\]", other)
+    assert foreign
+    file.write_text(re.sub(r"ENC\[[^]]*\]", foreign[0], file.read_text(), count=1))
+
+
+def _plaintext(repository: Repository) -> None:
+    """Somebody pushes a Secret past the hooks."""
+    (repository.folder / SEALED).write_text(
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: litellm-masterkey\n"
+        "  namespace: litellm\ntype: Opaque\nstringData:\n  masterkey: 5\n"
+    )
+
+
+def _broken_values(repository: Repository) -> None:
+    repository.edit("litellm/values.yaml", "replicaCount:", "replicasCount:")
+
+
+def _key(deployed: Deployment, name: str, file: Path) -> None:
+    """Stores an age key in the cluster, in the place of the one that is there."""
+    namespace = NAMESPACES[deployed.repository.answers["gitops_engine"]]
+    deployed.repository.kubeconfig = deployed.cluster.kubeconfig
+    deployed.repository.sh(
+        f"kubectl delete secret sops-age --namespace {namespace} && "
+        f"kubectl create secret generic sops-age --namespace {namespace} --from-file={name}={file}"
+    )
+    _restart(deployed)
+
+
+def _restart(deployed: Deployment) -> None:
+    """What the README says for a key of Argo CD; a new commit makes either engine decrypt again."""
+    if deployed.repository.answers["gitops_engine"] == "argocd":
+        deployed.repository.sh(
+            "kubectl --namespace argocd rollout restart deployment argocd-repo-server"
+        )
+    deployed.repository.give(Inputs())
+    deployed.repository.sh(
+        f"python hooks/seal_secrets.py --rotate litellm-masterkey --cluster {ENVIRONMENT}"
+    )
+    deployed.repository.push("Rotate")
+
+
+def _wrong_key(deployed: Deployment) -> None:
+    _key(deployed, f"{ENVIRONMENT}.agekey", deployed.repository.folder / "keys" / "aws.agekey")
+
+
+def _wrong_name(deployed: Deployment) -> None:
+    file = deployed.repository.folder / "keys" / f"{ENVIRONMENT}.agekey"
+    _key(deployed, "age.key", file)
+
+
+def _bootstrapped(deployed: Deployment) -> None:
+    deployed.follow("Bootstrap")
+    if deployed.repository.answers["gitops_engine"] == "argocd":
+        deployed.repository.sh(
+            "kubectl --namespace argocd rollout restart deployment argocd-repo-server"
+        )
+
+
+SECRETS = {"flux": "Kustomization litellm-secrets", "argocd": "Application litellm-secrets"}
+FAULTS = {
+    "the age key of another cluster": Fault(
+        make=_wrong_key,
+        mend=_bootstrapped,
+        says={
+            "flux": (SECRETS["flux"], "cannot get sops data key"),
+            "argocd": (SECRETS["argocd"], "no identity matched"),
+        },
+        in_readme={"flux": "cannot get sops data key", "argocd": "no identity matched"},
+    ),
+    "the age key under another name": Fault(
+        make=_wrong_name,
+        mend=_bootstrapped,
+        says={
+            "flux": (SECRETS["flux"], "cannot get sops data key"),
+            "argocd": (SECRETS["argocd"], "Error getting data key"),
+        },
+        in_readme={"flux": "cannot get sops data key", "argocd": "Error getting data key"},
+    ),
+    "ciphertext from another Secret": Fault(
+        make=_committed(_tampered),
+        mend=_reverted,
+        says={
+            "flux": (SECRETS["flux"], "failed to decrypt"),
+            "argocd": (SECRETS["argocd"], "Error decrypting"),
+        },
+        in_readme={"flux": "cannot be decrypted", "argocd": "MAC mismatch"},
+    ),
+    "a Secret that is not sealed": Fault(
+        make=_committed(_plaintext),
+        mend=_reverted,
+        says={
+            "flux": (SECRETS["flux"], "is not encrypted"),
+            "argocd": (SECRETS["argocd"], "sops metadata not found"),
+        },
+        in_readme={"flux": "not encrypted", "argocd": "sops metadata not found"},
+    ),
+    "a value that the chart does not know": Fault(
+        make=_committed(_broken_values),
+        mend=_reverted,
+        says={
+            "flux": ("HelmRelease litellm", "replicasCount"),
+            "argocd": ("Application litellm", "replicasCount"),
+        },
+        in_readme={"flux": "values.schema.json", "argocd": "values.schema.json"},
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=["flux", "argocd"])
+def deployed(
+    request: pytest.FixtureRequest,
+    operator: Callable[..., Repository],
+    run: Run,
+    authority: trustme.CA,
+    outside: Outside,
+) -> Iterator[Deployment]:
+    """A release on AKS; each test leaves one that is well."""
+    repository = operator(f"faults-{request.param}", **everything(gitops_engine=request.param))
+    repository.publish()
+    with bootstrapped(run, authority, outside, repository, ENVIRONMENT) as deployment:
+        yield deployment
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_told_and_the_release_stays_up(deployed: Deployment, name: str) -> None:
+    fault = FAULTS[name]
+    engine = deployed.repository.answers["gitops_engine"]
+    before = {pod["metadata"]["uid"] for pod in deployed.pods()}
+    fault.make(deployed)
+    deployed.engine.refresh()
+    complaint(deployed.engine, *fault.says[engine])
+    assert {pod["metadata"]["uid"] for pod in deployed.pods()} == before
+    assert condition(deployed.api.get(DEPLOYMENT), "Available") == "True"
+    readme = (deployed.repository.folder / "README.md").read_text("utf-8")
+    assert fault.in_readme[engine] in readme
+    fault.mend(deployed)
+    deploy(deployed.engine, deployed.repository.head())
+
+
+def test_a_registry_that_is_down_stops_nothing_but_the_upgrade(
+    deployed: Deployment, registry: Registry
+) -> None:
+    engine = deployed.repository.answers["gitops_engine"]
+    before = {pod["metadata"]["uid"] for pod in deployed.pods()}
+    registry.down = True
+    try:
+        deployed.repository.edit(
+            "litellm/values.yaml", "request_timeout: 600", "request_timeout: 601"
+        )
+        deployed.repository.push("Wait longer")
+        deployed.engine.refresh()
+        thing, words = {
+            "flux": ("HelmChart flux-system-litellm", "failed to download chart"),
+            "argocd": ("Application litellm", "dependency build"),
+        }[engine]
+        complaint(deployed.engine, thing, words)
+        assert {pod["metadata"]["uid"] for pod in deployed.pods()} == before
+    finally:
+        registry.down = False
+    deploy(deployed.engine, deployed.repository.head())
