@@ -97,7 +97,7 @@ def test_copilot_is_called_with_a_key_for_the_token_of_the_user(running: Running
     assert set(running.vendors.github.logins) == {LOGINS["github_copilot"]}
 
 
-def test_it_writes_where_a_pod_without_rights_can_write(running: Running) -> None:
+def test_it_writes_into_no_mounted_folder_and_copilots_key_below_tmp(running: Running) -> None:
     called(running, "github_copilot")
     written = running.proxy.written()
     assert "/tmp/github-copilot-api-key.json" in written
