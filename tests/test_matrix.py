@@ -237,6 +237,8 @@ def test_every_provider_serves_a_model_of_its_own(
     assert models
     assert all(model["litellm_params"]["model"].startswith(prefix) for model in models)
     assert len({model["model_name"] for model in models}) == len(models)
+    program = root / "hooks" / "get_copilot_token.py"
+    assert program.exists() == (provider == "github_copilot")
 
 
 @pytest.mark.parametrize("redis", ["none", "external", "bundled"])

@@ -106,7 +106,7 @@ def test_a_value_in_plaintext_is_found_and_not_shown(repository: Path) -> None:
     file = repository / "secrets" / "aws" / "litellm-redis.sops.yaml"
     lines = file.read_text("utf-8").splitlines(keepends=True)
     number = next(number for number, line in enumerate(lines) if "redis-password:" in line)
-    lines[number] = "  redis-password: canary-0815\n"
+    lines[number] = "  redis-password: canary-in-plaintext\n"
     file.write_text("".join(lines), "utf-8")
     done = suite(repository, "-vv", "--showlocals", "--tb=long")
     assert done.returncode == 1
@@ -114,7 +114,7 @@ def test_a_value_in_plaintext_is_found_and_not_shown(repository: Path) -> None:
         f"litellm-redis.sops.yaml:{number + 1}: stringData.redis-password is not encrypted"
         in done.stdout
     )
-    assert "0815" not in done.stdout + done.stderr
+    assert "canary-in" not in done.stdout + done.stderr
 
 
 def test_the_suite_takes_a_test_of_the_users_own(repository: Path) -> None:
