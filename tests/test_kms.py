@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.checked import broken, told
 from tests.inputs import Inputs
 from tests.sealed import environment, seal
 
@@ -117,6 +118,64 @@ def test_the_rule_names_the_key_beside_age_and_a_file_must_be_sealed_for_both(
         manifest["sops"].update(metadata)
         path.write_text(yaml.safe_dump(manifest, sort_keys=False))
     assert seal(root, "--check").returncode == 0
+
+
+ENGINES = {
+    "flux": ("clusters/aws/flux-setup/serviceaccount.yaml", "clusters/aws/secrets.yaml"),
+    "argocd": (
+        "clusters/aws/argocd-setup/serviceaccount.yaml",
+        "clusters/aws/argocd-setup/argocd-repo-server.yaml",
+    ),
+}
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_engine_decrypts_with_its_identity_and_stores_no_age_key(
+    engine: str, cloud: str, render: Callable[..., Path], sealed: Callable[..., Path]
+) -> None:
+    answers, _, _ = CLOUDS[cloud]
+    given = {
+        "cluster_environments": [cloud],
+        "providers": ["github_copilot"],
+        "gitops_engine": engine,
+    }
+    root = sealed(**given, **answers)
+    assert not broken(root), told(broken(root))
+    cluster = "\n".join(path.read_text() for path in (root / "clusters").rglob("*.yaml"))
+    assert answers[f"{cloud}_kms_identity"] in cluster
+    assert "sops-age" not in cluster
+    assert "create secret generic sops-age" not in (root / "README.md").read_text()
+    plain = "\n".join(path.read_text() for path in (render(**given) / "clusters").rglob("*.yaml"))
+    assert "serviceaccount" not in {path.stem for path in (render(**given) / "clusters").rglob("*")}
+    assert answers[f"{cloud}_kms_identity"] not in plain
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_another_identity_than_the_answered_one_is_found(
+    engine: str, sealed: Callable[..., Path], tmp_path: Path
+) -> None:
+    given = {
+        "cluster_environments": ["aws"],
+        "providers": ["github_copilot"],
+        "gitops_engine": engine,
+    }
+    root = Path(shutil.copytree(sealed(**given, **CLOUDS["aws"][0]), tmp_path / "repository"))
+    account = root / ENGINES[engine][0]
+    account.write_text(account.read_text().replace("role/flux", "role/other"))
+    assert set(broken(root)) == {"the_engine_has_the_identity_that_decrypts"}
+    account.unlink()
+    assert set(broken(root)) == {"the_engine_has_the_identity_that_decrypts"}
+
+
+def test_a_static_key_beside_the_identity_is_found(
+    sealed: Callable[..., Path], tmp_path: Path
+) -> None:
+    given = {"cluster_environments": ["aws"], "providers": ["github_copilot"]}
+    root = Path(shutil.copytree(sealed(**given, **CLOUDS["aws"][0]), tmp_path / "repository"))
+    path = root / ENGINES["flux"][1]
+    path.write_text(path.read_text() + "    secretRef:\n      name: sops-age\n")
+    assert set(broken(root)) == {"flux_decrypts_the_secrets"}
 
 
 def test_a_new_rule_has_the_key_and_sops_is_asked_to_use_it(

@@ -318,14 +318,15 @@ def _repo_server(cluster: Cluster, document: Document) -> Iterator[tuple[str, st
         text(entry.get("name")): entry.get("value") for entry in _mappings(server.get("env"))
     }
     key = f"{_KEYS}/{cluster.environment}.agekey"
-    if variables.get("SOPS_AGE_KEY_FILE") != key:
+    kms = cluster.repository.answers.get(f"{cluster.environment}_kms_key")
+    if not kms and variables.get("SOPS_AGE_KEY_FILE") != key:
         yield "SOPS_AGE_KEY_FILE is not the age key of this environment", f"write {key}"
     mounts = {
         text(entry.get("mountPath")): entry for entry in _mappings(server.get("volumeMounts"))
     }
     volumes = {text(entry.get("name")): entry for entry in _mappings(pod.get("volumes"))}
     secret = dig(volumes.get(text(dig(mounts.get(_KEYS), "name"))), "secret", "secretName")
-    if secret != "sops-age":
+    if not kms and secret != "sops-age":
         yield (
             f"Secret sops-age is not mounted at {_KEYS}",
             "mount it, as README.md, Bootstrap, makes it",

@@ -14,7 +14,7 @@ from rules.document import Document
 from rules.repository import Place, Repository, dig, mapping, sequence, text
 
 _UNLISTED = {"flux": (), "argocd": ("root.yaml",)}  # a person applies these, once
-_SETUP = "argocd-setup"  # so too everything in this folder
+_SETUP = ("argocd-setup", "flux-setup")  # so too everything in these folders
 _KEY = re.compile(r"--from-file=(?P<name>[^=\s]+)=")
 
 
@@ -169,7 +169,7 @@ def _folders(cluster: Cluster) -> list[str]:
         if file.endswith((".yaml", ".yml"))
     ]
     folders = {file.rpartition("/")[0] for file in files} | {cluster.folder}
-    return sorted(folder for folder in folders if f"/{_SETUP}" not in folder)
+    return sorted(folder for folder in folders if not folder.endswith(_SETUP))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -242,6 +242,27 @@ def the_age_key_has_a_name_that_the_engine_reads(repository: Repository) -> Iter
         if match and not match["name"].endswith(".agekey"):
             what = f"the age key is stored as {match['name']}, but the engine reads *.agekey alone"
             yield Problem(readme, number, what, "end the name in .agekey")
+
+
+@rule
+def the_engine_has_the_identity_that_decrypts(repository: Repository) -> Iterator[Problem]:
+    engines = {
+        "flux": ("kustomize-controller", "flux-system"),
+        "argocd": ("argocd-repo-server", "argocd"),
+    }
+    name, namespace = engines[str(repository.answers.get("gitops_engine"))]
+    for cluster in clusters(repository):
+        identity = repository.answers.get(f"{cluster.environment}_kms_identity")
+        if not identity:
+            continue
+        yield from expect(cluster, [("ServiceAccount", name, namespace)])
+        account = cluster.find("ServiceAccount", name)
+        if account:
+            kms = repository.matrix["environments"][cluster.environment]["kms"]
+            why = f"it is the answer {cluster.environment}_kms_identity"
+            yield from account.must_be(
+                ("metadata", "annotations", kms["annotation"]), identity, why
+            )
 
 
 def in_order(found: list[str], expected: list[str]) -> bool:

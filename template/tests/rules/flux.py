@@ -151,12 +151,17 @@ def every_flux_path_leads_to_its_folder(repository: Repository) -> Iterator[Prob
 
 @rule
 def flux_decrypts_the_secrets(repository: Repository) -> Iterator[Problem]:
-    for _, found in _kustomizations(repository, SECRETS):
+    for cluster, found in _kustomizations(repository, SECRETS):
         if not found.get("spec", "decryption"):
             what = "it does not decrypt: the cluster would get ciphertext"
             yield found.problem(
                 ("spec",), what, f"write decryption: {{provider: sops, secretRef: {{name: {KEY}}}}}"
             )
+        elif repository.answers.get(f"{cluster.environment}_kms_key"):
+            if found.get("spec", "decryption", "secretRef"):
+                what = "a static key beats the identity of kustomize-controller"
+                todo = "take secretRef out: the key service of the cloud decrypts"
+                yield found.problem(("spec", "decryption", "secretRef"), what, todo)
         else:
             why = "the age key is there, says README.md, Bootstrap"
             yield from found.must_be(("spec", "decryption", "secretRef", "name"), KEY, why)
