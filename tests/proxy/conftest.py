@@ -167,7 +167,7 @@ def running(
                 f"  at most {proxy.memory()} MiB"
             )
         except NotReadyError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         finally:
             processes.stop()
             outside.close()
