@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sealing import keys
 from sealing.policy import Repository
 
 from tests.inputs import Inputs
@@ -25,6 +26,12 @@ ANSWERS = {
     "providers": ["bedrock", "azure_openai"],
     "eks_aws_role_arn": "arn:aws:iam::123456789012:role/litellm",
     "azure_openai_endpoint": "https://example.openai.azure.com/",
+}
+# The least that there is to seal: what is tried is the moment, a hundred times.
+SMALLEST = {
+    "cluster_environments": ["aws"],
+    "providers": ["bedrock"],
+    "eks_aws_role_arn": "arn:aws:iam::123456789012:role/litellm",
 }
 ROUNDS, KILLS = 20, 100
 
@@ -66,8 +73,9 @@ def start(root: Path, *arguments: str, inputs: Path) -> subprocess.Popen[bytes]:
 
 
 def add_recipient(root: Path) -> str:
-    """Let the key of gcp open what is sealed for aws, too; its public key."""
-    first, second = re.findall(r"age1\w{58}", (root / ".sops.yaml").read_text())
+    """Let another key open what is sealed for aws, too (that of gcp, where there is one); its public key."""
+    first, *others = re.findall(r"age1\w{58}", (root / ".sops.yaml").read_text())
+    second = others[0] if others else keys.make()[1]
     text = (root / ".sops.yaml").read_text()
     (root / ".sops.yaml").write_text(text.replace(f"- {first}\n", f"- {first}\n      - {second}\n"))
     return str(second)
@@ -159,18 +167,22 @@ def test_two_runs_at_once_lose_nothing(sealed: Path, inputs: tuple[Inputs, Path]
 
 @pytest.mark.parametrize("rekeyed", [True, False], ids=["rekey", "seal"])
 def test_a_run_that_is_killed_at_any_moment_leaves_all_or_nothing(
-    unsealed: Path, sealed_once: Path, inputs: tuple[Inputs, Path], tmp_path: Path, rekeyed: bool
+    render: Callable[..., Path], inputs: tuple[Inputs, Path], tmp_path: Path, rekeyed: bool
 ) -> None:
     values, folder = inputs
+    origin = render(**SMALLEST)
+    if rekeyed:
+        origin = Path(shutil.copytree(origin, tmp_path / "sealed"))
+        assert seal(origin, inputs=folder).returncode == 0
     dice = random.Random(1)  # which moments are hit depends on the machine anyway
     outcomes = set()
     for kill in range(KILLS // 2):
-        root = Path(shutil.copytree(sealed_once if rekeyed else unsealed, tmp_path / str(kill)))
+        root = Path(shutil.copytree(origin, tmp_path / str(kill)))
         if rekeyed:
             add_recipient(root)
         before = content(root)
         run = start(root, *(["--rekey"] if rekeyed else []), inputs=folder)
-        time.sleep(dice.uniform(0.0, 0.6))
+        time.sleep(dice.uniform(0.0, 0.5))
         os.killpg(run.pid, signal.SIGKILL)
         run.wait(timeout=60)
         after = content(root)
@@ -184,7 +196,7 @@ def test_a_run_that_is_killed_at_any_moment_leaves_all_or_nothing(
         assert not flaws(root)
         assert not (root / ".sealing").exists()
         if kill % 10 == 0:
-            assert opened(root).keys() == opened(sealed_once).keys()
+            assert len(opened(root)) == 3
         shutil.rmtree(root)
     assert "nothing" in outcomes
 
