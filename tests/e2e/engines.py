@@ -10,7 +10,7 @@ from tests.e2e.controlplane import ControlPlane
 from tests.e2e.processes import NotReadyError, wait_for
 
 START_TIMEOUT = 60.0  # seconds
-DEPLOY_TIMEOUT = 180.0  # seconds; some 20 on a machine that does nothing else
+DEPLOY_TIMEOUT = 180.0  # seconds; 10 to 30 on a machine that does nothing else
 
 
 class Engine(Protocol):
