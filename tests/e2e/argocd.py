@@ -187,9 +187,13 @@ class ArgoCD:
 
     def refresh(self) -> None:
         """Asks for a look at git and at everything that comes of it, now."""
-        annotation = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "hard"}}}
         for application in self.cluster.api.items(APPLICATIONS):
-            self.cluster.api.merge(f"{APPLICATIONS}/{application['metadata']['name']}", annotation)
+            self.refresh_only(application["metadata"]["name"])
+
+    def refresh_only(self, name: str) -> None:
+        """The same for one Application."""
+        annotation = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "hard"}}}
+        self.cluster.api.merge(f"{APPLICATIONS}/{name}", annotation)
 
     def refreshed(self) -> bool:
         """Whether all that `refresh` asked for was done: the controller takes the annotation off."""

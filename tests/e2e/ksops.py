@@ -12,6 +12,12 @@ from typing import Any
 
 import yaml
 
+# By the exit codes of `sops`: usererrors.go and decrypt/decrypt.go of getsops/sops.
+LIBRARY = {
+    128: "Error getting data key: 0 successful groups required, got 0",
+    51: "Failed to verify data integrity",
+}
+
 
 def main() -> int:
     """Runs the function; its exit code."""
@@ -25,7 +31,9 @@ def main() -> int:
             check=False,
         )
         if answer.returncode != 0:
-            reason = " ".join(answer.stderr.split())
+            # the library in KSOPS says these two in other words than the program
+            said = " ".join(answer.stderr.split())
+            reason = LIBRARY.get(answer.returncode, said)
             print(f'error decrypting file "{file}" from manifest.Files: {reason}', file=sys.stderr)
             return 1
         items += [document for document in yaml.safe_load_all(answer.stdout) if document]

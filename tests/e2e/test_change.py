@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 import trustme
 
 from tests.answers import ENDPOINT, everything
+from tests.e2e.argocd import ArgoCD
 from tests.e2e.controlplane import condition
 from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, Deployment, bootstrapped
 from tests.e2e.engines import complaint, deploy, settled
@@ -207,3 +209,20 @@ def test_after_a_rekey_the_old_key_is_not_needed(deployed: Deployment) -> None:
     deployed.deploy("Rotate under the new key")
     assert deployed.process().env["PROXY_MASTER_KEY"] != old_key
     deploy(deployed.engine, repository.head())
+
+
+def test_a_release_that_is_looked_at_first_waits_for_its_secrets(
+    deployed: Deployment, since: Callable[[], list[Event]]
+) -> None:
+    # Argo CD looks at each Application by a clock of its own, minutes apart
+    if not isinstance(deployed.engine, ArgoCD):
+        return  # one Kustomization of Flux waits for the revision of the other by itself
+    old = deployed.process().env["AZURE_CLIENT_SECRET"]
+    deployed.repository.give(Inputs())
+    deployed.repository.sh("python hooks/seal_secrets.py --rotate litellm-azure-auth")
+    commit = deployed.repository.push("Rotate")
+    deployed.engine.refresh_only("litellm")
+    time.sleep(30)
+    deploy(deployed.engine, commit)
+    started = [event.process for event in since() if event.what == "started" and not event.job]
+    assert old not in [process.env["AZURE_CLIENT_SECRET"] for process in started if process]

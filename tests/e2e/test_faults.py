@@ -120,9 +120,9 @@ FAULTS = {
         mend=_bootstrapped,
         says={
             "flux": (SECRETS["flux"], "cannot get sops data key"),
-            "argocd": (SECRETS["argocd"], "no identity matched"),
+            "argocd": (SECRETS["argocd"], "Error getting data key"),
         },
-        in_readme={"flux": "cannot get sops data key", "argocd": "no identity matched"},
+        in_readme={"flux": "cannot get sops data key", "argocd": "Error getting data key"},
     ),
     "the age key under another name": Fault(
         make=_wrong_name,
@@ -138,9 +138,9 @@ FAULTS = {
         mend=_reverted,
         says={
             "flux": (SECRETS["flux"], "failed to decrypt"),
-            "argocd": (SECRETS["argocd"], "Error decrypting"),
+            "argocd": (SECRETS["argocd"], "message authentication failed"),
         },
-        in_readme={"flux": "cannot be decrypted", "argocd": "MAC mismatch"},
+        in_readme={"flux": "cannot be decrypted", "argocd": "message authentication failed"},
     ),
     "a value that the chart does not know": Fault(
         make=_committed(_broken_values),
@@ -198,6 +198,8 @@ def test_a_secret_that_was_never_sealed_is_found_by_the_check(deployed: Deployme
         deployed.engine.refresh()
         if deployed.repository.answers["gitops_engine"] == "argocd":
             complaint(deployed.engine, SECRETS["argocd"], "sops metadata not found")
+            readme = (deployed.repository.folder / "README.md").read_text("utf-8")
+            assert "sops metadata not found" in readme
         else:
             deploy(deployed.engine, deployed.repository.head())
         assert condition(deployed.api.get(DEPLOYMENT), "Available") == "True"
@@ -223,6 +225,7 @@ def test_a_registry_that_is_down_stops_nothing_but_the_upgrade(
             "argocd": ("Application litellm", "dependency build"),
         }[engine]
         complaint(deployed.engine, thing, words)
+        assert words in (deployed.repository.folder / "README.md").read_text("utf-8")
         assert {pod["metadata"]["uid"] for pod in deployed.pods()} == before
     finally:
         registry.down = False
