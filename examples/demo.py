@@ -17,6 +17,8 @@ from tests.inputs import Inputs
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "build" / "demo"
 INPUTS = ROOT / "build" / "inputs"
+# without the plugins of this project, which the repository's own environment does not have
+PLAIN = ("-p", "no:hypothesispytest", "-p", "no:xdist")
 
 
 def main() -> int:
@@ -47,8 +49,7 @@ def main() -> int:
             sys.executable,
             "-m",
             "pytest",
-            "--rootdir",
-            str(DEMO),
+            *PLAIN,
             "-c",
             str(DEMO / "pyproject.toml"),
             str(DEMO / "tests"),
