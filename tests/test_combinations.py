@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,6 @@ import pytest
 
 from tests.answers import ENVIRONMENTS, PROVIDERS, combinations
 from tests.checked import broken, told
-from tests.conftest import render_into
-from tests.stock import Stock
 from tests.style import scars
 
 COMBINATIONS = dict(combinations())
@@ -44,13 +42,9 @@ def test_there_are_137_combinations() -> None:
 
 @pytest.mark.parametrize("answers", COMBINATIONS.values(), ids=COMBINATIONS)
 def test_a_combination_holds_what_was_chosen_and_no_more(
-    answers: dict[str, Any], template: Path, stock: Stock, tmp_path: Path
+    answers: dict[str, Any], lean: Callable[..., Path]
 ) -> None:
-    root = tmp_path / "repository"
-    given = {**answers, "age_recipients": [stock.recipient]}
-    # hooks and suite are the same in every repository
-    render_into(root, template, given, exclude=["hooks", "tests"])
-    stock.seal(root)
+    root = lean(**answers)
     found = broken(root)
     assert not found, told(found)
     chosen = {*answers["cluster_environments"], *answers["providers"]}

@@ -555,8 +555,8 @@ OWN: dict[str, tuple[str, Fault]] = {
 
 
 @pytest.mark.parametrize("engine", FAULTS)
-def test_a_rendered_repository_breaks_no_rule(engine: str, sealed: Callable[..., Path]) -> None:
-    found = broken(sealed(**everything(gitops_engine=engine)))
+def test_a_rendered_repository_breaks_no_rule(engine: str, lean: Callable[..., Path]) -> None:
+    found = broken(lean(**everything(gitops_engine=engine)))
     assert not found, told(found)
 
 
@@ -566,11 +566,11 @@ def test_a_rendered_repository_breaks_no_rule(engine: str, sealed: Callable[...,
     ids=lambda value: value,
 )
 def test_a_mistake_is_told_by_its_rule_alone(
-    engine: str, mistake: str, sealed: Callable[..., Path], tmp_path: Path
+    engine: str, mistake: str, lean: Callable[..., Path], tmp_path: Path
 ) -> None:
     rule, fault = FAULTS[engine][mistake]
     root = tmp_path / "repository"
-    shutil.copytree(sealed(**everything(gitops_engine=engine)), root)
+    shutil.copytree(lean(**everything(gitops_engine=engine)), root)
     fault(root)
     found = broken(root)
     assert list(found) == [rule], told(found) or f"nothing is told of {mistake}"
@@ -578,11 +578,11 @@ def test_a_mistake_is_told_by_its_rule_alone(
 
 @pytest.mark.parametrize("addition", OWN)
 def test_what_an_operator_adds_is_left_alone(
-    addition: str, sealed: Callable[..., Path], tmp_path: Path
+    addition: str, lean: Callable[..., Path], tmp_path: Path
 ) -> None:
     engine, add = OWN[addition]
     root = tmp_path / "repository"
-    shutil.copytree(sealed(**everything(gitops_engine=engine)), root)
+    shutil.copytree(lean(**everything(gitops_engine=engine)), root)
     add(root)
     found = broken(root)
     assert not found, told(found)

@@ -768,6 +768,35 @@ BUNDLED_FAULTS: dict[str, tuple[str, Fault]] = {
 }
 
 
+KMS_KEY = "arn:aws:kms:us-west-2:123456789012:alias/gitops"
+IDENTITY = "arn:aws:iam::123456789012:role/gitops-engine"
+
+# The same with EKS, Bedrock and a key of AWS KMS beside age.
+KMS_FAULTS: dict[str, tuple[str, Fault]] = {
+    "a rule without the cloud's key": (
+        "the_recipients_are_those_of_the_answers",
+        both(
+            drop(".sops.yaml", f"kms: {KMS_KEY}"),
+            lambda root: _each_sealed(root, r"\n  kms:\n(?:    .*\n)+", "\n"),
+        ),
+    ),
+    "a Secret sealed for age alone": (
+        "every_value_of_every_secret_is_sealed",
+        lambda root: _each_sealed(root, r"\n  kms:\n(?:    .*\n)+", "\n"),
+    ),
+    "another identity of the engine": (
+        "the_engine_has_the_identity_that_decrypts",
+        change("clusters/aws/flux-setup/serviceaccount.yaml", IDENTITY, f"{IDENTITY}-2"),
+    ),
+}
+
+
+def _each_sealed(root: Path, pattern: str, replacement: str) -> None:
+    for path in root.glob("secrets/*/*.sops.yaml"):
+        _sub(path, pattern, replacement)
+    refresh(root)
+
+
 def _own_service(root: Path) -> None:
     for environment, values in {"aws": AWS, "gcp": GCP, "azure": AZURE}.items():
         file = f"secrets/{environment}/own-openai.sops.yaml"
@@ -923,15 +952,19 @@ BASES: dict[str, tuple[dict[str, Any], dict[str, tuple[str, Fault]]]] = {
     "everything": (everything(), FAULTS),
     "small": (answers(["gcp"], ["bedrock"]), SMALL_FAULTS),
     "bundled": (answers(["gcp"], ["bedrock"], redis="bundled"), BUNDLED_FAULTS),
+    "kms": (
+        answers(["aws"], ["bedrock"], aws_kms_key=KMS_KEY, aws_kms_identity=IDENTITY),
+        KMS_FAULTS,
+    ),
 }
 
 
 @pytest.fixture
-def repository(sealed: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+def repository(lean: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
     """A repository of one's own, to be changed."""
 
     def copied(base: dict[str, Any]) -> Path:
-        return Path(shutil.copytree(sealed(**base), tmp_path / "repository"))
+        return Path(shutil.copytree(lean(**base), tmp_path / "repository"))
 
     return copied
 
