@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import re
 import secrets
 import shutil
 import string
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import rules
+import yaml
 
 from tests.answers import answers, everything
 from tests.checked import UNREADABLE, broken, told
@@ -319,6 +321,10 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "the_chart_version_is_exact",
         lambda root: _sub(root / "litellm/Chart.yaml", r'version: "(\d.*)"', r'version: "^\1"'),
     ),
+    "a chart from nowhere": (
+        "the_chart_version_is_exact",
+        change("litellm/Chart.yaml", "oci://ghcr.io/", "ghcr.io/"),
+    ),
     "a chart under another name": (
         "the_chart_version_is_exact",
         append("litellm/Chart.yaml", "    alias: proxy\n"),
@@ -442,6 +448,14 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "a Secret in another namespace": (
         "every_secret_file_holds_the_secret_of_its_name",
         sealed_as("namespace: litellm", "namespace: default"),
+    ),
+    "a Secret that was emptied": (
+        "every_secret_file_holds_the_secret_of_its_name",
+        write(REDIS, ""),
+    ),
+    "a list of Secrets that was emptied": (
+        "every_kustomization_lists_exactly_what_is_there",
+        write("secrets/gcp/kustomization.yaml", "# nothing\n"),
     ),
     "a Secret whose values stand in data": (
         "every_secret_file_holds_the_secret_of_its_name",
@@ -644,6 +658,14 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "every_environment_has_its_values",
         delete(AZURE),
     ),
+    "values of an environment that are empty": (
+        "every_environment_has_its_values",
+        write(GCP, "# nothing\n"),
+    ),
+    "values of all environments that are no mapping": (
+        "every_environment_has_its_values",
+        write(SHARED, "- litellm-helm\n"),
+    ),
     "another host": (
         "every_domain_is_the_answered_one",
         change(AWS, '- host: "litellm.aws.example.com"', '- host: "llm.aws.example.com"'),
@@ -706,6 +728,22 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "a method that its cell does not allow": (
         UNREADABLE,
         change(ANSWERS, "bedrock_auth_aws: irsa", "bedrock_auth_aws: entra_id"),
+    ),
+    "an engine that does not exist": (
+        UNREADABLE,
+        change(ANSWERS, "gitops_engine: flux", "gitops_engine: jenkins"),
+    ),
+    "a matrix with a text where a list belongs": (
+        UNREADABLE,
+        change(MATRIX, "forbids: [VERTEXAI_CREDENTIALS]", "forbids: VERTEXAI_CREDENTIALS"),
+    ),
+    "a matrix with a method of no provider": (
+        UNREADABLE,
+        lambda root: _sub(root / MATRIX, r"    provider: github_copilot\n", ""),
+    ),
+    "a list of Secrets with a key of no source": (
+        UNREADABLE,
+        lambda root: _sub(root / POLICY, r"masterkey: \{.*\}", "masterkey: generate"),
     ),
     "no matrix": (UNREADABLE, delete(MATRIX)),
     "no list of Secrets": (UNREADABLE, delete(POLICY)),
@@ -1045,6 +1083,35 @@ def test_a_value_in_plaintext_is_never_repeated(repository: Callable[..., Path])
         plaintext(value=form)(root)
         assert "0815" not in told(broken(root)).replace("_", "")
         shutil.rmtree(root)
+
+
+ODD = [None, 1, 1.5, True, "x", "", [], {}, [{}], [[1]], {"a": 1}, {1: 2}, [None], {"a": {"b": []}}]
+
+
+@pytest.mark.parametrize("file", [AWS, SHARED, MATRIX, POLICY, ANSWERS, REDIS, ".sops.yaml"])
+def test_a_value_of_any_type_is_told_without_a_traceback(
+    file: str, repository: Callable[..., Path]
+) -> None:
+    root = repository(everything())
+    text = (root / file).read_text("utf-8")
+    choose = random.Random(file)
+    for path in choose.sample(list(_paths(yaml.safe_load(text))), 20):
+        content = [yaml.safe_load(text)]
+        *above, last = (0, *path)
+        place: Any = content
+        for part in above:
+            place = place[part]
+        place[last] = choose.choice(ODD)
+        _write(root / file, yaml.safe_dump(content[0], sort_keys=False))
+        assert "cannot be asked" not in told(broken(root)), (path, place[last])
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    if not isinstance(value, dict | list):
+        return
+    for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from _paths(entry, (*path, key))
 
 
 def _git(root: Path, *arguments: str) -> None:

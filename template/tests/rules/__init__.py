@@ -68,5 +68,13 @@ def load_all() -> dict[str, Rule]:
 
 def check(rule: Rule, repository: Repository) -> list[Problem]:
     """The problems that a rule finds, each once, in the order of files and lines."""
-    found = set(rule(repository))
+    try:
+        found = set(rule(repository))
+    except UnreadableError:
+        raise
+    except Exception as error:
+        # no traceback, which would show values
+        file = f"tests/{rule.__module__.replace('.', '/')}.py"
+        what = f"{rule.__name__} cannot be asked ({type(error).__name__}): some value is of no type that it expects"
+        found = {Problem(file, None, what, "correct what the other rules tell first")}
     return sorted(found, key=lambda problem: (problem.file, problem.line or 0, problem.what))

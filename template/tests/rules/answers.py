@@ -39,12 +39,14 @@ def every_environment_has_its_values(repository: Repository) -> Iterator[Problem
     todo = (
         f"take it from git history, or leave the environment: {UPDATE} 'cluster_environments=[…]'"
     )
-    if not repository.has(VALUES):
-        yield Problem(VALUES, None, "is missing", "take it from git history")
+    files = {VALUES: "take it from git history"}
     for environment in repository.environments:
-        file = f"litellm/values-{environment}.yaml"
+        files[f"litellm/values-{environment}.yaml"] = todo
+    for file, todo in files.items():
         if not repository.has(file):
             yield Problem(file, None, "is missing", todo)
+        elif repository.document(file) is None and file not in repository.broken:
+            yield Problem(file, None, "it holds no values", todo)
 
 
 @rule

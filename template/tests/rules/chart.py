@@ -35,8 +35,6 @@ _MIGRATIONS: dict[tuple[str, ...], Any] = {
     ("migrationJob", "hooks", "argocd", "enabled"): False,
 }
 
-_GUARDED_PATHS = (*_NO_SECRET_OF_ITS_OWN, *_BUNDLED_REDIS, *_MIGRATIONS, _MASTER_KEY)
-
 # GHSA-4xpc-pv4p-pm3w: before this version the proxy's authentication can be bypassed.
 _OLDEST_IMAGE = (1, 84, 0)
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
@@ -131,6 +129,10 @@ def the_chart_version_is_exact(repository: Repository) -> Iterator[Problem]:
         yield Problem(_CHART_FILE, document.line("dependencies"), what, "restore it")
     for number, entry in enumerate(dependencies):
         version = dig(entry, "version")
+        if not re.match(r"(?:oci|https|file)://", str(dig(entry, "repository"))):
+            what = f"the repository of {dig(entry, 'name')} is no address"
+            line = document.line("dependencies", number, "repository")
+            yield Problem(_CHART_FILE, line, what, "give oci://… or https://…")
         if not _EXACT.fullmatch(str(version)):
             what = f"the version of {dig(entry, 'name')} is {version!r}, so that each rendering may differ"
             yield Problem(
@@ -166,7 +168,7 @@ def no_variable_is_set_twice(repository: Repository) -> Iterator[Problem]:
             seen[name] = "extraEnvVars"
         by_key: dict[str, str] = {}
         sealed = {secret.name: secret for secret in repository.sealed[values.environment]}
-        for listed in sequence(values.get("environmentSecrets")):
+        for listed in values.environment_secrets:
             for key in sorted(sealed[listed].keys) if listed in sealed else ():
                 if key in seen:
                     what = f"{key} of the Secret {listed} is hidden by {seen[key]}"
@@ -189,7 +191,7 @@ def every_variable_that_the_proxy_reads_is_set(repository: Repository) -> Iterat
             known |= set(mapping(method.get("variables")))  # these have a rule of their own
         needed = repository.needed(values.environment)
         sealed = {secret.name: secret for secret in repository.sealed[values.environment]}
-        for listed in sequence(values.get("environmentSecrets")):
+        for listed in values.environment_secrets:
             known |= set(mapping(mapping(needed.get(listed)).get("keys")))
             known |= sealed[listed].keys if listed in sealed else set()
         for path, value in walk(values.get("proxy_config"), ("proxy_config",)):
@@ -234,11 +236,12 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Problem]:
         what = "it is not JSON" if source else "is missing"
         yield Problem(_SCHEMA, None, what, "take it from git history")
         return
+    guards = (*_settings(repository), *_MIGRATIONS, _MASTER_KEY, ("redis", "auth"))
     for values in repository.values:
         for error in check.iter_errors(values.merged):
             path = place(error)
-            if any(guarded[: len(path) - 1] == path[1:] for guarded in _GUARDED_PATHS) and path[1:]:
-                continue  # the rules above say what it must be
+            if any(guarded[: len(path) - 1] == path[1:] for guarded in guards) and path[1:]:
+                continue  # the rules above say what it must be, or that there is no Redis to be
             layer = max(values.layers, key=lambda layer: layer.depth(*path))
             yield Problem(
                 layer.file,

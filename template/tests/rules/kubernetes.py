@@ -93,7 +93,7 @@ def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterat
 def every_name_is_valid(repository: Repository) -> Iterator[Problem]:
     for document in repository.manifests:
         manifest = mapping(document.value)
-        if not manifest.get("kind"):
+        if not text(manifest.get("kind")):
             continue  # told above
         if manifest.get("kind") not in _NAMELESS or "fluxcd" in text(manifest.get("apiVersion")):
             yield from _metadata(document)

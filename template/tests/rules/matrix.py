@@ -85,7 +85,7 @@ def _secret(values: Values, method: dict[str, Any], needs: str) -> Iterator[Prob
             ("volumes",), f"{needs} needs a volume of the Secret {secret}", "restore it"
         )
     elif not any(
-        dig(entry, "name") in volumes
+        text(dig(entry, "name")) in volumes
         and all(dig(entry, key) == value for key, value in wanted.items())
         for entry in sequence(values.get("volumeMounts"))
     ):
@@ -123,7 +123,7 @@ def no_unchosen_method_leaves_a_trace(repository: Repository) -> Iterator[Proble
     for values in repository.values:
         pattern = _traces(repository, values.environment)
         for path, value in walk(values.get()):
-            if path[0] == "podAnnotations" and value.startswith("checksum/"):
+            if path[:1] == ("podAnnotations",) and value.startswith("checksum/"):
                 continue  # made by sealing, with a rule of its own
             for match in pattern.finditer(value):
                 yield values.problem(path, *_trace(repository, values.environment, match))
@@ -203,7 +203,7 @@ def nothing_beats_a_chosen_method(repository: Repository) -> Iterator[Problem]:
                 if variable in values.variables:
                     path, _ = values.variables[variable]
                     yield values.problem(path, f"{variable} is set; {reason}", "take it away")
-                for listed in sequence(values.get("environmentSecrets")):
+                for listed in values.environment_secrets:
                     secret = secrets.get(listed)
                     if secret and variable in secret.keys:
                         line = secret.document.line("stringData", variable)

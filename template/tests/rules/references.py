@@ -14,6 +14,7 @@ from rules.repository import (
     CHART,
     POLICY,
     SEAL,
+    SEALED,
     Place,
     Repository,
     Values,
@@ -73,7 +74,7 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Problem]:
             file = f"secrets/{environment}/{name}.sops.yaml"
             secret, keys = sealed.get(name), set(mapping(entry.get("keys")))
             if secret is None:
-                if file not in repository.broken and not repository.has(file):
+                if not repository.has(file):
                     yield Problem(file, None, "is missing", f"seal it: {SEAL}")
             elif secret.keys != keys:
                 line = secret.document.line("stringData")
@@ -89,8 +90,17 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Problem]:
 @rule
 def every_secret_file_holds_the_secret_of_its_name(repository: Repository) -> Iterator[Problem]:
     for environment in repository.environments:
+        for file in repository.under(f"secrets/{environment}"):
+            if (
+                SEALED.fullmatch(file)
+                and not repository.document(file)
+                and file not in repository.broken
+            ):
+                name = _name(file)
+                again = f"{SEAL} --rotate {name} --cluster {environment}"
+                yield Problem(file, None, "it holds no Secret", f"seal it again: {again}")
         for secret in repository.sealed[environment]:
-            expected = re.sub(r"\.sops\.ya?ml$", "", posixpath.basename(secret.file))
+            expected = _name(secret.file)
             document, namespace = (
                 secret.document,
                 dig(secret.document.value, "metadata", "namespace"),
@@ -113,6 +123,10 @@ def every_secret_file_holds_the_secret_of_its_name(repository: Repository) -> It
                 what = "its values stand in data, which holds base64"
                 todo = f"seal it again: {SEAL} --rotate {secret.name} --cluster {environment}"
                 yield Problem(secret.file, document.line("data"), what, todo)
+
+
+def _name(file: str) -> str:
+    return re.sub(r"\.sops\.ya?ml$", "", posixpath.basename(file))
 
 
 @rule
@@ -207,6 +221,8 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
             continue
         document = repository.document(file)
         if document is None:
+            if file not in repository.broken:
+                yield Problem(file, None, "it lists nothing", "take it from git history")
             continue
         folder = posixpath.dirname(file)
         listed = _listed(repository, file)

@@ -11,6 +11,7 @@ from typing import Any
 
 from rules import Problem, UnreadableError, ignored
 from rules.document import Document, NotYamlError, parse
+from rules.shapes import flaws, shapes
 
 ANSWERS = ".copier-answers.yml"
 MATRIX = "policies/auth-matrix.yml"
@@ -23,9 +24,15 @@ SEAL = "python hooks/seal_secrets.py"
 
 Place = tuple[str | int, ...]
 
+_CHOICES = {
+    "gitops_engine": ("flux", "argocd"),
+    "ci_platform": ("github", "gitlab", "none"),
+    "redis": ("none", "external", "bundled"),
+}
+
 # Go templates, and what Helm fetches
 _NO_YAML = re.compile(r"litellm/(?:templates|charts)/")
-_SEALED = re.compile(r"secrets/([^/]+)/[^/]+\.sops\.ya?ml")
+SEALED = re.compile(r"secrets/([^/]+)/[^/]+\.sops\.ya?ml")
 
 
 def mapping(value: Any) -> dict[Any, Any]:
@@ -91,6 +98,11 @@ class Values:
             found[text(dig(entry, "name"))] = (("extraEnvVars", number), dig(entry, "value"))
         return found
 
+    @property
+    def environment_secrets(self) -> list[str]:
+        """The Secrets of which every key becomes an environment variable."""
+        return [name for name in sequence(self.get("environmentSecrets")) if isinstance(name, str)]
+
     def problem(self, path: Place, what: str, todo: str, file: str = "") -> Problem:
         """A problem at `path`: in the file that sets it last, else, as far as it exists, in `file`.
 
@@ -141,12 +153,19 @@ class Repository:
             MATRIX, ("environments", "providers", "cells", "methods", "secrets")
         )
         self.policy = self._required(POLICY, ("namespace", "secrets"))
+        for file, content in ((MATRIX, self.matrix), (POLICY, self.policy)):
+            self._check_shape(file, content)
         self.environments: list[str] = self._choice("cluster_environments", "environments")
         self.providers: list[str] = self._choice("providers", "providers")
         self.cells = {
             environment: dict(self._cells(environment)) for environment in self.environments
         }
         self.namespace = str(self.policy["namespace"])
+        for answer, known in _CHOICES.items():
+            if self.answers.get(answer) not in known:
+                what = f"{answer} is {self.answers.get(answer)!r}"
+                todo = f"choose among {', '.join(known)}: {UPDATE} {answer}=…"
+                raise UnreadableError(Problem(ANSWERS, None, what, todo))
 
     # -----------------------------------------------------------------------------------------------------------------
     # Files
@@ -261,7 +280,7 @@ class Repository:
         """The sealed Secrets of each chosen environment; the files that are no YAML are left out."""
         found: dict[str, list[Secret]] = {environment: [] for environment in self.environments}
         for file in self.files:
-            match = _SEALED.fullmatch(file)
+            match = SEALED.fullmatch(file)
             document = self.document(file) if match and match[1] in found else None
             if match and document:
                 found[match[1]].append(Secret(match[1], document))
@@ -299,6 +318,13 @@ class Repository:
             )
         return mapping(document.value)
 
+    def _check_shape(self, file: str, content: dict[str, Any]) -> None:
+        for path, what in _flaws(content):
+            document = self.document(file)
+            line = document.line(*path) if document else None
+            todo = "correct it, or take the file from git history"
+            raise UnreadableError(Problem(file, line, what, todo))
+
     def _choice(self, answer: str, known: str) -> list[str]:
         chosen = [str(name) for name in sequence(self.answers[answer])]
         unknown = [name for name in chosen if name not in mapping(self.matrix[known])]
@@ -320,6 +346,32 @@ class Repository:
                     Problem(ANSWERS, None, what, f"choose among these: {UPDATE} {question}=…")
                 )
             yield provider, str(method)
+
+
+def _flaws(content: dict[str, Any]) -> Iterator[tuple[Place, str]]:
+    """What is wrong with the part of a policy that the rules read."""
+    known = shapes("policies")
+    for section in ("environments", "providers", "methods", "secrets"):
+        yield from _each(content.get(section, {}), known[section], (section,))
+        for name, entry in mapping(content.get(section)).items():
+            for block in ("service_account_annotations", "variables", "keys"):
+                path = (section, str(name), block)
+                yield from _each(mapping(entry).get(block, {}), known[block], path)
+    for environment, providers in mapping(content.get("cells")).items():
+        yield from _each(providers, ["text"], ("cells", str(environment)))
+
+
+def _each(value: Any, shape: Any, path: Place) -> Iterator[tuple[Place, str]]:
+    """What is wrong with a mapping whose keys are names; fields that the shape does not name are not looked at."""
+    if not isinstance(value, dict):
+        yield path, f"{path[-1]} is not a mapping"
+    for name, entry in mapping(value).items():
+        if "answer!" in shape and isinstance(entry, str):
+            continue  # a value is a text, or stands for an answer
+        if isinstance(entry, dict) and isinstance(shape, dict):
+            kept = {field.removesuffix("!") for field in shape}
+            entry = {field: item for field, item in entry.items() if field in kept}
+        yield from flaws(entry, shape, (*path, str(name)))
 
 
 def walk(value: Any, path: Place = ()) -> Iterator[tuple[Place, str]]:
