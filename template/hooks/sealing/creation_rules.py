@@ -97,8 +97,9 @@ def problems(config: Mapping[str, Any], environment: str) -> list[str]:
         )
     unknown = set(entry) - {"path_regex", "encrypted_regex", "mac_only_encrypted", "age", *KMS}
     if unknown:
+        fields = sorted(map(str, unknown))
         found.append(
-            f"the rule of secrets/{environment}/ has a field that is not used here: {', '.join(sorted(unknown))}"
+            f"the rule of secrets/{environment}/ has a field that is not used here: {', '.join(fields)}"
         )
     if entry.get("encrypted_regex") != ENCRYPTED_REGEX:
         # any other one, also one that does not compile, leaves values in plaintext without an error
