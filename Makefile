@@ -15,7 +15,7 @@ demo: $(VENV) ## render, seal and validate build/demo: three environments, four 
 
 test: $(VENV) lint ## run every test that needs no control plane
 	@$(RUN) -m tools test > /dev/null
-	@$(RUN) -m pytest --numprocesses auto
+	@$(RUN) -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)
 	@$(RUN) -m ruff check

@@ -6,14 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
-import copier
 import yaml
 
 import tools
+from tests.conftest import render_into
 from tests.inputs import Inputs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,19 +66,7 @@ class Bench:
 
     def render(self, template: Path, answers: dict[str, Any]) -> Path:
         """Render a folder in this process, as copier does it, without sealing; the new repository."""
-        target = self.fresh("rendered")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            copier.run_copy(
-                str(template),
-                target,
-                data=answers,
-                defaults=True,
-                quiet=True,
-                unsafe=True,
-                skip_tasks=True,
-            )
-        return target
+        return render_into(self.fresh("rendered"), template, answers)
 
     def copy(self, template: Path, *arguments: str) -> None:
         """`copier copy` of a template in git, as a process of its own."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from rules import Problem, rule
 from rules.document import Document
-from rules.engine import Cluster, Object, clusters, expect, in_order, texts
+from rules.engine import Cluster, Object, clusters, expect, in_order, named, texts
 from rules.repository import Repository, dig, mapping, sequence, text
 
 SYSTEM = "argocd"
@@ -31,12 +31,8 @@ def _project(repository: Repository) -> str:
 
 
 def _applications(repository: Repository, *names: str) -> Iterator[tuple[Cluster, Object]]:
-    """The sound Applications of these names, or all of ours. An operator's own are left alone."""
-    for cluster in clusters(repository, "argocd"):
-        for name in names or OURS:
-            found = cluster.find("Application", name)
-            if found:
-                yield cluster, found
+    """The Applications of these names, or all of ours."""
+    return named(repository, "argocd", "Application", names or OURS)
 
 
 def _wave(found: Object) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from posixpath import normpath
@@ -128,6 +128,16 @@ def clusters(repository: Repository, engine: str = "") -> list[Cluster]:
     if engine and repository.answers.get("gitops_engine") != engine:
         return []
     return [Cluster(repository, environment) for environment in repository.environments]
+
+
+def named(
+    repository: Repository, engine: str, kind: str, names: Iterable[str]
+) -> Iterator[tuple[Cluster, Object]]:
+    """The sound objects of these names, with their clusters. An operator's own are left alone."""
+    for cluster in clusters(repository, engine):
+        for name in names:
+            if found := cluster.find(kind, name):
+                yield cluster, found
 
 
 def expect(cluster: Cluster, expected: list[tuple[str, str, str]]) -> Iterator[Problem]:

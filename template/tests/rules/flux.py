@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from posixpath import normpath
 
 from rules import Problem, rule
-from rules.engine import Cluster, Object, clusters, expect, in_order, texts
+from rules.engine import Cluster, Object, clusters, expect, in_order, named, texts
 from rules.repository import Repository, mapping, sequence, text
 
 SYSTEM = "flux-system"
@@ -26,19 +26,12 @@ def _source(repository: Repository) -> str:
 
 
 def _kustomizations(repository: Repository, *names: str) -> Iterator[tuple[Cluster, Object]]:
-    """The sound Kustomizations of Flux of these names, or all of ours. An operator's own are left alone."""
-    for cluster in clusters(repository, "flux"):
-        for name in names or OURS:
-            found = cluster.find("Kustomization", name)
-            if found:
-                yield cluster, found
+    """The Kustomizations of Flux of these names, or all of ours."""
+    return named(repository, "flux", "Kustomization", names or OURS)
 
 
 def _releases(repository: Repository) -> Iterator[tuple[Cluster, Object]]:
-    for cluster in clusters(repository, "flux"):
-        found = cluster.find("HelmRelease", RELEASE)
-        if found:
-            yield cluster, found
+    return named(repository, "flux", "HelmRelease", [RELEASE])
 
 
 def seconds(duration: object) -> float:
