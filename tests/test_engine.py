@@ -43,7 +43,6 @@ TREES = {
         clusters/aws/project.yaml
         clusters/aws/release.yaml
         clusters/aws/root.yaml
-        clusters/aws/secrets.yaml
         secrets/aws/ksops.yaml
         secrets/aws/kustomization.yaml
         tests/rules/argocd.py

@@ -279,15 +279,15 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
     ),
     "a text where a number belongs": (
         "the_engine_knows_every_field",
-        change(APPLICATION, "limit: -1", 'limit: "-1"'),
+        change(APPLICATION, "limit: 3", 'limit: "3"'),
     ),
     "a required field left out": (
         "the_engine_knows_every_field",
-        drop("clusters/aws/secrets.yaml", "repoURL"),
+        drop("clusters/aws/root.yaml", "repoURL"),
     ),
-    "a wave as a number": (
+    "an annotation as a number": (
         "the_engine_knows_every_field",
-        change(APPLICATION, 'sync-wave: "1"', "sync-wave: 1"),
+        change(APPLICATION, 'revision: "main"', "revision: 1"),
     ),
     "an unknown field of KSOPS": (
         "the_engine_knows_every_field",
@@ -304,7 +304,7 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
     ),
     "a file that nobody applies": (
         "every_file_of_a_cluster_is_applied",
-        drop("clusters/aws/kustomization.yaml", "- secrets.yaml"),
+        drop("clusters/aws/kustomization.yaml", "- namespace.yaml"),
     ),
     "no list at all": (
         "every_file_of_a_cluster_is_applied",
@@ -325,7 +325,7 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
     ),
     "an Application of another name": (
         "every_cluster_has_its_argo_cd_objects",
-        change("clusters/aws/secrets.yaml", "name: litellm-secrets\n", "name: secrets\n"),
+        change("clusters/aws/root.yaml", "name: litellm-cluster\n", "name: cluster\n"),
     ),
     "a project in another namespace": (
         "every_cluster_has_its_argo_cd_objects",
@@ -362,9 +362,9 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
         change("clusters/aws/project.yaml", "kind: Namespace", "kind: CustomResourceDefinition"),
     ),
     # paths and values
-    "the Secrets of another environment": (
+    "the folder of another environment": (
         "every_argo_cd_path_leads_to_its_folder",
-        change("clusters/aws/secrets.yaml", "path: secrets/aws", "path: secrets/gcp"),
+        change("clusters/aws/root.yaml", "path: clusters/aws", "path: clusters/gcp"),
     ),
     "a wrong path": (
         "every_argo_cd_path_leads_to_its_folder",
@@ -391,24 +391,44 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
         ),
     ),
     # order
-    "the release in the wave of the Secrets": (
-        "the_secrets_come_a_wave_before_the_release",
-        change(APPLICATION, 'sync-wave: "1"', 'sync-wave: "0"'),
+    "the Secrets of another environment": (
+        "the_release_goes_to_the_commit_of_its_secrets",
+        change("clusters/aws/kustomization.yaml", "secrets/aws", "secrets/gcp"),
     ),
-    "a wave that is no number": (
-        "the_secrets_come_a_wave_before_the_release",
-        change("clusters/aws/secrets.yaml", 'sync-wave: "0"', "sync-wave: first"),
+    "a release that follows the branch by itself": (
+        "the_release_goes_to_the_commit_of_its_secrets",
+        change("clusters/aws/kustomization.yaml", "spec.source.targetRevision", "spec.project"),
     ),
-    "the namespace after what lives in it": (
-        "the_secrets_come_a_wave_before_the_release",
-        drop("clusters/aws/namespace.yaml", "sync-wave"),
-    ),
-    "an Application that waits for none": (
-        "an_application_waits_for_earlier_waves",
+    "a replacement for another Application": (
+        "the_release_goes_to_the_commit_of_its_secrets",
         change(
-            CM,
-            "resource.customizations.health.argoproj.io_Application",
-            "resource.customizations.health.argoproj.io_App",
+            "clusters/aws/kustomization.yaml",
+            "      - select:\n          kind: Application\n          name: litellm\n",
+            "      - select:\n          kind: Application\n          name: other\n",
+        ),
+    ),
+    "a release that is not told its commit": (
+        "the_release_goes_to_the_commit_of_its_secrets",
+        drop("clusters/aws/root.yaml", "$ARGOCD_APP_REVISION"),
+    ),
+    "the name of a variable in place of the commit": (
+        "the_release_goes_to_the_commit_of_its_secrets",
+        drop("clusters/aws/root.yaml", "commonAnnotationsEnvsubst"),
+    ),
+    "no place for the commit": (
+        "the_release_goes_to_the_commit_of_its_secrets",
+        change(
+            APPLICATION,
+            '    litellm-gitops/revision: "main"\n',
+            "    example.com/note: none\n",
+        ),
+    ),
+    "a wave, which may hold up every newer commit": (
+        "the_release_goes_to_the_commit_of_its_secrets",
+        change(
+            APPLICATION,
+            '    litellm-gitops/revision: "main"\n',
+            '    litellm-gitops/revision: "main"\n    argocd.argoproj.io/sync-wave: "1"\n',
         ),
     ),
     # the release
@@ -422,11 +442,19 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
     ),
     "no second try": (
         "a_failed_sync_is_tried_again",
-        change(APPLICATION, "limit: -1", "limit: 0"),
+        change(APPLICATION, "limit: 3", "limit: 0"),
+    ),
+    "the same commit for ever": (
+        "a_failed_sync_is_tried_again",
+        change(APPLICATION, "limit: 3", "limit: -1"),
+    ),
+    "Secrets that wait for a person": (
+        "a_failed_sync_is_tried_again",
+        change("clusters/aws/root.yaml", "limit: -1", "limit: 5"),
     ),
     "always the same commit": (
         "a_failed_sync_is_tried_again",
-        drop("clusters/aws/secrets.yaml", "refresh: true"),
+        drop("clusters/aws/root.yaml", "refresh: true"),
     ),
     "drift that stays": (
         "argo_cd_lets_git_win",
@@ -438,7 +466,7 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
     ),
     "plaintext in an annotation": (
         "argo_cd_keeps_no_copy_of_a_secret",
-        change("clusters/aws/secrets.yaml", "- ServerSideApply=true", "- Validate=false"),
+        change("clusters/aws/root.yaml", "- ServerSideApply=true", "- Validate=false"),
     ),
     # decryption
     "ciphertext that is applied": (
@@ -484,7 +512,11 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
     ),
     "an application that manages itself": (
         "argo_cd_removes_in_order",
-        append("clusters/aws/kustomization.yaml", "  - root.yaml\n"),
+        change(
+            "clusters/aws/kustomization.yaml",
+            "  - release.yaml\n",
+            "  - release.yaml\n  - root.yaml\n",
+        ),
     ),
     "a variable that something may replace": (
         "nothing_is_left_to_substitution",
@@ -533,7 +565,11 @@ OWN: dict[str, tuple[str, Fault]] = {
     "an Application of one's own": (
         "argocd",
         both(
-            append("clusters/aws/kustomization.yaml", "  - own.yaml\n"),
+            change(
+                "clusters/aws/kustomization.yaml",
+                "  - release.yaml\n",
+                "  - release.yaml\n  - own.yaml\n",
+            ),
             append(
                 "clusters/aws/own.yaml",
                 "apiVersion: argoproj.io/v1alpha1\nkind: Application\n"

@@ -113,7 +113,7 @@ def _bootstrapped(deployed: Deployment) -> None:
         )
 
 
-SECRETS = {"flux": "Kustomization litellm-secrets", "argocd": "Application litellm-secrets"}
+SECRETS = {"flux": "Kustomization litellm-secrets", "argocd": "Application litellm-cluster"}
 FAULTS = {
     "the age key of another cluster": Fault(
         make=_wrong_key,

@@ -1,10 +1,9 @@
-"""Argo CD: an application of applications, Secrets through KSOPS first, then the chart, and git wins."""
+"""Argo CD: one Application follows git, Secrets come through KSOPS, then the chart at the same commit, and git wins."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from posixpath import normpath
 from typing import Any
 
@@ -15,14 +14,15 @@ from rules.repository import Repository, dig, mapping, sequence, text
 
 SYSTEM = "argocd"
 SERVER = "https://kubernetes.default.svc"
-ROOT, SECRETS, RELEASE = OURS = ("litellm-cluster", "litellm-secrets", "litellm")
+ROOT, RELEASE = OURS = ("litellm-cluster", "litellm")
+REVISION = "litellm-gitops/revision"  # the annotation in which the commit reaches the release
 
 _WAVE = "argocd.argoproj.io/sync-wave"
 _OPTIONS = "argocd.argoproj.io/sync-options"
 _FINALIZER = "resources-finalizer.argocd.argoproj.io"
 _FUNCTION = "config.kubernetes.io/function"
-_HEALTH = "resource.customizations.health.argoproj.io_Application"
 _PLUGINS = ("--enable-alpha-plugins", "--enable-exec")
+_TRIES = 10  # of a release, at most: the pauses between them grow to three minutes
 _KEYS = "/sops-age"  # where the repo server finds the age key
 
 
@@ -33,12 +33,6 @@ def _project(repository: Repository) -> str:
 def _applications(repository: Repository, *names: str) -> Iterator[tuple[Cluster, Object]]:
     """The Applications of these names, or all of ours."""
     return named(repository, "argocd", "Application", names or OURS)
-
-
-def _wave(found: Object) -> int | None:
-    """The sync wave; None where it is no number."""
-    wave = found.get("metadata", "annotations", _WAVE) or "0"
-    return int(wave) if re.fullmatch(r"-?[0-9]+", wave) else None
 
 
 def _has(found: Object, option: str) -> bool:
@@ -56,7 +50,7 @@ def every_cluster_has_its_argo_cd_objects(repository: Repository) -> Iterator[Pr
             ("Namespace", repository.namespace, ""),
             ("AppProject", _project(repository), SYSTEM),
         ]
-        expected += [("Application", name, SYSTEM) for name in (ROOT, SECRETS, RELEASE)]
+        expected += [("Application", name, SYSTEM) for name in OURS]
         expected += [
             ("ConfigMap", "argocd-cm", SYSTEM),
             ("Deployment", "argocd-repo-server", SYSTEM),
@@ -115,7 +109,7 @@ def the_project_permits_its_applications(repository: Repository) -> Iterator[Pro
 def every_argo_cd_path_leads_to_its_folder(repository: Repository) -> Iterator[Problem]:
     place = ("spec", "source", "path")
     for cluster in clusters(repository, "argocd"):
-        ours = {ROOT: cluster.folder, SECRETS: f"secrets/{cluster.environment}", RELEASE: "litellm"}
+        ours = {ROOT: cluster.folder, RELEASE: "litellm"}
         for found in cluster.all("Application"):
             path, wanted = text(found.get(*place)), ours.get(found.name)
             if wanted and normpath(path or ".") != wanted:
@@ -129,35 +123,58 @@ def every_argo_cd_path_leads_to_its_folder(repository: Repository) -> Iterator[P
 
 
 @rule
-def the_secrets_come_a_wave_before_the_release(repository: Repository) -> Iterator[Problem]:
+def the_release_goes_to_the_commit_of_its_secrets(repository: Repository) -> Iterator[Problem]:
     for cluster in clusters(repository, "argocd"):
-        order = [
-            [
-                cluster.find("Namespace", repository.namespace),
-                cluster.find("AppProject", _project(repository)),
-            ],
-            [cluster.find("Application", SECRETS)],
-            [cluster.find("Application", RELEASE)],
-        ]
-        for step in order:
-            for found in step:
-                if found and _wave(found) is None:
-                    yield found.problem(
-                        ("metadata", "annotations", _WAVE),
-                        "the sync wave is no number",
-                        "write one",
-                    )
-        for earlier, later in pairwise(order):
-            for first in filter(None, earlier):
-                for second in filter(None, later):
-                    waves = _wave(first), _wave(second)
-                    if waves[0] is not None and waves[1] is not None and waves[0] >= waves[1]:
-                        what = f"{second.name} is in wave {waves[1]}, not after {first.name} in wave {waves[0]}"
-                        yield second.problem(
-                            ("metadata", "annotations", _WAVE),
-                            what,
-                            f"write a wave above {waves[0]}",
-                        )
+        listing = cluster.lists(cluster.folder)
+        secrets = f"secrets/{cluster.environment}"
+        if listing:
+            file = listing.document.file
+            if secrets not in listing.entries:
+                what = f"the Secrets in {secrets} are not among the resources"
+                yield Problem(
+                    file, listing.document.line("resources"), what, f"list ../../{secrets}"
+                )
+            if not any(
+                _sends(entry) for entry in sequence(dig(listing.document.value, "replacements"))
+            ):
+                what = f"no replacement copies {REVISION} to targetRevision of the release, so it follows git by itself"
+                todo = "take it from git history, or run `copier recopy --trust`"
+                yield Problem(file, listing.document.line("replacements"), what, todo)
+        root, release = cluster.find("Application", ROOT), cluster.find("Application", RELEASE)
+        if root:
+            kustomize = ("spec", "source", "kustomize")
+            yield from root.must_be(
+                (*kustomize, "commonAnnotations", REVISION),
+                "$ARGOCD_APP_REVISION",
+                "it is how the release learns its commit",
+            )
+            yield from root.must_be(
+                (*kustomize, "commonAnnotationsEnvsubst"),
+                True,
+                "otherwise the name of the variable is written, not the commit",
+            )
+        if release and release.get("metadata", "annotations", REVISION) is None:
+            what = f"the annotation {REVISION} is missing, without which kustomize cannot build the folder"
+            yield release.problem(("metadata", "annotations"), what, "write the branch there")
+        # with waves, an Argo CD that checks the health of Applications holds every commit until the release is healthy
+        for found in cluster.objects:
+            if found.get("metadata", "annotations", _WAVE) is not None and found.name in OURS:
+                what = "a sync wave makes newer commits wait for the health of the release"
+                yield found.problem(("metadata", "annotations", _WAVE), what, "take it out")
+
+
+def _sends(entry: Any) -> bool:
+    """Whether a replacement of kustomize copies the revision to the release."""
+    release = {"kind": "Application", "name": RELEASE}
+    source = mapping(dig(entry, "source"))
+    return source.items() >= {
+        **release,
+        "fieldPath": f"metadata.annotations.{REVISION}",
+    }.items() and any(
+        mapping(dig(target, "select")).items() >= release.items()
+        and "spec.source.targetRevision" in texts(dig(target, "fieldPaths"))
+        for target in sequence(dig(entry, "targets"))
+    )
 
 
 @rule
@@ -185,7 +202,7 @@ def the_argo_cd_release_takes_its_values(repository: Repository) -> Iterator[Pro
 
 @rule
 def the_argo_cd_release_lands_beside_its_secrets(repository: Repository) -> Iterator[Problem]:
-    namespaces = {ROOT: SYSTEM, SECRETS: repository.namespace, RELEASE: repository.namespace}
+    namespaces = {ROOT: SYSTEM, RELEASE: repository.namespace}
     for _, found in _applications(repository, *namespaces):
         why = f"it belongs into namespace {namespaces[found.name]} of the cluster that Argo CD runs in"
         yield from found.must_be(("spec", "destination", "server"), SERVER, why)
@@ -197,8 +214,8 @@ def the_argo_cd_release_lands_beside_its_secrets(repository: Repository) -> Iter
 
 @rule
 def a_failed_sync_is_tried_again(repository: Repository) -> Iterator[Problem]:
-    for _, found in _applications(repository):
-        retry = ("spec", "syncPolicy", "retry")
+    retry = ("spec", "syncPolicy", "retry")
+    for _, found in _applications(repository, ROOT):
         yield from found.must_be(
             (*retry, "limit"), -1, "with less, a failed sync ends up waiting for a person"
         )
@@ -207,6 +224,12 @@ def a_failed_sync_is_tried_again(repository: Repository) -> Iterator[Problem]:
             True,
             "otherwise the failed commit is tried, never the one that mends it",
         )
+    for _, found in _applications(repository, RELEASE):
+        limit = found.get(*retry, "limit")
+        if not isinstance(limit, int) or not 1 <= limit <= _TRIES:
+            what = f"retry.limit is {'not set' if limit is None else limit}: a release is tried again, but not for ever"
+            todo = f"write 1 to {_TRIES}; while a commit is tried, no newer one is taken"
+            yield found.problem((*retry, "limit"), what, todo)
 
 
 @rule
@@ -227,7 +250,7 @@ def argo_cd_lets_git_win(repository: Repository) -> Iterator[Problem]:
 
 @rule
 def argo_cd_keeps_no_copy_of_a_secret(repository: Repository) -> Iterator[Problem]:
-    for _, found in _applications(repository, SECRETS):
+    for _, found in _applications(repository, ROOT):
         options = ("spec", "syncPolicy", "syncOptions")
         if "ServerSideApply=true" not in texts(found.get(*options)):
             what = "without ServerSideApply=true the plaintext also stands in an annotation of each Secret"
@@ -236,7 +259,7 @@ def argo_cd_keeps_no_copy_of_a_secret(repository: Repository) -> Iterator[Proble
 
 @rule
 def argo_cd_removes_in_order(repository: Repository) -> Iterator[Problem]:
-    for _, found in _applications(repository, ROOT, SECRETS, RELEASE):
+    for _, found in _applications(repository):
         if _FINALIZER not in texts(found.get("metadata", "finalizers")):
             what = f"without the finalizer {_FINALIZER} its deletion leaves its objects behind"
             yield found.problem(("metadata",), what, "add it to metadata.finalizers")
@@ -343,16 +366,6 @@ def _repo_server(cluster: Cluster, document: Document) -> Iterator[tuple[str, st
     ):
         todo = "install it with an init container into a volume, and mount ksops of that volume"
         yield "no ksops is at /usr/local/bin/ksops", todo
-
-
-@rule
-def an_application_waits_for_earlier_waves(repository: Repository) -> Iterator[Problem]:
-    for cluster in clusters(repository, "argocd"):
-        settings = cluster.find("ConfigMap", "argocd-cm")
-        if settings and "obj.status.health.status" not in text(settings.get("data", _HEALTH)):
-            what = f"{_HEALTH} is missing, so the release does not wait for the Secrets"
-            todo = "take it from git history, or from Argo CD's documentation"
-            yield settings.problem(("data", _HEALTH), what, todo)
 
 
 def _mappings(value: Any) -> list[dict[Any, Any]]:
