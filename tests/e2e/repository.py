@@ -85,8 +85,9 @@ class Repository:
         return repository
 
     def give(self, inputs: Inputs) -> None:
-        """Puts these inputs where sealing finds them."""
+        """Puts these inputs, and no others, where sealing finds them."""
         self.inputs = inputs
+        shutil.rmtree(self._inputs, ignore_errors=True)
         inputs.write(self._inputs)
 
     @property

@@ -5,6 +5,7 @@ For each fault: what an operator sees where, and words of it that stand in the R
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -105,6 +106,13 @@ def _wrong_name(deployed: Deployment) -> None:
     _key(deployed, "age.key", file)
 
 
+def _no_key(deployed: Deployment) -> None:
+    namespace = NAMESPACES[deployed.repository.answers["gitops_engine"]]
+    deployed.repository.kubeconfig = deployed.cluster.kubeconfig
+    deployed.repository.sh(f"kubectl delete secret sops-age --namespace {namespace}")
+    _restart(deployed)
+
+
 def _bootstrapped(deployed: Deployment) -> None:
     deployed.follow("Bootstrap")
     if deployed.repository.answers["gitops_engine"] == "argocd":
@@ -132,6 +140,15 @@ FAULTS = {
             "argocd": (SECRETS["argocd"], "Error getting data key"),
         },
         in_readme={"flux": "cannot get sops data key", "argocd": "Error getting data key"},
+    ),
+    "no age key at all": Fault(
+        make=_no_key,
+        mend=_bootstrapped,
+        says={
+            "flux": (SECRETS["flux"], 'secrets "sops-age" not found'),
+            "argocd": (SECRETS["argocd"], "Error getting data key"),
+        },
+        in_readme={"flux": 'secrets "sops-age" not found', "argocd": "Error getting data key"},
     ),
     "ciphertext from another Secret": Fault(
         make=_committed(_tampered),
@@ -206,6 +223,29 @@ def test_a_secret_that_was_never_sealed_is_found_by_the_check(deployed: Deployme
     finally:
         _reverted(deployed)
         deploy(deployed.engine, deployed.repository.head())
+
+
+def test_a_placeholder_is_told_by_every_check_and_breaks_nothing(deployed: Deployment) -> None:
+    # no engine can tell: the pods run, and the one provider refuses what they send
+    repository, name = deployed.repository, "litellm-github-copilot"
+    sealed = repository.folder / f"secrets/{ENVIRONMENT}/{name}.sops.yaml"
+    sealed.unlink()
+    inputs = Inputs()
+    repository.give(dataclasses.replace(inputs, files={}))
+    for command, code in (("", 3), ("--check", 3)):
+        with pytest.raises(CommandError, match=rf"ended with {code}:\n(?s:.*){name}"):
+            repository.sh(f"python hooks/seal_secrets.py {command}")
+    with pytest.raises(CommandError, match="is a placeholder"):
+        repository.sh("python -m pytest -q")
+    deployed.deploy("Placeholder")
+    token = "/app/github_copilot_custom/access-token"
+    assert deployed.process().text(token) == "placeholder"
+    assert condition(deployed.api.get(DEPLOYMENT), "Available") == "True"
+    repository.give(inputs)
+    repository.sh(f"python hooks/seal_secrets.py --rotate {name} --cluster {ENVIRONMENT}")
+    deployed.deploy("Filled")
+    assert deployed.process().text(token) == inputs.files["access-token"]
+    repository.sh("python hooks/seal_secrets.py --check")
 
 
 def test_a_registry_that_is_down_stops_nothing_but_the_upgrade(
