@@ -12,7 +12,7 @@ import tools
 from tests.e2e.api import Object
 from tests.e2e.controlplane import ControlPlane
 from tests.e2e.engines import START_TIMEOUT, healthy
-from tests.e2e.podprocess import ContainerProcess
+from tests.e2e.podprocess import ContainerProcess, process_of
 from tests.e2e.processes import Process, free_port
 from tests.e2e.web import Outside
 
@@ -47,6 +47,8 @@ class ArgoCD:
         self._redis = ""
         self._port = free_port()
         self._repo_server: Process | None = None
+        self._repo_server_pod: Object = {}
+        self._repo_server_files = Path()
         self._seen = 0  # of the kubelet's events
 
     def install(self) -> None:
@@ -109,12 +111,8 @@ class ArgoCD:
         """Starts the repo-server with the environment and files that `pod` gives it."""
         if self._repo_server:
             self.cluster.processes.end(self._repo_server)
-        root = self.cluster.folder / f"repo-server-{self._seen}"
-        for path, file in pod.files.items():
-            copy = root / path.relative_to("/")
-            copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            copy.touch(0o600)
-            copy.write_bytes(file.content)
+        root = self._repo_server_files = self.cluster.folder / f"repo-server-{self._seen}"
+        self._mount(pod)
         env = dict(pod.env)
         if "SOPS_AGE_KEY_FILE" in env:
             env["SOPS_AGE_KEY_FILE"] = str(root / env["SOPS_AGE_KEY_FILE"].lstrip("/"))
@@ -135,6 +133,18 @@ class ArgoCD:
         self._repo_server.require(
             lambda: healthy(f"http://127.0.0.1:{metrics}/healthz"), START_TIMEOUT
         )
+
+    def _mount(self, pod: ContainerProcess) -> None:
+        """Puts the files of its volumes where the repo-server finds them, as they are now."""
+        for path, file in pod.files.items():
+            copy = self._repo_server_files / path.relative_to("/")
+            if copy.exists() and copy.read_bytes() == file.content:
+                continue
+            copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            part = copy.with_name(f".{copy.name}.part")
+            part.touch(0o600)
+            part.write_bytes(file.content)
+            part.replace(copy)
 
     def _start(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Process:
         variables = self.cluster.environment() | self.outside.environment() | dict(env or {})
@@ -179,7 +189,10 @@ class ArgoCD:
             self._seen += 1
             if event.what == "started" and event.name.startswith("argocd-repo-server-"):
                 assert event.process is not None
+                self._repo_server_pod = event.pod
                 self._restart_repo_server(event.process)
+        if self._repo_server:  # a kubelet brings a changed Secret into the volumes of running pods
+            self._mount(process_of(self.cluster.api, self._repo_server_pod))
 
     def find(self, name: str) -> Object | None:
         """An Application."""
@@ -201,6 +214,12 @@ class ArgoCD:
             "argocd.argoproj.io/refresh" in application["metadata"].get("annotations", {})
             for application in self.cluster.api.items(APPLICATIONS)
         )
+
+    def syncing(self, name: str) -> bool:
+        """Whether a sync of an Application is under way, or will be tried again."""
+        application = self.find(name) or {}
+        state = application.get("status", {}).get("operationState", {})
+        return state.get("phase") in ("Running", "Terminating")
 
     def deployed(self, commit: str) -> bool:
         """Whether that commit is what runs, as Argo CD sees it: all is Synced to it and Healthy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -15,6 +16,7 @@ from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, Deployment, bootstrapped
 from tests.e2e.engines import complaint, deploy, settled
 from tests.e2e.kubelet import Event
 from tests.e2e.processes import Run, wait_for
+from tests.e2e.readme import commands
 from tests.e2e.repository import Repository
 from tests.e2e.web import Outside
 from tests.inputs import Inputs
@@ -92,6 +94,15 @@ def test_a_failed_migration_stops_the_release_says_so_and_keeps_the_old_pods(
     assert words in readme, "an operator finds the message in the README"
     assert uids(deployed) == before
     assert condition(deployed.api.get(DEPLOYMENT), "Available") == "True"
+    engine = deployed.engine
+    if isinstance(engine, ArgoCD):
+        once_more, end = commands(deployed.repository.folder / "README.md", "Debug")
+        deployed.repository.sh(end)
+        kubelet.fails = lambda process: False
+        wait_for("the sync has ended", lambda: not engine.syncing("litellm"), timeout=60)
+        deployed.repository.sh(once_more)
+        deploy(deployed.engine, deployed.repository.head())
+        assert deployed.process().image.endswith(":v1.104.2")
     set_tag(deployed, "v1.104.3")
     deployed.deploy("Upgrade to what can")
     assert deployed.process().image.endswith(":v1.104.3")
@@ -172,7 +183,9 @@ def test_a_changed_answer_reaches_the_cluster(deployed: Deployment) -> None:
 def test_a_removed_provider_is_pruned_and_an_added_one_deployed(deployed: Deployment) -> None:
     repository = deployed.repository
     update = "copier update --trust --defaults --quiet --data providers="
-    repository.sh(f"{update}'[bedrock, vertex_ai, github_copilot]'")
+    said = repository.sh(f"{update}'[bedrock, vertex_ai, github_copilot]'")
+    left = re.findall(r"^no longer needed .*: (secrets/\S+)$", said, re.MULTILINE)
+    repository.sh(f"git rm --quiet {' '.join(left)}")  # what is sealed, only a person deletes
     deployed.deploy("Without Azure OpenAI")
     assert deployed.secret("litellm-azure-auth") is None
     assert "AZURE_CLIENT_SECRET" not in deployed.process().env
