@@ -28,6 +28,7 @@ MATRIX = "policies/auth-matrix.yml"
 POLICY = "policies/secrets.yml"
 REDIS = "secrets/aws/litellm-redis.sops.yaml"
 SALT = "secrets/gcp/litellm-salt-key.sops.yaml"
+GCP_CHECKSUMS = "litellm/checksums-gcp.yaml"
 
 SEALED_VALUE = re.compile(r"ENC\[AES256_GCM,[^\]]+type:str\]")
 
@@ -358,7 +359,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "a value among the checksums": (
         "every_checksum_is_that_of_its_secret",
-        append("litellm/checksums-gcp.yaml", "  replicaCount: 3\n"),
+        append(GCP_CHECKSUMS, "  replicaCount: 3\n"),
     ),
     "a number in quotes": (
         "the_values_fit_their_schema",
@@ -523,6 +524,10 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "another annotation among the checksums": (
         "every_checksum_is_that_of_its_secret",
         append("litellm/checksums-aws.yaml", "    example.com/team: ai\n"),
+    ),
+    "a checksum for the Redis that is not the chart's": (
+        "every_checksum_is_that_of_its_secret",
+        append(GCP_CHECKSUMS, "  redis: {master: {podAnnotations: {}}}\n"),
     ),
     # ----- sealing -----
     "a value in plaintext": ("every_value_of_every_secret_is_sealed", plaintext()),
@@ -802,6 +807,20 @@ BUNDLED_FAULTS: dict[str, tuple[str, Fault]] = {
     "no Redis": (
         "the_chart_makes_no_secret_of_its_own",
         change(SHARED, "redis:\n    enabled: true", "redis:\n    enabled: false"),
+    ),
+    "a password of Redis that restarts the proxy but not Redis": (
+        "every_checksum_is_that_of_its_secret",
+        lambda root: _sub(root / GCP_CHECKSUMS, r"  redis:\n(?:    .*\n)+", ""),
+    ),
+    "an old checksum for Redis alone": (
+        "every_checksum_is_that_of_its_secret",
+        lambda root: _sub(
+            root / GCP_CHECKSUMS, r"(?m)^( {8}checksum/\S+): .*$", rf"\1: {'a' * 64}"
+        ),
+    ),
+    "a value of Redis among the checksums": (
+        "every_checksum_is_that_of_its_secret",
+        change(GCP_CHECKSUMS, "    master:\n", "    master:\n      count: 2\n"),
     ),
 }
 

@@ -179,6 +179,24 @@ def test_checksums_are_the_digests_of_the_sealed_files(sealed: Path) -> None:
     assert values == {"litellm-helm": {"podAnnotations": expected}}
 
 
+def test_the_bundled_redis_restarts_for_its_password_as_the_proxy_does(
+    render: Render, tmp_path: Path, folder: Path
+) -> None:
+    answers = {key: value for key, value in EVERYTHING.items() if key != "redis_host"}
+    rendered = render(**answers | {"redis": "bundled"})
+    root = Path(shutil.copytree(rendered, tmp_path / "repository"))
+    known = set()
+    for arguments in ((), ("--rotate", "litellm-redis"), ("--rotate", "litellm-masterkey")):
+        assert seal(root, *arguments, inputs=folder).returncode == 0
+        values = yaml.safe_load((root / "litellm" / "checksums-gcp.yaml").read_text())
+        redis = values["litellm-helm"]["redis"]["master"]["podAnnotations"]
+        digest = (root / "secrets" / "gcp" / "litellm-redis.sops.yaml").read_bytes()
+        assert redis == {"checksum/litellm-redis": hashlib.sha256(digest).hexdigest()}
+        assert redis.items() <= values["litellm-helm"]["podAnnotations"].items()
+        known.add(redis["checksum/litellm-redis"])
+    assert len(known) == 2, "only its own rotation restarts Redis"
+
+
 # --- inputs ----------------------------------------------------------------------------------------------------------
 
 

@@ -146,13 +146,20 @@ class Repository:
     def checksums(self, environment: str, digests: Mapping[str, str]) -> str:
         """The text of litellm/checksums-<environment>.yaml for these digests by Secret name."""
         lines = [f"    checksum/{name}: {digest}" for name, digest in sorted(digests.items())]
+        redis = []
+        if self.answers.get("redis") == "bundled" and "litellm-redis" in digests:
+            # Redis takes its password when it starts, as the proxy does
+            annotation = f"checksum/litellm-redis: {digests['litellm-redis']}"
+            redis = ["  redis:", "    master:", "      podAnnotations:", f"        {annotation}"]
         head = (
             "# The digest of each sealed Secret, so that a changed Secret restarts the pods. "
             "Made by hooks/seal_secrets.py.\n"
         )
         return (
             head
-            + "\n".join(["litellm-helm:", "  podAnnotations:" + ("" if lines else " {}"), *lines])
+            + "\n".join(
+                ["litellm-helm:", "  podAnnotations:" + ("" if lines else " {}"), *lines, *redis]
+            )
             + "\n"
         )
 

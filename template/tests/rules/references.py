@@ -28,6 +28,7 @@ _KUSTOMIZATION = "kustomization.yaml"
 # the fields of a kustomization that name files or folders
 _LISTS = ("resources", "generators", "transformers", "components", "crds", "configurations")
 _CHECKSUM = "checksum/"
+_PODS, _REDIS_PODS = (CHART, "podAnnotations"), (CHART, "redis", "master", "podAnnotations")
 
 
 @rule
@@ -293,12 +294,18 @@ def every_checksum_is_that_of_its_secret(repository: Repository) -> Iterator[Pro
                 what = "is missing, so that a changed Secret restarts no pod"
                 yield Problem(file, None, what, again)
             continue
-        annotations = mapping(dig(document.value, CHART, "podAnnotations"))
-        for path in (
-            *((key,) for key in document.value),
-            *((CHART, key) for key in mapping(document.value.get(CHART))),
-        ):
-            if path not in ((CHART,), (CHART, "podAnnotations")):
+        sealed = {secret.name: secret.file for secret in repository.sealed[environment]}
+        needed = repository.needed(environment)
+        # the annotations of pods, and the Secrets whose change must restart these pods
+        places: dict[tuple[str, ...], set[str]] = {_PODS: set(sealed) & set(needed)}
+        if repository.answers.get("redis") == "bundled":
+            places[_REDIS_PODS] = {"litellm-redis"} & places[_PODS]
+        parents = sorted({place[:depth] for place in places for depth in range(len(place))})
+        found = [
+            (*parent, key) for parent in parents for key in mapping(dig(document.value, *parent))
+        ]
+        for path in found:
+            if path not in parents and path not in places:
                 what = f"{path[-1]} is no checksum of a Secret"
                 yield Problem(
                     file,
@@ -306,27 +313,28 @@ def every_checksum_is_that_of_its_secret(repository: Repository) -> Iterator[Pro
                     what,
                     f"move it to litellm/values-{environment}.yaml",
                 )
-        sealed = {secret.name: secret.file for secret in repository.sealed[environment]}
-        needed = repository.needed(environment)
-        for annotation, digest in annotations.items():
-            name = str(annotation).removeprefix(_CHECKSUM)
-            line = document.line(CHART, "podAnnotations", annotation)
-            if not str(annotation).startswith(_CHECKSUM):
-                what = f"{annotation} is no checksum of a Secret"
-                yield Problem(file, line, what, f"move it to litellm/values-{environment}.yaml")
-            elif name in sealed:
-                content = (repository.root / sealed[name]).read_bytes()
-                if hashlib.sha256(content).hexdigest() != digest:
-                    yield Problem(file, line, f"it is not the SHA-256 of {sealed[name]}", again)
-            elif name not in needed:
-                yield Problem(
-                    file, line, f"there is no Secret {name} in secrets/{environment}/", again
-                )
-        for name in sorted(set(sealed) & set(needed)):
-            if f"{_CHECKSUM}{name}" not in annotations:
-                yield Problem(
-                    file, None, f"it lacks {name}, so that its change restarts no pod", again
-                )
+        for place, restarting in places.items():
+            annotations = mapping(dig(document.value, *place))
+            for annotation, digest in annotations.items():
+                name = str(annotation).removeprefix(_CHECKSUM)
+                line = document.line(*place, annotation)
+                if not str(annotation).startswith(_CHECKSUM):
+                    what = f"{annotation} is no checksum of a Secret"
+                    yield Problem(file, line, what, f"move it to litellm/values-{environment}.yaml")
+                elif name in sealed:
+                    content = (repository.root / sealed[name]).read_bytes()
+                    if hashlib.sha256(content).hexdigest() != digest:
+                        yield Problem(file, line, f"it is not the SHA-256 of {sealed[name]}", again)
+                elif name not in needed:
+                    yield Problem(
+                        file, line, f"there is no Secret {name} in secrets/{environment}/", again
+                    )
+            for name in sorted(restarting):
+                if f"{_CHECKSUM}{name}" not in annotations:
+                    pods = "no pod" if place == _PODS else "not Redis"
+                    yield Problem(
+                        file, None, f"it lacks {name}, so that its change restarts {pods}", again
+                    )
 
 
 def _list(names: Any) -> str:
