@@ -140,7 +140,11 @@ def test_the_suite_runs_from_any_folder_and_in_a_git_repository(
             str(repository / "tests"),
         ],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": "/nonexistent",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         capture_output=True,
         text=True,
         check=False,
