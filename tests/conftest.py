@@ -40,6 +40,12 @@ def _quick_copier() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What tests/quick.py keeps from one run of copier for the next."""
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template's own files outside git, so that no clone is made and what is not committed counts."""
     folder = tmp_path_factory.mktemp("template")

@@ -88,6 +88,7 @@ def releases(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 (folder / name).write_text(text.replace(now, then))
         commit(folder, f"Release {release}")
         git(folder, "tag", release)
+    git(folder, "repack", "-a", "-d", "--quiet")  # each clone then has few files
     return folder
 
 
@@ -154,12 +155,6 @@ class Project:
 
 
 Start = Callable[..., Project]
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What tests/quick.py keeps from one run of copier for the next."""
-    return tmp_path_factory.mktemp("compiled")
 
 
 @pytest.fixture(scope="session")
