@@ -22,6 +22,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("copier.yml", "hooks", "includes", "policies", "template")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, for when a test waits: for the disk, a killed run, a clock."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _hermetic() -> Iterator[None]:
     """Nothing of the machine's or the user's settings decides a test."""

@@ -92,8 +92,8 @@ def _become(command: Sequence[str], cwd: str, env: Mapping[str, str], outputs: l
         plumbum.local.cwd.chdir(cwd)
     signal.alarm(SECONDS)
     sys.argv = list(command)
-    for start in Path(env.get("PYTHONPATH", os.devnull)).glob("sitecustomize.py"):
-        runpy.run_path(str(start))
+    if folder := env.get("PYTHONPATH"):
+        runpy.run_path(str(Path(folder, "sitecustomize.py")))
     runpy.run_path(command[0], run_name="__main__")
 
 
