@@ -17,7 +17,7 @@ from tests.inputs import Inputs
 from tests.leaks.canaries import PRIVATE_KEY, Canaries
 from tests.leaks.conftest import WATCHES
 from tests.leaks.watch import Sandbox, Watch, git
-from tests.sealed import decrypt
+from tests.sealed import decrypt, opened
 
 COPIER = [sys.executable, "-P", "-W", "ignore", quick.__file__]
 ANSWERS = {
@@ -115,5 +115,4 @@ def test_no_secret_shows_from_the_first_rendering_to_an_update(
         }
     )
     assert canaries.leaks(watch.seen) == []
-    sealed = root / "secrets/aws/litellm-github-copilot.sops.yaml"
-    assert decrypt(sealed, root / "keys/aws.agekey") == {"access-token": token}
+    assert opened(root)["aws", "litellm-github-copilot"] == {"access-token": token}
