@@ -53,6 +53,7 @@ class Bench:
         self.hollow = self._hollow("hollow", names)
         self.released = self._release(self.template)
         self.empty_released = self._release(self.empty)
+        self.hollow_released = self._release(self.hollow)
 
     def track(self, folder: Path) -> None:
         """Put a folder under git."""
