@@ -25,10 +25,7 @@ def repository(sealed: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 def suite(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`pytest` with nothing in its environment: no key, no sops, no home, no configuration of git.
-
-    The plugins of this project are not those of a rendered repository.
-    """
+    """`pytest` with nothing in its environment: no key, no sops, no home, no configuration of git."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         cwd=root,
@@ -36,7 +33,6 @@ def suite(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
             "PATH": "/nonexistent",
             "HOME": "/nonexistent",
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         },
         capture_output=True,
         text=True,
