@@ -38,6 +38,8 @@ def seal() -> int:
         runpy.run_path(SEAL, run_name="__main__")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
+    except KeyboardInterrupt:  # while it was still being loaded
+        return 130
     except Exception as error:  # a merge may have left code that does not run
         print(f"{SEAL}: {type(error).__name__}: {error}", file=sys.stderr)
         return 1

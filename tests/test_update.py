@@ -366,6 +366,17 @@ def test_an_update_without_sops_merges_and_names_the_command_that_seals(start: S
     assert (project.root / "secrets/gcp/litellm-github-copilot.sops.yaml").exists()
 
 
+def test_sealing_that_does_not_run_any_more_is_told_in_one_line(start: Start) -> None:
+    project = start("v0.0.2")
+    project.edit("hooks/seal_secrets.py", "import argparse", "<<<<<<< mine\nimport argparse")
+    before = project.sealed()
+    said = project.update()
+    assert "hooks/seal_secrets.py: SyntaxError: " in said
+    assert "The Secrets are not sealed yet." in said
+    assert "Traceback" not in said
+    assert project.sealed().items() >= before.items()
+
+
 def test_own_recipients_in_the_rule_survive_and_serve_the_new_secrets(start: Start) -> None:
     project = start("v0.0.2")
     own = re.findall(r"age1\w{58}", (project.root / ".sops.yaml").read_text())
