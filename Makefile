@@ -5,7 +5,7 @@ PROXY := .venv-proxy/.complete
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint e2e proxy bench clean
+.PHONY: help demo test suite lint e2e proxy bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,10 @@ help: ## show this list
 demo: $(VENV) ## render, seal and validate build/demo: three environments, four providers
 	@$(RUN) -m examples.demo
 
-test: $(VENV) lint ## run every test that needs no control plane
+test: $(VENV) ## run every test that needs no control plane
+	@$(MAKE) --no-print-directory --jobs 2 lint suite
+
+suite: $(VENV)
 	@$(RUN) -m tools test > /dev/null
 	@$(RUN) -m pytest --numprocesses auto --dist worksteal
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import yaml
 from bench.clock import Sample, Spread, in_turns, measure, ratio
 from bench.combinations import check_all
 from bench.repositories import DEMO, Bench
+from tests.quick import quick
 from tests.stock import Stock
 
 CORES = 2
@@ -75,7 +77,7 @@ def main() -> int:
 
 
 def rendering(bench: Bench) -> Iterator[Row]:
-    """In this process, without sealing."""
+    """In this process, without sealing: by copier as it is, and by copier as this project's tests run it."""
     took = in_turns(
         RUNS,
         {
@@ -84,8 +86,11 @@ def rendering(bench: Bench) -> Iterator[Row]:
             "empty": lambda: bench.render(bench.empty, {}),
         },
     )
+    with quick():  # apart from the others: it changes copier for as long as it lasts, and keeps what is compiled
+        took |= in_turns(RUNS, {"tests": lambda: bench.render(bench.template, DEMO)})
     count = bench.count
     yield _time(f"rendering, a file of the demo's {count}", took["demo"], "ms", 6.0, count)
+    yield _time("the same as in this project's tests", took["tests"], "ms", 6.0, count)
     yield _time(f"copier alone, a file of {count} empty ones", took["hollow"], "ms", None, count)
     yield _ratio("rendering the demo / as many empty files", took["demo"], took["hollow"])
     yield _ratio("rendering the demo / an empty template", took["demo"], took["empty"])
@@ -99,6 +104,7 @@ def copying(bench: Bench) -> Iterator[Row]:
         {
             "sealed": lambda: bench.copy(bench.released, *data),
             "plain": lambda: bench.copy(bench.released, "--skip-tasks", *data),
+            "hollow": lambda: bench.copy(bench.hollow_released),
             "empty": lambda: bench.copy(bench.empty_released),
         },
     )
@@ -107,11 +113,14 @@ def copying(bench: Bench) -> Iterator[Row]:
         "copier copy of the demo, sealed / empty template", took["sealed"], took["empty"], 2.5
     )
     yield _ratio("copier copy of the demo, unsealed / empty template", took["plain"], took["empty"])
+    yield _ratio(
+        f"copier copy of {bench.count} empty files / empty template", took["hollow"], took["empty"]
+    )
     yield _ratio("copier copy of the demo, sealed / unsealed", took["sealed"], took["plain"])
 
 
 def sealing(bench: Bench) -> Iterator[Row]:
-    """hooks/seal_secrets.py, against as many calls of sops one after another."""
+    """hooks/seal_secrets.py, against as many calls of sops: one after another, and one for each core at once."""
     repositories = [Path(shutil.copytree(bench.demo, bench.fresh("a"))) for _ in range(RUNS + 2)]
     bench.seal(done := repositories.pop())
     names = sorted(done.glob("secrets/*/*.sops.yaml"))
@@ -120,21 +129,32 @@ def sealing(bench: Bench) -> Iterator[Row]:
     output = bench.fresh("plain")
     output.mkdir(parents=True)
 
-    def plain() -> None:
+    def encrypt(number: int) -> None:
         sops = [shutil.which("sops", path=bench.environment["PATH"]) or "sops", "encrypt"]
         options = ["--age", recipient, "--encrypted-regex", "^(data|stringData)$"]
         kinds = ["--input-type", "json", "--output-type", "yaml"]
-        for number, (path, manifest) in enumerate(sealed.items()):
-            secret = {key: value for key, value in manifest.items() if key != "sops"}
-            name = ["--filename-override", path.name]
-            text = bench.call([*sops, *options, *kinds, *name], None, json.dumps(secret).encode())
-            (output / f"{number}.sops.yaml").write_bytes(text)
+        secret = {key: value for key, value in sealed[names[number]].items() if key != "sops"}
+        name = ["--filename-override", names[number].name]
+        text = bench.call([*sops, *options, *kinds, *name], None, json.dumps(secret).encode())
+        (output / f"{number}.sops.yaml").write_bytes(text)
 
-    took = in_turns(RUNS, {"ours": lambda: bench.seal(repositories.pop()), "plain": plain})
+    def plain(at_once: int) -> None:
+        with ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(encrypt, range(len(names))))
+
+    took = in_turns(
+        RUNS,
+        {
+            "ours": lambda: bench.seal(repositories.pop()),
+            "plain": lambda: plain(1),
+            "at once": lambda: plain(CORES),
+        },
+    )
     yield _time(f"sealing {len(names)} Secrets", took["ours"], "s")
     yield _ratio(
         f"sealing / {len(names)} plain calls of sops encrypt", took["ours"], took["plain"], 1.0
     )
+    yield _ratio(f"sealing / the same calls, {CORES} at once", took["ours"], took["at once"])
 
 
 def suite(bench: Bench) -> Iterator[Row]:

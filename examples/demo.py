@@ -17,8 +17,6 @@ from tests.inputs import Inputs
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "build" / "demo"
 INPUTS = ROOT / "build" / "inputs"
-# without the plugins of this project, which the repository's own environment does not have
-PLAIN = ("-p", "no:hypothesispytest", "-p", "no:xdist")
 
 
 def main() -> int:
@@ -49,7 +47,6 @@ def main() -> int:
             sys.executable,
             "-m",
             "pytest",
-            *PLAIN,
             "-c",
             str(DEMO / "pyproject.toml"),
             str(DEMO / "tests"),

@@ -6,6 +6,7 @@ later, and copier goes on.
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -20,8 +21,7 @@ SEAL = "hooks/seal_secrets.py"
 def main() -> int:
     """Run the repository's own sealing; the result is 0 unless it was interrupted."""
     report_answers()
-    sys.stderr.flush()
-    code = subprocess.run([sys.executable, "-B", SEAL], check=False).returncode
+    code = seal()
     if code not in (0, 3):
         print(
             f"\nThe Secrets are not sealed yet. When that is mended: python {SEAL}", file=sys.stderr
@@ -29,10 +29,30 @@ def main() -> int:
     return code if code == 130 else 0
 
 
+def seal() -> int:
+    """Run the repository's hooks/seal_secrets.py in this interpreter, as `python -B` would; its exit code."""
+    sys.dont_write_bytecode = True
+    sys.argv = [SEAL]
+    sys.path[0] = str(Path(SEAL).parent.resolve())
+    try:
+        runpy.run_path(SEAL, run_name="__main__")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except KeyboardInterrupt:  # while it was still being loaded
+        return 130
+    except Exception as error:  # a merge may have left code that does not run
+        print(f"{SEAL}: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        sys.stdout.flush()
+    return 0
+
+
 def report_answers() -> None:
     """Name the answers that differ from those of the last commit: copier drops one that is no longer accepted, or takes
     its default, without a word."""
-    before, after = committed(), yaml.safe_load(Path(ANSWERS).read_text("utf-8"))
+    before = committed()
+    after = yaml.safe_load(Path(ANSWERS).read_text("utf-8")) if before else {}
     for name in before:
         if name.startswith("_") or before[name] == after.get(name):
             continue

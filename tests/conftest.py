@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from typing import Any
 
 import copier
@@ -18,6 +20,12 @@ from tests.stock import Stock
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("copier.yml", "hooks", "includes", "policies", "template")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, for when a test waits: for the disk, a killed run, a clock."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,6 +45,12 @@ def _hermetic() -> Iterator[None]:
 def _quick_copier() -> Iterator[None]:
     with quick():
         yield
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What tests/quick.py keeps from one run of copier for the next."""
+    return tmp_path_factory.mktemp("compiled")
 
 
 @pytest.fixture(scope="session")
@@ -74,11 +88,19 @@ def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
     """`render(**answers)`: a repository that is rendered but not sealed. Each set of answers is rendered once: never
     change what it returns, copy it."""
     known: dict[str, Path] = {}
+    # what the first run of a hook leaves, and spares all others; valid as long as the source is the same
+    hooks = shutil.copytree(
+        template / "template" / "hooks", tmp_path_factory.mktemp("bytecode") / "hooks"
+    )
+    compileall.compile_dir(hooks, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
+    bytecode = Path("sealing", "__pycache__")
 
     def rendered(**answers: Any) -> Path:
         key = json.dumps(answers, sort_keys=True)
         if key not in known:
-            known[key] = render_into(tmp_path_factory.mktemp("rendered"), template, answers)
+            target = render_into(tmp_path_factory.mktemp("rendered"), template, answers)
+            shutil.copytree(hooks / bytecode, target / "hooks" / bytecode)
+            known[key] = target
         return known[key]
 
     return rendered

@@ -53,13 +53,13 @@ def decrypt(path: Path, key: Path) -> dict[str, str]:
     return dict(manifest["stringData"])
 
 
-def opened(root: Path) -> dict[tuple[str, str], dict[str, str]]:
-    """Every sealed Secret of a repository in plaintext: (environment, name) -> values."""
+def opened(root: Path, which: str = "*/*") -> dict[tuple[str, str], dict[str, str]]:
+    """Every sealed Secret of a repository in plaintext, or those of a pattern: (environment, name) -> values."""
     return {
         (path.parent.name, path.name.removesuffix(".sops.yaml")): decrypt(
             path, root / "keys" / f"{path.parent.name}.agekey"
         )
-        for path in sorted(root.glob("secrets/*/*.sops.yaml"))
+        for path in sorted(root.glob(f"secrets/{which}.sops.yaml"))
     }
 
 

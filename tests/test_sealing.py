@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import tools
+from tests import quick
 from tests.inputs import Inputs
 from tests.sealed import changed, content, decrypt, environment, opened, seal
 
@@ -66,6 +67,14 @@ def unsealed(render: Render, tmp_path: Path) -> Path:
     return Path(shutil.copytree(render(**EVERYTHING), tmp_path / "repository"))
 
 
+@pytest.fixture
+def small(render: Render, tmp_path: Path) -> Path:
+    """A repository of one environment and one provider, for what is the same in every one."""
+    given = {"providers": ["bedrock"], "eks_aws_role_arn": EVERYTHING["eks_aws_role_arn"]}
+    redis = {name: EVERYTHING[name] for name in ("redis", "redis_host")}
+    return Path(shutil.copytree(render(**given, **redis), tmp_path / "repository"))
+
+
 @pytest.fixture(scope="session")
 def sealed_once(render: Render, inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same repository, sealed from its inputs. Never changed: `sealed` is a copy."""
@@ -112,7 +121,7 @@ def test_each_method_alone_seals_exactly_its_secret(
 
 
 def test_generated_values_have_their_form_and_differ_between_environments(sealed: Path) -> None:
-    secrets = opened(sealed)
+    secrets = opened(sealed, "*/*key")
     keys = [
         secrets[environment, "litellm-masterkey"]["masterkey"] for environment in ("aws", "gcp")
     ]
@@ -205,7 +214,7 @@ def test_an_environments_own_value_wins(unsealed: Path, inputs: Inputs, folder: 
     with (folder / "deployment_outputs.env").open("a") as file:
         file.write(f"AZURE_CLIENT_SECRET__GCP={own.lines['AZURE_CLIENT_SECRET']}\n")
     assert seal(unsealed, inputs=folder).returncode == 0
-    secrets = opened(unsealed)
+    secrets = opened(unsealed, "*/litellm-azure-auth")
     assert (
         secrets["aws", "litellm-azure-auth"]["AZURE_CLIENT_SECRET"]
         == inputs.lines["AZURE_CLIENT_SECRET"]
@@ -216,11 +225,11 @@ def test_an_environments_own_value_wins(unsealed: Path, inputs: Inputs, folder: 
     )
 
 
-def test_the_process_environment_comes_before_the_file(unsealed: Path, folder: Path) -> None:
+def test_the_process_environment_comes_before_the_file(small: Path, folder: Path) -> None:
     own = Inputs().lines["LITELLM_DATABASE_PASSWORD"]
     env = environment(folder, LITELLM_DATABASE_PASSWORD=own)
-    assert seal(unsealed, env=env).returncode == 0
-    assert opened(unsealed)["aws", "litellm-postgresql"]["password"] == own
+    assert seal(small, env=env).returncode == 0
+    assert opened(small)["aws", "litellm-postgresql"]["password"] == own
 
 
 @pytest.mark.parametrize(
@@ -237,22 +246,22 @@ def test_the_process_environment_comes_before_the_file(unsealed: Path, folder: P
     ],
 )
 def test_shell_lines_are_read_and_never_executed(
-    unsealed: Path, folder: Path, line: str, value: str | None
+    small: Path, folder: Path, line: str, value: str | None
 ) -> None:
     (folder / "deployment_outputs.env").open("a", newline="").write(line + "\n")
-    answer = seal(unsealed, inputs=folder)
+    answer = seal(small, inputs=folder)
     if value is None:
         assert answer.returncode == 1
         assert re.search(r"deployment_outputs\.env line \d+ is not KEY=value", answer.stderr)
     else:
-        assert opened(unsealed)["aws", "litellm-redis"]["redis-password"] == value
+        assert opened(small, "*/litellm-redis")["aws", "litellm-redis"]["redis-password"] == value
 
 
 def test_a_trailing_newline_is_not_sealed(unsealed: Path, inputs: Inputs, folder: Path) -> None:
     (folder / "access-token").write_text(inputs.files["access-token"] + "\r\n")
     assert seal(unsealed, inputs=folder).returncode == 0
     assert (
-        opened(unsealed)["aws", "litellm-github-copilot"]["access-token"]
+        opened(unsealed, "aws/*")["aws", "litellm-github-copilot"]["access-token"]
         == inputs.files["access-token"]
     )
 
@@ -342,7 +351,7 @@ def test_rotation_fills_a_placeholder(unsealed: Path, inputs: Inputs, folder: Pa
     assert seal(unsealed, inputs=folder).returncode == 3
     (folder / "access-token").write_text(kept)
     assert seal(unsealed, "--rotate", "litellm-github-copilot", inputs=folder).returncode == 0
-    assert opened(unsealed)["gcp", "litellm-github-copilot"]["access-token"] == kept
+    assert opened(unsealed, "gcp/*")["gcp", "litellm-github-copilot"]["access-token"] == kept
     assert (
         "placeholder" not in (unsealed / "secrets/gcp/litellm-github-copilot.sops.yaml").read_text()
     )
@@ -353,14 +362,14 @@ def test_rotation_fills_a_placeholder(unsealed: Path, inputs: Inputs, folder: Pa
 
 
 def test_rotation_changes_one_secret_and_its_checksum(sealed: Path, folder: Path) -> None:
-    before, values = content(sealed), opened(sealed)
+    before, values = content(sealed), opened(sealed, "gcp/litellm-masterkey")
     answer = seal(sealed, "--rotate", "litellm-masterkey", "--cluster", "gcp", inputs=folder)
     assert answer.returncode == 0
     assert changed(before, content(sealed)) == {
         "secrets/gcp/litellm-masterkey.sops.yaml",
         "litellm/checksums-gcp.yaml",
     }
-    after = opened(sealed)
+    after = opened(sealed, "gcp/litellm-masterkey")
     assert after["gcp", "litellm-masterkey"] != values["gcp", "litellm-masterkey"]
     old, new = (
         yaml.safe_load(text["litellm/checksums-gcp.yaml"]) for text in (before, content(sealed))
@@ -378,7 +387,7 @@ def test_rotation_of_one_key_keeps_the_others(sealed: Path, inputs: Inputs, fold
         ).returncode
         == 0
     )
-    values = opened(sealed)["aws", "litellm-azure-auth"]
+    values = opened(sealed, "aws/litellm-azure-auth")["aws", "litellm-azure-auth"]
     assert values == {
         "AZURE_CLIENT_ID": inputs.lines["AZURE_CLIENT_ID"],
         "AZURE_TENANT_ID": inputs.lines["AZURE_TENANT_ID"],
@@ -401,7 +410,7 @@ def test_a_value_on_standard_input_is_sealed_whatever_else_is_there(
         stdin=token + "\n",
     )
     assert answer.returncode == 0
-    secrets = opened(sealed)
+    secrets = opened(sealed, "*/litellm-github-copilot")
     assert {secrets[each, "litellm-github-copilot"]["access-token"] for each in ("aws", "gcp")} == {
         token
     }
@@ -651,9 +660,10 @@ def test_an_environments_rule_is_added_and_the_rest_of_the_file_is_kept(
 
 
 def test_copier_seals_and_a_missing_sops_does_not_fail_the_rendering(
-    template: Path, tmp_path: Path
+    template: Path, compiled: Path, tmp_path: Path
 ) -> None:
-    copier = [sys.executable, "-m", "copier", "copy", "--trust", "--defaults", "--quiet"]
+    copier = [sys.executable, "-P", quick.__file__, str(compiled)]
+    copier += ["copy", "--trust", "--defaults", "--quiet"]
     answers = ["--data", "eks_aws_role_arn=arn:aws:iam::123456789012:role/x"]
     for name, env, message in (
         (

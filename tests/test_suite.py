@@ -25,10 +25,7 @@ def repository(sealed: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 def suite(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`pytest` with nothing in its environment: no key, no sops, no home, no configuration of git.
-
-    The plugins of this project are not those of a rendered repository.
-    """
+    """`pytest` with nothing in its environment: no key, no sops, no home, no configuration of git."""
     return subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         cwd=root,
@@ -36,7 +33,6 @@ def suite(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
             "PATH": "/nonexistent",
             "HOME": "/nonexistent",
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         },
         capture_output=True,
         text=True,
@@ -140,7 +136,11 @@ def test_the_suite_runs_from_any_folder_and_in_a_git_repository(
             str(repository / "tests"),
         ],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": "/nonexistent",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         capture_output=True,
         text=True,
         check=False,

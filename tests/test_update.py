@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import yaml
 from tests import quick
 from tests.inputs import Inputs
 from tests.sealed import changed, content, environment, opened, seal
+from tests.warm import Warm
 
 # What was different in earlier releases: (release, file, present text, text of that release).
 HISTORY = [
@@ -88,26 +89,30 @@ def releases(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 (folder / name).write_text(text.replace(now, then))
         commit(folder, f"Release {release}")
         git(folder, "tag", release)
+    git(folder, "repack", "-a", "-d", "--quiet")  # each clone then has few files
     return folder
 
 
 class Project:
     """A rendered repository under git, and its operator's commands."""
 
-    def __init__(self, root: Path, inputs: Path, compiled: Path) -> None:
+    def __init__(self, root: Path, inputs: Path, compiled: Path, warm: Warm) -> None:
         self.root = root
         self.inputs = inputs
         self.compiled = compiled
+        self.warm = warm
 
     def copier(
         self, *arguments: str, path: str | None = None, plain: bool = False
     ) -> subprocess.CompletedProcess[str]:
-        """Run copier in the repository, with sops on PATH unless `path` is given; `plain` is without tests/quick.py."""
+        """Run copier in the repository, with sops on PATH unless `path` is given; `plain` as its user does."""
         env = environment(self.inputs, HOME=str(self.inputs.parent))
         env |= {"GIT_CONFIG_GLOBAL": os.devnull} | ({"PATH": path} if path else {})
-        program = ["-m", "copier"] if plain else [quick.__file__, str(self.compiled)]
+        if not plain:
+            command = [quick.__file__, str(self.compiled), *arguments]
+            return self.warm.run(*command, cwd=self.root, env=env)
         return subprocess.run(
-            [sys.executable, "-P", "-W", "ignore", *program, *arguments],
+            [sys.executable, "-P", "-W", "ignore", "-m", "copier", *arguments],
             cwd=self.root,
             env=env,
             capture_output=True,
@@ -157,14 +162,14 @@ Start = Callable[..., Project]
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What tests/quick.py keeps from one run of copier for the next."""
-    return tmp_path_factory.mktemp("compiled")
+def warm() -> Iterator[Warm]:
+    with Warm("copier._cli") as copier:
+        yield copier
 
 
 @pytest.fixture(scope="session")
 def start_once(
-    releases: Path, compiled: Path, tmp_path_factory: pytest.TempPathFactory
+    releases: Path, compiled: Path, warm: Warm, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Path]:
     """A committed repository as it was rendered and sealed from a release. Never changed: `start` copies it."""
     known: dict[tuple[str, ...], Path] = {}
@@ -180,7 +185,7 @@ def start_once(
                 for name, value in {**ANSWERS, **answers}.items()
                 for item in ("--data", f"{name}={value}")
             ]
-            answer = Project(root, inputs, compiled).copier(
+            answer = Project(root, inputs, compiled, warm).copier(
                 "copy", "--trust", "--defaults", "--vcs-ref", release, *data, str(releases), "."
             )
             assert answer.returncode == 0, answer.stderr[-2000:]
@@ -193,12 +198,12 @@ def start_once(
 
 
 @pytest.fixture
-def start(start_once: Callable[..., Path], compiled: Path, tmp_path: Path) -> Start:
+def start(start_once: Callable[..., Path], compiled: Path, warm: Warm, tmp_path: Path) -> Start:
     """`start(release, **answers)`: a repository of one's own from that release."""
 
     def started(release: str, **answers: str) -> Project:
         root = Path(shutil.copytree(start_once(release, **answers), tmp_path / "repository"))
-        return Project(root, Inputs().write(tmp_path / "inputs"), compiled)
+        return Project(root, Inputs().write(tmp_path / "inputs"), compiled, warm)
 
     return started
 
@@ -359,6 +364,17 @@ def test_an_update_without_sops_merges_and_names_the_command_that_seals(start: S
     assert project.sealed() == before
     assert seal(project.root, inputs=project.inputs).returncode == 0
     assert (project.root / "secrets/gcp/litellm-github-copilot.sops.yaml").exists()
+
+
+def test_sealing_that_does_not_run_any_more_is_told_in_one_line(start: Start) -> None:
+    project = start("v0.0.2")
+    project.edit("hooks/seal_secrets.py", "import argparse", "<<<<<<< mine\nimport argparse")
+    before = project.sealed()
+    said = project.update()
+    assert "hooks/seal_secrets.py: SyntaxError: " in said
+    assert "The Secrets are not sealed yet." in said
+    assert "Traceback" not in said
+    assert project.sealed().items() >= before.items()
 
 
 def test_own_recipients_in_the_rule_survive_and_serve_the_new_secrets(start: Start) -> None:

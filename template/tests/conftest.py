@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rules import Rule, UnreadableError, check
 from rules.repository import Repository
+
+gc.disable()  # a run ends before there is garbage worth looking for
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

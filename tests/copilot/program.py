@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.copilot.fake_github import FakeGitHub
+from tests.warm import Warm
 
 PROGRAM = Path(__file__).parents[2] / "template" / "hooks" / "get_copilot_token.py"
 
@@ -33,11 +34,14 @@ class Finished:
 class Sandbox:
     """A folder with a repository, a home and a folder for temporary files, and nothing else.
 
-    The repository is a copy of `rendered`, or holds nothing but the program.
+    The repository is a copy of `rendered`, or holds nothing but the program. With `warm`, a run does without imports.
     """
 
-    def __init__(self, root: Path, rendered: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, rendered: Path | None = None, *, warm: Warm | None = None
+    ) -> None:
         self.root = root
+        self._warm = warm
         self.repository = root / "repository"
         self.home = root / "home"
         self.tmp = root / "tmp"
@@ -93,6 +97,11 @@ class Sandbox:
         cwd: Path | None = None,
     ) -> Finished:
         """Runs the program to its end, with no terminal."""
+        if self._warm and not before:
+            shell = self.environment(github, **(env or {}))
+            arguments = map(str, options)
+            run = self._warm.run(self.program, *arguments, cwd=cwd or self.repository, env=shell)
+            return Finished(run.returncode, run.stdout, run.stderr)
         return finish(self.start(github, *options, env=env, before=before, cwd=cwd))
 
 

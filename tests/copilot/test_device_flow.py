@@ -1,12 +1,12 @@
 """The table of scenarios: what GitHub does, and what the user, the disk and GitHub then see.
 
-Each runs the shipped program as a process of its own against a real server. `polls` are the moments
-of the polls, in seconds since the code was given; the clock is the program's (see clock.py).
+Each runs the shipped program as a process of its own (tests/warm.py) against a real server. `polls` are the
+moments of the polls, in seconds since the code was given; the clock is the program's (see clock.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +41,7 @@ from tests.copilot.fake_github import (
     wall_clock_date,
 )
 from tests.copilot.program import Sandbox
+from tests.warm import Warm
 
 VERIFIED = {TOLD_PATH: 1, USER_PATH: 1, KEY_PATH: 1}
 
@@ -667,9 +668,15 @@ SCENARIOS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Warm]:
+    with Warm("httpx") as python:
+        yield python
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.claim)
-def test_scenario(scenario: Scenario, tmp_path: Path) -> None:
-    sandbox = Sandbox(tmp_path)
+def test_scenario(scenario: Scenario, warm: Warm, tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path, warm=warm)
     clock = FastClock(tmp_path / "clock", socket_divisor=20 if scenario.hangs else None)
     with FakeGitHub(
         code=scenario.code,
@@ -702,11 +709,11 @@ def test_scenario(scenario: Scenario, tmp_path: Path) -> None:
         assert sandbox.token.stat().st_mode & 0o7777 == 0o600
 
 
-def test_retry_after_as_a_date_is_honoured(tmp_path: Path) -> None:
+def test_retry_after_as_a_date_is_honoured(warm: Warm, tmp_path: Path) -> None:
     """The date is one of the wall clock, so that this is not exact to the second."""
     limited = Reply({}, 429, {"Retry-After": wall_clock_date(200)})
     with FakeGitHub(polls=[limited, GRANTED], clock=FastClock(tmp_path / "clock")) as github:
-        run = Sandbox(tmp_path).run(github)
+        run = Sandbox(tmp_path, warm=warm).run(github)
     assert run.code == 0, run.err
     first, second = github.polls
     assert 150 < second - first <= 200
@@ -734,9 +741,9 @@ NOTIFICATIONS = {
 
 @pytest.mark.parametrize("notification", NOTIFICATIONS)
 def test_a_refusal_names_the_account_the_plan_and_what_to_do(
-    notification: str, tmp_path: Path
+    notification: str, warm: Warm, tmp_path: Path
 ) -> None:
-    sandbox = Sandbox(tmp_path)
+    sandbox = Sandbox(tmp_path, warm=warm)
     clock = FastClock(tmp_path / "clock")
     with FakeGitHub(key=refused(notification), clock=clock) as github:
         run = sandbox.run(github)

@@ -83,7 +83,7 @@ def test_one_command_ends_with_a_sealed_and_verified_secret(
     assert "sealed for aws, gcp, azure" in run.err
     assert github.complaints == []
 
-    secrets = opened(sandbox.repository)
+    secrets = opened(sandbox.repository, f"*/{NAME}")
     for environment in ENVIRONMENTS:
         assert secrets[environment, NAME] == {"access-token": github.token}
     assert changed(before, content(sandbox.repository)) == SEALED | CHECKSUMS
@@ -125,7 +125,7 @@ def test_a_second_login_replaces_the_token_and_nothing_else(
     with FakeGitHub(clock=clock) as second:
         run = _seal(sandbox, second)
     assert run.code == 0, run.err
-    assert opened(sandbox.repository)["gcp", NAME] == {"access-token": second.token}
+    assert opened(sandbox.repository, f"gcp/{NAME}")["gcp", NAME] == {"access-token": second.token}
     assert changed(before, content(sandbox.repository)) == SEALED | CHECKSUMS
     _has_true_checksums(sandbox.repository)
 
@@ -136,8 +136,9 @@ def test_no_input_that_lies_about_is_sealed_instead(sandbox: Sandbox, clock: Fas
     with FakeGitHub(clock=clock) as github:
         run = _seal(sandbox, github, LITELLM_GITOPS_INPUTS=str(sandbox.home))
     assert run.code == 0, run.err
+    secrets = opened(sandbox.repository, f"*/{NAME}")
     for environment in ENVIRONMENTS:
-        assert opened(sandbox.repository)[environment, NAME] == {"access-token": github.token}
+        assert secrets[environment, NAME] == {"access-token": github.token}
 
 
 @pytest.mark.parametrize(
@@ -299,4 +300,4 @@ def test_ctrl_c_after_sealing_says_that_it_is_done(sandbox: Sandbox) -> None:
         run = finish(program, timeout=10)
     assert run.code == 130, run.err
     assert "Interrupted: the token was already sealed." in run.err
-    assert opened(sandbox.repository)["aws", NAME] == {"access-token": github.token}
+    assert opened(sandbox.repository, f"aws/{NAME}")["aws", NAME] == {"access-token": github.token}

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from sealing.errors import SealingError
-from sealing.keyless import ENCRYPTED_REGEX, Rule
+from sealing.keyless import ENCRYPTED_REGEX, LOADER, Rule
 
 CONFIG = ".sops.yaml"
 # The fields of a rule for the key services of the clouds. Any one of a rule's keys, or an age key, decrypts.
@@ -33,7 +33,7 @@ stores:
 def load(root: Path) -> dict[str, Any]:
     """The content of `.sops.yaml`, empty when it is not there. Raises SealingError when it is no configuration."""
     try:
-        content = yaml.safe_load((root / CONFIG).read_text("utf-8"))
+        content = yaml.load((root / CONFIG).read_text("utf-8"), LOADER)
     except FileNotFoundError:
         return {}
     except (yaml.YAMLError, UnicodeDecodeError):
@@ -145,8 +145,8 @@ def add(
     column = rules.start_mark.column
     indented = "".join(f"{' ' * column}{line[2:]}" for line in rule.splitlines(keepends=True))
     result = "".join(lines[:at]) + indented + "".join(lines[at:])
-    before, after = yaml.safe_load(text), _parsed(result)
-    wanted = {**before, "creation_rules": [*before["creation_rules"], *yaml.safe_load(rule)]}
+    before, after = yaml.load(text, LOADER), _parsed(result)
+    wanted = {**before, "creation_rules": [*before["creation_rules"], *yaml.load(rule, LOADER)]}
     if after != wanted:
         raise SealingError(
             f"{CONFIG} has a layout that cannot be added to: add this rule to creation_rules yourself\n{rule}"
@@ -162,7 +162,7 @@ def split(value: Any) -> list[str]:
 
 def _parsed(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, LOADER)
     except yaml.YAMLError:
         return None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 # kind -> what it looks like, and texts of which one stands in every match: where there is none of them, the slower
-# search is spared. Placeholders such as <password>, ${PASSWORD} or {{ password }} do not match.
+# search is spared. Placeholders such as <password>, ${PASSWORD} or {{ password }} do not match. A pattern that begins
+# with plain letters is found ten times as fast, so what must stand before them follows in a lookbehind.
 _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "an age private key": (r"AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{20,}", ("AGE-SECRET-KEY-",)),
     "a private key": (r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----", ("PRIVATE KEY-----",)),
@@ -19,7 +20,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("AZURE_CLIENT_SECRET",),
     ),
     "a GitHub token": (
-        r"\b(?:gh[a-z]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})",
+        r"gh(?<!\wgh)[a-z]_[A-Za-z0-9]{20,}|github_pat_(?<!\wgithub_pat_)[A-Za-z0-9_]{20,}",
         ("gh", "github_pat_"),
     ),
     "a GitLab token": (r"\bglpat-[A-Za-z0-9_-]{20,}", ("glpat-",)),
@@ -29,7 +30,10 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         r"""["']?[ \t]*[:=][ \t]*["']?[A-Za-z0-9._~-]{6,}""",
         ("_PASSWORD",),
     ),
-    "a password in a URL": (r"\b[a-z][a-z0-9+]*://[^\s:/@$<{(\"']+:[^\s:/@$<{(\"']+@", ("://",)),
+    "a password in a URL": (
+        r"://(?<=[a-z0-9+]://)[^\s:/@$<{(\"']+:[^\s:/@$<{(\"']+@",
+        ("://",),
+    ),
 }
 _SEARCHES = [(kind, hints, re.compile(pattern)) for kind, (pattern, hints) in _KINDS.items()]
 

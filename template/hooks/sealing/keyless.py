@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
-_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# the C loader is ten times as fast
+LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 ENCRYPTED_REGEX = "^(data|stringData)$"
 PLACEHOLDER_ANNOTATION = "litellm-gitops/placeholder"
@@ -65,7 +66,7 @@ class Rule:
 def check(text: str, rule: Rule) -> list[Flaw]:
     """Every flaw of a sealed Secret manifest; none means that every value is encrypted for the rule's recipients."""
     try:
-        documents = list(yaml.compose_all(text, Loader=_LOADER))
+        documents = list(yaml.compose_all(text, Loader=LOADER))
     except yaml.MarkedYAMLError as error:
         # the error's own text quotes the line, which may hold a secret
         line = error.problem_mark.line + 1 if error.problem_mark else 1

@@ -14,8 +14,6 @@ import yaml
 from sealing import creation_rules, keyless
 from sealing.errors import USAGE, SealingError
 
-_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -247,7 +245,7 @@ class Repository:
 
     def _load(self, name: str) -> Any:
         try:
-            return yaml.load((self.root / name).read_text("utf-8"), _LOADER)
+            return yaml.load((self.root / name).read_text("utf-8"), keyless.LOADER)
         except FileNotFoundError:
             raise SealingError(
                 f"{name} is missing: run this in a repository that the template rendered"
@@ -266,7 +264,7 @@ def digest(path: Path) -> str:
 def read_manifest(path: Path) -> dict[str, Any]:
     """A sealed manifest as it stands in its file, empty when it is no mapping."""
     try:
-        content = yaml.load(path.read_text("utf-8"), _LOADER)
+        content = yaml.load(path.read_text("utf-8"), keyless.LOADER)
     except (yaml.YAMLError, UnicodeDecodeError):
         return {}
     return content if isinstance(content, dict) else {}

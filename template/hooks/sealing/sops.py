@@ -125,7 +125,9 @@ def _run(
     kept = {
         key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")
     }
-    environment = {**kept, "SOPS_DISABLE_VERSION_CHECK": "1", **(more or {})}
+    # a run ends before garbage collection would pay, and most of it is the start of the program
+    settings = {"SOPS_DISABLE_VERSION_CHECK": "1", "GOGC": "off"}
+    environment = {**kept, **settings, **(more or {})}
     with _LOCK:
         if _STOPPING.is_set():
             raise SealingError("interrupted. Nothing was changed.")

@@ -9,13 +9,12 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rules.repository import Repository
 
-__all__ = ["RULES", "Problem", "Rule", "UnreadableError", "check", "load_all", "of", "rule"]
+__all__ = ["RULES", "Problem", "Rule", "UnreadableError", "check", "load_all", "rule"]
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,6 @@ def rule(function: Rule) -> Rule:
     """Registers a rule under its own name, which reads as a claim."""
     RULES[function.__name__] = function
     return function
-
-
-def of(module: ModuleType) -> list[Rule]:
-    """The rules that a module defines."""
-    return [rule for rule in RULES.values() if rule.__module__ == module.__name__]
 
 
 def load_all() -> dict[str, Rule]:
