@@ -200,7 +200,7 @@ def test_a_private_age_key_is_refused_and_not_repeated(template: Path, tmp_path:
 
 
 def test_a_token_in_the_url_is_refused_and_not_repeated(template: Path, tmp_path: Path) -> None:
-    for user in ("x-access-token:canary-0815@", "oauth2:canary-0815@"):
+    for user in ("x-access-token:canary-0815@", "oauth2:canary-0815@", "canary-0815@"):
         url = f"https://{user}github.com/example/llm.git"
         with pytest.raises(ValueError, match="holds a password or token") as refused:
             render_into(
