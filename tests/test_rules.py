@@ -9,6 +9,7 @@ import secrets
 import shutil
 import string
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import yaml
 
 from tests.answers import answers, everything
 from tests.checked import UNREADABLE, broken, told
+from tests.conftest import ROOT
 from tests.faults import Fault, append, both, change, delete, drop, substitute, swap
 from tests.stock import refresh
 
@@ -1637,6 +1639,24 @@ def test_every_rule_has_a_mistake_that_it_tells() -> None:
     tables = [faults for _, faults in BASES.values()] + list(ENGINE_FAULTS.values())
     covered = {rule for faults in tables for rule, _ in faults.values()}
     assert covered - {UNREADABLE} == set(rules.load_all())
+
+
+def test_the_figures_in_the_docs_are_true() -> None:
+    from tests.test_engine_rules import FAULTS as ENGINE_FAULTS
+    from tests.test_engine_rules import OWN
+
+    tables = [faults for _, faults in BASES.values()] + list(ENGINE_FAULTS.values())
+    module = {
+        name: rule.__module__.removeprefix("rules.") for name, rule in rules.load_all().items()
+    }
+    told = Counter(module.get(rule, UNREADABLE) for faults in tables for rule, _ in faults.values())
+    text = (ROOT / "docs" / "faults.md").read_text("utf-8")
+    rows = re.findall(r"\| `(\w+)\.py` \| (\d+) \| (\d+) \|", text)
+    assert {name: (int(count), int(faults)) for name, count, faults in rows} == {
+        name: (count, told[name]) for name, count in Counter(module.values()).items()
+    }
+    assert f"{told[UNREADABLE]} more faults" in text
+    assert f"{len(EDITS)} edits in `EDITS`, {len(OWN)} in `OWN`" in text
 
 
 @pytest.mark.parametrize("base", [base for base, _ in BASES.values()], ids=BASES)
