@@ -497,6 +497,13 @@ def test_check_needs_neither_sops_nor_a_key(sealed: Path) -> None:
     assert seal(sealed, "--check", env=env).returncode == 0
 
 
+def test_without_its_package_it_says_how_to_run(sealed: Path) -> None:
+    command = [sys.executable, "-S", "-B", "hooks/seal_secrets.py", "--check"]  # -S: no packages
+    answer = subprocess.run(command, cwd=sealed, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("PyYAML is not installed for this Python: write `uv run`")
+
+
 def test_list_shows_the_state_of_every_secret(sealed: Path) -> None:
     (sealed / "secrets" / "aws" / "litellm-redis.sops.yaml").unlink()
     answer = seal(sealed, "--list")
