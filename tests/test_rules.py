@@ -1166,6 +1166,10 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "a_workflow_may_only_read",
         change(VALIDATE, "permissions: {}", "permissions: write-all"),
     ),
+    "a workflow that says nothing of its rights": (
+        "a_workflow_may_only_read",
+        drop(VALIDATE, "permissions: {}"),
+    ),
     "a workflow with rights for what anybody sends": (
         "a_workflow_may_only_read",
         change(VALIDATE, "  pull_request:\n", "  pull_request_target:\n"),
@@ -1494,6 +1498,9 @@ EDITS: dict[str, Fault] = {
             r"run: uv run pytest$",
             "run: |\n          uv run --frozen pytest -v --tb=short",
         ),
+    ),
+    "a workflow that may read": change(
+        VALIDATE, "permissions: {}", "permissions:\n  contents: read"
     ),
     "the suite in a workflow of another repository": write(
         VALIDATE,

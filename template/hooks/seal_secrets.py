@@ -444,8 +444,9 @@ def _report_placeholders(repository: Repository, environment: str | None) -> int
         waiting.setdefault(secret.name, []).append((secret, missing))
     if not waiting:
         return DONE
+    one = repository.environments[0]
     print(
-        "placeholders, until their inputs are given (NAME__AWS is an input of aws alone):",
+        f"placeholders, until their inputs are given (NAME__{one.upper()} is an input of {one} alone):",
         file=sys.stderr,
     )
     for name, entries in waiting.items():

@@ -27,7 +27,6 @@ _GITLAB_KEYWORDS = {
     "include",
     "image",
     "cache",
-    "pages",
 }
 
 
@@ -132,8 +131,9 @@ def a_workflow_may_only_read(repository: Repository) -> Iterator[Problem]:
         value = mapping(document and document.value)
         if not document or not value:
             continue
-        if value.get("permissions") != {}:
-            what = "permissions at the top are not empty, so that every job has them"
+        granted = value.get("permissions")
+        if granted in (None, "write-all") or "write" in mapping(granted).values():
+            what = "every job may write, because permissions at the top say so, or say nothing"
             yield Problem(file, document.line("permissions"), what, "write permissions: {}")
         events = value.get("on", value.get(True))
         if "pull_request_target" in (events or ()):
