@@ -60,7 +60,7 @@ def report_answers() -> None:
             print(
                 f"answer changed: {name} was {before[name]!r}, is {after[name]!r}", file=sys.stderr
             )
-        else:
+        elif before[name]:
             print(
                 f"answer dropped: {name} was {before[name]!r}; nothing that is chosen needs it",
                 file=sys.stderr,

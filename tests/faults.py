@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,28 @@ def change(file: str, old: str, new: str) -> Fault:
         text = (root / file).read_text("utf-8")
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
         (root / file).write_text(text.replace(old, new), "utf-8")
+
+    return apply
+
+
+def substitute(file: str, pattern: str, new: str) -> Fault:
+    """Replaces every match of a pattern, in which ^ and $ are the ends of lines."""
+
+    def apply(root: Path) -> None:
+        text, count = re.subn(pattern, new, (root / file).read_text("utf-8"), flags=re.MULTILINE)
+        assert count, f"nothing in {file} matches {pattern!r}"
+        (root / file).write_text(text, "utf-8")
+
+    return apply
+
+
+def swap(first: str, second: str) -> Fault:
+    """Gives each of two files the content of the other."""
+
+    def apply(root: Path) -> None:
+        one, other = (root / first).read_bytes(), (root / second).read_bytes()
+        (root / first).write_bytes(other)
+        (root / second).write_bytes(one)
 
     return apply
 

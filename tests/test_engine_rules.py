@@ -10,7 +10,10 @@ import pytest
 
 from tests.answers import everything
 from tests.checked import broken, told
-from tests.faults import Fault, append, both, change, delete, drop
+from tests.faults import Fault, append, both, change, delete, drop, substitute, swap
+
+HELM_RELEASE = "clusters/aws/release/helmrelease.yaml"
+SOURCE = "clusters/aws/source.yaml"
 
 FLUX: dict[str, tuple[str, Fault]] = {
     # fields
@@ -101,6 +104,24 @@ FLUX: dict[str, tuple[str, Fault]] = {
             delete("clusters/aws/namespace.yaml"),
         ),
     ),
+    "an object in two files": (
+        "no_object_is_applied_twice",
+        both(
+            append("clusters/aws/kustomization.yaml", "  - own.yaml\n"),
+            append(
+                "clusters/aws/own.yaml",
+                "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: litellm\n",
+            ),
+        ),
+    ),
+    "a release beside its Secrets": (
+        "no_object_is_applied_twice",
+        append("clusters/aws/kustomization.yaml", "  - release\n"),
+    ),
+    "a list that moves the engine's own objects": (
+        "every_kustomization_lists_exactly_what_is_there",
+        append("clusters/aws/kustomization.yaml", "namespace: default\n"),
+    ),
     # sources
     "another repository": (
         "flux_follows_this_repository",
@@ -113,6 +134,22 @@ FLUX: dict[str, tuple[str, Fault]] = {
     "a tag instead of the branch": (
         "flux_follows_this_repository",
         change("clusters/aws/source.yaml", 'branch: "main"', "tag: v1"),
+    ),
+    "a commit that stays": (
+        "flux_follows_this_repository",
+        change(SOURCE, '    branch: "main"', f'    branch: "main"\n    commit: {"ab" * 20}'),
+    ),
+    "a chart that is kept from the cluster": (
+        "flux_sees_what_it_deploys",
+        drop(SOURCE, "!/litellm"),
+    ),
+    "Secrets that are kept from the cluster": (
+        "flux_sees_what_it_deploys",
+        drop(SOURCE, "!/secrets"),
+    ),
+    "a part of the repository": (
+        "flux_sees_what_it_deploys",
+        append(SOURCE, "  sparseCheckout:\n    - clusters\n"),
     ),
     "a source that does not exist": (
         "every_flux_source_exists",
@@ -133,6 +170,22 @@ FLUX: dict[str, tuple[str, Fault]] = {
         "every_flux_dependency_exists",
         change("clusters/aws/release.yaml", "- name: litellm-secrets", "- name: litellm-secret"),
     ),
+    "a dependency in another namespace": (
+        "every_flux_dependency_exists",
+        change(
+            "clusters/aws/release.yaml",
+            "- name: litellm-secrets",
+            "- name: litellm-secrets\n      namespace: default",
+        ),
+    ),
+    "a dependency on the wrong object": (
+        "the_release_waits_for_the_secrets",
+        change("clusters/aws/release.yaml", "- name: litellm-secrets", "- name: litellm-cluster"),
+    ),
+    "two that wait for each other": (
+        "the_release_waits_for_the_secrets",
+        append("clusters/aws/secrets.yaml", "  dependsOn:\n    - name: litellm\n"),
+    ),
     "a release that is Ready before it is": (
         "flux_reports_the_release_when_it_runs",
         drop("clusters/aws/release.yaml", "wait: true"),
@@ -145,6 +198,26 @@ FLUX: dict[str, tuple[str, Fault]] = {
     "a wrong path": (
         "every_flux_path_leads_to_its_folder",
         change("clusters/gcp/release.yaml", "./clusters/gcp/release", "./clusters/gcp/releases"),
+    ),
+    "the objects of two environments swapped": (
+        "every_flux_path_leads_to_its_folder",
+        swap("clusters/aws/secrets.yaml", "clusters/gcp/secrets.yaml"),
+    ),
+    "the releases of two environments swapped": (
+        "the_flux_release_takes_its_values",
+        swap(HELM_RELEASE, "clusters/gcp/release/helmrelease.yaml"),
+    ),
+    "values that the suite does not see": (
+        "the_flux_release_takes_its_values",
+        append(HELM_RELEASE, "  values:\n    litellm-helm:\n      replicaCount: 1\n"),
+    ),
+    "values from an object in the cluster": (
+        "the_flux_release_takes_its_values",
+        append(HELM_RELEASE, "  valuesFrom:\n    - kind: Secret\n      name: own\n"),
+    ),
+    "two charts": (
+        "the_flux_release_takes_its_values",
+        append(HELM_RELEASE, "  chartRef:\n    kind: OCIRepository\n    name: own\n"),
     ),
     "the values of another environment": (
         "the_flux_release_takes_its_values",
@@ -216,6 +289,30 @@ FLUX: dict[str, tuple[str, Fault]] = {
         "the_flux_release_lands_beside_its_secrets",
         drop("clusters/aws/release/helmrelease.yaml", "releaseName"),
     ),
+    "the release in another cluster": (
+        "flux_applies_everything_where_it_belongs",
+        append(HELM_RELEASE, "  kubeConfig:\n    secretRef:\n      name: own\n"),
+    ),
+    "the Secrets in another namespace": (
+        "flux_applies_everything_where_it_belongs",
+        append("clusters/aws/secrets.yaml", "  targetNamespace: default\n"),
+    ),
+    "the Secrets under other names": (
+        "flux_applies_everything_where_it_belongs",
+        append("clusters/aws/secrets.yaml", "  namePrefix: aws-\n"),
+    ),
+    "an upgrade without the migrations": (
+        "flux_runs_the_migrations_and_waits",
+        change(HELM_RELEASE, "  upgrade:\n", "  upgrade:\n    disableHooks: true\n"),
+    ),
+    "an install that waits for nothing": (
+        "flux_runs_the_migrations_and_waits",
+        change(HELM_RELEASE, "  install:\n", "  install:\n    disableWait: true\n"),
+    ),
+    "values that stay for ever": (
+        "flux_runs_the_migrations_and_waits",
+        change(HELM_RELEASE, "  upgrade:\n", "  upgrade:\n    preserveValues: true\n"),
+    ),
     "no second try": (
         "a_failed_flux_release_is_tried_again",
         change(
@@ -243,6 +340,20 @@ FLUX: dict[str, tuple[str, Fault]] = {
     "a suspended release": (
         "flux_lets_git_win",
         append("clusters/aws/release/helmrelease.yaml", "  suspend: true\n"),
+    ),
+    "a suspended source": ("flux_lets_git_win", append(SOURCE, "  suspend: true\n")),
+    "an object that is left alone": (
+        "flux_lets_git_win",
+        change(
+            "clusters/aws/secrets.yaml",
+            "  namespace: flux-system\n",
+            "  namespace: flux-system\n  annotations:\n"
+            "    kustomize.toolkit.fluxcd.io/reconcile: disabled\n",
+        ),
+    ),
+    "drift that is never looked for": (
+        "flux_lets_git_win",
+        append(HELM_RELEASE, '    ignore:\n      - paths: [""]\n'),
     ),
     "a namespace that is pruned": (
         "flux_removes_in_order",
@@ -344,6 +455,10 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
         "argo_cd_follows_this_repository",
         change("clusters/aws/root.yaml", 'targetRevision: "main"', "targetRevision: HEAD"),
     ),
+    "a tag instead of the branch": (
+        "argo_cd_follows_this_repository",
+        substitute(APPLICATION, r"targetRevision: .*", "targetRevision: v1.0.0"),
+    ),
     # project
     "the default project": (
         "every_application_belongs_to_the_project",
@@ -361,7 +476,60 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
         "the_project_permits_its_applications",
         change("clusters/aws/project.yaml", "kind: Namespace", "kind: CustomResourceDefinition"),
     ),
+    "a project that keeps Secrets away": (
+        "the_project_permits_its_applications",
+        append(
+            "clusters/aws/project.yaml",
+            '  namespaceResourceBlacklist:\n    - group: ""\n      kind: Secret\n',
+        ),
+    ),
+    "a project for Deployments alone": (
+        "the_project_permits_its_applications",
+        append(
+            "clusters/aws/project.yaml",
+            "  namespaceResourceWhitelist:\n    - group: apps\n      kind: Deployment\n",
+        ),
+    ),
+    "a project that keeps the Namespace away": (
+        "the_project_permits_its_applications",
+        append(
+            "clusters/aws/project.yaml",
+            '  clusterResourceBlacklist:\n    - group: ""\n      kind: Namespace\n',
+        ),
+    ),
     # paths and values
+    "sealed Secrets as they are": (
+        "argo_cd_renders_every_source_as_it_is_meant",
+        change(
+            "clusters/aws/root.yaml",
+            "path: clusters/aws",
+            "path: clusters/aws\n    directory:\n      recurse: true",
+        ),
+    ),
+    "Secrets under other names": (
+        "argo_cd_renders_every_source_as_it_is_meant",
+        change(
+            "clusters/aws/root.yaml",
+            "    kustomize:\n",
+            "    kustomize:\n      namePrefix: aws-\n",
+        ),
+    ),
+    "a chart in the place of a folder": (
+        "argo_cd_renders_every_source_as_it_is_meant",
+        change(APPLICATION, "path: litellm", "path: litellm\n    chart: litellm"),
+    ),
+    "a release for another namespace": (
+        "argo_cd_renders_every_source_as_it_is_meant",
+        change(APPLICATION, "      releaseName", "      namespace: default\n      releaseName"),
+    ),
+    "the releases of two environments swapped": (
+        "the_argo_cd_release_takes_its_values",
+        swap(APPLICATION, "clusters/gcp/release.yaml"),
+    ),
+    "the repo servers of two environments swapped": (
+        "argo_cd_runs_ksops",
+        swap(REPO_SERVER, "clusters/gcp/argocd-setup/argocd-repo-server.yaml"),
+    ),
     "the folder of another environment": (
         "every_argo_cd_path_leads_to_its_folder",
         change("clusters/aws/root.yaml", "path: clusters/aws", "path: clusters/gcp"),
@@ -464,6 +632,25 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
         "argo_cd_lets_git_win",
         change("clusters/aws/root.yaml", "prune: true", "prune: false"),
     ),
+    "a folder that takes all away when it is empty": (
+        "argo_cd_lets_git_win",
+        change(APPLICATION, "selfHeal: true", "selfHeal: true\n      allowEmpty: true"),
+    ),
+    "an Application that is left alone": (
+        "argo_cd_lets_git_win",
+        change(
+            APPLICATION,
+            "  annotations:\n",
+            '  annotations:\n    argocd.argoproj.io/skip-reconcile: "true"\n',
+        ),
+    ),
+    "Secrets whose change is not seen": (
+        "argo_cd_lets_git_win",
+        append(
+            "clusters/aws/root.yaml",
+            '  ignoreDifferences:\n    - group: ""\n      kind: Secret\n      jsonPointers: [/data]\n',
+        ),
+    ),
     "plaintext in an annotation": (
         "argo_cd_keeps_no_copy_of_a_secret",
         change("clusters/aws/root.yaml", "- ServerSideApply=true", "- Validate=false"),
@@ -472,6 +659,14 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
     "ciphertext that is applied": (
         "every_secret_goes_through_ksops",
         append("secrets/aws/kustomization.yaml", "resources:\n  - litellm-masterkey.sops.yaml\n"),
+    ),
+    "a Secret that is listed twice": (
+        "every_secret_goes_through_ksops",
+        append("secrets/aws/ksops.yaml", "  - ./litellm-redis.sops.yaml\n"),
+    ),
+    "a Secret of another environment in the list": (
+        "every_secret_goes_through_ksops",
+        append("secrets/aws/ksops.yaml", "  - ../gcp/litellm-aws-auth.sops.yaml\n"),
     ),
     "a generator as a manifest": (
         "every_kustomization_lists_exactly_what_is_there",
@@ -558,6 +753,55 @@ OWN: dict[str, tuple[str, Fault]] = {
             ),
         ),
     ),
+    "a folder of one's own": (
+        "flux",
+        both(
+            append("clusters/aws/kustomization.yaml", "  - own\n"),
+            both(
+                append(
+                    "clusters/aws/own/kustomization.yaml",
+                    "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+                    "resources:\n  - own.yaml\n",
+                ),
+                append(
+                    "clusters/aws/own/own.yaml",
+                    "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: own\n  namespace: litellm\n",
+                ),
+            ),
+        ),
+    ),
+    "a label of the namespace": (
+        "flux",
+        change(
+            "clusters/aws/namespace.yaml",
+            "  name: litellm\n",
+            "  name: litellm\n  labels:\n    pod-security.kubernetes.io/enforce: baseline\n",
+        ),
+    ),
+    "a key for a private repository": (
+        "flux",
+        append(SOURCE, "  secretRef:\n    name: litellm-git\n"),
+    ),
+    "one more folder for the cluster": ("flux", append(SOURCE, "    !/apps\n")),
+    "the whole repository in the cluster": (
+        "flux",
+        substitute(SOURCE, r"  ignore: \|\n(?:    .*\n)+", ""),
+    ),
+    "replicas that something else sets": (
+        "flux",
+        append(
+            HELM_RELEASE,
+            "    ignore:\n      - paths: [/spec/replicas]\n        target:\n          kind: Deployment\n",
+        ),
+    ),
+    "one more thing to wait for": (
+        "flux",
+        change(
+            "clusters/aws/release.yaml",
+            "- name: litellm-secrets",
+            "- name: litellm-secrets\n    - name: litellm-cluster",
+        ),
+    ),
     "other intervals": (
         "flux",
         change("clusters/aws/release/helmrelease.yaml", "interval: 10m", "interval: 1h30m"),
@@ -577,6 +821,39 @@ OWN: dict[str, tuple[str, Fault]] = {
                 "spec:\n  project: default\n  destination: {name: in-cluster, namespace: own}\n"
                 "  source: {repoURL: https://example.com/charts, chart: own, targetRevision: 1.2.3}\n",
             ),
+        ),
+    ),
+    "a project for every repository": (
+        "argocd",
+        substitute(
+            "clusters/aws/project.yaml", r"  sourceRepos:\n    - .*", '  sourceRepos:\n    - "*"'
+        ),
+    ),
+    "a project for every namespace and kind": (
+        "argocd",
+        both(
+            substitute("clusters/aws/project.yaml", r"namespace: litellm$", 'namespace: "*"'),
+            change(
+                "clusters/aws/project.yaml",
+                'group: ""\n      kind: Namespace',
+                'group: "*"\n      kind: "*"',
+            ),
+        ),
+    ),
+    "replicas that something else sets, beside Argo CD": (
+        "argocd",
+        append(
+            APPLICATION,
+            "  ignoreDifferences:\n    - group: apps\n      kind: Deployment\n"
+            "      jsonPointers:\n        - /spec/replicas\n",
+        ),
+    ),
+    "notifications": (
+        "argocd",
+        change(
+            APPLICATION,
+            "  annotations:\n",
+            "  annotations:\n    notifications.argoproj.io/subscribe.on-sync-failed.slack: alerts\n",
         ),
     ),
     "another destination for the project": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.answers import everything
+from tests.answers import ENVIRONMENTS, PROVIDERS, everything
 from tests.conftest import render_into
-from tests.test_questions import load, places, questions
+from tests.test_questions import ROOT, load, places, questions
 
 # One good value of each question that takes text.
 GOOD: dict[str, str] = {
@@ -34,6 +35,9 @@ GOOD: dict[str, str] = {
     "tls_cluster_issuer": "letsencrypt",
     "database_name": "litellm",
     "redis_host": "redis.example.internal",
+    "aws_storage_class": "gp3",
+    "gcp_storage_class": "standard-rwo",
+    "azure_storage_class": "managed-csi",
     "aws_kms_key": "arn:aws:kms:us-west-2:123456789012:key/0f0e0d0c-0b0a-0908-0706-050403020100",
     "aws_kms_identity": "arn:aws:iam::123456789012:role/flux",
     "gcp_kms_key": "projects/example-ai/locations/global/keyRings/gitops/cryptoKeys/sops",
@@ -41,6 +45,18 @@ GOOD: dict[str, str] = {
     "azure_kms_key": "https://example.vault.azure.net/keys/sops/0123456789abcdef0123456789abcdef",
     "azure_kms_identity": "00000000-0000-0000-0000-000000000001",
 }
+# What can be chosen, by the question; a list where several can.
+CHOICES: dict[str, set[str]] = {
+    "gitops_engine": {"flux", "argocd"},
+    "ci_platform": {"github", "gitlab", "none"},
+    "cluster_environments": set(ENVIRONMENTS),
+    "providers": set(PROVIDERS),
+    "bedrock_auth_aws": {"irsa", "aws_user"},
+    "redis": {"none", "external", "bundled"},
+    "kubernetes_version": set(load(ROOT / "policies" / "pins.yml")["kubernetes"]["versions"]),
+}
+SEVERAL = {"cluster_environments", "providers"}
+RECIPIENT = "age1" + "q" * 58
 # What breaks YAML, Jinja, shells and URLs, and what only looks like something else.
 SPICE = st.sampled_from(
     [
@@ -95,16 +111,9 @@ def _answer(draw: st.DrawFn) -> tuple[str, str]:
     return name, value
 
 
-def test_every_question_that_takes_text_is_tried() -> None:
-    text = {name for name, question in questions().items() if "choices" not in question}
-    others = {
-        "replicas",
-        "age_recipients",
-        "aws_storage_class",
-        "gcp_storage_class",
-        "azure_storage_class",
-    }
-    assert text - others == GOOD.keys()
+def test_every_question_is_tried() -> None:
+    others = {"replicas", "age_recipients", *CHOICES}
+    assert questions().keys() - others == GOOD.keys()
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +135,8 @@ def test_a_value_survives_exactly_or_is_refused_with_nothing_written(
     answer: tuple[str, str], template: Path, workshop: Path
 ) -> None:
     name, value = answer
-    answers: dict[str, Any] = everything(**{**GOOD, name: value})
+    redis = "bundled" if name.endswith("_storage_class") else "external"
+    answers: dict[str, Any] = everything(**{**GOOD, "redis": redis, name: value})
     _survives_or_is_refused({name: value}, answers, template, workshop)
 
 
@@ -153,6 +163,60 @@ def test_replicas_are_a_whole_number_or_are_refused(
         assert isinstance(number, int)
         assert not isinstance(number, bool)
         assert 1 <= number <= 1000
+
+
+@st.composite
+def _choice(draw: st.DrawFn) -> tuple[str, Any]:
+    name = draw(st.sampled_from(sorted(CHOICES)))
+    known = st.sampled_from(sorted(CHOICES[name]))
+    one = st.one_of(known, known.flatmap(_seasoned), st.text(max_size=12), SPICE)
+    return name, draw(st.lists(one, max_size=4) if name in SEVERAL else one)
+
+
+@settings(SETTINGS, max_examples=60)
+@given(answer=_choice())
+def test_a_choice_is_one_that_is_offered_or_is_refused(
+    answer: tuple[str, Any], template: Path, workshop: Path
+) -> None:
+    name, value = answer
+    chosen = set(value) if name in SEVERAL else {value}
+    answers = everything(**GOOD)
+    del answers["bedrock_auth_aws"]  # which is refused without EKS, and has a default
+    answers[name] = value
+    _is_kept_or_refused(name, answers, bool(chosen) and chosen <= CHOICES[name], template, workshop)
+
+
+@settings(SETTINGS, max_examples=40)
+@given(
+    value=st.lists(
+        st.one_of(st.just(RECIPIENT), _seasoned(RECIPIENT), st.text(max_size=70), st.none()),
+        max_size=3,
+    )
+)
+def test_recipients_are_public_keys_each_once_or_are_refused(
+    value: list[Any], template: Path, workshop: Path
+) -> None:
+    good = all(
+        isinstance(each, str) and re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", each) for each in value
+    )
+    answers = everything(age_recipients=value)
+    twice = len(set(value)) < len(value)
+    _is_kept_or_refused("age_recipients", answers, good and not twice, template, workshop)
+
+
+def _is_kept_or_refused(
+    name: str, answers: dict[str, Any], good: bool, template: Path, workshop: Path
+) -> None:
+    target = workshop / "choice"
+    message = ""
+    try:
+        render_into(target, template, copy.deepcopy(answers), exclude=["*", "!.copier-answers.yml"])
+    except (ValueError, TypeError) as refused:
+        message = str(refused)
+    assert not (message and target.exists()), "something was written"
+    shutil.rmtree(target, ignore_errors=True)
+    assert bool(message) is not good, message or "it was accepted"
+    assert not message or name in message
 
 
 def _survives_or_is_refused(

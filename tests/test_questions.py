@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import string
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -200,7 +201,7 @@ def test_a_private_age_key_is_refused_and_not_repeated(template: Path, tmp_path:
 
 
 def test_a_token_in_the_url_is_refused_and_not_repeated(template: Path, tmp_path: Path) -> None:
-    for user in ("x-access-token:canary-0815@", "oauth2:canary-0815@"):
+    for user in ("x-access-token:canary-0815@", "oauth2:canary-0815@", "canary-0815@"):
         url = f"https://{user}github.com/example/llm.git"
         with pytest.raises(ValueError, match="holds a password or token") as refused:
             render_into(
@@ -294,6 +295,20 @@ def test_the_host_of_redis_arrives(render: Callable[..., Path]) -> None:
     given = answers(["aws"], ["github_copilot"], redis="external", redis_host="010.0.0.1")
     values = load(render(**given) / "litellm" / "values.yaml")["litellm-helm"]
     assert {"name": "REDIS_HOST", "value": "010.0.0.1"} in values["extraEnvVars"]
+
+
+@pytest.mark.parametrize("engine", ENGINE_PLACES)
+def test_a_branch_of_any_characters_arrives_and_is_safe_to_paste(
+    engine: str, render: Callable[..., Path]
+) -> None:
+    branch = "🚀/$(id);'x'"
+    given = answers(["aws"], ["github_copilot"], gitops_engine=engine, repo_branch=branch)
+    root = render(**given)
+    assert [there for name, _, there in places(given, root) if name == "repo_branch"] == [branch]
+    commands = [
+        line for line in (root / "README.md").read_text("utf-8").splitlines() if "git push" in line
+    ]
+    assert any(shlex.split(line)[-1] == branch for line in commands)
 
 
 def test_every_choice_of_copier_is_one_of_the_contract(template: Path, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import re
 import secrets
 import shutil
 import string
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ import yaml
 
 from tests.answers import answers, everything
 from tests.checked import UNREADABLE, broken, told
-from tests.faults import Fault, append, both, change, delete, drop
+from tests.conftest import ROOT
+from tests.faults import Fault, append, both, change, delete, drop, substitute, swap
 from tests.stock import refresh
 
 ANSWERS = ".copier-answers.yml"
@@ -29,6 +32,12 @@ POLICY = "policies/secrets.yml"
 REDIS = "secrets/aws/litellm-redis.sops.yaml"
 SALT = "secrets/gcp/litellm-salt-key.sops.yaml"
 GCP_CHECKSUMS = "litellm/checksums-gcp.yaml"
+OTHER_SALT = "secrets/aws/litellm-salt-key.sops.yaml"
+NAMESPACE = "clusters/aws/namespace.yaml"
+CHART = "litellm/Chart.yaml"
+VALIDATE = ".github/workflows/validate.yaml"
+COMMITS = ".pre-commit-config.yaml"
+GITLAB = ".gitlab-ci.yml"
 
 SEALED_VALUE = re.compile(r"ENC\[AES256_GCM,[^\]]+type:str\]")
 
@@ -97,6 +106,35 @@ def own_secret(name: str, *, of: str, listed: bool = True) -> Fault:
         refresh(root)
 
     return apply
+
+
+def copied(file: str, to: str) -> Fault:
+    """A file in place of another, and the checksum with it."""
+
+    def apply(root: Path) -> None:
+        shutil.copy(root / file, root / to)
+        refresh(root)
+
+    return apply
+
+
+def linked(file: str) -> Fault:
+    """A symbolic link in place of a file, to the same content elsewhere."""
+
+    def apply(root: Path) -> None:
+        (root / file).rename(root / "moved")
+        (root / file).symlink_to(Path("../" * file.count("/")) / "moved")
+
+    return apply
+
+
+def with_bytes(file: str, old: bytes, new: bytes) -> Fault:
+    """Replaces bytes wherever they stand."""
+    return lambda root: _write_bytes(root / file, (root / file).read_bytes().replace(old, new))
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def text_of(length: int, alphabet: str = string.ascii_uppercase + string.digits) -> str:
@@ -171,7 +209,42 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "no_merge_is_left_unfinished",
         append("litellm/values.yaml.rej", "@@\n"),
     ),
+    "line ends of Windows in values": (
+        "every_file_has_the_bytes_that_git_stores",
+        with_bytes(AWS, b"\n", b"\r\n"),
+    ),
+    "line ends of Windows in a sealed Secret": (
+        "every_file_has_the_bytes_that_git_stores",
+        both(with_bytes(REDIS, b"\n", b"\r\n"), refresh),
+    ),
+    "a byte order mark": (
+        "every_file_has_the_bytes_that_git_stores",
+        with_bytes(AWS, b"# Amazon", b"\xef\xbb\xbf# Amazon"),
+    ),
+    "a second document of values": (
+        "no_second_document_is_overlooked",
+        append(AWS, "---\nlitellm-helm:\n  replicaCount: 5\n"),
+    ),
+    "a link in place of values": ("nothing_that_is_deployed_is_a_link", linked(AWS)),
+    "a link in place of a sealed Secret": ("nothing_that_is_deployed_is_a_link", linked(REDIS)),
+    "a cluster that git ignores": (
+        "git_ignores_nothing_that_is_deployed",
+        append(".gitignore", "clusters/aws/\n"),
+    ),
+    "checksums that git ignores": (
+        "git_ignores_nothing_that_is_deployed",
+        append(".gitignore", "litellm/checksums-*\n"),
+    ),
+    "values of two environments swapped": ("every_domain_is_the_answered_one", swap(GCP, AZURE)),
+    "checksums of two environments swapped": (
+        "every_checksum_is_that_of_its_secret",
+        swap("litellm/checksums-aws.yaml", "litellm/checksums-gcp.yaml"),
+    ),
     # ----- the auth matrix: no less -----
+    "another service account for the role": (
+        "every_chosen_method_has_what_it_needs",
+        change(AWS, "    create: true", "    create: true\n    name: other"),
+    ),
     "another role": (
         "every_chosen_method_has_what_it_needs",
         change(AWS, "role/litellm-bedrock", "role/another"),
@@ -266,6 +339,38 @@ FAULTS: dict[str, tuple[str, Fault]] = {
             root / SHARED, r"(model: azure/.*\n)", r"\1          api_key: os.environ/REDIS_HOST\n"
         ),
     ),
+    "a profile beside a role": (
+        "nothing_beats_a_chosen_method",
+        under("envVars", '    AWS_PROFILE: "example"\n'),
+    ),
+    "another role in a variable": (
+        "nothing_beats_a_chosen_method",
+        under("envVars", '    AWS_ROLE_ARN: "arn:aws:iam::123456789012:role/other"\n'),
+    ),
+    "an AWS key in a variable that the proxy sets itself": (
+        "nothing_beats_a_chosen_method",
+        change(
+            SHARED,
+            "  proxy_config:\n",
+            "  proxy_config:\n    environment_variables:\n      AWS_ACCESS_KEY_ID: os.environ/REDIS_HOST\n",
+        ),
+    ),
+    "an AWS key among the credentials of models": (
+        "nothing_beats_a_chosen_method",
+        change(
+            SHARED,
+            "  proxy_config:\n",
+            "  proxy_config:\n    credential_list:\n      - credential_name: own\n"
+            "        credential_values:\n          aws_secret_access_key: os.environ/REDIS_HOST\n",
+        ),
+    ),
+    "an AWS key in a model of another name": (
+        "nothing_beats_a_chosen_method",
+        model(
+            "      - model_name: own\n        litellm_params:\n          model: sagemaker/own\n"
+            "          aws_access_key_id: os.environ/REDIS_HOST\n"
+        ),
+    ),
     "an AWS key in a Secret of one's own beside a role": (
         "nothing_beats_a_chosen_method",
         both(
@@ -318,6 +423,72 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "the_image_is_pinned",
         lambda root: _sub(root / SHARED, r'tag: ".*"', 'tag: "v1.83.14"'),
     ),
+    "an image with half a digest": (
+        "the_image_is_pinned",
+        substitute(SHARED, r'(tag: ".*@sha256:[0-9a-f]{20}).*"', r'\1"'),
+    ),
+    "an image without a version": (
+        "the_image_is_pinned",
+        substitute(SHARED, r'tag: ".*@', 'tag: "@'),
+    ),
+    "a branch as an image": (
+        "the_image_is_pinned",
+        substitute(SHARED, r'tag: ".*"', 'tag: "litellm_stable_release_branch"'),
+    ),
+    "the image of an old guide": (
+        "the_image_is_pinned",
+        substitute(SHARED, r'tag: ".*"', 'tag: "main-v1.81.0-stable"'),
+    ),
+    "an image in which a user makes himself an administrator": (
+        "the_image_is_pinned",
+        substitute(SHARED, r'tag: ".*"', 'tag: "v1.95.0"'),
+    ),
+    "a chart of Helm 2": (
+        "helm_takes_the_chart",
+        change(CHART, "apiVersion: v2", "apiVersion: v1"),
+    ),
+    "a chart without a version": ("helm_takes_the_chart", substitute(CHART, r"^version: .*\n", "")),
+    "a chart without a name": ("helm_takes_the_chart", substitute(CHART, r"^name: .*\n", "")),
+    "a chart that cannot be installed": (
+        "helm_takes_the_chart",
+        change(CHART, "type: application", "type: library"),
+    ),
+    "a dependency that a merge doubled": (
+        "helm_takes_the_chart",
+        append(
+            CHART,
+            '  - name: litellm-helm\n    version: "1.105.0"\n    repository: oci://ghcr.io/berriai\n',
+        ),
+    ),
+    "a release under another name": (
+        "the_release_keeps_its_name",
+        change(SHARED, "fullnameOverride: litellm", "fullnameOverride: proxy"),
+    ),
+    "a budget that needs every pod": (
+        "a_node_can_be_drained",
+        change(SHARED, "minAvailable: 1", "minAvailable: 2"),
+    ),
+    "a budget for a single pod": ("a_node_can_be_drained", also("  replicaCount: 1\n")),
+    "a log with everything": (
+        "no_log_shows_a_secret",
+        change(SHARED, "logLevel: INFO", "logLevel: DEBUG"),
+    ),
+    "a log with every request": (
+        "no_log_shows_a_secret",
+        change(SHARED, "set_verbose: false", "set_verbose: true"),
+    ),
+    "a log with everything, by a variable": (
+        "no_log_shows_a_secret",
+        under("envVars", "    LITELLM_LOG: debug\n"),
+    ),
+    "an environment without models": (
+        "the_configuration_reaches_the_proxy",
+        change(GCP, "  proxy_config:\n", "  proxy_config:\n    model_list: []\n"),
+    ),
+    "a configuration from elsewhere": (
+        "the_configuration_reaches_the_proxy",
+        also("  proxyConfigMap:\n    create: false\n    name: own\n"),
+    ),
     "a range of chart versions": (
         "the_chart_version_is_exact",
         lambda root: _sub(root / "litellm/Chart.yaml", r'version: "(\d.*)"', r'version: "^\1"'),
@@ -334,6 +505,18 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "a variable that is set twice": (
         "no_variable_is_set_twice",
         under("envVars", '    REDIS_PORT: "6380"\n'),
+    ),
+    "a variable that the chart sets": (
+        "no_variable_is_set_twice",
+        under("envVars", '    DATABASE_URL: "postgresql://db/litellm"\n', SHARED),
+    ),
+    "updates of the database that the chart switches": (
+        "no_variable_is_set_twice",
+        under("envVars", '    DISABLE_SCHEMA_UPDATE: "true"\n', SHARED),
+    ),
+    "a Secret listed twice": (
+        "no_variable_is_set_twice",
+        under("environmentSecrets", "    - litellm-salt-key\n"),
     ),
     "a variable that hides a Secret's": (
         "no_variable_is_set_twice",
@@ -366,6 +549,29 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         also('  replicaCount: "3"\n', GCP),
     ),
     "no schema": ("the_values_fit_their_schema", delete("litellm/values.schema.json")),
+    "a schema of nothing": (
+        "the_values_fit_their_schema",
+        write("litellm/values.schema.json", "{}\n"),
+    ),
+    "a schema that lets everything pass": (
+        "the_values_fit_their_schema",
+        substitute("litellm/values.schema.json", '"additionalProperties": false', '"title": "x"'),
+    ),
+    "a model without a name": (
+        "the_values_fit_their_schema",
+        model("      - litellm_params:\n          model: openai/gpt\n"),
+    ),
+    "a model with a key in plaintext": (
+        "the_values_fit_their_schema",
+        model(
+            "      - model_name: own\n        litellm_params:\n          model: openai/gpt\n"
+            "          api_key: example\n"
+        ),
+    ),
+    "a flag in quotes": (
+        "the_values_fit_their_schema",
+        change(AWS, "    enabled: true\n    className", '    enabled: "true"\n    className'),
+    ),
     "a variable that nothing sets": (
         "every_variable_that_the_proxy_reads_is_set",
         model(
@@ -405,6 +611,56 @@ FAULTS: dict[str, tuple[str, Fault]] = {
             "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata:\n  name: own\n",
         ),
     ),
+    "a variable that is a number": (
+        "what_values_put_into_the_pod_fits_its_schema",
+        change(SHARED, 'value: "6379"', "value: 6379"),
+    ),
+    "a variable with two values": (
+        "what_values_put_into_the_pod_fits_its_schema",
+        change(
+            SHARED,
+            "    - name: REDIS_PASSWORD\n",
+            '    - name: REDIS_PASSWORD\n      value: ""\n',
+        ),
+    ),
+    "a misspelt reference": (
+        "what_values_put_into_the_pod_fits_its_schema",
+        under(
+            "extraEnvVars",
+            "    - name: OWN\n      valueFrom:\n"
+            "        secretKeyref: {name: litellm-redis, key: redis-password}\n",
+            SHARED,
+        ),
+    ),
+    "a misspelt toleration": (
+        "what_values_put_into_the_pod_fits_its_schema",
+        also("  tolerations:\n    - keys: dedicated\n"),
+    ),
+    "a misspelt volume": (
+        "what_values_put_into_the_pod_fits_its_schema",
+        under("volumes", "    - name: cache\n      emptydir: {}\n"),
+    ),
+    "an amount in another unit": (
+        "every_resource_is_a_quantity_within_its_limit",
+        change(SHARED, "memory: 4Gi\n    limits", "memory: 4GB\n    limits"),
+    ),
+    "an amount in words": (
+        "every_resource_is_a_quantity_within_its_limit",
+        change(SHARED, 'cpu: "1"', 'cpu: "1 core"'),
+    ),
+    "a limit below the request": (
+        "every_resource_is_a_quantity_within_its_limit",
+        change(SHARED, "limits:\n      memory: 4Gi\n\n", "limits:\n      memory: 2Gi\n\n"),
+    ),
+    "a host in upper case": (
+        "every_name_is_valid",
+        change(
+            AWS,
+            "    hosts:\n",
+            "    hosts:\n      - host: LLM.example.com\n        paths:\n"
+            "          - path: /\n            pathType: Prefix\n",
+        ),
+    ),
     "a label that Kubernetes refuses": (
         "every_name_is_valid",
         sealed_as(
@@ -433,7 +689,61 @@ FAULTS: dict[str, tuple[str, Fault]] = {
             "\nsecrets:\n  litellm-license:\n    when: always\n    keys:\n      key: {inputs: [KEY]}\n",
         ),
     ),
+    "values that are no longer checked": (
+        "the_list_of_secrets_follows_from_the_answers",
+        change(POLICY, ", form: aws_access_key_id", ""),
+    ),
+    "a salt key that may be rotated": (
+        "the_list_of_secrets_follows_from_the_answers",
+        substitute(POLICY, r"    never_rotate: .*\n", ""),
+    ),
+    "an environment twice among the answers": (
+        "the_list_of_secrets_follows_from_the_answers",
+        change(ANSWERS, "cluster_environments:\n", "cluster_environments:\n- aws\n"),
+    ),
     "a Secret that is missing": ("every_needed_secret_is_there", delete(REDIS)),
+    "a Secret with a misspelt key": (
+        "every_needed_secret_is_there",
+        sealed_as("redis-password:", "redis_password:"),
+    ),
+    "a Secret that can never change": (
+        "every_secret_file_holds_the_secret_of_its_name",
+        sealed_as("type: Opaque\n", "type: Opaque\nimmutable: true\n"),
+    ),
+    "a Secret of another type": (
+        "every_secret_file_holds_the_secret_of_its_name",
+        sealed_as("type: Opaque", "type: kubernetes.io/basic-auth"),
+    ),
+    "a Secret that the engine leaves alone": (
+        "every_secret_file_holds_the_secret_of_its_name",
+        sealed_as(
+            "  namespace: litellm\n",
+            "  namespace: litellm\n  annotations:\n"
+            "    kustomize.toolkit.fluxcd.io/reconcile: disabled\n",
+        ),
+    ),
+    "the Secret of another environment": (
+        "no_sealed_value_is_a_copy",
+        copied(SALT, OTHER_SALT),
+    ),
+    "the value of another key": (
+        "no_sealed_value_is_a_copy",
+        lambda root: _resealed(
+            root,
+            REDIS,
+            SEALED_VALUE,
+            lambda _: str(SEALED_VALUE.findall((root / OTHER_SALT).read_text("utf-8"))[0]),
+        ),
+    ),
+    "the authentication code of another Secret": (
+        "no_sealed_value_is_a_copy",
+        lambda root: _resealed(
+            root,
+            REDIS,
+            re.compile(r"  mac: .*\n"),
+            lambda _: re.findall(r"  mac: .*\n", (root / OTHER_SALT).read_text("utf-8"))[0],
+        ),
+    ),
     "a Secret without one of its keys": (
         "every_needed_secret_is_there",
         both(drop("secrets/gcp/litellm-aws-auth.sops.yaml", "AWS_SECRET_ACCESS_KEY:"), refresh),
@@ -461,6 +771,10 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "a Secret whose values stand in data": (
         "every_secret_file_holds_the_secret_of_its_name",
         sealed_as("\nstringData:", "\ndata:"),
+    ),
+    "a Secret that no answer needs, and no list": (
+        "no_secret_is_orphaned",
+        own_secret("litellm-aws-auth", of="secrets/gcp/litellm-aws-auth.sops.yaml", listed=False),
     ),
     "a Secret that no answer needs": (
         "no_secret_is_orphaned",
@@ -505,6 +819,25 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "every_kustomization_lists_exactly_what_is_there",
         append("secrets/azure/kustomization.yaml", "  - own.sops.yaml\n"),
     ),
+    "a list that puts everything elsewhere": (
+        "every_kustomization_lists_exactly_what_is_there",
+        append("secrets/aws/kustomization.yaml", "namespace: default\n"),
+    ),
+    "a file that is listed twice": (
+        "every_kustomization_lists_exactly_what_is_there",
+        append("secrets/aws/kustomization.yaml", "  - litellm-redis.sops.yaml\n"),
+    ),
+    "the Secrets of another environment in a list": (
+        "every_kustomization_lists_exactly_what_is_there",
+        append("secrets/aws/kustomization.yaml", "  - ../gcp\n"),
+    ),
+    "Secrets that Kustomize makes of plaintext": (
+        "the_engine_knows_every_field",
+        append(
+            "secrets/aws/kustomization.yaml",
+            "secretGenerator:\n  - name: own\n    literals: [key=value]\n",
+        ),
+    ),
     "no list of the sealed Secrets": (
         "every_kustomization_lists_exactly_what_is_there",
         delete("secrets/gcp/kustomization.yaml"),
@@ -538,6 +871,31 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "a comment among the values": (
         "every_value_of_every_secret_is_sealed",
         sealed_as("\nstringData:\n", "\nstringData:\n  # it was plain\n"),
+    ),
+    "another rule in a sealed file": (
+        "every_value_of_every_secret_is_sealed",
+        sealed_as("encrypted_regex: ^(data|stringData)$", "encrypted_regex: ^data$"),
+    ),
+    "a data key that was cut": (
+        "every_value_of_every_secret_is_sealed",
+        lambda root: _resealed(
+            root, REDIS, re.compile(r"\n        [A-Za-z0-9+/]{40,}"), lambda _: ""
+        ),
+    ),
+    "the whole Secret in an annotation": (
+        "every_value_of_every_secret_is_sealed",
+        sealed_as(
+            "  namespace: litellm\n",
+            "  namespace: litellm\n  annotations:\n    kubectl.kubernetes.io/last-applied-configuration: |\n"
+            '      {"kind":"Secret","stringData":{"redis-password":"example"}}\n',
+        ),
+    ),
+    "a second Secret in a sealed file": (
+        "every_value_of_every_secret_is_sealed",
+        both(
+            append(REDIS, "---\napiVersion: v1\nkind: Secret\nmetadata:\n  name: own\n"),
+            refresh,
+        ),
     ),
     "no message authentication code": (
         "every_value_of_every_secret_is_sealed",
@@ -598,6 +956,14 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "every_environment_has_one_sound_creation_rule",
         change(".sops.yaml", "path_regex: ^secrets/azure/", "path_regex: secrets/azure/"),
     ),
+    "a recipient that one rule lost": (
+        "every_environment_has_one_sound_creation_rule",
+        substitute(".sops.yaml", r"(\^secrets/gcp/.*\n(?:.*\n){2}    age:)\n      - .*", r"\1 []"),
+    ),
+    "values with a suffix that stay as they are": (
+        "every_environment_has_one_sound_creation_rule",
+        substitute(".sops.yaml", r"(\^secrets/aws/.*\n)", r"\1    unencrypted_suffix: _plain\n"),
+    ),
     "two rules for one environment": (
         "every_environment_has_one_sound_creation_rule",
         change(
@@ -635,6 +1001,30 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "no_credential_stands_in_plaintext",
         canary("proxy", "docker-compose.yaml"),
     ),
+    "a key of the proxy in a variable": (
+        "no_credential_stands_in_plaintext",
+        under("envVars", '    LITELLM_MASTER_KEY: "example"\n', SHARED),
+    ),
+    "a password in the settings of the router": (
+        "no_credential_stands_in_plaintext",
+        change(SHARED, "redis_password: os.environ/REDIS_PASSWORD", "redis_password: example"),
+    ),
+    "a key in the settings of the proxy": (
+        "no_credential_stands_in_plaintext",
+        change(SHARED, "      json_logs: true", "      json_logs: true\n      api_key: example"),
+    ),
+    "a database in the settings of the proxy": (
+        "no_credential_stands_in_plaintext",
+        change(
+            SHARED,
+            "      disable_error_logs: true",
+            "      disable_error_logs: true\n      database_url: postgresql://litellm:example@db/litellm",
+        ),
+    ),
+    "a password in the compose file": (
+        "no_credential_stands_in_plaintext",
+        substitute("docker-compose.yml", r"POSTGRES_PASSWORD: .*", "POSTGRES_PASSWORD: example"),
+    ),
     "a password in a variable": (
         "no_credential_stands_in_plaintext",
         under("extraEnvVars", '    - name: UI_PASSWORD\n      value: "example"\n', SHARED),
@@ -651,6 +1041,14 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "a token that git would add": (
         "git_ignores_inputs_and_keys",
         drop(".gitignore", "access-token*"),
+    ),
+    "a token of one environment that git would add": (
+        "git_ignores_inputs_and_keys",
+        change(".gitignore", "access-token*", "access-token"),
+    ),
+    "a key that is ignored no more": (
+        "git_ignores_inputs_and_keys",
+        append(".gitignore", "!/keys/\n!*.agekey\n"),
     ),
     "keys that git would add": (
         "git_ignores_inputs_and_keys",
@@ -691,6 +1089,10 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "the_ingress_is_the_answered_one",
         lambda root: _sub(root / GCP, r"    tls:\n(?:      .*\n)+", ""),
     ),
+    "a certificate without its Secret": (
+        "the_ingress_is_the_answered_one",
+        drop(AWS, "secretName: litellm-tls"),
+    ),
     "another database": (
         "the_database_is_the_answered_one",
         change(SHARED, 'database: "postgres_litellm"', 'database: "litellm"'),
@@ -722,6 +1124,77 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "no continuous integration": (
         "the_continuous_integration_is_there",
         delete(".github/workflows"),
+    ),
+    # ----- continuous integration, commits, updates -----
+    "a pipeline that runs nothing": (
+        "every_push_runs_the_suite",
+        substitute(VALIDATE, r"run: uv run pytest$", "run: echo done"),
+    ),
+    "a suite whose result does not count": (
+        "every_push_runs_the_suite",
+        substitute(VALIDATE, r"run: uv run pytest$", "run: uv run pytest || true"),
+    ),
+    "a suite that may fail": (
+        "every_push_runs_the_suite",
+        change(
+            VALIDATE,
+            "      - name: Run the suite\n",
+            "      - name: Run the suite\n        continue-on-error: true\n",
+        ),
+    ),
+    "half of the suite": (
+        "every_push_runs_the_suite",
+        substitute(VALIDATE, r"run: uv run pytest$", "run: uv run pytest -k answers"),
+    ),
+    "a suite that is switched off": (
+        "every_push_runs_the_suite",
+        change(VALIDATE, "  suite:\n", "  suite:\n    if: false\n"),
+    ),
+    "a suite for who asks": (
+        "every_push_runs_the_suite",
+        change(VALIDATE, "  push:\n  pull_request:\n", ""),
+    ),
+    "no suite": ("every_push_runs_the_suite", delete(VALIDATE)),
+    "an action by its tag": (
+        "nothing_that_the_pipeline_runs_can_move",
+        substitute(VALIDATE, r"(actions/checkout)@.*", r"\1@v7"),
+    ),
+    "an action by its branch": (
+        "nothing_that_the_pipeline_runs_can_move",
+        substitute(VALIDATE, r"(astral-sh/setup-uv)@.*", r"\1@main"),
+    ),
+    "a commit hook by its branch": (
+        "nothing_that_the_pipeline_runs_can_move",
+        substitute(COMMITS, r"rev: v1\..*", "rev: master"),
+    ),
+    "a workflow that may do everything": (
+        "a_workflow_may_only_read",
+        change(VALIDATE, "permissions: {}", "permissions: write-all"),
+    ),
+    "a workflow that says nothing of its rights": (
+        "a_workflow_may_only_read",
+        drop(VALIDATE, "permissions: {}"),
+    ),
+    "a workflow with rights for what anybody sends": (
+        "a_workflow_may_only_read",
+        change(VALIDATE, "  pull_request:\n", "  pull_request_target:\n"),
+    ),
+    "no guard before a commit": (
+        "a_commit_is_guarded",
+        change(COMMITS, "entry: python hooks/guard_staged.py", 'entry: "true"'),
+    ),
+    "no .gitattributes": ("git_keeps_sealed_files_to_the_byte", delete(".gitattributes")),
+    "line ends that git may change": (
+        "git_keeps_sealed_files_to_the_byte",
+        change(".gitattributes", "* text=auto eol=lf", "* text=auto"),
+    ),
+    "sealed files that git stores elsewhere": (
+        "git_keeps_sealed_files_to_the_byte",
+        append(".gitattributes", "*.sops.yaml filter=lfs diff=lfs merge=lfs -text\n"),
+    ),
+    "a setting of Renovate without its comma": (
+        "renovate_can_read_its_configuration",
+        change("renovate.json", '"minimumReleaseAge": "3 days",', '"minimumReleaseAge": "3 days"'),
     ),
     # ----- nothing can be asked -----
     "no answers": (UNREADABLE, delete(ANSWERS)),
@@ -794,6 +1267,27 @@ SMALL_FAULTS: dict[str, tuple[str, Fault]] = {
     ),
 }
 
+# The same as the first, on GitLab.
+GITLAB_FAULTS: dict[str, tuple[str, Fault]] = {
+    "a pipeline that runs nothing": (
+        "every_push_runs_the_suite",
+        substitute(GITLAB, r"uv run pytest --junit-xml.*", "echo done"),
+    ),
+    "a suite that may fail": (
+        "every_push_runs_the_suite",
+        change(GITLAB, "\nsuite:\n", "\nsuite:\n  allow_failure: true\n"),
+    ),
+    "a suite for who asks": (
+        "every_push_runs_the_suite",
+        change(GITLAB, "\nsuite:\n", "\nsuite:\n  when: manual\n"),
+    ),
+    "an image that moves": (
+        "nothing_that_the_pipeline_runs_can_move",
+        substitute(GITLAB, r'(image: "ghcr.*):.*"', r'\1:latest"'),
+    ),
+    "no pipeline": ("the_continuous_integration_is_there", delete(GITLAB)),
+}
+
 # The same with the chart's Redis.
 BUNDLED_FAULTS: dict[str, tuple[str, Fault]] = {
     "a password of Redis that the chart makes up": (
@@ -859,6 +1353,7 @@ def _own_service(root: Path) -> None:
         file = f"secrets/{environment}/own-openai.sops.yaml"
         text = (root / f"secrets/{environment}/litellm-salt-key.sops.yaml").read_text("utf-8")
         text = text.replace("LITELLM_SALT_KEY", "OPENAI_API_KEY")
+        text = _sealed_by_itself(text, "OPENAI_API_KEY")
         _write(root / file, text.replace("name: litellm-salt-key", "name: own-openai"))
         listed = append(f"secrets/{environment}/kustomization.yaml", "  - own-openai.sops.yaml\n")
         both(listed, under("environmentSecrets", "    - own-openai\n", values))(root)
@@ -884,8 +1379,61 @@ EDITS: dict[str, Fault] = {
         r"      - model_name: .*\n        litellm_params:\n          model: azure/.*\n(?:        .*\n)+",
         "",
     ),
-    "other resources": change(SHARED, 'cpu: "1"\n      memory: 4Gi', 'cpu: "2"\n      memory: 8Gi'),
+    "other resources": substitute(
+        SHARED,
+        r'cpu: "1"\n      memory: 4Gi\n    limits:\n      memory: 4Gi',
+        'cpu: "2"\n      memory: 8Gi\n    limits:\n      memory: 8Gi',
+    ),
     "a number of replicas for one environment": also("  replicaCount: 5\n"),
+    "a single pod without a budget": also("  replicaCount: 1\n  pdb:\n    enabled: false\n"),
+    "a budget in percent": change(SHARED, "minAvailable: 1", "minAvailable: 50%"),
+    "amounts in other units": substitute(
+        SHARED,
+        r'cpu: "1"\n      memory: 4Gi\n    limits:\n',
+        "cpu: 1500m\n      memory: 4096Mi\n    limits:\n      cpu: 2\n",
+    ),
+    "tolerations and affinity": also(
+        "  tolerations:\n    - key: dedicated\n      operator: Exists\n  affinity:\n    nodeAffinity:\n"
+        "      requiredDuringSchedulingIgnoredDuringExecution:\n        nodeSelectorTerms:\n"
+        "          - matchExpressions:\n"
+        "              - {key: kubernetes.io/arch, operator: In, values: [amd64]}\n"
+    ),
+    "a folder for temporary files": both(
+        under("volumes", "    - name: scratch\n      emptyDir: {}\n"),
+        under("volumeMounts", "    - name: scratch\n      mountPath: /scratch\n"),
+    ),
+    "a variable from the pod": under(
+        "extraEnvVars",
+        "    - name: POD_IP\n      valueFrom:\n        fieldRef:\n          fieldPath: status.podIP\n",
+        SHARED,
+    ),
+    "settings of the router and the cache": both(
+        change(SHARED, "    router_settings:\n", "    router_settings:\n      num_retries: 3\n"),
+        change(
+            SHARED,
+            "      json_logs: true",
+            "      json_logs: true\n      cache_params:\n        type: redis\n"
+            "        password: os.environ/REDIS_PASSWORD",
+        ),
+    ),
+    "models in the database alone": both(
+        substitute(SHARED, r"^    model_list:\n(?:      .*\n|\n)+", "    model_list: []\n"),
+        change(
+            SHARED,
+            "      disable_error_logs: true",
+            "      disable_error_logs: true\n      store_model_in_db: true",
+        ),
+    ),
+    "a model with a key of another project": model(
+        "      - model_name: own\n        litellm_params:\n          model: vertex_ai/own\n"
+        "          vertex_credentials: /var/secrets/gcp/gcp-service-account.json\n"
+    ),
+    "a host for every name": change(
+        AWS,
+        "    hosts:\n",
+        '    hosts:\n      - host: "*.llm.example.com"\n        paths:\n'
+        "          - path: /\n            pathType: Prefix\n",
+    ),
     "scaling by load": both(
         change(SHARED, "replicaCount: 2", "replicaCount: 1"),
         change(
@@ -934,6 +1482,11 @@ EDITS: dict[str, Fault] = {
     "no Ingress, because a Gateway serves the proxy": change(
         GCP, "  ingress:\n    enabled: true", "  ingress:\n    enabled: false"
     ),
+    "an image from a registry of their own": substitute(
+        SHARED,
+        r'repository: "ghcr.io/.*"\n    tag: ".*"',
+        f'repository: registry.example.com/litellm\n    tag: "build-7@sha256:{"ab" * 32}"',
+    ),
     "a newer image": lambda root: _sub(root / SHARED, r'tag: ".*"', 'tag: "v1.105.2"'),
     "a newer chart": lambda root: _sub(
         root / "litellm/Chart.yaml", r'version: "\d.*"', 'version: "1.105.2"'
@@ -951,6 +1504,51 @@ EDITS: dict[str, Fault] = {
     ),
     "a workflow of their own": write(
         ".github/workflows/own.yaml", "on: push\njobs:\n  own:\n    runs-on: ubuntu-latest\n"
+    ),
+    "a workflow of their own with an action by its tag": write(
+        ".github/workflows/own.yaml",
+        "on: push\njobs:\n  own:\n    runs-on: ubuntu-latest\n    steps:\n"
+        "      - uses: actions/checkout@v7\n",
+    ),
+    "the suite on another runner, with other options": both(
+        substitute(VALIDATE, r"ubuntu-24.04", "self-hosted"),
+        substitute(
+            VALIDATE,
+            r"run: uv run pytest$",
+            "run: |\n          uv run --frozen pytest -v --tb=short",
+        ),
+    ),
+    "a workflow that may read": change(
+        VALIDATE, "permissions: {}", "permissions:\n  contents: read"
+    ),
+    "the suite in a workflow of another repository": write(
+        VALIDATE,
+        "on: [push]\npermissions: {}\njobs:\n  suite:\n"
+        "    uses: example/ci/.github/workflows/suite.yaml@main\n",
+    ),
+    "the suite under another name": both(
+        write(
+            ".github/workflows/ci.yml", "on: push\njobs:\n  a:\n    steps:\n      - run: pytest\n"
+        ),
+        delete(VALIDATE),
+    ),
+    "Dependabot in place of Renovate": both(
+        delete("renovate.json"), write(".github/dependabot.yml", "version: 2\nupdates: []\n")
+    ),
+    "no commit hooks": delete(COMMITS),
+    "images in the storage of large files": append(
+        ".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n"
+    ),
+    "values for trials, which git ignores": both(
+        append(".gitignore", "/litellm/values-local.yaml\n"),
+        write("litellm/values-local.yaml", "litellm-helm: {}\n"),
+    ),
+    "the same Secret of their own in two environments": both(
+        own_secret("own", of=OTHER_SALT),
+        both(
+            copied("secrets/aws/own.sops.yaml", "secrets/gcp/own.sops.yaml"),
+            append("secrets/gcp/kustomization.yaml", "  - own.sops.yaml\n"),
+        ),
     ),
     "a workflow less": delete(".github/workflows/update.yaml"),
     "a configuration of another tool": write(
@@ -996,10 +1594,17 @@ def _resealed(
     refresh(root)
 
 
+def _sealed_by_itself(text: str, key: str) -> str:
+    """The text with another nonce in the value of a key, as one that is sealed by itself has."""
+    nonce = base64.b64encode(secrets.token_bytes(32)).decode()
+    return re.sub(rf"({key}: ENC.*,iv:)[^,]+", rf"\g<1>{nonce}", text)
+
+
 def _duplicate_value(path: Path) -> None:
     text = path.read_text("utf-8")
     line = next(line for line in text.splitlines() if "redis-password:" in line)
-    path.write_text(text.replace(line, f"{line}\n{line.replace('redis-password', 'username')}"))
+    other = _sealed_by_itself(line.replace("redis-password", "username"), "username")
+    path.write_text(text.replace(line, f"{line}\n{other}"))
     refresh(path.parents[2])
 
 
@@ -1008,6 +1613,7 @@ def _duplicate_value(path: Path) -> None:
 BASES: dict[str, tuple[dict[str, Any], dict[str, tuple[str, Fault]]]] = {
     "everything": (everything(), FAULTS),
     "small": (answers(["gcp"], ["bedrock"]), SMALL_FAULTS),
+    "gitlab": (everything(ci_platform="gitlab"), GITLAB_FAULTS),
     "bundled": (answers(["gcp"], ["bedrock"], redis="bundled"), BUNDLED_FAULTS),
     "kms": (
         answers(["aws"], ["bedrock"], aws_kms_key=KMS_KEY, aws_kms_identity=IDENTITY),
@@ -1059,6 +1665,24 @@ def test_every_rule_has_a_mistake_that_it_tells() -> None:
     tables = [faults for _, faults in BASES.values()] + list(ENGINE_FAULTS.values())
     covered = {rule for faults in tables for rule, _ in faults.values()}
     assert covered - {UNREADABLE} == set(rules.load_all())
+
+
+def test_the_figures_in_the_docs_are_true() -> None:
+    from tests.test_engine_rules import FAULTS as ENGINE_FAULTS
+    from tests.test_engine_rules import OWN
+
+    tables = [faults for _, faults in BASES.values()] + list(ENGINE_FAULTS.values())
+    module = {
+        name: rule.__module__.removeprefix("rules.") for name, rule in rules.load_all().items()
+    }
+    told = Counter(module.get(rule, UNREADABLE) for faults in tables for rule, _ in faults.values())
+    text = (ROOT / "docs" / "faults.md").read_text("utf-8")
+    rows = re.findall(r"\| `(\w+)\.py` \| (\d+) \| (\d+) \|", text)
+    assert {name: (int(count), int(faults)) for name, count, faults in rows} == {
+        name: (count, told[name]) for name, count in Counter(module.values()).items()
+    }
+    assert f"{told[UNREADABLE]} more faults" in text
+    assert f"{len(EDITS)} edits in `EDITS`, {len(OWN)} in `OWN`" in text
 
 
 @pytest.mark.parametrize("base", [base for base, _ in BASES.values()], ids=BASES)

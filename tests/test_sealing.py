@@ -480,10 +480,55 @@ def test_check_finds_a_file_that_is_not_sealed(sealed: Path, damage: str) -> Non
     assert content(sealed) == before
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["metadata: []\nsops: x\n", "metadata: {annotations: [a]}\nstringData: x\n", "- a\n", ""],
+)
+def test_a_file_of_any_shape_is_told_without_an_unexpected_error(sealed: Path, text: str) -> None:
+    (sealed / "secrets" / "aws" / "litellm-azure-auth.sops.yaml").write_text(text)
+    answer = seal(sealed, "--check")
+    assert answer.returncode == 5
+    assert "is not the Secret litellm/litellm-azure-auth" in answer.stderr
+    assert seal(sealed, "--list").returncode == 0
+
+
+def test_check_finds_what_only_lies_among_the_sealed_secrets(sealed: Path) -> None:
+    folder = sealed / "secrets" / "aws"
+    (folder / "key.json").write_text("{}")
+    (folder / "README.md").write_text("What is here.\n")
+    link = folder / "litellm-redis.sops.yaml"
+    link.rename(sealed / "elsewhere")
+    link.symlink_to("../../elsewhere")
+    answer = seal(sealed, "--check")
+    assert answer.returncode == 5
+    assert "key.json:1: no creation rule" in answer.stderr
+    assert "litellm-redis.sops.yaml:1: is a symbolic link" in answer.stderr
+    assert "README.md" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("environments: [aws", "environments: aws # "), ("namespace: litellm", ""), ("keys:", "key:")],
+)
+def test_a_broken_list_of_secrets_is_told_in_a_line(sealed: Path, old: str, new: str) -> None:
+    policy = sealed / "policies" / "secrets.yml"
+    policy.write_text(policy.read_text().replace(old, new))
+    answer = seal(sealed, "--check")
+    assert answer.returncode == 1
+    assert "policies/secrets.yml" in answer.stderr
+
+
 def test_check_needs_neither_sops_nor_a_key(sealed: Path) -> None:
     shutil.rmtree(sealed / "keys")
     env = {**environment(), "PATH": "/nonexistent"}
     assert seal(sealed, "--check", env=env).returncode == 0
+
+
+def test_without_its_package_it_says_how_to_run(sealed: Path) -> None:
+    command = [sys.executable, "-S", "-B", "hooks/seal_secrets.py", "--check"]  # -S: no packages
+    answer = subprocess.run(command, cwd=sealed, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("PyYAML is not installed for this Python: write `uv run`")
 
 
 def test_list_shows_the_state_of_every_secret(sealed: Path) -> None:
@@ -507,6 +552,8 @@ def test_list_shows_the_state_of_every_secret(sealed: Path) -> None:
         ["--cluster", "mars"],
         ["--key", "masterkey"],
         ["--check", "--list"],
+        ["--rotate", "litellm-azure-auth", "--stdin", "AZURE_SECRET"],
+        ["--rotate", "litellm-masterkey", "--stdin", "masterkey"],
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_what_is_right(sealed: Path, arguments: list[str]) -> None:
@@ -657,6 +704,39 @@ def test_an_environments_rule_is_added_and_the_rest_of_the_file_is_kept(
     assert after.endswith(tail)
     assert "# mine\n" in after
     assert seal(sealed, "--check").returncode == 0
+
+
+def test_lost_rules_come_back_for_the_keys_that_are_here(sealed: Path, folder: Path) -> None:
+    config = sealed / ".sops.yaml"
+    text = config.read_text()
+    config.unlink()
+    answer = seal(sealed, "--rekey")
+    assert answer.returncode == 1
+    assert "no rule matches secrets/aws/" in answer.stderr
+    assert seal(sealed, inputs=folder).returncode == 0
+    assert config.read_text() == text
+
+
+def test_no_new_key_takes_the_place_of_one_that_is_elsewhere(sealed: Path, folder: Path) -> None:
+    shutil.rmtree(sealed / "keys")
+    (sealed / ".sops.yaml").unlink()
+    before = content(sealed)
+    for arguments in ([], ["--rotate", "litellm-azure-auth"]):
+        answer = seal(sealed, *arguments, inputs=folder)
+        assert answer.returncode == 1
+        assert "take .sops.yaml from git history" in answer.stderr
+    assert content(sealed) == before
+
+
+def test_a_secret_in_a_yml_file_is_rekeyed_too(sealed: Path) -> None:
+    folder = sealed / "secrets" / "aws"
+    text = (folder / "litellm-salt-key.sops.yaml").read_text()
+    own = folder / "own.sops.yml"
+    own.write_text(text.replace("name: litellm-salt-key", "name: own"))
+    before = own.read_bytes()
+    assert seal(sealed, "--rekey", "--cluster", "aws").returncode == 0
+    assert own.read_bytes() != before
+    assert "checksum/own: " in (sealed / "litellm" / "checksums-aws.yaml").read_text()
 
 
 def test_copier_seals_and_a_missing_sops_does_not_fail_the_rendering(

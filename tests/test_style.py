@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -49,6 +50,13 @@ def test_yamllint_finds_nothing(name: str, sealed: Callable[..., Path]) -> None:
 def test_ruff_finds_nothing(name: str, command: str, sealed: Callable[..., Path]) -> None:
     done = _run(sealed(**REPOSITORIES[name]), "ruff", *command.split())
     assert done.returncode == 0, done.stdout
+
+
+def test_exactly_the_commands_can_be_run_by_their_names(render: Callable[..., Path]) -> None:
+    for path in render(**REPOSITORIES["flux-github"]).rglob("*"):
+        if path.is_file():
+            is_command = path.read_bytes().startswith(b"#!")
+            assert bool(path.stat().st_mode & stat.S_IXUSR) == is_command, path
 
 
 @pytest.mark.parametrize("name", ["flux-github", "argocd-gitlab"])

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from sealing import creation_rules, files, keyless, keys, sops
 from sealing.errors import DONE, FAILED, INTERRUPTED, PLACEHOLDER, UNSEALED, USAGE, SealingError
 from sealing.inputs import Inputs, Value, describe
-from sealing.policy import Repository, Wanted, digest, missing_keys, read_manifest
+from sealing.policy import Repository, Wanted, digest, missing_keys, name_of, read_manifest
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PLACEHOLDER_VALUE = "placeholder"
@@ -88,11 +88,19 @@ def seal(repository: Repository, environment: str | None) -> int:
     wanted = repository.wanted(environment)
     with files.lock(repository.root), files.Transaction(repository.root) as transaction:
         absent = [secret for secret in wanted if not secret.path(repository.root).exists()]
+        config = creation_rules.load(repository.root)
+        unruled = {
+            secret.environment
+            for secret in wanted
+            if creation_rules.find(config, f"secrets/{secret.environment}/any.sops.yaml") is None
+        }
         if absent:
             sops.program()
             inputs = Inputs.read(repository.root)
             plans = [_plan(secret, inputs) for secret in absent]
-            _add_rules(repository, transaction, {secret.environment for secret in absent})
+        if absent or unruled:
+            _add_rules(repository, transaction, unruled | {each.environment for each in absent})
+        if absent:
             _seal_all(repository, transaction, plans)
         _add_checksums(repository, transaction)
         changed = transaction.changed
@@ -118,6 +126,19 @@ def rotate(
         raise SealingError(
             f"{name} has no key {key!r}: choose from {', '.join(wanted[0].keys)}", USAGE
         )
+    known = {
+        each
+        for secret in wanted
+        for source in secret.keys.values()
+        for each in [*source.get("inputs", ()), source.get("file")]
+        if each
+    }
+    if given and not known.issuperset(given):
+        raise SealingError(
+            f"{next(iter(given))!r} is no input of {name}: "
+            + (f"choose from {', '.join(sorted(known))}" if known else "its value is generated"),
+            USAGE,
+        )
     if wanted[0].never_rotate:
         raise SealingError(
             f"{name} is not rotated by a tool: {wanted[0].never_rotate}. Nothing was changed."
@@ -138,6 +159,7 @@ def rekey(repository: Repository, environment: str | None) -> int:
     """Encrypt every Secret again under a new data key, for the recipients that its rule names now. All, or none."""
     environments = [environment] if environment else repository.environments
     repository.wanted(environment)
+    _refuse_unsound(creation_rules.load(repository.root), environments)
     sops.program()
     with files.lock(repository.root), files.Transaction(repository.root) as transaction:
         paths = [path for each in environments for path in repository.sealed_files(each)]
@@ -281,7 +303,13 @@ def _add_rules(
             recipients = recipients or [_key(repository, transaction, environment)]
             text = creation_rules.add(text, environment, recipients, repository.kms(environment))
             transaction.put(config_path, text)
-        elif problems := creation_rules.problems(config, environment):
+        else:
+            _refuse_unsound(config, [environment])
+
+
+def _refuse_unsound(config: Mapping[str, Any], environments: Sequence[str]) -> None:
+    for environment in environments:
+        if problems := creation_rules.problems(config, environment):
             raise SealingError(
                 f"{creation_rules.CONFIG}: {problems[0]}: correct the rule. Nothing was sealed."
             )
@@ -292,6 +320,12 @@ def _key(repository: Repository, transaction: files.Transaction, environment: st
     files.refuse_link(path, repository.root)
     if path.is_file():
         return keys.public_key(path)
+    if any(not sealed.is_symlink() for sealed in repository.sealed_files(environment)):
+        # they are for a key that a cluster has: a new one would lock it out
+        raise SealingError(
+            f"{creation_rules.CONFIG} has no rule for secrets/{environment}/, and keys/{path.name} is not here: "
+            f"take {creation_rules.CONFIG} from git history. Nothing was sealed."
+        )
     text, public = keys.make()
     transaction.put(path, text, mode=0o600)
     return public
@@ -380,10 +414,7 @@ def _add_checksums(
             *repository.sealed_files(environment),
             *(repository.root / path for path in staged),
         }
-        digests = {
-            path.name.removesuffix(".sops.yaml"): digest(transaction.current(path))
-            for path in paths
-        }
+        digests = {name_of(path): digest(transaction.current(path)) for path in paths}
         target = repository.root / "litellm" / f"checksums-{environment}.yaml"
         text = repository.checksums(environment, digests)
         if not target.is_file() or target.read_text("utf-8") != text:
@@ -395,7 +426,7 @@ def _report_written(changed: Sequence[str]) -> None:
     sealed: dict[str, list[str]] = {}
     for path in map(Path, changed):
         if path.parent.parent.name == "secrets":
-            sealed.setdefault(path.parent.name, []).append(path.name.removesuffix(".sops.yaml"))
+            sealed.setdefault(path.parent.name, []).append(name_of(path))
         else:
             print(f"wrote {path}")
     for environment, names in sealed.items():
@@ -413,8 +444,9 @@ def _report_placeholders(repository: Repository, environment: str | None) -> int
         waiting.setdefault(secret.name, []).append((secret, missing))
     if not waiting:
         return DONE
+    one = repository.environments[0]
     print(
-        "placeholders, until their inputs are given (NAME__AWS is an input of aws alone):",
+        f"placeholders, until their inputs are given (NAME__{one.upper()} is an input of {one} alone):",
         file=sys.stderr,
     )
     for name, entries in waiting.items():

@@ -88,7 +88,7 @@ def problems(config: Mapping[str, Any], environment: str) -> list[str]:
     """What makes the rule of an environment unsafe or unusable; sops itself accepts all of it."""
     entry = find(config, f"secrets/{environment}/any.sops.yaml")
     if entry is None:
-        return [f"no rule matches secrets/{environment}/: run python hooks/seal_secrets.py"]
+        return [f"no rule matches secrets/{environment}/"]
     found = []
     if entry.get("path_regex") != path_regex(environment):
         found.append(

@@ -194,7 +194,7 @@ def _service_account_problem(text: str) -> str | None:
         return "is not JSON: download the key of the service account again"
     if not isinstance(content, dict) or content.get("type") != "service_account":
         return 'is not the key of a service account: its "type" must be "service_account"'
-    for field in ("project_id", "private_key_id", "private_key", "client_email", "token_uri"):
+    for field in ("project_id", "private_key", "client_email", "token_uri"):
         if not isinstance(content.get(field), str) or not content[field]:
             return f'is not the key of a service account: it lacks "{field}"'
     if not content["private_key"].startswith("-----BEGIN "):

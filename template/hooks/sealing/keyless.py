@@ -27,7 +27,10 @@ _VALUE = re.compile(
 )
 _COMMENT = re.compile(r"#\s?ENC\[AES256_GCM,[^\]\s]+,type:comment\]")
 _ARMOR = re.compile(
-    r"-----BEGIN AGE ENCRYPTED FILE-----\n(?:[A-Za-z0-9+/]{1,64}={0,2}\n)+-----END AGE ENCRYPTED FILE-----\n?"
+    r"-----BEGIN AGE ENCRYPTED FILE-----\n((?:[A-Za-z0-9+/]{1,64}={0,2}\n)+)-----END AGE ENCRYPTED FILE-----\n?"
+)
+_AGE_HEADER = re.compile(
+    rb"age-encryption\.org/v1\n(?=(?:.*\n)*?-> X25519 )(?:->.*\n(?:[A-Za-z0-9+/]*\n)+)+--- [A-Za-z0-9+/]{43}\n"
 )
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -92,6 +95,9 @@ def _check(root: yaml.MappingNode, text: str, rule: Rule) -> Iterator[Flaw]:
             for leaf in _leaves(node):
                 if leaf.value.startswith("ENC["):
                     yield Flaw(_line(leaf), "has an encrypted value outside data and stringData")
+                if leaf.value.lstrip().startswith('{"') and '"kind"' in leaf.value:
+                    # what `kubectl apply` notes in an annotation, the values in it
+                    yield Flaw(_line(leaf), "has a whole manifest in plaintext among its metadata")
     meta = top.get("sops")
     if isinstance(meta, yaml.MappingNode):
         yield from _metadata(meta, rule)
@@ -153,13 +159,25 @@ def _metadata(meta: yaml.MappingNode, rule: Rule) -> Iterator[Flaw]:
             fields = _entries(key) if isinstance(key, yaml.MappingNode) else {}
             found.append("/".join(_scalar(fields.get(part)) or "" for part in parts))
             wrapped = _scalar(fields.get("enc")) or ""
-            if not (_ARMOR.fullmatch(wrapped) if kind == "age" else wrapped):
+            if not (_is_wrapped_by_age(wrapped) if kind == "age" else wrapped):
                 yield Flaw(_line(key), f"has no wrapped data key for a recipient in sops.{kind}")
         if sorted(found) != sorted(rule.recipients.get(kind, [])):
             yield Flaw(
                 _line(listed or meta),
                 f"is encrypted for other recipients than its rule names in sops.{kind}",
             )
+
+
+def _is_wrapped_by_age(text: str) -> bool:
+    """Whether it is an age file for a public key, whole, with a data key of 32 bytes in it. https://age-encryption.org/v1"""
+    match = _ARMOR.fullmatch(text)
+    try:
+        content = base64.b64decode("".join(match[1].split()), validate=True) if match else b""
+    except binascii.Error:
+        return False
+    header = _AGE_HEADER.match(content)
+    # a nonce of 16 bytes, the key, and its tag of 16
+    return header is not None and len(content) - header.end() == 64
 
 
 def _encrypted(value: str | None, length: int | None = None) -> bool:

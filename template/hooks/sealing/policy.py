@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,10 @@ import yaml
 
 from sealing import creation_rules, keyless
 from sealing.errors import USAGE, SealingError
+
+# what may stand beside the sealed files
+_BESIDE = re.compile(r"kustomization\.yaml|ksops\.yaml|\.gitkeep|\.DS_Store|.*\.md")
+_BLOCKS = ("metadata", "data", "stringData", "sops")
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,19 @@ class Repository:
         if not isinstance(content, dict) or not isinstance(content.get("secrets"), dict):
             raise SealingError(
                 "policies/secrets.yml has no mapping `secrets`: take the file from git history"
+            )
+        for name, entry in content["secrets"].items():
+            fields = entry if isinstance(entry, dict) else {}
+            if not isinstance(fields.get("environments"), list) or not isinstance(
+                fields.get("keys"), dict
+            ):
+                raise SealingError(
+                    f"policies/secrets.yml: {name} has no list `environments` or no mapping `keys`: "
+                    "take the file from git history"
+                )
+        if not isinstance(content.get("namespace"), str):
+            raise SealingError(
+                "policies/secrets.yml names no namespace: take the file from git history"
             )
         return content
 
@@ -120,19 +138,15 @@ class Repository:
     def sealed_files(self, environment: str) -> list[Path]:
         """Every sealed Secret of an environment that is in use: those that are wanted, and the operator's own."""
         wanted = {secret.path(self.root) for secret in self.wanted(environment)}
-        found = sorted((self.root / "secrets" / environment).glob("*.sops.yaml"))
-        return [
-            path
-            for path in found
-            if path in wanted or path.name.removesuffix(".sops.yaml") not in self.known_names
-        ]
+        found = sorted((self.root / "secrets" / environment).glob("*.sops.y*ml"))
+        return [path for path in found if path in wanted or name_of(path) not in self.known_names]
 
     def orphans(self) -> list[str]:
         """What an earlier answer needed and no present one does, as paths; only the operator deletes it."""
         used = {
             path for environment in self.environments for path in self.sealed_files(environment)
         }
-        found = [path for path in self.root.glob("secrets/*/*.sops.yaml") if path not in used]
+        found = [path for path in self.root.glob("secrets/*/*.sops.y*ml") if path not in used]
         for pattern, prefix in (("keys/*.agekey", ""), ("litellm/checksums-*.yaml", "checksums-")):
             found += [
                 path
@@ -165,14 +179,14 @@ class Repository:
         """Everything that is not sealed as it should be, proved without a key."""
         config = creation_rules.load(self.root)
         for environment in self.environments:
-            for problem in creation_rules.problems(config, environment):
-                yield Finding(
-                    creation_rules.CONFIG,
-                    1,
-                    problem,
-                    "correct the rule, then run python hooks/seal_secrets.py --rekey",
-                )
             rule = creation_rules.find(config, f"secrets/{environment}/any.sops.yaml") or {}
+            todo = (
+                "correct the rule, then run python hooks/seal_secrets.py --rekey"
+                if rule
+                else "take it from git history, or run python hooks/seal_secrets.py"
+            )
+            for problem in creation_rules.problems(config, environment):
+                yield Finding(creation_rules.CONFIG, 1, problem, todo)
             for field, key in self.kms(environment).items():
                 if key not in creation_rules.split(rule.get(field)):
                     yield Finding(
@@ -188,12 +202,20 @@ class Repository:
                     yield Finding(relative, 1, "is missing", "run python hooks/seal_secrets.py")
                 else:
                     yield from self._check_identity(secret, path)
-        for path in sorted((self.root / "secrets").rglob("*.y*ml")):
-            if path.name not in ("kustomization.yaml", "ksops.yaml"):
+        for path in sorted((self.root / "secrets").rglob("*")):
+            if not path.is_dir() and not _BESIDE.fullmatch(path.name):
                 yield from self._check_file(path, config)
 
     def _check_file(self, path: Path, config: Mapping[str, Any]) -> Iterator[Finding]:
         relative = path.relative_to(self.root).as_posix()
+        if path.is_symlink():
+            yield Finding(
+                relative,
+                1,
+                "is a symbolic link, which the GitOps engine does not follow",
+                "replace it by a real file",
+            )
+            return
         entry = creation_rules.find(config, relative)
         if entry is None:
             yield Finding(
@@ -203,7 +225,7 @@ class Repository:
                 "name it secrets/<environment>/<name>.sops.yaml",
             )
             return
-        again = f"python hooks/seal_secrets.py --rotate {path.name.removesuffix('.sops.yaml')}"
+        again = f"python hooks/seal_secrets.py --rotate {name_of(path)}"
         for flaw in keyless.check(
             path.read_text("utf-8", errors="replace"), creation_rules.as_rule(entry)
         ):
@@ -261,18 +283,31 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def name_of(path: Path) -> str:
+    """The name of the Secret that a sealed file is for."""
+    return re.sub(r"\.sops\.ya?ml\Z", "", path.name)
+
+
 def read_manifest(path: Path) -> dict[str, Any]:
-    """A sealed manifest as it stands in its file, empty when it is no mapping."""
+    """A sealed manifest as it stands in its file, empty when it is no mapping, without a block that is none."""
     try:
         content = yaml.load(path.read_text("utf-8"), keyless.LOADER)
     except (yaml.YAMLError, UnicodeDecodeError):
         return {}
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    return {
+        key: value
+        for key, value in content.items()
+        if key not in _BLOCKS or isinstance(value, dict)
+    }
 
 
 def missing_keys(manifest: Mapping[str, Any]) -> list[str] | None:
     """The keys of a placeholder that still lack their input; None when the manifest is no placeholder."""
-    annotations = (manifest.get("metadata") or {}).get("annotations") or {}
+    annotations = (manifest.get("metadata") or {}).get("annotations")
+    if not isinstance(annotations, dict):
+        return None
     if str(annotations.get(keyless.PLACEHOLDER_ANNOTATION)) != "true":
         return None
     return [key for key in str(annotations.get(keyless.MISSING_ANNOTATION, "")).split(",") if key]

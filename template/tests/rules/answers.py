@@ -82,6 +82,11 @@ def the_ingress_is_the_answered_one(repository: Repository) -> Iterator[Problem]
             yield values.problem(
                 ("ingress", "tls"), what, f"restore it, or {UPDATE} tls_cluster_issuer="
             )
+        for number, entry in enumerate(sequence(values.get("ingress", "tls"))):
+            if not text(dig(entry, "secretName")):
+                what = "it names no secretName, so that there is no certificate"
+                todo = "name the Secret into which cert-manager puts it, such as litellm-tls"
+                yield values.problem(("ingress", "tls", number), what, todo)
 
 
 @rule

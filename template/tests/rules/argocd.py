@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from posixpath import normpath
 from typing import Any
 
@@ -17,6 +18,8 @@ SERVER = "https://kubernetes.default.svc"
 ROOT, RELEASE = OURS = ("litellm-cluster", "litellm")
 REVISION = "litellm-gitops/revision"  # the annotation in which the commit reaches the release
 
+_NAMESPACE, _SECRET, _DEPLOYMENT = ("", "Namespace"), ("", "Secret"), ("apps", "Deployment")
+_SKIP = "argocd.argoproj.io/skip-reconcile"
 _WAVE = "argocd.argoproj.io/sync-wave"
 _OPTIONS = "argocd.argoproj.io/sync-options"
 _FINALIZER = "resources-finalizer.argocd.argoproj.io"
@@ -84,25 +87,47 @@ def the_project_permits_its_applications(repository: Repository) -> Iterator[Pro
         project = cluster.find("AppProject", _project(repository))
         if project is None:
             continue
-        url = repository.answers.get("repo_url")
-        if url not in texts(project.get("spec", "sourceRepos")):
+        url = str(repository.answers.get("repo_url"))
+        # each may be a pattern
+        if not any(fnmatchcase(url, each) for each in texts(project.get("spec", "sourceRepos"))):
             yield project.problem(
                 ("spec", "sourceRepos"), f"sourceRepos does not name {url}", "add it"
             )
         there = [
-            (entry.get("server"), entry.get("namespace"))
+            (text(entry.get("server")), text(entry.get("namespace")))
             for entry in sequence(project.get("spec", "destinations"))
         ]
         for namespace in (repository.namespace, SYSTEM):
-            if (SERVER, namespace) not in there:
+            if not any(
+                fnmatchcase(SERVER, server) and fnmatchcase(namespace, pattern)
+                for server, pattern in there
+            ):
                 what = f"destinations do not name {SERVER} with namespace {namespace}"
                 yield project.problem(("spec", "destinations"), what, "add them")
+        for field, kind, wanted in (
+            ("clusterResourceBlacklist", _NAMESPACE, False),
+            ("namespaceResourceBlacklist", _SECRET, False),
+            ("namespaceResourceBlacklist", _DEPLOYMENT, False),
+            ("namespaceResourceWhitelist", _SECRET, True),
+            ("namespaceResourceWhitelist", _DEPLOYMENT, True),
+        ):
+            listed = sequence(project.get("spec", field))
+            if listed and _lists(listed, *kind) is not wanted:
+                what = f"{field} keeps each {kind[1]} from the cluster"
+                yield project.problem(("spec", field), what, "correct the list, or take it out")
         kinds = sequence(project.get("spec", "clusterResourceWhitelist"))
-        if not any((entry["group"], entry["kind"]) == ("", "Namespace") for entry in kinds):
+        if not _lists(kinds, *_NAMESPACE):
             what = "clusterResourceWhitelist does not permit the Namespace"
             yield project.problem(
                 ("spec", "clusterResourceWhitelist"), what, 'add {group: "", kind: Namespace}'
             )
+
+
+def _lists(entries: list[Any], group: str, kind: str) -> bool:
+    """Whether a list of kinds, which may be patterns, holds one."""
+    return any(
+        fnmatchcase(group, entry["group"]) and fnmatchcase(kind, entry["kind"]) for entry in entries
+    )
 
 
 @rule
@@ -120,6 +145,25 @@ def every_argo_cd_path_leads_to_its_folder(repository: Repository) -> Iterator[P
             if not wanted and from_here and path and not repository.under(normpath(path)):
                 what = f"spec.source.path is {path}, which does not exist"
                 yield found.problem(place, what, "name a folder of this repository")
+
+
+@rule
+def argo_cd_renders_every_source_as_it_is_meant(repository: Repository) -> Iterator[Problem]:
+    for _, found in _applications(repository):
+        source = ("spec", "source")
+        if found.get("spec", "sources"):
+            yield found.problem(("spec", "sources"), "sources win over source", "take them out")
+        for field in ("chart", "directory", "plugin"):
+            if field in mapping(found.get(*source)):
+                what = f"{field} makes Argo CD render the folder in another way"
+                yield found.problem((*source, field), what, "take it out")
+        for field in ("namePrefix", "nameSuffix", "namespace"):
+            if found.get(*source, "kustomize", field):
+                what = f"{field} gives everything a name by which nothing finds it"
+                yield found.problem((*source, "kustomize", field), what, "take it out")
+        if found.get(*source, "helm", "namespace") not in (None, repository.namespace):
+            what = "the release would be rendered for a namespace in which its Secrets are not"
+            yield found.problem((*source, "helm", "namespace"), what, "take it out")
 
 
 @rule
@@ -194,7 +238,7 @@ def the_argo_cd_release_takes_its_values(repository: Repository) -> Iterator[Pro
                 "ignoreMissingValueFiles would deploy the chart's defaults when a file is renamed"
             )
             yield found.problem((*helm, "ignoreMissingValueFiles"), what, "take it out")
-        for field in ("values", "valuesObject", "parameters"):
+        for field in ("values", "valuesObject", "parameters", "fileParameters"):
             if found.get(*helm, field):
                 what = f"{field} would win over litellm/values-{cluster.environment}.yaml, which the suite checks"
                 yield found.problem((*helm, field), what, "set it there")
@@ -246,6 +290,18 @@ def argo_cd_lets_git_win(repository: Repository) -> Iterator[Problem]:
             yield found.problem(
                 (*automated, "enabled"), "it is not synced automatically", "take enabled out"
             )
+        if found.get(*automated, "allowEmpty"):
+            what = "a folder that renders nothing would take everything away"
+            yield found.problem((*automated, "allowEmpty"), what, "take it out")
+        if found.get("metadata", "annotations", _SKIP) == "true":
+            what = "it is left as it is in the cluster, whatever git says"
+            yield found.problem(("metadata", "annotations", _SKIP), what, "take it out")
+        for number, entry in enumerate(sequence(found.get("spec", "ignoreDifferences"))):
+            pointers = {pointer.rstrip("/") for pointer in texts(entry.get("jsonPointers"))}
+            if {"", "/data", "/stringData", "/spec"} & pointers:
+                what = "a change of it in git would not be seen"
+                todo = "name the one field that may differ"
+                yield found.problem(("spec", "ignoreDifferences", number), what, todo)
 
 
 @rule
@@ -297,6 +353,16 @@ def every_secret_goes_through_ksops(repository: Repository) -> Iterator[Problem]
                     kustomization.file, line, what, "leave it to generators: [ksops.yaml]"
                 )
         ksops = repository.document(f"{folder}/ksops.yaml")
+        listed = texts(dig(ksops and ksops.value, "files"))
+        for number, entry in enumerate(listed):
+            if ksops and (entry in listed[:number] or entry.startswith("../")):
+                flaw = (
+                    "belongs to another environment"
+                    if entry.startswith("../")
+                    else "is there twice"
+                )
+                line = ksops.line("files", number)
+                yield Problem(ksops.file, line, f"{entry} {flaw}", "take the line away")
         if ksops and not re.search(
             r"exec:\s+path: ksops\s*\Z",
             text(dig(ksops.value, "metadata", "annotations", _FUNCTION)),

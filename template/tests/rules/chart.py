@@ -35,10 +35,14 @@ _MIGRATIONS: dict[tuple[str, ...], Any] = {
     ("migrationJob", "hooks", "argocd", "enabled"): False,
 }
 
-# GHSA-4xpc-pv4p-pm3w: before this version the proxy's authentication can be bypassed.
-_OLDEST_IMAGE = (1, 84, 0)
-_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
-_MOVING = re.compile(r"latest|main|main-latest|main-stable|stable|nightly|dev")
+# from this version on, before this one, what is wrong with them
+_VULNERABLE = (
+    ((0, 0, 0), (1, 84, 0), "lets its authentication be bypassed (GHSA-4xpc-pv4p-pm3w)"),
+    ((1, 91, 0), (1, 103, 1), "lets a user make himself an administrator (GHSA-7hp6-4w63-5g45)"),
+)
+_VERSION = re.compile(r"(?<![\d.])v?(\d+)\.(\d+)\.(\d+)")
+# https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:@sha256:[0-9a-f]{64})?")
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
 
 # https://github.com/BerriAI/litellm/blob/main/helm/litellm-helm/templates/deployment.yaml
@@ -49,6 +53,9 @@ _SET_BY_THE_CHART = {
     "DATABASE_NAME",
     "DATABASE_USERNAME",
     "DATABASE_PASSWORD",
+    "DISABLE_SCHEMA_UPDATE",
+    "HOST",
+    "PORT",
 }
 
 _SCHEMA = "litellm/values.schema.json"
@@ -105,15 +112,18 @@ def the_image_is_pinned(repository: Repository) -> Iterator[Problem]:
             yield values.problem(
                 ("image", "repository"), what, "name the image's repository", VALUES
             )
-        version = _VERSION.match(text(tag))
-        if not text(tag) or _MOVING.fullmatch(text(tag)):
+        # a name without a number moves, such as latest or main-stable
+        if not _TAG.fullmatch(text(tag)) or not re.search(r"\d", text(tag)):
             what = f"image.tag is {tag!r}, which is no version"
             yield values.problem(
                 ("image", "tag"), what, "give a version and its digest, vX.Y.Z@sha256:…", VALUES
             )
-        elif version and tuple(map(int, version.groups())) < _OLDEST_IMAGE:
-            what = f"LiteLLM {version[0]} lets its authentication be bypassed (GHSA-4xpc-pv4p-pm3w)"
-            yield values.problem(("image", "tag"), what, "use 1.84.0 or newer", VALUES)
+        elif version := _VERSION.search(text(tag)):
+            number = tuple(map(int, version.groups()))
+            for first, last, flaw in _VULNERABLE:
+                if first <= number < last:
+                    what = f"LiteLLM {version[0]} {flaw}"
+                    yield values.problem(("image", "tag"), what, "use 1.104.0 or newer", VALUES)
 
 
 @rule
@@ -157,8 +167,97 @@ def _pins(dependencies: Any) -> list[tuple[str, ...]]:
 
 
 @rule
+def helm_takes_the_chart(repository: Repository) -> Iterator[Problem]:
+    document = repository.document(_CHART_FILE)
+    if document is None:
+        return  # told above
+    wanted = {
+        "apiVersion": ("v2", "Helm reads dependencies of v2 alone"),
+        "name": ("litellm", "the README and the release go by it"),
+        "type": ("application", "Helm installs nothing else"),
+    }
+    for field, (expected, why) in wanted.items():
+        found = document.value.get(field, "application" if field == "type" else None)
+        if found != expected:
+            what = f"{field} is {found!r}: {why}"
+            yield Problem(_CHART_FILE, document.line(field), what, f"write {field}: {expected}")
+    if not _EXACT.fullmatch(str(document.value.get("version"))):
+        what = f"version is {document.value.get('version')!r}, which Helm refuses"
+        yield Problem(_CHART_FILE, document.line("version"), what, "give one such as 1.0.0")
+    names = [dig(entry, "name") for entry in sequence(document.value.get("dependencies"))]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            line = document.line("dependencies", number)
+            yield Problem(_CHART_FILE, line, f"the dependency {name} is there twice", "keep one")
+
+
+@rule
+def the_release_keeps_its_name(repository: Repository) -> Iterator[Problem]:
+    for values in repository.values:
+        for field in ("fullnameOverride", "nameOverride"):
+            if values.get(field) not in (None, "", "litellm"):
+                what = f"{field} is {values.get(field)!r}: everything would be made anew under another name"
+                yield values.problem((field,), what, f"write {field}: litellm", VALUES)
+
+
+@rule
+def a_node_can_be_drained(repository: Repository) -> Iterator[Problem]:
+    """A budget that needs every pod lets none be moved, and the update of the nodes waits for ever."""
+    for values in repository.values:
+        needed, replicas = values.get("pdb", "minAvailable"), values.get("replicaCount")
+        if values.get("autoscaling", "enabled"):
+            replicas = values.get("autoscaling", "minReplicas") or 1  # the chart's default
+        if values.get("keda", "enabled"):
+            replicas = values.get("keda", "minReplicas") or 1
+        if values.get("pdb", "enabled") is not True or not isinstance(replicas, int):
+            continue
+        if replicas < 1:
+            continue  # told by the schema
+        if needed == "100%" or (isinstance(needed, int) and needed >= replicas):
+            what = f"pdb.minAvailable is {needed}, but there may be only {replicas} replica(s)"
+            todo = "keep it below the replicas, or set pdb.enabled: false for a single one"
+            yield values.problem(("pdb", "minAvailable"), what, todo, VALUES)
+
+
+@rule
+def no_log_shows_a_secret(repository: Repository) -> Iterator[Problem]:
+    """https://github.com/BerriAI/litellm/issues/12448"""
+    for values in repository.values:
+        variable, found = values.variables.get("LITELLM_LOG", (("logLevel",), None))
+        for path, loud in (
+            (("logLevel",), values.get("logLevel") == "DEBUG"),
+            (variable, text(found).upper() == "DEBUG"),
+            (
+                ("proxy_config", "litellm_settings", "set_verbose"),
+                values.get("proxy_config", "litellm_settings", "set_verbose") is True,
+            ),
+        ):
+            if loud:
+                what = f"{path[-1]} makes the proxy log keys and whole requests"
+                yield values.problem(path, what, "set it for a trial outside of git", VALUES)
+
+
+@rule
+def the_configuration_reaches_the_proxy(repository: Repository) -> Iterator[Problem]:
+    for values in repository.values:
+        if values.get("proxyConfigMap", "create") is False:
+            what = "proxyConfigMap.create is false: proxy_config is not used, and a change restarts no pod"
+            yield values.problem(("proxyConfigMap", "create"), what, "take it away")
+        stored = values.get("proxy_config", "general_settings", "store_model_in_db")
+        listed = values.get("proxy_config", "model_list")
+        if listed == [] and not stored and "STORE_MODEL_IN_DB" not in values.variables:
+            what = f"the proxy of {values.environment} serves no model"
+            todo = "list models; a list in the environment's own file replaces the shared one"
+            yield values.problem(("proxy_config", "model_list"), what, todo, VALUES)
+
+
+@rule
 def no_variable_is_set_twice(repository: Repository) -> Iterator[Problem]:
     for values in repository.values:
+        for name in sorted(_SET_BY_THE_CHART - {"PROXY_MASTER_KEY"}):  # which has a rule above
+            if name in values.variables:
+                what = f"the chart sets {name}, and Kubernetes refuses a variable that is set twice"
+                yield values.problem(values.variables[name][0], what, "take it away")
         seen = {str(name): "envVars" for name in mapping(values.get("envVars"))}
         for number, entry in enumerate(sequence(values.get("extraEnvVars"))):
             name = text(dig(entry, "name"))
@@ -236,6 +335,11 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Problem]:
         what = "it is not JSON" if source else "is missing"
         yield Problem(_SCHEMA, None, what, "take it from git history")
         return
+    for probe in ({"no value": 1}, {CHART: {"no value": 1}}):
+        if not any(error.validator == "additionalProperties" for error in check.iter_errors(probe)):
+            what = "it lets a misspelt key pass"
+            yield Problem(_SCHEMA, None, what, 'keep "additionalProperties": false')
+            break
     guards = (*_settings(repository), *_MIGRATIONS, _MASTER_KEY, ("redis", "auth"))
     for values in repository.values:
         for error in check.iter_errors(values.merged):

@@ -151,7 +151,8 @@ def expect(cluster: Cluster, expected: list[tuple[str, str, str]]) -> Iterator[P
     if files or any(listing is None or list(listing.missing()) for listing in listings):
         return  # other rules tell that
     for kind, name, namespace in expected:
-        same = [found for found in cluster.objects if found.kind == kind]
+        # what lists files for Kustomize has no name
+        same = [found for found in cluster.objects if found.kind == kind and found.name]
         if any((found.name, found.namespace) == (name, namespace) for found in same):
             continue
         where = f"{namespace}/{name}" if namespace else name
@@ -228,6 +229,29 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Probl
                         f"{own} does not list it, so the engine never applies it",
                         "list it",
                     )
+
+
+@rule
+def no_object_is_applied_twice(repository: Repository) -> Iterator[Problem]:
+    """Kustomize refuses an object that is there twice, and two owners of one never come to rest."""
+    for cluster in clusters(repository):
+        seen: dict[tuple[str, str, str], str] = {}
+        for found in cluster.objects:
+            identity = (found.kind, found.namespace, found.name)
+            if not found.name or found.document.file.startswith(
+                tuple(f"{cluster.folder}/{folder}/" for folder in _SETUP)
+            ):
+                continue
+            if identity in seen:
+                what = f"{found.kind} {found.name} is in {seen[identity]} already"
+                yield found.problem(("metadata", "name"), what, "keep one of them")
+            seen.setdefault(identity, found.document.file)
+        listing = cluster.lists(cluster.folder)
+        for number, entry in enumerate(listing.entries if listing else ()):
+            if listing and entry == f"{cluster.folder}/release":
+                what = "release/ is applied by an object of its own, after the Secrets"
+                line = listing.document.line("resources", number)
+                yield Problem(listing.document.file, line, what, "take the line away")
 
 
 @rule

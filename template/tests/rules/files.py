@@ -14,6 +14,11 @@ from rules.repository import ANSWERS, Repository
 
 _MARKER = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)", re.MULTILINE)
 _LEFT_OVER = (".rej", ".orig")
+# what the engine, Helm and sops read
+_DEPLOYED = ("clusters/", "litellm/", "secrets/")
+_ONE_DOCUMENT = re.compile(
+    r"litellm/[^/]+\.yaml|policies/[^/]+\.yml|\.sops\.yaml|\.copier-answers\.yml|(?:.*/)?(?:kustomization|ksops)\.yaml"
+)
 
 
 @rule
@@ -67,6 +72,56 @@ def no_yaml_holds_a_tab(repository: Repository) -> Iterator[Problem]:
         if content and "\t" in content and file not in repository.broken:
             line = content.count("\n", 0, content.index("\t")) + 1
             yield Problem(file, line, "it holds a tab", "use spaces, or \\t in double quotes")
+
+
+@rule
+def every_file_has_the_bytes_that_git_stores(repository: Repository) -> Iterator[Problem]:
+    """.gitattributes has the line ends of Windows taken away, so that a digest made with them fits nowhere else."""
+    for file in repository.yaml_files:
+        content = repository.text(file) or ""
+        if not file.startswith(_DEPLOYED):
+            continue
+        if "\r" in content:
+            line = content.count("\n", 0, content.index("\r")) + 1
+            yield Problem(file, line, "it has line ends of Windows", "save it with LF, then seal")
+        if content.startswith("\ufeff"):
+            yield Problem(file, 1, "it begins with a byte order mark", "save it as UTF-8 without")
+
+
+@rule
+def no_second_document_is_overlooked(repository: Repository) -> Iterator[Problem]:
+    for file in repository.yaml_files:
+        if _ONE_DOCUMENT.fullmatch(file) and len(repository.documents(file)) > 1:
+            line = repository.documents(file)[1].line()
+            what = "it holds a second document, which nothing reads"
+            yield Problem(file, line, what, "move it into the first, or into a file of its own")
+
+
+@rule
+def nothing_that_is_deployed_is_a_link(repository: Repository) -> Iterator[Problem]:
+    for file in repository.files:
+        if file.startswith(_DEPLOYED) and (repository.root / file).is_symlink():
+            what = "it is a symbolic link: Flux leaves it out, Argo CD refuses one that leads out"
+            yield Problem(file, None, what, "replace it by a real file")
+
+
+@rule
+def git_ignores_nothing_that_is_deployed(repository: Repository) -> Iterator[Problem]:
+    wanted = ["litellm/Chart.yaml", "litellm/values.yaml"]
+    for environment in repository.environments:
+        names = [f"{name}.sops" for name in repository.needed(environment)]
+        wanted += [f"secrets/{environment}/{name}.yaml" for name in ("kustomization", *names)]
+        wanted += [f"litellm/{name}-{environment}.yaml" for name in ("values", "checksums")]
+        folder = repository.root / "clusters" / environment
+        wanted += [path.relative_to(repository.root).as_posix() for path in folder.rglob("*.yaml")]
+    for file in wanted:
+        if (repository.root / file).is_file() and not repository.has(file):
+            yield Problem(
+                file,
+                None,
+                "git ignores it, so that it never reaches the cluster",
+                "take the line that matches it out of .gitignore",
+            )
 
 
 @rule

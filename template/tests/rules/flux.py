@@ -8,7 +8,8 @@ from posixpath import normpath
 
 from rules import Problem, rule
 from rules.engine import Cluster, Object, clusters, expect, in_order, named, texts
-from rules.repository import Repository, mapping, sequence, text
+from rules.ignored import is_ignored, parse_patterns
+from rules.repository import Repository, dig, mapping, sequence, text
 
 SYSTEM = "flux-system"
 KEY = "sops-age"
@@ -16,6 +17,7 @@ CLUSTER, SECRETS, RELEASE = OURS = "litellm-cluster", "litellm-secrets", "litell
 # Kustomizations that another repository brings into the same cluster, and that dependsOn may name
 OF_OTHERS: frozenset[str] = frozenset()
 
+_RECONCILE = "kustomize.toolkit.fluxcd.io/reconcile"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _START = 300.0  # seconds that the chart's startup probe gives a pod: 30 × 10 s
 _DEFAULT_TIMEOUT = "5m"  # of a HelmRelease
@@ -69,6 +71,11 @@ def flux_follows_this_repository(repository: Repository) -> Iterator[Problem]:
             yield from found.must_be(
                 path, repository.answers.get(answer), f"it is the answer {answer}"
             )
+        for field in sorted(set(mapping(found.get("spec", "ref"))) - {"branch"}):
+            # a tag instead of the branch is told above
+            if found.get("spec", "ref", "branch"):
+                what = f"spec.ref.{field} wins over the branch"
+                yield found.problem(("spec", "ref", field), what, "take it out")
         if text(found.get("spec", "url")).startswith("ssh:") and not found.get("spec", "secretRef"):
             what = "spec.secretRef is missing: without a key nothing is cloned over ssh"
             yield found.problem(
@@ -76,6 +83,27 @@ def flux_follows_this_repository(repository: Repository) -> Iterator[Problem]:
                 what,
                 "write spec.secretRef.name: litellm-git, and see README.md, Bootstrap",
             )
+
+
+@rule
+def flux_sees_what_it_deploys(repository: Repository) -> Iterator[Problem]:
+    for cluster in clusters(repository, "flux"):
+        found = cluster.find("GitRepository", _source(repository))
+        if found is None:
+            continue
+        patterns = parse_patterns(text(found.get("spec", "ignore")).splitlines())
+        sparse = [normpath(path) for path in texts(found.get("spec", "sparseCheckout"))]
+        for folder in (
+            f"clusters/{cluster.environment}",
+            "litellm",
+            f"secrets/{cluster.environment}",
+        ):
+            checked_out = not sparse or any(f"{folder}/".startswith(f"{path}/") for path in sparse)
+            file = f"{folder}/{'Chart' if folder == 'litellm' else 'kustomization'}.yaml"
+            if is_ignored(file, patterns) or not checked_out:
+                field = "ignore" if checked_out else "sparseCheckout"
+                what = f"spec.{field} keeps {folder}/ from the cluster"
+                yield found.problem(("spec", field), what, "let it in")
 
 
 @rule
@@ -106,7 +134,7 @@ def every_flux_dependency_exists(repository: Repository) -> Iterator[Problem]:
         own = {other.name for other in cluster.all("Kustomization") if other.namespace == SYSTEM}
         there = own.union(OURS, OF_OTHERS) - {found.name}
         for number, entry in enumerate(sequence(found.get("spec", "dependsOn"))):
-            if entry["name"] not in there:
+            if entry["name"] not in there or entry.get("namespace", SYSTEM) != SYSTEM:
                 what = f"it waits for ever: there is no other Kustomization {entry['name']!r}"
                 todo = f"name one of {', '.join(sorted(there))}; OF_OTHERS in tests/rules/flux.py is for more"
                 yield found.problem(("spec", "dependsOn", number), what, todo)
@@ -117,9 +145,14 @@ def the_release_waits_for_the_secrets(repository: Repository) -> Iterator[Proble
     for _, found in _kustomizations(repository, RELEASE):
         names = [entry.get("name") for entry in sequence(found.get("spec", "dependsOn"))]
         # a name that does not exist is told by another rule
-        if not names:
+        if SECRETS not in names and set(names) <= {CLUSTER, *OF_OTHERS}:
             what = f"it does not wait for {SECRETS}, and pods and migrations start without their Secrets"
             yield found.problem(("spec",), what, f"write dependsOn: [{{name: {SECRETS}}}]")
+    for _, found in _kustomizations(repository, SECRETS):
+        for number, entry in enumerate(sequence(found.get("spec", "dependsOn"))):
+            if entry.get("name") == RELEASE:
+                what = f"it waits for {RELEASE}, which waits for it"
+                yield found.problem(("spec", "dependsOn", number), what, "take it out")
 
 
 @rule
@@ -180,6 +213,13 @@ def the_flux_release_takes_its_values(repository: Repository) -> Iterator[Proble
                 "ignoreMissingValuesFiles would deploy the chart's defaults when a file is renamed"
             )
             yield found.problem((*chart, "ignoreMissingValuesFiles"), what, "take it out")
+        for field in ("values", "valuesFrom"):
+            if found.get("spec", field):
+                what = f"{field} would win over litellm/values-{cluster.environment}.yaml, which the suite checks"
+                yield found.problem(("spec", field), what, "set it there")
+        if found.get("spec", "chartRef"):
+            what = "chartRef beside chart is refused by the cluster"
+            yield found.problem(("spec", "chartRef"), what, "take it out")
 
 
 @rule
@@ -198,6 +238,32 @@ def the_flux_release_lands_beside_its_secrets(repository: Repository) -> Iterato
         yield from found.must_be(
             ("spec", "releaseName"), RELEASE, "README.md looks for that release"
         )
+
+
+@rule
+def flux_applies_everything_where_it_belongs(repository: Repository) -> Iterator[Problem]:
+    for _, found in [*_kustomizations(repository), *_releases(repository)]:
+        fields = ["kubeConfig"]
+        if found.kind == "Kustomization":
+            fields += ["targetNamespace", "namePrefix", "nameSuffix"]
+        for field in fields:
+            if found.get("spec", field):
+                what = f"spec.{field} puts it where nothing looks for it"
+                yield found.problem(("spec", field), what, "take it out")
+
+
+@rule
+def flux_runs_the_migrations_and_waits(repository: Repository) -> Iterator[Problem]:
+    effects = {
+        "disableHooks": "the migrations are a hook and would not run",
+        "disableWait": "the release would be Ready before its pods are",
+        "preserveValues": "what leaves the values in git would stay in the release",
+    }
+    for _, found in _releases(repository):
+        for action in ("install", "upgrade"):
+            for field, what in effects.items():
+                if found.get("spec", action, field):
+                    yield found.problem(("spec", action, field), what, "take it out")
 
 
 @rule
@@ -225,6 +291,14 @@ def the_flux_release_has_time_to_start(repository: Repository) -> Iterator[Probl
 
 @rule
 def flux_lets_git_win(repository: Repository) -> Iterator[Problem]:
+    sources = list(named(repository, "flux", "GitRepository", [_source(repository)]))
+    for _, found in sources:
+        if found.get("spec", "suspend"):
+            yield found.problem(("spec", "suspend"), "it is suspended", "take suspend out")
+    for _, found in [*sources, *_kustomizations(repository), *_releases(repository)]:
+        if found.get("metadata", "annotations", _RECONCILE) == "disabled":
+            what = "it is left as it is in the cluster, whatever git says"
+            yield found.problem(("metadata", "annotations", _RECONCILE), what, "take it out")
     for _, found in [*_kustomizations(repository), *_releases(repository)]:
         if found.get("spec", "suspend"):
             yield found.problem(
@@ -237,6 +311,10 @@ def flux_lets_git_win(repository: Repository) -> Iterator[Problem]:
         else:
             why = "a change by hand would stay in the cluster"
             yield from found.must_be(("spec", "driftDetection", "mode"), "enabled", why)
+            for number, entry in enumerate(sequence(found.get("spec", "driftDetection", "ignore"))):
+                if {"", "/", "/spec"}.intersection(texts(dig(entry, "paths"))):
+                    place = ("spec", "driftDetection", "ignore", number)
+                    yield found.problem(place, why, "name the one field that may differ")
 
 
 @rule

@@ -78,6 +78,11 @@ def read_patterns(root: Path) -> list[Pattern]:
         lines = (root / ".gitignore").read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []
+    return parse_patterns(lines)
+
+
+def parse_patterns(lines: Iterable[str]) -> list[Pattern]:
+    """The patterns in lines of that format."""
     patterns = []
     for line in lines:
         text = line.rstrip()

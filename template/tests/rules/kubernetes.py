@@ -8,7 +8,17 @@ from typing import Any
 
 from rules import Problem, rule
 from rules.document import Document
-from rules.repository import ANSWERS, UPDATE, Repository, Values, dig, mapping, sequence, text
+from rules.repository import (
+    ANSWERS,
+    UPDATE,
+    Place,
+    Repository,
+    Values,
+    dig,
+    mapping,
+    sequence,
+    text,
+)
 from rules.schemas import NoSchemaError, describe, kubernetes, place, versions
 
 # Kinds that no Kubernetes version defines: of kustomize, which no cluster ever sees, and of custom resources. A kind of
@@ -30,6 +40,49 @@ KINDS_WITHOUT_SCHEMA = frozenset(
 )
 # They hold no metadata.name that a cluster sees.
 _NAMELESS = frozenset({"Kustomization", "Component"})
+
+# What the chart puts into the Deployment as it is: place in the values -> place in the manifest.
+_SPEC = ("spec", "template", "spec")
+_PROXY, _MIGRATIONS = (*_SPEC, "containers", 0), (*_SPEC, "containers", 1)
+_IN_THE_POD: dict[tuple[str, ...], Place] = {
+    ("strategy",): ("spec", "strategy"),
+    ("podSecurityContext",): (*_SPEC, "securityContext"),
+    **{
+        (field,): (*_SPEC, field)
+        for field in (
+            "affinity",
+            "imagePullSecrets",
+            "nodeSelector",
+            "tolerations",
+            "topologySpreadConstraints",
+            "volumes",
+        )
+    },
+    ("extraEnvVars",): (*_PROXY, "env"),
+    **{
+        (field,): (*_PROXY, field)
+        for field in ("lifecycle", "resources", "securityContext", "volumeMounts")
+    },
+    ("migrationJob", "resources"): (*_MIGRATIONS, "resources"),
+}
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+_QUANTITY = re.compile(
+    r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]+))?"
+)
+_SUFFIXES = {
+    **{
+        "n": 1e-9,
+        "u": 1e-6,
+        "m": 1e-3,
+        "k": 1e3,
+        "M": 1e6,
+        "G": 1e9,
+        "T": 1e12,
+        "P": 1e15,
+        "E": 1e18,
+    },
+    **{f"{suffix}i": 1024.0**power for power, suffix in enumerate("KMGTPE", 1)},
+}
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
@@ -90,6 +143,68 @@ def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterat
 
 
 @rule
+def what_values_put_into_the_pod_fits_its_schema(repository: Repository) -> Iterator[Problem]:
+    version = str(repository.answers.get("kubernetes_version"))
+    if version not in versions():
+        return  # told above
+    schema = kubernetes(version, "apps/v1", "Deployment")
+    for values in repository.values:
+        for error in schema.iter_errors(_deployment(values)):
+            where = place(error)
+            for path, there in _IN_THE_POD.items():
+                if where[: len(there)] == there:
+                    inner = where[len(there) :]
+                    what = describe(error).replace(".".join(map(str, there)), ".".join(path))
+                    todo = "correct it: kubectl explain deployment.spec.template.spec"
+                    yield values.problem((*path, *inner), what, todo)
+        for number, entry in enumerate(sequence(values.get("extraEnvVars"))):
+            if {"value", "valueFrom"} <= set(mapping(entry)):
+                what = f"{dig(entry, 'name')} has a value and valueFrom, which Kubernetes refuses"
+                yield values.problem(("extraEnvVars", number), what, "keep one of them")
+
+
+def _deployment(values: Values) -> dict[str, Any]:
+    """The manifest, as far as values decide on it."""
+    container = {"name": "litellm", "image": "litellm"}
+    pod: dict[str, Any] = {"containers": [dict(container), {**container, "name": "migrations"}]}
+    spec: dict[str, Any] = {"selector": {}, "template": {"metadata": {}, "spec": pod}}
+    manifest = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {}, "spec": spec}
+    for path, there in _IN_THE_POD.items():
+        found = values.get(*path)
+        if not found:
+            continue
+        target: Any = manifest
+        for part in there[:-1]:
+            target = target[part]
+        target[there[-1]] = found
+    return manifest
+
+
+@rule
+def every_resource_is_a_quantity_within_its_limit(repository: Repository) -> Iterator[Problem]:
+    for values in repository.values:
+        for path in (("resources",), ("migrationJob", "resources")):
+            amounts: dict[tuple[str, str], float] = {}
+            for kind in ("requests", "limits"):
+                for name, quantity in mapping(values.get(*path, kind)).items():
+                    match = _QUANTITY.fullmatch(str(quantity))
+                    if match is None:
+                        what = f"{name} is {quantity!r}, which is no quantity"
+                        todo = "write one such as 500m, 2 or 4Gi"
+                        yield values.problem((*path, kind, str(name)), what, todo)
+                        continue
+                    number, suffix, exponent = match.groups()
+                    factor = _SUFFIXES[suffix] if suffix else 10.0 ** int(exponent or 0)
+                    amounts[kind, str(name)] = float(number) * factor
+            for (kind, name), amount in amounts.items():
+                if kind == "requests" and amount > amounts.get(("limits", name), amount):
+                    what = (
+                        f"more {name} is requested than the limit allows, which Kubernetes refuses"
+                    )
+                    yield values.problem((*path, kind, name), what, "raise the limit")
+
+
+@rule
 def every_name_is_valid(repository: Repository) -> Iterator[Problem]:
     for document in repository.manifests:
         manifest = mapping(document.value)
@@ -145,6 +260,13 @@ def _values(values: Values) -> Iterator[Problem]:
         if not _VARIABLE.fullmatch(text(dig(entry, "name"))):
             what = f"{dig(entry, 'name')!r} is no name of a variable"
             yield values.problem(("extraEnvVars", number, "name"), what, "rename it")
+    for number, entry in enumerate(sequence(values.get("ingress", "hosts"))):
+        host = text(dig(entry, "host"))
+        if host and not _SUBDOMAIN.fullmatch(host.removeprefix("*.")):
+            what = f"the host {host!r} is no DNS name"
+            yield values.problem(
+                ("ingress", "hosts", number, "host"), what, "write it in lower case, without a port"
+            )
     for number, volume in enumerate(sequence(values.get("volumes"))):
         if not _DNS_LABEL.fullmatch(text(dig(volume, "name"))):
             what = f"the volume {dig(volume, 'name')!r} is no DNS-1123 label"

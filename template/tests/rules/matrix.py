@@ -20,6 +20,9 @@ from rules.repository import (
 )
 
 _MODELS = ("proxy_config", "model_list")
+_ACCOUNT = "litellm"  # README.md, First steps
+# parameters with which a model of another provider, or in another account, may do as it likes
+_OTHERS = {"api_key", "aws_role_name", "aws_profile_name"}
 
 
 @rule
@@ -44,6 +47,10 @@ def _service_account(
             f"the service account is not created, but {needs} annotates it",
             "set create: true",
         )
+    if annotations and values.get("serviceAccount", "name") != _ACCOUNT:
+        path = ("serviceAccount", "name")
+        what = f"{needs} trusts the service account {_ACCOUNT} alone"
+        yield values.problem(path, what, f"write name: {_ACCOUNT}")
     for annotation, value in annotations.items():
         expected = repository.answer(value)
         path = ("serviceAccount", "annotations", annotation)
@@ -199,9 +206,13 @@ def nothing_beats_a_chosen_method(repository: Repository) -> Iterator[Problem]:
         for provider, name in repository.cells[values.environment].items():
             forbidden = sequence(repository.method(name).get("forbids"))
             reason = f"LiteLLM prefers it to {name}, by which {provider} authenticates here"
+            set_by_the_proxy = mapping(values.get("proxy_config", "environment_variables"))
             for variable in forbidden:
                 if variable in values.variables:
                     path, _ = values.variables[variable]
+                    yield values.problem(path, f"{variable} is set; {reason}", "take it away")
+                if variable in set_by_the_proxy:
+                    path = ("proxy_config", "environment_variables", variable)
                     yield values.problem(path, f"{variable} is set; {reason}", "take it away")
                 for listed in values.environment_secrets:
                     secret = secrets.get(listed)
@@ -217,14 +228,23 @@ def nothing_beats_a_chosen_method(repository: Repository) -> Iterator[Problem]:
             prefix = dig(repository.matrix, "providers", provider, "model_prefix")
             # parameters carry the variables' names in lower case; api_key is the one that every provider takes
             parameters = {"api_key", *(str(variable).lower() for variable in forbidden)}
-            for number, entry in enumerate(sequence(values.get(*_MODELS))):
-                given = mapping(dig(entry, "litellm_params"))
-                if text(given.get("model")).startswith(str(prefix)):
-                    for parameter in sorted(parameters & set(given)):
-                        path = (*_MODELS, number, "litellm_params", parameter)
-                        yield values.problem(
-                            path, f"{parameter} is given; {reason}", "take it away"
-                        )
+            for path, given in _credentials(values):
+                ours = text(given.get("model")).startswith(str(prefix))
+                # what the proxy may not have at all is looked for in models of any name
+                for parameter in sorted(
+                    (parameters if ours else parameters - _OTHERS) & set(given)
+                ):
+                    what = f"{parameter} is given; {reason}"
+                    yield values.problem((*path, parameter), what, "take it away")
+
+
+def _credentials(values: Values) -> Iterator[tuple[Place, dict[Any, Any]]]:
+    """The parameters of each model, and those that models name as a credential."""
+    for number, entry in enumerate(sequence(values.get(*_MODELS))):
+        yield (*_MODELS, number, "litellm_params"), mapping(dig(entry, "litellm_params"))
+    for number, entry in enumerate(sequence(values.get("proxy_config", "credential_list"))):
+        path = ("proxy_config", "credential_list", number, "credential_values")
+        yield path, mapping(dig(entry, "credential_values"))
 
 
 @rule

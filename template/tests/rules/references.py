@@ -10,6 +10,7 @@ from typing import Any
 
 from rules import Problem, rule
 from rules.chart import guarded
+from rules.document import Document
 from rules.repository import (
     CHART,
     POLICY,
@@ -17,6 +18,7 @@ from rules.repository import (
     SEALED,
     Place,
     Repository,
+    Secret,
     Values,
     dig,
     mapping,
@@ -29,6 +31,13 @@ _KUSTOMIZATION = "kustomization.yaml"
 _LISTS = ("resources", "generators", "transformers", "components", "crds", "configurations")
 _CHECKSUM = "checksum/"
 _PODS, _REDIS_PODS = (CHART, "podAnnotations"), (CHART, "redis", "master", "podAnnotations")
+# annotations with which the engine does not apply what is there already
+_LEFT_ALONE = {
+    ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
+    ("kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent"),
+    ("kustomize.toolkit.fluxcd.io/ssa", "Ignore"),
+}
+_NONCE = re.compile(r"ENC\[AES256_GCM,data:[^,]+,iv:([^,]+),")
 
 
 @rule
@@ -54,6 +63,15 @@ def the_list_of_secrets_follows_from_the_answers(repository: Repository) -> Iter
                 f"{name} has the keys {_list(entry.get('keys'))}, not {_list(secret.get('keys'))}"
             )
             yield Problem(POLICY, line, what, todo)
+        elif needed:
+            if bool(entry.get("never_rotate")) != bool(secret.get("never_rotate")):
+                what = f"{name} may not be rotated, which never_rotate has to say"
+                yield Problem(POLICY, line, what, todo)
+            for key, source in mapping(entry.get("keys")).items():
+                form = dig(secret, "keys", key, "form")
+                if dig(source, "form") != form:
+                    what = f"the values of {key} in {name} are not checked as {form}"
+                    yield Problem(POLICY, line, what, todo)
 
 
 def _is_needed(repository: Repository, environment: str, name: str) -> bool:
@@ -120,10 +138,46 @@ def every_secret_file_holds_the_secret_of_its_name(repository: Repository) -> It
                 yield Problem(
                     secret.file, line, what, f"seal it with namespace: {repository.namespace}"
                 )
+            if secret.name in repository.needed(environment):
+                for name, found in mapping(dig(document.value, "metadata", "annotations")).items():
+                    if (name, found) in _LEFT_ALONE:
+                        what = f"{name}: {found} keeps a new value from the cluster"
+                        line = document.line("metadata", "annotations", name)
+                        yield Problem(secret.file, line, what, "take the annotation away")
+                for field, wanted in (("type", "Opaque"), ("immutable", None)):
+                    if (found := document.value.get(field)) != wanted:
+                        what = f"{field} is {found!r}, so that the cluster refuses its next change"
+                        again = (
+                            f"seal it again: {SEAL} --rotate {secret.name} --cluster {environment}"
+                        )
+                        yield Problem(secret.file, document.line(field), what, again)
             if "data" in document.value and secret.name in repository.needed(environment):
                 what = "its values stand in data, which holds base64"
                 todo = f"seal it again: {SEAL} --rotate {secret.name} --cluster {environment}"
                 yield Problem(secret.file, document.line("data"), what, todo)
+
+
+@rule
+def no_sealed_value_is_a_copy(repository: Repository) -> Iterator[Problem]:
+    """A value is sealed for its place, and a Secret of ours for its environment; an own Secret may be in several."""
+    seen: dict[str, tuple[Secret, str]] = {}
+    for environment in repository.environments:
+        for secret in repository.sealed[environment]:
+            values = mapping(secret.document.value.get("stringData"))
+            mac = dig(secret.document.value, "sops", "mac")
+            for key, value in [*values.items(), ("sops.mac", mac)]:
+                match = _NONCE.match(text(value))
+                if not match:
+                    continue
+                first, name = seen.setdefault(match[1], (secret, str(key)))
+                ours = all(
+                    each.name in repository.needed(each.environment) for each in (first, secret)
+                )
+                if name != key or (first is not secret and ours):
+                    what = f"{key} is the sealed {name} of {first.file}"
+                    todo = f"seal it for {environment}, or take the file from git history"
+                    line = secret.document.line("stringData", str(key))
+                    yield Problem(secret.file, line, what, todo)
 
 
 def _name(file: str) -> str:
@@ -217,6 +271,7 @@ def _references(values: Values) -> Iterator[tuple[Place, str, str | None]]:
 
 @rule
 def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> Iterator[Problem]:
+    known = set(mapping(repository.matrix["secrets"]))
     for file in repository.files:
         if posixpath.basename(file) != _KUSTOMIZATION:
             continue
@@ -231,6 +286,7 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
         if folder.startswith("secrets/"):
             names = repository.needed(posixpath.basename(folder))
             needed = {f"{folder}/{name}.sops.yaml" for name in names}
+        yield from _misleading(repository, document, folder)
         for path, place in sorted(listed.items()):
             exists = (
                 repository.has(path)
@@ -247,6 +303,9 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
                 )
         if folder.startswith("secrets/"):
             for path in repository.under(folder):
+                orphaned = _name(path) in known - set(repository.needed(posixpath.basename(folder)))
+                if orphaned and SEALED.fullmatch(path):
+                    continue  # a rule above tells that it is to be deleted
                 if path not in listed and path != file and path.endswith((".yaml", ".yml")):
                     what = f"it does not list {posixpath.basename(path)}, so that the cluster never gets it"
                     yield Problem(
@@ -256,6 +315,26 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
         file = f"secrets/{environment}/{_KUSTOMIZATION}"
         if not repository.has(file) and repository.under(f"secrets/{environment}"):
             yield Problem(file, None, "is missing", "take it from git history")
+
+
+def _misleading(repository: Repository, document: Document, folder: str) -> Iterator[Problem]:
+    """Lists and settings with which Kustomize fails, or puts objects where nobody looks for them."""
+    value: Any = document.value
+    for field in _LISTS:
+        entries = sequence(value.get(field))
+        for number, entry in enumerate(entries):
+            line = document.line(field, number)
+            if entry in entries[:number]:
+                what = f"it lists {entry} twice, which Kustomize refuses"
+                yield Problem(document.file, line, what, "take one line away")
+            elif folder.startswith("secrets/") and text(entry).startswith("../"):
+                what = f"it lists {entry}, which belongs to another environment"
+                yield Problem(document.file, line, what, "take the line away")
+    ours = folder.split("/")[0] in ("secrets", "clusters")
+    namespace = value.get("namespace")
+    if ours and namespace and (folder.startswith("clusters/") or namespace != repository.namespace):
+        what = f"namespace: {namespace} moves everything out of its namespace"
+        yield Problem(document.file, document.line("namespace"), what, "take the line away")
 
 
 def _listed(repository: Repository, file: str) -> dict[str, tuple[str, int]]:

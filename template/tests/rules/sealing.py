@@ -18,11 +18,19 @@ _CONFIG = creation_rules.CONFIG
 _SEALED = re.compile(r"secrets/[^/]+/[^/]+\.sops\.ya?ml")
 _KEY_FILE = re.compile(r"(?:.*/)?keys/[^/]+|.*\.agekey|(?:.*/)?(?:age\.key|keys\.txt)")
 _CREDENTIAL = re.compile(
-    r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET)_KEY)\Z",
+    r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET|MASTER)_KEY)\Z",
     re.IGNORECASE,
 )
 # what else may stand beside the sealed files
 _BESIDE = re.compile(r"secrets/(?:.*/)?(?:[^/]+\.ya?ml|[^/]+\.md|\.gitkeep)")
+# of proxy_config; the schema is for what a model may hold
+_SETTINGS = (
+    "litellm_settings",
+    "router_settings",
+    "general_settings",
+    "environment_variables",
+    "credential_list",
+)
 _NO_KEY = re.compile(r".*(?:\.gitkeep|README\.md)")
 
 
@@ -154,16 +162,21 @@ def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Proble
     for values in repository.values:
         methods = repository.methods(values.environment).values()
         told = {name for method in methods for name in sequence(method.get("forbids"))}
+        told.add("PROXY_MASTER_KEY")
         for name, (path, value) in values.variables.items():
             if _CREDENTIAL.search(name) and value and name not in told and not _is_reference(value):
                 yield values.problem(path, f"{name} has its value in plaintext", todo)
+        for place in _SETTINGS:
+            for path, value in walk(values.get("proxy_config", place), ("proxy_config", place)):
+                name = str(path[-1])
+                if value != name and _CREDENTIAL.search(name) and not _is_reference(value):
+                    yield values.problem(path, f"{name} has its value in plaintext", todo)
 
 
 def _is_reference(value: Any) -> bool:
     # a path in the container, another variable, or a switch
-    return (
-        re.fullmatch(r"/.*|\$\(.+\)|true|false|[0-9]{1,6}", str(value), re.IGNORECASE) is not None
-    )
+    pattern = r"/.*|\$\(.+\)|os\.environ/\w+|true|false|[0-9]{1,6}"
+    return re.fullmatch(pattern, str(value), re.IGNORECASE) is not None
 
 
 @rule
@@ -175,11 +188,11 @@ def git_ignores_inputs_and_keys(repository: Repository) -> Iterator[Problem]:
         for name in [mapping(source).get("file")]
         if name
     ]
-    wanted = [
-        ENV_FILE,
-        *map(str, sources),
-        *(f"keys/{environment}.agekey" for environment in repository.environments),
-    ]
+    wanted = [ENV_FILE, *map(str, sources)]
+    for environment in repository.environments:
+        wanted += [f"{name}__{environment.upper()}" for name in map(str, sources)]
+        # the second is where a run that dies leaves one
+        wanted += [f"{folder}keys/{environment}.agekey" for folder in ("", ".sealing/")]
     for file in sorted(set(wanted) - ignored(repository.root, wanted)):
         yield Problem(
             ".gitignore",
