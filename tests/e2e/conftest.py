@@ -33,10 +33,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What works on one cluster goes to one worker, in its order."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("e2e")
+            parameters = (
+                item.callspec.params
+                if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+                else {}
+            )
+            cluster = [
+                str(parameters[name]) for name in ("repository", "deployed") if name in parameters
+            ]
+            item.add_marker(pytest.mark.xdist_group("-".join([item.path.stem, *cluster])))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -62,14 +62,19 @@ def last_lines(log: Path, only: re.Pattern[str] = re.compile("")) -> str:
 
 
 class _Ports:
-    """Free ports of 127.0.0.1, below the range that the kernel takes for outgoing connections."""
+    """Free ports of 127.0.0.1, below the range that the kernel takes for outgoing connections.
+
+    Each worker of pytest-xdist has a thousand of its own, so that no two take the same one.
+    """
 
     def __init__(self) -> None:
         self._given: set[int] = set()
+        worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+        self._first = 20_000 + worker % 12 * 1000
 
     def free(self) -> int:
         for _ in range(1000):
-            port = random.randrange(20_000, 32_000)
+            port = self._first + random.randrange(1000)
             if port in self._given:
                 continue
             with socket.socket() as probe:
@@ -79,7 +84,7 @@ class _Ports:
                     continue
             self._given.add(port)
             return port
-        raise NotReadyError("no free port between 20000 and 32000 on 127.0.0.1")
+        raise NotReadyError(f"no free port on 127.0.0.1 from {self._first} on")
 
 
 free_port = _Ports().free
@@ -182,11 +187,15 @@ class Run:
         """A new run. Sweeps what runs that were killed have left, and removes ended ones."""
         base = base or Path(tempfile.gettempdir(), f"litellm-gitops-e2e-{os.getuid()}")
         base.mkdir(mode=0o700, exist_ok=True)
-        for old in base.iterdir():
-            if _is_over(old):
-                sweep(old)
-                shutil.rmtree(old, ignore_errors=True)
-        return cls(Path(tempfile.mkdtemp(prefix="run-", dir=base)))
+        with (base / ".lock").open(
+            "w"
+        ) as lock:  # a run that begins has a folder before it holds it
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for old in base.glob("run-*"):
+                if _is_over(old):
+                    sweep(old)
+                    shutil.rmtree(old, ignore_errors=True)
+            return cls(Path(tempfile.mkdtemp(prefix="run-", dir=base)))
 
     def environment(self, **more: str | Path) -> dict[str, str]:
         """What every program of the run gets, and `more`: nothing of the person's own settings."""
