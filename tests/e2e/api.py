@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 Object = dict[str, Any]
+
+PATIENCE = 30  # tries
 
 
 class ApiError(Exception):
@@ -40,14 +43,23 @@ class Api:
 
     def find(self, path: str) -> Object | None:
         """The object or list at `path`, or None."""
-        response = self._client.get(path)
+        response = self._read(path)
         if response.status_code == 404:
             return None
         return _answer(response)
 
     def get(self, path: str) -> Object:
         """The object or list at `path`."""
-        return _answer(self._client.get(path))
+        return _answer(self._read(path))
+
+    def _read(self, path: str) -> httpx.Response:
+        """Asks again while the server says that it is too early, as for a kind that it has just learned."""
+        for _ in range(PATIENCE):
+            response = self._client.get(path)
+            if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                break
+            time.sleep(float(response.headers.get("Retry-After", 1)))
+        return response
 
     def items(self, path: str) -> list[Object]:
         """The objects of the list at `path`; none when the server knows no such kind."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import trustme
 import yaml
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 import tools
 from tests.e2e.controlplane import ControlPlane
@@ -33,21 +35,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What works on one cluster goes to one worker, in its order."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("e2e")
-            parameters = (
-                item.callspec.params
-                if isinstance(item, pytest.Function) and hasattr(item, "callspec")
-                else {}
-            )
-            cluster = [
-                str(parameters[name]) for name in ("repository", "deployed") if name in parameters
-            ]
-            item.add_marker(pytest.mark.xdist_group("-".join([item.path.stem, *cluster])))
+
+
+class _ByCluster(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives the stories of a file to one worker, those of each engine for themselves."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        engine = re.search(r"flux|argocd", test.partition("[")[2])
+        return f"{file} {engine[0] if engine else ''}"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _ByCluster(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -34,7 +34,10 @@ class ControlPlane:
         self.folder = run.folder / name
         self.folder.mkdir(parents=True)
         self.run = run
-        self.processes = Processes(self.folder / "logs", run.environment())
+        # Argo CD's repo server keeps its clones in a folder of one name, which two must not share
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        self.processes = Processes(self.folder / "logs", run.environment(TMPDIR=temporary))
         self._authority = authority
         self._etcd = f"http://127.0.0.1:{free_port()}"
         self._port = free_port()
