@@ -2,7 +2,7 @@
 
 `tools.path("sops")` gives the path of a program (or of a folder, such as a controller's CRDs), and
 installs it first where it is missing. Versions, checksums and the ways to get each one are data:
-`tools/pins.yml`.
+the section `tools` of `policies/pins.yml`.
 """
 
 from tools.errors import ToolError

@@ -1,4 +1,4 @@
-"""The pinned tools, as `tools/pins.yml` lists them."""
+"""The pinned tools, as `policies/pins.yml` lists them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 
 from tools.errors import ToolError
 
-PINS = Path(__file__).resolve().with_name("pins.yml")
+PINS = Path(__file__).resolve().parent.parent / "policies" / "pins.yml"
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def from_release(pin: Pin, into: Path, progress: Progress) -> None:
     found = _download(url, target, progress)
     if found != digest:
         raise ToolError(
-            f"{url} has the SHA-256\n  {found}, but tools/pins.yml says\n  {digest}; "
+            f"{url} has the SHA-256\n  {found}, but policies/pins.yml says\n  {digest}; "
             "nothing was installed. Compare with the checksums that the release publishes."
         )
     target.chmod(0o755)
