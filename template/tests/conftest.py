@@ -12,10 +12,24 @@ from rules.repository import Repository
 
 gc.disable()  # a run ends before there is garbage worth looking for
 
+# Their modules are read only where `-m` or a path asks for them.
+_BY_MARKER = {"test_rendered_chart.py": "chart", "test_decryption.py": "decrypt"}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     what = "the folder of a LiteLLM chart for `-m chart`, instead of the one in the registry"
     parser.addoption("--litellm-chart", metavar="DIR", help=what)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    marker = _BY_MARKER.get(collection_path.name)
+    named = any(collection_path.name in argument for argument in config.args)
+    left_out = f"not {marker}" in config.option.markexpr and not named
+    return True if left_out else None  # None: as pytest decides
+
+
+def pytest_unconfigure() -> None:
+    gc.freeze()  # nor does Python look for any at its end
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from posixpath import normpath
 from typing import Any
 
@@ -123,6 +123,7 @@ class Listing:
                 yield self.document.line(self.field, number), entry
 
 
+@lru_cache(maxsize=8)  # every rule asks, and a cluster keeps what it found
 def clusters(repository: Repository, engine: str = "") -> list[Cluster]:
     """The cluster of each environment; none where another engine than `engine` was chosen."""
     if engine and repository.answers.get("gitops_engine") != engine:
