@@ -432,6 +432,10 @@ def _repo_server(cluster: Cluster, document: Document) -> Iterator[tuple[str, st
     ):
         todo = "install it with an init container into a volume, and mount ksops of that volume"
         yield "no ksops is at /usr/local/bin/ksops", todo
+    for container in _mappings(pod.get("initContainers")):
+        image = text(container.get("image"))
+        if not re.search(r":[^:/@]*\d[^:/@]*\Z|@sha256:", image):
+            yield f"the image {image or 'of an init container'} has no version", "name one"
 
 
 def _mappings(value: Any) -> list[dict[Any, Any]]:
