@@ -692,9 +692,9 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
         "argo_cd_runs_ksops",
         change(REPO_SERVER, "mountPath: /custom-tools", "mountPath: /tools"),
     ),
-    "a program that can change under the same name": (
+    "a version where a digest belongs": (
         "argo_cd_runs_ksops",
-        change(REPO_SERVER, "viaductoss/ksops:v4.5.1", "viaductoss/ksops:latest"),
+        change(REPO_SERVER, "viaductoss/ksops:", "viaductoss/ksops@"),
     ),
     "a key stored under a name that nobody reads": (
         "the_age_key_has_a_name_that_the_engine_reads",
