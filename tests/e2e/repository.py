@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -132,6 +134,7 @@ class Repository:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         ) as process:
             end = time.monotonic() + timeout
             try:
@@ -144,7 +147,7 @@ class Repository:
                             raise CommandError(f"{script}\ntook over {timeout:.0f} s") from None
                         meanwhile()
             except BaseException:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # what it runs, too
                 raise
         if process.returncode != 0:
             raise CommandError(f"{script}\nended with {process.returncode}:\n{output}")
