@@ -116,6 +116,11 @@ def copying(bench: Bench) -> Iterator[Row]:
     yield _ratio(
         f"copier copy of {bench.count} empty files / empty template", took["hollow"], took["empty"]
     )
+    yield _ratio(
+        f"copier copy of the demo, sealed / {bench.count} empty files",
+        took["sealed"],
+        took["hollow"],
+    )
     yield _ratio("copier copy of the demo, sealed / unsealed", took["sealed"], took["plain"])
 
 

@@ -358,6 +358,28 @@ def test_rotation_fills_a_placeholder(unsealed: Path, inputs: Inputs, folder: Pa
     assert seal(unsealed, "--check").returncode == 0
 
 
+def test_a_secret_of_which_a_key_is_still_missing_stays_a_placeholder(
+    unsealed: Path, inputs: Inputs, folder: Path
+) -> None:
+    outputs = folder / "deployment_outputs.env"
+    kept = outputs.read_text()
+    outputs.write_text(re.sub(r"^.*AWS_.*\n", "", kept, flags=re.MULTILINE))
+    (folder / "access-token").unlink()
+    assert seal(unsealed, inputs=folder).returncode == 3
+    outputs.write_text(re.sub(r"^.*AWS_SECRET_ACCESS_KEY.*\n", "", kept, flags=re.MULTILINE))
+    rotation = ("--rotate", "litellm-aws-auth", "--key")
+    answer = seal(unsealed, *rotation, "AWS_ACCESS_KEY_ID", inputs=folder)
+    assert answer.returncode == 3
+    assert "litellm-aws-auth (gcp): give AWS_SECRET_ACCESS_KEY, then" in answer.stderr
+    assert "litellm-github-copilot" not in answer.stderr, "another Secret, which nobody asked for"
+    outputs.write_text(kept)
+    assert seal(unsealed, *rotation, "AWS_SECRET_ACCESS_KEY", inputs=folder).returncode == 0
+    values = opened(unsealed, "gcp/litellm-aws-auth")["gcp", "litellm-aws-auth"]
+    assert values == {
+        name: inputs.lines[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    }
+
+
 # --- rotation --------------------------------------------------------------------------------------------------------
 
 

@@ -1002,7 +1002,6 @@ class _File:
 
 # ---- Storing in the sealed Secrets
 
-SEALED = (0, 3)  # 3: ours is sealed, another Secret is still a placeholder
 # What sealing needs of the environment; no credential of any kind is among it.
 SEALING_ENVIRONMENT = re.compile(
     "PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_CACHE_HOME|XDG_CONFIG_HOME|LITELLM_GITOPS_.*"
@@ -1086,7 +1085,7 @@ class Sealing:
         # Sealing shows no secret. Should it ever, that ends here.
         for line in output.decode(errors="replace").replace(token.reveal(), "***").splitlines():
             self._screen.say(f"  {printable(line, 500)}")
-        if child.returncode not in SEALED:
+        if child.returncode:
             raise Stop(
                 Exit.UNEXPECTED,
                 f"Sealing failed with exit code {child.returncode}; the lines above say why. "

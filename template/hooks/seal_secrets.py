@@ -152,7 +152,7 @@ def rotate(
         _add_checksums(repository, transaction, {secret.environment for secret in wanted})
         changed = transaction.changed
     _report_written(changed)
-    return DONE
+    return _report_placeholders(repository, environment, name)
 
 
 def rekey(repository: Repository, environment: str | None) -> int:
@@ -437,10 +437,12 @@ def _report_written(changed: Sequence[str]) -> None:
         )
 
 
-def _report_placeholders(repository: Repository, environment: str | None) -> int:
-    """Say which Secrets are placeholders, and what fills each."""
+def _report_placeholders(
+    repository: Repository, environment: str | None, only: str | None = None
+) -> int:
+    """Say which Secrets are placeholders, `only` that one where it is given, and what fills each."""
     waiting: dict[str, list[tuple[Wanted, list[str]]]] = {}
-    for secret, missing in repository.placeholders(environment):
+    for secret, missing in repository.placeholders(environment, only):
         waiting.setdefault(secret.name, []).append((secret, missing))
     if not waiting:
         return DONE

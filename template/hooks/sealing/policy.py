@@ -258,9 +258,11 @@ class Repository:
                 f"python hooks/seal_secrets.py --rotate {secret.name}",
             )
 
-    def placeholders(self, environment: str | None = None) -> Iterator[tuple[Wanted, list[str]]]:
+    def placeholders(
+        self, environment: str | None = None, name: str | None = None
+    ) -> Iterator[tuple[Wanted, list[str]]]:
         """Each Secret that is a placeholder, with its keys that still lack their input."""
-        for secret in self.wanted(environment):
+        for secret in self.wanted(environment, name):
             path = secret.path(self.root)
             if path.is_file() and (missing := missing_keys(read_manifest(path))) is not None:
                 yield secret, [key for key in missing if key in secret.keys] or list(secret.keys)
