@@ -118,6 +118,10 @@ class ArgoCD:
             env["SOPS_AGE_KEY_FILE"] = str(root / env["SOPS_AGE_KEY_FILE"].lstrip("/"))
         programs = self._programs(root / "bin", ksops=KSOPS in pod.directories)
         env["PATH"] = f"{programs}:{self.cluster.environment()['PATH']}"
+        # Empty, as that of a new pod: where git was ended at its work, it finds its own lock otherwise.
+        temporary = root / "tmp"
+        temporary.mkdir(mode=0o700)
+        env["TMPDIR"] = str(temporary)
         metrics = free_port()
         self._repo_server = self._start(
             "argocd-repo-server",
