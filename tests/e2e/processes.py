@@ -194,7 +194,7 @@ class Run:
             for old in base.glob("run-*"):
                 if _is_over(old):
                     sweep(old)
-                    shutil.rmtree(old, ignore_errors=True)
+                    _remove(old)
             return cls(Path(tempfile.mkdtemp(prefix="run-", dir=base)))
 
     def environment(self, **more: str | Path) -> dict[str, str]:
@@ -214,7 +214,16 @@ class Run:
         atexit.unregister(self.sweep)
         self._lock.close()
         if not keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            _remove(self.folder)
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder with all in it, also what Argo CD lets nobody list, itself included."""
+    for parent, folders, _ in os.walk(folder):
+        for name in folders:
+            if not (child := Path(parent, name)).is_symlink():
+                child.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_over(folder: Path) -> bool:
