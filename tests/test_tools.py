@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from tools import ToolError, cache, pins
+from tools import ToolError, cache, pins, process
 from tools.__main__ import main
 from tools.install import obtain
 from tools.pins import Pin
@@ -112,6 +112,24 @@ def test_a_program_on_path_sees_none_of_the_settings_that_sops_obeys(
     monkeypatch.setenv("GITHUB_TOKEN", "canary")
     put(machine, '#!/bin/sh\n[ -z "$SOPS_CONFIG$GITHUB_TOKEN" ] && echo sops 3.13.3\n')
     assert obtain(pin(on_path=ON_PATH)) == machine / "sops"
+
+
+@pytest.mark.parametrize(
+    ("name", "passed"),
+    [
+        ("GOPROXY", True),
+        ("GO111MODULE", True),
+        ("PIP_INDEX_URL", True),
+        ("GOOGLE_API_KEY", False),
+        ("GOOGLE_CREDENTIALS", False),
+        ("GO_PASSWORD", False),
+    ],
+)
+def test_a_child_gets_the_settings_of_go_and_no_credential_of_google(
+    name: str, passed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "canary")
+    assert (name in process.environment()) == passed
 
 
 def test_a_release_with_the_pinned_checksum_is_installed_once(url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections import deque
@@ -15,7 +16,8 @@ Argument = str | Path
 
 # What a compiler or an installer may see: where things are and how the network is reached.
 _PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "NETRC", "XDG_CACHE_HOME")
-_PASSED_PREFIXES = ("GO", "PIP_", "SSL_CERT_")
+_PASSED_PREFIXES = ("PIP_", "SSL_CERT_")
+_PASSED_GO = re.compile(r"GO(?!OGLE)[A-Z0-9]+")  # GOPROXY, not GOOGLE_API_KEY
 _PASSED_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 
 
@@ -24,7 +26,10 @@ def environment(**more: str) -> dict[str, str]:
     passed = {
         name: value
         for name, value in os.environ.items()
-        if name in _PASSED or name.startswith(_PASSED_PREFIXES) or name.lower() in _PASSED_PROXIES
+        if name in _PASSED
+        or name.startswith(_PASSED_PREFIXES)
+        or _PASSED_GO.fullmatch(name)
+        or name.lower() in _PASSED_PROXIES
     }
     return passed | more
 
