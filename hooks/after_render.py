@@ -6,6 +6,7 @@ later, and copier goes on.
 
 from __future__ import annotations
 
+import os
 import runpy
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import yaml
 
 ANSWERS = ".copier-answers.yml"
 SEAL = "hooks/seal_secrets.py"
+INPUTS = "LITELLM_GITOPS_INPUTS"
 
 
 def main() -> int:
@@ -32,6 +34,10 @@ def main() -> int:
 def seal() -> int:
     """Run the repository's hooks/seal_secrets.py in this interpreter, as `python -B` would; its exit code."""
     sys.dont_write_bytecode = True
+    # copier runs this in the new repository; a relative path is meant from where it was started
+    inputs = Path(os.environ.get("PWD", "."), os.environ.get(INPUTS, ""))
+    if os.environ.get(INPUTS) and inputs.is_dir():
+        os.environ[INPUTS] = str(inputs)
     sys.argv = [SEAL]
     sys.path[0] = str(Path(SEAL).parent.resolve())
     try:
@@ -60,11 +66,23 @@ def report_answers() -> None:
             print(
                 f"answer changed: {name} was {before[name]!r}, is {after[name]!r}", file=sys.stderr
             )
+            if name == "cluster_environments":
+                report_abandoned([each for each in before[name] if each not in after[name]])
         elif before[name]:
             print(
                 f"answer dropped: {name} was {before[name]!r}; nothing that is chosen needs it",
                 file=sys.stderr,
             )
+
+
+def report_abandoned(environments: list[str]) -> None:
+    """Say that a cluster whose environment goes still runs what it runs: its engine only loses sight of it."""
+    for environment in environments:
+        print(
+            f"{environment}: its cluster keeps the proxy and its credentials. Before you push this, remove them there "
+            'as README.md of the last commit says under "Remove"',
+            file=sys.stderr,
+        )
 
 
 def committed() -> dict[str, Any]:

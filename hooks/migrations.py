@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,23 +42,37 @@ def migration(version: str, stage: str) -> Callable[[Callable[[], None]], Callab
     return register
 
 
+def edit(path: Path, change: Callable[[str], str]) -> None:
+    """Put what `change` makes of a text file in its place, in one step; its mode stays.
+
+    A file behind a symbolic link is left alone: it may lie outside of the repository.
+    """
+    if any(step.is_symlink() for step in (path, *path.parents)):
+        print(f"left as it is, because it is behind a symbolic link: {path}")
+        return
+    text = path.read_text("utf-8")
+    changed = change(text)
+    if changed == text:
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+        new = Path(folder) / path.name
+        new.write_text(changed, "utf-8")
+        shutil.copymode(path, new)
+        new.replace(path)
+
+
 @migration("0.1.0", "before")
 def strip_the_slash_of_repo_url() -> None:
     """Engines compare URLs letter by letter, so `repo_url` has no slash at its end any more."""
-    text = ANSWERS.read_text("utf-8")
-    ANSWERS.write_text(re.sub(r"(?m)^(repo_url: \S+?)/+$", r"\1", text), "utf-8")
+    edit(ANSWERS, lambda text: re.sub(r"(?m)^(repo_url: \S+?)/+$", r"\1", text))
 
 
 @migration("0.1.0", "after")
 def rename_the_annotation_of_placeholders() -> None:
     """What a placeholder lacks is listed in `litellm-gitops/placeholder-keys`, was `litellm-gitops/missing-keys`."""
+    old, new = "    litellm-gitops/missing-keys:", "    litellm-gitops/placeholder-keys:"
     for path in Path("secrets").glob("*/*.sops.yaml"):
-        text = path.read_text("utf-8")
-        renamed = text.replace(
-            "    litellm-gitops/missing-keys:", "    litellm-gitops/placeholder-keys:"
-        )
-        if renamed != text:
-            path.write_text(renamed, "utf-8")
+        edit(path, lambda text: text.replace(old, new))
 
 
 def main() -> int:

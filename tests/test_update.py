@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hooks import migrations
 from tests import quick
 from tests.inputs import Inputs
 from tests.sealed import changed, content, environment, opened, seal
@@ -297,6 +298,13 @@ def test_who_adds_an_environment_gets_its_files_its_key_and_its_rule(start: Star
     assert (project.root / "litellm/values-azure.yaml").exists()
 
 
+def test_who_changes_an_answer_can_stay_at_his_release(start: Start) -> None:
+    project = start("v0.0.2")
+    project.update("--vcs-ref", ":current:", "--data", "gcp_domain=new.example.org")
+    assert project.answer("_commit") == "v0.0.2"
+    assert "litellm.new.example.org" in (project.root / "litellm/values-gcp.yaml").read_text()
+
+
 def test_who_removes_a_provider_is_told_which_secret_is_left(start: Start) -> None:
     project = start("v0.0.2")
     said = project.update("--data", "providers=[bedrock]")
@@ -319,6 +327,7 @@ def test_who_removes_an_environment_keeps_its_key_until_he_deletes_it(start: Sta
     ):
         assert f"not deleted by this tool: {left}" in said
         assert (project.root / left).exists()
+    assert "gcp: its cluster keeps the proxy and its credentials. Before you push" in said
 
 
 def test_who_leaves_eks_is_told_that_irsa_is_dropped(start: Start) -> None:
@@ -352,6 +361,27 @@ def test_two_releases_at_once_apply_the_migrations_between(start: Start) -> None
         "litellm/checksums-aws.yaml",
     }
     assert not project.conflicts()
+
+
+def test_a_migration_replaces_a_file_as_a_whole_and_nothing_behind_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = "    litellm-gitops/missing-keys: host\n"
+    outside, inside = tmp_path / "outside/v.sops.yaml", tmp_path / "secrets/aws/own.sops.yaml"
+    for path in (outside, inside):
+        path.parent.mkdir(parents=True)
+        path.write_text(old)
+    inside.chmod(0o640)
+    before = inside.stat()
+    (inside.parent / "v.sops.yaml").symlink_to(outside)
+    (tmp_path / "secrets/gcp").symlink_to(outside.parent)
+    monkeypatch.chdir(tmp_path)
+    migrations.rename_the_annotation_of_placeholders()
+    assert outside.read_text() == old
+    assert "placeholder-keys" in inside.read_text()
+    assert inside.stat().st_mode == before.st_mode
+    assert inside.stat().st_ino != before.st_ino, "a run that is killed leaves no half file"
+    assert sorted(each.name for each in inside.parent.iterdir()) == ["own.sops.yaml", "v.sops.yaml"]
 
 
 def test_an_update_without_sops_merges_and_names_the_command_that_seals(start: Start) -> None:
