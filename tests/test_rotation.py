@@ -20,7 +20,7 @@ from sealing import keys
 from sealing.policy import Repository
 
 from tests.inputs import Inputs
-from tests.sealed import changed, content, decrypt, environment, opened, seal
+from tests.sealed import changed, content, decrypt, encrypt, environment, opened, seal
 
 ANSWERS = {
     "cluster_environments": ["aws", "gcp"],
@@ -159,6 +159,44 @@ def test_an_operators_own_secret_is_rekeyed_with_the_others(sealed: Path) -> Non
     assert len(yaml.safe_load(own.read_text())["sops"]["age"]) == 2
 
 
+def test_every_file_that_the_rule_is_for_is_rekeyed(sealed: Path) -> None:
+    text = (sealed / "secrets" / "aws" / "litellm-salt-key.sops.yaml").read_text()
+    nested = sealed / "secrets" / "aws" / "team" / "own.sops.yaml"
+    unused = sealed / "secrets" / "aws" / "litellm-aws-auth.sops.yaml"  # of an earlier answer
+    nested.parent.mkdir()
+    for path in (nested, unused):
+        path.write_text(text)
+    add_recipient(sealed)
+    assert seal(sealed, "--rekey").returncode == 0
+    assert [len(yaml.safe_load(p.read_text())["sops"]["age"]) for p in (nested, unused)] == [2, 2]
+
+
+def test_rekey_refuses_a_file_of_which_it_would_lose_a_part(sealed: Path) -> None:
+    secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: own\nstringData:\n  key: {}\n---\n"
+    encrypt(
+        (secret * 2).format("first", "second"),
+        sealed / "secrets" / "aws" / "own.sops.yaml",
+        sealed,
+    )
+    add_recipient(sealed)
+    before = content(sealed)
+    answer = seal(sealed, "--rekey")
+    assert answer.returncode == 1
+    assert "secrets/aws/own.sops.yaml:1: must hold exactly one manifest" in answer.stderr
+    assert content(sealed) == before
+
+
+def test_a_key_elsewhere_opens_what_the_one_in_keys_does_not(sealed: Path, tmp_path: Path) -> None:
+    other, _ = keys.make()
+    key = sealed / "keys" / "aws.agekey"
+    shutil.move(key, tmp_path / "mine")
+    key.write_text(other)
+    # where it is named from the folder that the command runs in
+    env = environment(SOPS_AGE_KEY_FILE=os.path.relpath(tmp_path / "mine", sealed.parent))
+    assert seal(sealed, "--rekey", "--cluster", "aws", env=env).returncode == 0
+    assert seal(sealed, "--rekey", "--cluster", "aws").returncode == 1
+
+
 def test_two_runs_at_once_lose_nothing(sealed: Path, inputs: tuple[Inputs, Path]) -> None:
     expected = opened(sealed)
     for round_ in range(ROUNDS):
@@ -219,6 +257,163 @@ def test_a_run_that_is_killed_at_any_moment_leaves_all_or_nothing(
         assert not (root / ".sealing").exists()
         shutil.rmtree(root)
     assert "nothing" in outcomes
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A run that dies while it puts its files in place, and what it said when it could not go on
+
+
+@pytest.fixture
+def died(
+    sealed: Path, inputs: tuple[Inputs, Path], tmp_path: Path
+) -> tuple[Path, dict[str, bytes], dict[str, bytes]]:
+    """A repository of which a rotation put one file of three in place: (root, before, as it was meant to be)."""
+    before = content(sealed)
+    code = (
+        "import os, sys; sys.path.insert(0, 'hooks'); import seal_secrets; from pathlib import Path\n"
+        "replace, count = Path.replace, []\n"
+        "def die(self, target):\n"
+        "    count.append(self)\n"
+        "    if len(count) == 3: os._exit(9)\n"  # the journal, then the first file
+        "    return replace(self, target)\n"
+        "Path.replace = die\n"
+        "seal_secrets.main(['--rotate', 'litellm-masterkey'])\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-B", "-c", code], cwd=sealed, env=environment(inputs[1]), check=False
+    )
+    assert run.returncode == 9
+    staged = {
+        path.removeprefix(".sealing/"): data
+        for path, data in content(sealed).items()
+        if path.startswith(".sealing/") and not path.endswith("journal.json")
+    }
+    assert len(staged) == 3
+    now = {path: data for path, data in content(sealed).items() if not path.startswith(".sealing")}
+    assert len(changed(before, now)) == 1
+    return sealed, before, {**now, **staged}
+
+
+def test_the_next_run_finishes_it_and_says_so(
+    died: tuple[Path, dict[str, bytes], dict[str, bytes]],
+) -> None:
+    root, _, meant = died
+    answer = seal(root, "--check")
+    assert answer.returncode == 5
+    assert "a run died" in answer.stderr
+    answer = seal(root)
+    assert answer.returncode == 0
+    assert "finished what a run that died had begun:" in answer.stdout
+    assert "sealed for gcp: litellm-masterkey" in answer.stdout
+    assert "nothing was changed" not in answer.stdout
+    assert content(root) == meant
+
+
+@pytest.mark.parametrize("which", ["all", "the one that was in place"])
+def test_what_was_changed_since_is_not_overwritten(
+    died: tuple[Path, dict[str, bytes], dict[str, bytes]], which: str
+) -> None:
+    root, before, _ = died
+    for path, data in before.items():  # as `git checkout .` does
+        (root / path).write_bytes(data)
+    if which == "all":
+        (root / "litellm" / "checksums-gcp.yaml").write_text("mine\n")
+    answer = seal(root)
+    assert answer.returncode == 0
+    assert "dropped what a run that died had begun: secrets/aws/" in answer.stderr
+    after = content(root)
+    assert changed(before, after) == set()
+    assert not (root / ".sealing").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may do it all")
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_changed(
+    sealed: Path, inputs: tuple[Inputs, Path]
+) -> None:
+    before = content(sealed)
+    folder = sealed / "secrets" / "gcp"
+    folder.chmod(0o555)
+    # root, without its right to write everywhere
+    drop = ["setpriv", "--bounding-set", "-dac_override", "--inh-caps", "-dac_override"]
+    command = [sys.executable, "-B", str(sealed / "hooks" / "seal_secrets.py")]
+    answer = subprocess.run(
+        [*(drop if os.geteuid() == 0 else []), *command, "--rotate", "litellm-masterkey"],
+        env=environment(inputs[1]),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    folder.chmod(0o755)
+    assert answer.returncode == 1
+    assert "secrets/gcp is not writable. Nothing was changed." in answer.stderr
+    assert content(sealed) == before
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_changed(
+    sealed: Path, inputs: tuple[Inputs, Path]
+) -> None:
+    (sealed / "litellm" / "checksums-gcp.yaml").unlink()
+    (sealed / "litellm" / "checksums-gcp.yaml").mkdir()
+    before = content(sealed)
+    answer = seal(sealed, "--rotate", "litellm-masterkey", inputs=inputs[1])
+    assert answer.returncode == 1
+    assert "litellm/checksums-gcp.yaml is a folder: remove it. Nothing" in answer.stderr
+    assert content(sealed) == before
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("| true", ""),
+        (">&-", ""),
+        (">/dev/full", "seal_secrets: the output is lost: No space left on device\n"),
+    ],
+)
+def test_a_report_that_cannot_be_written_does_not_deny_what_was_done(
+    sealed: Path, inputs: tuple[Inputs, Path], output: str, said: str
+) -> None:
+    before = content(sealed)
+    command = f"{sys.executable} -B {sealed}/hooks/seal_secrets.py --rotate litellm-masterkey"
+    answer = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} {output}"],
+        env=environment(inputs[1]),
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert changed(before, content(sealed))
+    assert (answer.returncode, answer.stderr) == (0, said)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_run_that_is_stopped_cleans_up(
+    unsealed: Path, inputs: tuple[Inputs, Path], tmp_path: Path, number: signal.Signals
+) -> None:
+    root = Path(shutil.copytree(unsealed, tmp_path / "repository"))
+    before = content(root)
+    program = tmp_path / "bin" / "sops"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && exec echo sops 3.13.3\ntouch {tmp_path}/runs; exec sleep 60\n'
+    )
+    program.chmod(0o755)
+    run = subprocess.Popen(
+        [sys.executable, "-B", str(root / "hooks" / "seal_secrets.py")],
+        env={**environment(inputs[1]), "PATH": f"{program.parent}:/usr/bin:/bin"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not (tmp_path / "runs").exists():
+        time.sleep(0.01)
+    assert (root / ".sealing" / "keys").is_dir(), "keys were made, and wait"
+    run.send_signal(number)
+    _, stderr = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert stderr == "seal_secrets: interrupted. Nothing was changed.\n"
+    assert content(root) == before
 
 
 def test_a_full_disk_changes_nothing(sealed: Path, inputs: tuple[Inputs, Path]) -> None:

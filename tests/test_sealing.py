@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sealing import keys
+from sealing.inputs import Inputs as SealingInputs
 
 import tools
 from tests import quick
 from tests.inputs import Inputs
-from tests.sealed import changed, content, decrypt, environment, opened, seal
+from tests.sealed import changed, content, decrypt, encrypt, environment, opened, seal
 
 Render = Callable[..., Path]
 
@@ -163,6 +165,20 @@ def test_own_recipients_make_no_key(
     )
 
 
+def test_a_recipient_with_a_wrong_letter_is_named(
+    render: Render, tmp_path: Path, folder: Path
+) -> None:
+    _, good = keys.make()
+    wrong = good[:-1] + ("q" if good[-1] != "q" else "p")
+    given = {**EVERYTHING, "age_recipients": [good, wrong]}
+    root = Path(shutil.copytree(render(**given), tmp_path / "own"))
+    answer = seal(root, inputs=folder)
+    assert answer.returncode == 1
+    assert f"{wrong!r}, which age_recipients in .copier-answers.yml names" in answer.stderr
+    assert good not in answer.stderr
+    assert not (root / ".sops.yaml").exists()
+
+
 def test_a_second_run_changes_nothing(sealed: Path, folder: Path) -> None:
     before = content(sealed)
     assert seal(sealed, inputs=folder).returncode == 0
@@ -225,6 +241,40 @@ def test_an_environments_own_value_wins(unsealed: Path, inputs: Inputs, folder: 
     )
 
 
+# where it is -> the value, from the weakest to the strongest
+HOSTS = (
+    ("file", "CODEMIE_POSTGRES_DATABASE_HOST"),
+    ("file", "LITELLM_DATABASE_HOST"),
+    ("environment", "CODEMIE_POSTGRES_DATABASE_HOST"),
+    ("environment", "LITELLM_DATABASE_HOST"),
+    ("file", "CODEMIE_POSTGRES_DATABASE_HOST__AWS"),
+    ("file", "LITELLM_DATABASE_HOST__AWS"),
+    ("environment", "CODEMIE_POSTGRES_DATABASE_HOST__AWS"),
+    ("environment", "LITELLM_DATABASE_HOST__AWS"),
+)
+
+
+def test_each_place_wins_over_those_before_it(tmp_path: Path) -> None:
+    found: dict[str, dict[str, str]] = {"file": {}, "environment": {}}
+    source = {"inputs": ["LITELLM_DATABASE_HOST", "CODEMIE_POSTGRES_DATABASE_HOST"]}
+    for number, (place, name) in enumerate(HOSTS):
+        for value in (" ", f"host{number}"):  # what is blank is not there
+            found[place][name] = value
+            inputs = SealingInputs(tmp_path, found["file"], found["environment"], {})
+            host = inputs.lookup("host", {**source, "form": "url_host"}, "aws")
+            expected = f"host{number - 1}" if value == " " else value
+            assert (host.reveal() if host else "host-1") == expected, (place, name)
+
+
+def test_a_blank_file_of_an_environment_does_not_hide_the_shared_one(
+    unsealed: Path, inputs: Inputs, folder: Path
+) -> None:
+    (folder / "access-token__GCP").write_text("\n")
+    assert seal(unsealed, inputs=folder).returncode == 0
+    token = opened(unsealed, "gcp/litellm-github-copilot")["gcp", "litellm-github-copilot"]
+    assert token["access-token"] == inputs.files["access-token"].rstrip("\n")
+
+
 def test_the_process_environment_comes_before_the_file(small: Path, folder: Path) -> None:
     own = Inputs().lines["LITELLM_DATABASE_PASSWORD"]
     env = environment(folder, LITELLM_DATABASE_PASSWORD=own)
@@ -232,10 +282,70 @@ def test_the_process_environment_comes_before_the_file(small: Path, folder: Path
     assert opened(small)["aws", "litellm-postgresql"]["password"] == own
 
 
+def test_half_a_pair_from_another_place_is_named(
+    unsealed: Path, inputs: Inputs, folder: Path
+) -> None:
+    own = Inputs().lines["AWS_ACCESS_KEY_ID"]
+    answer = seal(unsealed, env=environment(folder, AWS_ACCESS_KEY_ID=own))
+    assert answer.returncode == 0
+    notes = [line for line in answer.stderr.splitlines() if line.startswith("note:")]
+    assert notes == [
+        "note: litellm-aws-auth (gcp) has AWS_ACCESS_KEY_ID from the environment (not the one of "
+        "deployment_outputs.env), AWS_SECRET_ACCESS_KEY from deployment_outputs.env"
+    ]
+    assert own not in answer.stderr
+    # from one place there is nothing to say
+    assert "note:" not in seal(unsealed, "--rotate", "litellm-aws-auth", inputs=folder).stderr
+
+
+def test_a_rotation_that_takes_a_default_says_so(
+    unsealed: Path, inputs: Inputs, folder: Path
+) -> None:
+    lines = {name: inputs.lines[f"LITELLM_DATABASE_{name}"] for name in ("HOST", "PASSWORD")}
+    env = environment(folder, LITELLM_DATABASE_USERNAME="owner")
+    assert seal(unsealed, env=env).returncode == 0
+    (folder / "deployment_outputs.env").write_text(
+        "".join(f"LITELLM_DATABASE_{name}={value}\n" for name, value in lines.items())
+    )
+    answer = seal(unsealed, "--rotate", "litellm-postgresql", "--cluster", "aws", inputs=folder)
+    assert "has the default for username, litellm: LITELLM_DATABASE_USERNAME" in answer.stderr
+    rotation = ("--rotate", "litellm-postgresql", "--key", "password", "--cluster", "gcp")
+    answer = seal(unsealed, *rotation, inputs=folder)
+    assert "default" not in answer.stderr
+    values = opened(unsealed, "*/litellm-postgresql")
+    users = [values[each, "litellm-postgresql"]["username"] for each in ("aws", "gcp")]
+    assert users == ["litellm", "owner"]
+
+
+@pytest.mark.parametrize("way", ["environment", "standard input"])
+def test_bytes_that_are_no_text_are_refused(sealed: Path, folder: Path, way: str) -> None:
+    before = content(sealed)
+    env: dict[bytes, bytes] = {
+        key.encode(): value.encode() for key, value in environment(folder).items()
+    }
+    options = ["--rotate", "litellm-azure-auth", "--key", "AZURE_CLIENT_SECRET"]
+    if way == "environment":
+        env[b"AZURE_CLIENT_SECRET"] = b"abc\xff\xe9def"
+    else:
+        options += ["--stdin", "AZURE_CLIENT_SECRET"]
+    answer = subprocess.run(
+        [sys.executable, "-B", str(sealed / "hooks" / "seal_secrets.py"), *options],
+        env=env,
+        input=b"abc\xff\xe9def",
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert b"not UTF-8" in answer.stderr
+    assert content(sealed) == before
+
+
 @pytest.mark.parametrize(
     ("line", "value"),
     [
         ("LITELLM_REDIS_PASSWORD=plain", "plain"),
+        ("LITELLM_REDIS_PASSWORD=no\u00a0break\u00a0", "no\u00a0break\u00a0"),
         ("export LITELLM_REDIS_PASSWORD='single $HOME \"x\"'", 'single $HOME "x"'),
         ('LITELLM_REDIS_PASSWORD="double \\"q\\" \\$HOME"', 'double "q" $HOME'),
         ("LITELLM_REDIS_PASSWORD=a'b c'\"d\"", "ab cd"),
@@ -438,6 +548,56 @@ def test_a_value_on_standard_input_is_sealed_whatever_else_is_there(
     }
 
 
+def test_standard_input_wins_over_another_name_of_the_input(sealed: Path, folder: Path) -> None:
+    rotation = ("--rotate", "litellm-postgresql", "--key", "host", "--cluster", "aws")
+    answer = seal(
+        sealed,
+        *rotation,
+        "--stdin",
+        "CODEMIE_POSTGRES_DATABASE_HOST",
+        env=environment(folder, LITELLM_DATABASE_HOST="environment.example"),
+        stdin="given.example",
+    )
+    assert answer.returncode == 0
+    values = opened(sealed, "aws/litellm-postgresql")["aws", "litellm-postgresql"]
+    assert values["host"] == "given.example"
+
+
+def test_rotation_of_one_key_refuses_a_secret_whose_others_it_would_lose(
+    sealed: Path, folder: Path
+) -> None:
+    path = sealed / "secrets/aws/litellm-postgresql.sops.yaml"
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "litellm-postgresql", "namespace": "litellm"},
+        "type": "Opaque",
+        "data": dict.fromkeys(("host", "password", "username"), "eA=="),
+    }
+    encrypt(manifest, path, sealed)
+    assert seal(sealed, "--list").stdout.count("stale") == 0
+    before = content(sealed)
+    rotation = ("--rotate", "litellm-postgresql", "--key", "host", "--cluster", "aws")
+    answer = seal(sealed, *rotation, inputs=folder)
+    assert answer.returncode == 1
+    assert "under stringData: run without --key" in answer.stderr
+    assert content(sealed) == before
+
+
+def test_a_placeholder_that_lists_nothing_lacks_everything(
+    unsealed: Path, inputs: Inputs, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "none").mkdir()
+    assert seal(unsealed, inputs=tmp_path / "none").returncode == 3
+    path = unsealed / "secrets/aws/litellm-azure-auth.sops.yaml"
+    kept = (line for line in path.read_text().splitlines(True) if "/placeholder-keys" not in line)
+    path.write_text("".join(kept))
+    rotation = ("--rotate", "litellm-azure-auth", "--key", "AZURE_TENANT_ID", "--cluster", "aws")
+    answer = seal(unsealed, *rotation, inputs=folder)
+    assert answer.returncode == 3
+    assert "give AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, then" in answer.stderr
+
+
 def test_rotation_without_its_input_keeps_the_good_secret(sealed: Path, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     before = content(sealed)
@@ -528,6 +688,33 @@ def test_check_finds_what_only_lies_among_the_sealed_secrets(sealed: Path) -> No
     assert "README.md" not in answer.stderr
 
 
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\nstringData:\n  key: hunter2hunter2\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README.md", SECRET),
+        ("team/kustomization.yaml", SECRET),
+        (".gitkeep", "AKIA" + "A" * 16),
+        (
+            "kustomization.yaml",
+            "secretGenerator:\n  - name: x\n    literals: [key=hunter2hunter2]\n",
+        ),
+    ],
+)
+def test_check_reads_what_may_stand_beside_the_sealed_secrets(
+    sealed: Path, name: str, text: str
+) -> None:
+    path = sealed / "secrets" / "aws" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    answer = seal(sealed, "--check")
+    assert answer.returncode == 5
+    assert re.search(rf"^secrets/aws/{name}:\d+: ", answer.stderr)
+    assert "hunter2" not in answer.stderr
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [("environments: [aws", "environments: aws # "), ("namespace: litellm", ""), ("keys:", "key:")],
@@ -538,6 +725,36 @@ def test_a_broken_list_of_secrets_is_told_in_a_line(sealed: Path, old: str, new:
     answer = seal(sealed, "--check")
     assert answer.returncode == 1
     assert "policies/secrets.yml" in answer.stderr
+
+
+@pytest.mark.parametrize("linked", ["secrets", "secrets/aws"])
+def test_check_does_not_look_behind_a_linked_folder(
+    sealed: Path, tmp_path: Path, linked: str
+) -> None:
+    (sealed / linked).rename(tmp_path / "elsewhere")
+    (sealed / linked).symlink_to(tmp_path / "elsewhere")
+    answer = seal(sealed, "--check")
+    assert answer.returncode == 5
+    assert f"{linked}:1: is a symbolic link" in answer.stderr
+
+
+def test_a_rule_for_one_file_alone_is_told_and_never_used(sealed: Path, folder: Path) -> None:
+    config = sealed / ".sops.yaml"
+    _, foreign = keys.make()
+    head, _, tail = config.read_text().partition("creation_rules:\n")
+    rule = (
+        "  - path_regex: ^secrets/aws/litellm-masterkey\\.sops\\.yaml$\n"
+        "    encrypted_regex: ^(data|stringData)$\n    mac_only_encrypted: true\n"
+        f"    age: [{foreign}]\n"
+    )
+    config.write_text(f"{head}creation_rules:\n{rule}{tail}")
+    before = content(sealed)
+    for arguments in (["--rotate", "litellm-masterkey"], ["--rekey"]):
+        answer = seal(sealed, *arguments, inputs=folder)
+        assert answer.returncode == 1
+        assert "comes first for secrets/aws/litellm-masterkey.sops.yaml" in answer.stderr
+    assert content(sealed) == before
+    assert seal(sealed, "--check").returncode == 5
 
 
 def test_check_needs_neither_sops_nor_a_key(sealed: Path) -> None:
@@ -563,6 +780,11 @@ def test_list_shows_the_state_of_every_secret(sealed: Path) -> None:
     assert len(states) == 15
     assert states["aws", "litellm-redis"] == "missing"
     assert states["gcp", "litellm-redis"] == "sealed"
+    path = sealed / "secrets" / "gcp" / "litellm-redis.sops.yaml"
+    path.write_text(re.sub(r"redis-password: .*", "redis-password: plain", path.read_text()))
+    answer = seal(sealed, "--list")
+    assert re.search(r"^gcp +litellm-redis +redis-password +stale ", answer.stdout, re.MULTILINE)
+    assert "--check tells" in answer.stderr
 
 
 @pytest.mark.parametrize(
@@ -576,6 +798,10 @@ def test_list_shows_the_state_of_every_secret(sealed: Path) -> None:
         ["--check", "--list"],
         ["--rotate", "litellm-azure-auth", "--stdin", "AZURE_SECRET"],
         ["--rotate", "litellm-masterkey", "--stdin", "masterkey"],
+        ["--rotate", ""],
+        ["--rotate", "litellm-azure-auth", "--key", ""],
+        ["--rotate", "litellm-azure-auth", "--stdin", ""],
+        ["--stdin", ""],
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_what_is_right(sealed: Path, arguments: list[str]) -> None:
@@ -766,11 +992,13 @@ def test_copier_seals_and_a_missing_sops_does_not_fail_the_rendering(
 ) -> None:
     copier = [sys.executable, "-P", quick.__file__, str(compiled)]
     copier += ["copy", "--trust", "--defaults", "--quiet"]
+    Inputs().write(tmp_path / "inputs")
     answers = ["--data", "eks_aws_role_arn=arn:aws:iam::123456789012:role/x"]
     for name, env, message in (
         (
             "with",
-            environment(Inputs().write(tmp_path / "inputs"), HOME=str(tmp_path)),
+            # from the folder that copier is started in
+            environment(Path("inputs"), HOME=str(tmp_path), PWD=str(tmp_path)),
             "sealed for aws",
         ),
         (
@@ -789,6 +1017,7 @@ def test_copier_seals_and_a_missing_sops_does_not_fail_the_rendering(
         )
         assert answer.returncode == 0, answer.stderr
         assert message in answer.stdout + answer.stderr
+        assert "placeholder" not in answer.stderr
         assert (tmp_path / name / "litellm" / "values-aws.yaml").is_file()
         assert (tmp_path / name / "secrets/aws/litellm-masterkey.sops.yaml").exists() == (
             name == "with"

@@ -7,17 +7,18 @@ import argparse
 import os
 import resource
 import secrets
+import signal
 import string
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from sealing import creation_rules, files, keyless, keys, sops
 from sealing.errors import DONE, FAILED, INTERRUPTED, PLACEHOLDER, UNSEALED, USAGE, SealingError
-from sealing.inputs import Inputs, Value, describe
+from sealing.inputs import ENV_FILE, Inputs, Value, describe
 from sealing.policy import Repository, Wanted, digest, missing_keys, name_of, read_manifest
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -52,35 +53,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the values
     os.umask(0o022)
     options = _options(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
+            signal.signal(number, _interrupt)
     repository = Repository(_ROOT)
     try:
-        if options.check:
-            return check(repository)
-        if options.list:
-            return show(repository, options.cluster)
-        if options.rekey:
-            return rekey(repository, options.cluster)
-        given = {options.stdin: sys.stdin.read()} if options.stdin else None
-        if options.rotate:
-            return rotate(repository, options.rotate, options.key, options.cluster, given)
-        return seal(repository, options.cluster)
+        return _run(repository, options)
     except SealingError as error:
         print(f"seal_secrets: {error}", file=sys.stderr)
         return error.code
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        print(f"seal_secrets: {name}{error.strerror}. Nothing was changed.", file=sys.stderr)
+        print(f"seal_secrets: {name}{error.strerror}. {_left(repository)}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("seal_secrets: interrupted", file=sys.stderr)
+        print(f"seal_secrets: interrupted. {_left(repository)}", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         # its text could hold a value
         print(
-            f"seal_secrets: unexpected {type(error).__name__}. Nothing was changed.",
-            file=sys.stderr,
+            f"seal_secrets: unexpected {type(error).__name__}. {_left(repository)}", file=sys.stderr
         )
         return FAILED
+
+
+def _run(repository: Repository, options: argparse.Namespace) -> int:
+    if options.check:
+        return check(repository)
+    if options.list:
+        return show(repository, options.cluster)
+    if options.rekey:
+        return rekey(repository, options.cluster)
+    if options.rotate is not None:
+        given = {options.stdin: _standard_input()} if options.stdin is not None else None
+        return rotate(repository, options.rotate, options.key, options.cluster, given)
+    return seal(repository, options.cluster)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _standard_input() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SealingError("standard input is not UTF-8 text. Nothing was sealed.") from None
+
+
+def _left(repository: Repository) -> str:
+    """How a run that ends early leaves the repository, in a sentence."""
+    if files.unfinished(repository.root):
+        return "Some of its files are in place: python hooks/seal_secrets.py finishes it."
+    if files.Transaction.committed:
+        return "All of its files are in place."
+    return "Nothing was changed."
+
+
+def _say(text: str) -> None:
+    """A line of output. Where it cannot go, what is done is done all the same, and the exit code tells."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # else the reader has seen enough
+            print(f"seal_secrets: the output is lost: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def seal(repository: Repository, environment: str | None) -> int:
@@ -104,9 +141,12 @@ def seal(repository: Repository, environment: str | None) -> int:
             _seal_all(repository, transaction, plans)
         _add_checksums(repository, transaction)
         changed = transaction.changed
+    _report_unfinished(transaction)
     _report_written(changed)
-    if not changed:
-        print("every Secret is there; nothing was changed")
+    if absent:
+        _report_sources(plans)
+    if not changed and not transaction.finished:
+        _say("every Secret is there; nothing was changed")
     _name_orphans(repository)
     return _report_placeholders(repository, environment)
 
@@ -133,7 +173,7 @@ def rotate(
         for each in [*source.get("inputs", ()), source.get("file")]
         if each
     }
-    if given and not known.issuperset(given):
+    if given is not None and not known.issuperset(given):
         raise SealingError(
             f"{next(iter(given))!r} is no input of {name}: "
             + (f"choose from {', '.join(sorted(known))}" if known else "its value is generated"),
@@ -151,7 +191,10 @@ def rotate(
         _seal_all(repository, transaction, plans)
         _add_checksums(repository, transaction, {secret.environment for secret in wanted})
         changed = transaction.changed
+    _report_unfinished(transaction)
     _report_written(changed)
+    _report_sources(plans)
+    _report_defaults(plans, key)
     return _report_placeholders(repository, environment, name)
 
 
@@ -159,13 +202,16 @@ def rekey(repository: Repository, environment: str | None) -> int:
     """Encrypt every Secret again under a new data key, for the recipients that its rule names now. All, or none."""
     environments = [environment] if environment else repository.environments
     repository.wanted(environment)
-    _refuse_unsound(creation_rules.load(repository.root), environments)
     sops.program()
     with files.lock(repository.root), files.Transaction(repository.root) as transaction:
-        paths = [path for each in environments for path in repository.sealed_files(each)]
+        config = creation_rules.load(repository.root)
+        _refuse_unsound(repository, config, environments)
+        paths = [(each, path) for each in environments for path in repository.encrypted_files(each)]
 
-        def renew(path: Path) -> tuple[Path, str]:
-            identity = keys.path(repository.root, path.parent.name)
+        def renew(found: tuple[str, Path]) -> tuple[Path, str]:
+            environment, path = found
+            _refuse_flaws(repository, path)
+            identity = keys.path(repository.root, environment)
             manifest = sops.decrypt(path, repository.root, identity if identity.is_file() else None)
             return path, _encrypt(repository, transaction, manifest, path)
 
@@ -174,14 +220,17 @@ def rekey(repository: Repository, environment: str | None) -> int:
             transaction.put(path, text)
         _add_checksums(repository, transaction, set(environments))
         changed = transaction.changed
+    _report_unfinished(transaction)
     _report_written(changed)
     return DONE
 
 
 def check(repository: Repository) -> int:
     """Prove without a key that everything is sealed."""
-    findings = list(repository.check())
-    if files.unfinished(repository.root):
+    with files.lock(repository.root, shared=True):  # a run that goes on is waited for
+        findings = list(repository.check())
+        unfinished = files.unfinished(repository.root)
+    if unfinished:
         print(
             "seal_secrets: a run died while it put its files in place: python hooks/seal_secrets.py finishes it",
             file=sys.stderr,
@@ -193,7 +242,7 @@ def check(repository: Repository) -> int:
         return UNSEALED
     placeholders = _report_placeholders(repository, None)
     if placeholders == DONE:
-        print("every Secret is sealed")
+        _say("every Secret is sealed")
     return placeholders
 
 
@@ -216,16 +265,16 @@ def show(repository: Repository, environment: str | None) -> int:
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+        _say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if any(row[3] == "stale" for row in rows):
+        print("what is stale: python hooks/seal_secrets.py --check tells", file=sys.stderr)
     return DONE
 
 
 def state(
     repository: Repository, config: Mapping[str, Any], secret: Wanted, manifest: Mapping[str, Any]
 ) -> str:
-    """The state of a Secret in one word: sealed, placeholder, missing, stale, or not sealed."""
+    """The state of a Secret in one word: sealed, placeholder, missing, or stale, which is not as it should be."""
     path = secret.path(repository.root)
     if not path.is_file():
         return "missing"
@@ -234,7 +283,7 @@ def state(
         path.read_text("utf-8", errors="replace"), creation_rules.as_rule(entry or {})
     )
     if any("not encrypted" in flaw.what for flaw in flaws):
-        return "not sealed"
+        return "stale"
     if missing_keys(manifest) is not None:
         return "placeholder"
     present = {*(manifest.get("data") or {}), *(manifest.get("stringData") or {})}
@@ -276,8 +325,15 @@ def _rotation(repository: Repository, secret: Wanted, key: str | None, inputs: I
     identity = keys.path(repository.root, secret.environment)
     manifest = sops.decrypt(path, repository.root, identity if identity.is_file() else None)
     kept = {each: Value(text) for each, text in (manifest.get("stringData") or {}).items()}
-    missing = [each for each in missing_keys(manifest) or [] if each != key]
-    return Plan(secret, {**kept, **plan.values}, missing)
+    if manifest.get("data") or {*kept, *chosen.keys} != {*secret.keys}:
+        raise SealingError(
+            f"{secret.name} for {secret.environment} does not have exactly its keys under stringData: run without "
+            "--key. Nothing was changed."
+        )
+    lacking = missing_keys(manifest)
+    # a placeholder that does not list what it lacks may lack all of it
+    missing = [each for each in secret.keys if each in (lacking or secret.keys) and each != key]
+    return Plan(secret, {**kept, **plan.values}, [] if lacking is None else missing)
 
 
 def _generate(kind: str) -> Value:
@@ -294,24 +350,41 @@ def _add_rules(
 ) -> None:
     config_path = repository.root / creation_rules.CONFIG
     config = creation_rules.load(repository.root)
-    text = config_path.read_text("utf-8") if config_path.exists() else None
+    text = config_path.read_bytes().decode() if config_path.exists() else None  # its line ends, too
     for environment in repository.environments:
         if environment not in environments:
             continue
         if creation_rules.find(config, f"secrets/{environment}/any.sops.yaml") is None:
             recipients = list(repository.answers.get("age_recipients") or [])
+            for recipient in recipients:
+                if not keys.is_public(recipient):
+                    raise SealingError(
+                        f"{recipient!r}, which age_recipients in .copier-answers.yml names, is not an age public key: "
+                        "one letter may be wrong. Answer it again (README.md, Change and validate). Nothing was sealed."
+                    )
             recipients = recipients or [_key(repository, transaction, environment)]
             text = creation_rules.add(text, environment, recipients, repository.kms(environment))
             transaction.put(config_path, text)
         else:
-            _refuse_unsound(config, [environment])
+            _refuse_unsound(repository, config, [environment])
 
 
-def _refuse_unsound(config: Mapping[str, Any], environments: Sequence[str]) -> None:
+def _refuse_unsound(
+    repository: Repository, config: Mapping[str, Any], environments: Sequence[str]
+) -> None:
     for environment in environments:
-        if problems := creation_rules.problems(config, environment):
+        if problems := repository.rule_problems(config, environment):
             raise SealingError(
                 f"{creation_rules.CONFIG}: {problems[0]}: correct the rule. Nothing was sealed."
+            )
+
+
+def _refuse_flaws(repository: Repository, path: Path) -> None:
+    """Refuse to seal again what would not come out whole: sops hands back one document, and no comment."""
+    for flaw in keyless.check(path.read_text("utf-8", errors="replace"), keyless.Rule()):
+        if "recipients" not in flaw.what and "rule" not in flaw.what:
+            raise SealingError(
+                f"{path.relative_to(repository.root)}:{flaw.line}: {flaw.what}. Nothing was changed."
             )
 
 
@@ -348,7 +421,14 @@ def _at_once(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> li
     """The results in order. After an error, or Ctrl-C, what has not begun does not begin."""
     pool = ThreadPoolExecutor()
     try:
-        return list(pool.map(function, items))
+        futures = [pool.submit(function, item) for item in items]
+        waiting = set(futures)
+        while waiting:
+            # not for ever: a signal that comes just before a wait begins would be noticed only after it
+            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+        return [future.result() for future in futures]
     except KeyboardInterrupt:
         sops.stop()
         raise
@@ -414,11 +494,23 @@ def _add_checksums(
             *repository.sealed_files(environment),
             *(repository.root / path for path in staged),
         }
-        digests = {name_of(path): digest(transaction.current(path)) for path in paths}
+        digests = {name_of(path): digest(transaction.current(path)) for path in sorted(paths)}
         target = repository.root / "litellm" / f"checksums-{environment}.yaml"
         text = repository.checksums(environment, digests)
         if not target.is_file() or target.read_text("utf-8") != text:
             transaction.put(target, text)
+
+
+def _report_unfinished(transaction: files.Transaction) -> None:
+    """Say what was there of a run that died."""
+    if transaction.finished:
+        _say("finished what a run that died had begun:")
+        _report_written(transaction.finished)
+    if transaction.dropped:
+        print(
+            f"dropped what a run that died had begun: {transaction.dropped} was changed since",
+            file=sys.stderr,
+        )
 
 
 def _report_written(changed: Sequence[str]) -> None:
@@ -428,13 +520,41 @@ def _report_written(changed: Sequence[str]) -> None:
         if path.parent.parent.name == "secrets":
             sealed.setdefault(path.parent.name, []).append(name_of(path))
         else:
-            print(f"wrote {path}")
+            _say(f"wrote {path}")
     for environment, names in sealed.items():
-        print(f"sealed for {environment}: {', '.join(names)}")
+        _say(f"sealed for {environment}: {', '.join(names)}")
     if any(path.startswith("keys/") for path in changed):
-        print(
+        _say(
             "keys/ holds the only keys that open these Secrets; git ignores it: keep a copy in a safe place"
         )
+
+
+def _report_sources(plans: Sequence[Plan]) -> None:
+    """Say where inputs come from when that may surprise: half a pair, or all of it, exported for another purpose."""
+    notes: dict[tuple[str, str], list[str]] = {}
+    for plan in plans:
+        inputs = [value for value in plan.values.values() if value.origin]
+        places = {value.origin.partition(" from ")[2] for value in inputs}
+        if len(places) > 1 or any(value.hides for value in inputs):
+            origins = ", ".join(
+                f"{value.origin}{f' (not the one of {ENV_FILE})' if value.hides else ''}"
+                for value in inputs
+            )
+            notes.setdefault((plan.secret.name, origins), []).append(plan.secret.environment)
+    for (name, origins), environments in notes.items():
+        print(f"note: {name} ({', '.join(environments)}) has {origins}", file=sys.stderr)
+
+
+def _report_defaults(plans: Sequence[Plan], key: str | None) -> None:
+    """Say that a rotation took a default, which may replace what was given when the Secret was sealed before."""
+    for plan in plans:
+        for each, source in plan.secret.keys.items():
+            if "default" in source and key in (None, each) and not plan.values[each].origin:
+                print(
+                    f"note: {plan.secret.name} ({plan.secret.environment}) has the default for {each}, "
+                    f"{source['default']}: {describe(source)} is not given",
+                    file=sys.stderr,
+                )
 
 
 def _report_placeholders(
@@ -507,7 +627,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="with --rotate: read this input from standard input, never from a file or the environment",
     )
     options = parser.parse_args(arguments)
-    if (options.key or options.stdin) and not options.rotate:
+    # "" is a variable of the caller's that was empty, and the name of nothing
+    if options.rotate is None and not (options.key is None and options.stdin is None):
         parser.error("--key and --stdin go with --rotate NAME")
     if options.check and options.cluster:
         parser.error("--check goes over the whole repository; leave out --cluster")

@@ -6,7 +6,7 @@ Format: https://getsops.io/docs/#using-sopsyaml-conf-to-select-kms-pgp-and-age-f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def load(root: Path) -> dict[str, Any]:
         content = yaml.load((root / CONFIG).read_text("utf-8"), LOADER)
     except FileNotFoundError:
         return {}
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise SealingError(
             f"{CONFIG} is not valid YAML: correct it, or take it from git history"
         ) from None
@@ -84,8 +84,11 @@ def clouds(entry: Mapping[str, Any]) -> bool:
     return any(split(entry.get(field)) for field in KMS)
 
 
-def problems(config: Mapping[str, Any], environment: str) -> list[str]:
-    """What makes the rule of an environment unsafe or unusable; sops itself accepts all of it."""
+def problems(config: Mapping[str, Any], environment: str, files: Iterable[str] = ()) -> list[str]:
+    """What makes the rule of an environment unsafe or unusable; sops itself accepts all of it.
+
+    `files` are those that this rule has to be for, as paths from the root.
+    """
     entry = find(config, f"secrets/{environment}/any.sops.yaml")
     if entry is None:
         return [f"no rule matches secrets/{environment}/"]
@@ -113,6 +116,9 @@ def problems(config: Mapping[str, Any], environment: str) -> list[str]:
         found.append(
             f"the rule of secrets/{environment}/ names a recipient that is not an age public key"
         )
+    for file in files:
+        if find(config, file) is not entry:
+            found.append(f"another rule than that of secrets/{environment}/ comes first for {file}")
     return found
 
 

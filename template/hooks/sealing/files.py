@@ -1,13 +1,15 @@
 """Files of the repository: several change as one, or none does, and never through a symbolic link.
 
-New content is staged in `.sealing/`, next to a journal of what goes where; then each file is renamed into place. A run
-that dies before the journal is complete has changed nothing; one that dies after it is finished by the next run.
+New content is staged in `.sealing/`, next to a journal of what goes where and of what was there; then each file is
+renamed into place. A run that dies before the journal is complete has changed nothing; one that dies after it is
+finished by the next run, unless somebody changed one of these files since.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -21,11 +23,14 @@ _JOURNAL = "journal.json"
 
 
 @contextlib.contextmanager
-def lock(root: Path) -> Iterator[None]:
-    """Keep other runs in the same repository waiting; the lock ends with the process, however it ends."""
+def lock(root: Path, *, shared: bool = False) -> Iterator[None]:
+    """Keep other runs in the same repository waiting; the lock ends with the process, however it ends.
+
+    A `shared` one is for who only reads.
+    """
     handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
@@ -48,29 +53,33 @@ def unfinished(root: Path) -> bool:
     return (root / STAGE / _JOURNAL).is_file()
 
 
-def recover(root: Path) -> None:
-    """Finish, or clear away, what a run left that died. Only under the lock."""
-    stage = root / STAGE
-    refuse_link(stage, root)
-    if unfinished(root):
-        _apply(root)
-    elif stage.exists():
-        shutil.rmtree(stage)
-
-
 class Transaction:
     """Files that are put in place together. Used as a context under the lock: leaving it commits, an error drops all.
 
-    The stage mirrors the repository, so that a program which goes by paths can be pointed at either.
+    The stage mirrors the repository, so that a program which goes by paths can be pointed at either. `finished` names
+    what a run that died had begun and was put in place now, `dropped` a file for whose sake the rest of such a run was
+    not: it was changed since. `committed` says that this process put something in place.
     """
+
+    committed = False
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._stage = root / STAGE
         self._targets: list[str] = []
+        self.finished: list[str] = []
+        self.dropped: str | None = None
 
     def __enter__(self) -> Transaction:
-        recover(self._root)
+        refuse_link(self._stage, self._root)
+        if unfinished(self._root):
+            self.dropped = _changed_since(self._root)
+            if self.dropped is None:
+                self.finished = _apply(self._root)
+        if self._stage.exists():
+            # the journal goes first: without it the rest of the stage means nothing
+            (self._stage / _JOURNAL).unlink(missing_ok=True)
+            shutil.rmtree(self._stage)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -105,26 +114,55 @@ class Transaction:
 
     def _commit(self) -> None:
         for target in self._targets:
-            folder = (self._root / target).parent
-            folder.mkdir(
-                parents=True, exist_ok=True, mode=0o700 if folder.name == "keys" else 0o755
+            path = self._root / target
+            path.parent.mkdir(
+                parents=True, exist_ok=True, mode=0o700 if path.parent.name == "keys" else 0o755
             )
+            # what a rename would refuse later, with others done already
+            if path.is_dir():
+                raise SealingError(f"{target} is a folder: remove it. Nothing was changed.")
+            if not os.access(path.parent, os.W_OK | os.X_OK):
+                raise SealingError(f"{Path(target).parent} is not writable. Nothing was changed.")
+        journal = {
+            target: [_digest(self._root / target), _digest(self._stage / target)]
+            for target in self._targets
+        }
         part = self._stage / f"{_JOURNAL}.part"
-        _create(part, json.dumps(self._targets), 0o600)
+        _create(part, json.dumps(journal), 0o600)
         part.replace(self._stage / _JOURNAL)
         _sync_folder(self._stage)
         _apply(self._root)
+        Transaction.committed = True
 
 
-def _apply(root: Path) -> None:
+def _journal(root: Path) -> dict[str, list[str | None]]:
+    """What goes where: path -> (digest of what was there, digest of what is to be there)."""
+    content = json.loads((root / STAGE / _JOURNAL).read_text("utf-8"))
+    if not isinstance(content, dict) or any(".." in PurePosixPath(each).parts for each in content):
+        raise SealingError(
+            f"{STAGE}/{_JOURNAL} was not written by this program: remove the folder {STAGE}"
+        )
+    return content
+
+
+def _changed_since(root: Path) -> str | None:
+    """A file that is neither as the run that died found it nor as it meant to leave it; None when there is none."""
+    for target, (before, after) in _journal(root).items():
+        waiting = (root / STAGE / target).exists()
+        if _digest(root / target) not in ((before, after) if waiting else (after,)):
+            return target
+    return None
+
+
+def _digest(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def _apply(root: Path) -> list[str]:
     stage = root / STAGE
-    targets: list[str] = json.loads((stage / _JOURNAL).read_text("utf-8"))
+    targets = list(_journal(root))
     for target in targets:
         path = root / target
-        if ".." in PurePosixPath(target).parts:
-            raise SealingError(
-                f"{STAGE}/{_JOURNAL} names a path outside the repository: remove the folder {STAGE}"
-            )
         refuse_link(path, root)
         if (stage / target).exists():  # else this rename was done before the run died
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,6 +172,7 @@ def _apply(root: Path) -> None:
     # the journal goes first: without it the rest of the stage means nothing
     (stage / _JOURNAL).unlink()
     shutil.rmtree(stage)
+    return targets
 
 
 def _create(path: Path, text: str, mode: int) -> None:

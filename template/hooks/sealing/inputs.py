@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,29 @@ from sealing.errors import SealingError
 
 ENV_FILE = "deployment_outputs.env"
 FOLDER_VARIABLE = "LITELLM_GITOPS_INPUTS"
+STDIN = "standard input"
 
 _LINE = re.compile(
     r"""\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)="""
-    r"""(?P<value>(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])*)\s*(?:\s\#.*)?"""
+    r"""(?P<value>(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])*)\s*(?:\s\#.*)?""",
+    re.ASCII,  # as for a shell: another kind of space belongs to the value
 )
 _PART = re.compile(r"""'(?P<single>[^']*)'|"(?P<double>(?:\\.|[^"\\])*)"|\\(?P<escaped>.)""")
 
 
 class Value:
-    """A secret value. It does not show itself in a message, a traceback or a test's output."""
+    """A secret value. It does not show itself in a message, a traceback or a test's output.
 
-    __slots__ = ("_text",)
+    `origin` says where the input was found; empty for a default and for what is no input. `hides` says that another
+    value of it was found in a later place.
+    """
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("_text", "hides", "origin")
+
+    def __init__(self, text: str, origin: str = "", hides: bool = False) -> None:
         self._text = text
+        self.origin = origin
+        self.hides = hides
 
     def reveal(self) -> str:
         """The plaintext, for the pipe into sops and nothing else."""
@@ -63,23 +71,32 @@ class Inputs:
         text = _read(folder / ENV_FILE)
         return cls(folder, parse_env(text) if text else {}, os.environ, given or {})
 
-    def text(self, name: str, environment: str) -> str | None:
-        """The input `name` for `environment`, its own value (NAME__ENVIRONMENT) before the shared one."""
-        if name in self.given:
-            return self.given[name]
-        for key in (f"{name}__{environment.upper()}", name):
-            for source in (self.environ, self.lines):
-                if source.get(key):
-                    return source[key]
+    def text(self, names: Sequence[str], environment: str) -> tuple[str, Value] | None:
+        """The input of one of these names for `environment`, and which. A blank value is none.
+
+        The environment's own value (NAME__ENVIRONMENT) goes before a shared one, the process environment before the
+        file, an earlier name before a later one.
+        """
+        for name in names:
+            if name in self.given:
+                return name, Value(self.given[name], STDIN)
+        for suffix in (f"__{environment.upper()}", ""):
+            for name in names:
+                if value := _present(self.environ.get(name + suffix)):
+                    line = _present(self.lines.get(name + suffix))
+                    return name, Value(value, "the environment", line not in (None, value))
+            for name in names:
+                if value := _present(self.lines.get(name + suffix)):
+                    return name, Value(value, ENV_FILE)
         return None
 
-    def file(self, name: str, environment: str) -> str | None:
+    def file(self, name: str, environment: str) -> Value | None:
         """The content of the input file `name` for `environment`, its own (NAME__ENVIRONMENT) before the shared one."""
         if name in self.given:
-            return self.given[name]
+            return Value(self.given[name], STDIN)
         for key in (f"{name}__{environment.upper()}", name):
-            if text := _read(self.folder / key):
-                return text
+            if text := _present(_read(self.folder / key)):
+                return Value(text, key)
         return None
 
     def lookup(self, key: str, source: Mapping[str, Any], environment: str) -> Value | None:
@@ -87,24 +104,21 @@ class Inputs:
 
         `source` is the key's entry in policies/secrets.yml. Raises SealingError when the input has not its form.
         """
+        found: Value | None
         if "file" in source:
-            name, text = source["file"], self.file(source["file"], environment)
+            name, found = source["file"], self.file(source["file"], environment)
         else:
-            name, text = source["inputs"][0], source.get("default")
-            for candidate in source["inputs"]:
-                found = self.text(candidate, environment)
-                if found is not None:
-                    name, text = candidate, found
-                    break
-        if text is None or not text.strip():
+            default = Value(source["default"]) if "default" in source else None
+            name, found = self.text(source["inputs"], environment) or (source["inputs"][0], default)
+        if found is None or not found.reveal().strip():
             return None
-        text = text.rstrip("\r\n")
+        text = found.reveal().rstrip("\r\n")
         problem = _problem(text, source.get("form", "text"))
         if problem:
             raise SealingError(
                 f"{name} (for {environment}, key {key}) {problem}. Nothing was sealed."
             )
-        return Value(text)
+        return Value(text, found.origin and f"{name} from {found.origin}", found.hides)
 
 
 def describe(source: Mapping[str, Any]) -> str:
@@ -133,6 +147,10 @@ def parse_env(text: str) -> dict[str, str]:
     return found
 
 
+def _present(text: str | None) -> str | None:
+    return text if text and text.strip() else None
+
+
 def _unquote(part: re.Match[str]) -> str:
     if part["double"] is not None:
         return re.sub(r'\\([$`"\\])', r"\1", part["double"])
@@ -154,7 +172,10 @@ def _read(path: Path) -> str | None:
 
 # form -> (pattern, what is wrong with a value that does not match)
 _FORMS: Mapping[str, tuple[str, str]] = {
-    "text": (r"[^\x00-\x1f\x7f]+", "holds a line break or another control character"),
+    "text": (
+        r"[^\x00-\x1f\x7f\ud800-\udfff]+",
+        "holds a line break, another control character, or bytes that are not UTF-8",
+    ),
     "aws_access_key_id": (
         r"AKIA[A-Z0-9]{16}",
         "is not the access key id of an AWS user: AKIA and 16 capital letters or digits "

@@ -45,6 +45,19 @@ def make() -> tuple[str, str]:
     return f"# created: {created}\n# public key: {public}\n{identity}\n", public
 
 
+def is_public(text: str) -> bool:
+    """Whether this is an age public key, its checksum included; a text of its form is taken for one without pyrage."""
+    try:
+        import pyrage
+    except ImportError:
+        return True
+    try:
+        pyrage.x25519.Recipient.from_str(text)
+    except pyrage.RecipientError:
+        return False
+    return True
+
+
 def public_key(file: Path) -> str:
     """The public key that a key file names. Raises SealingError when it names none."""
     found = _PUBLIC.search(file.read_text("utf-8"))

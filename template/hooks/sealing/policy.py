@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from sealing import creation_rules, keyless
+from sealing import creation_rules, credentials, keyless
 from sealing.errors import USAGE, SealingError
 
 # what may stand beside the sealed files
@@ -141,6 +141,17 @@ class Repository:
         found = sorted((self.root / "secrets" / environment).glob("*.sops.y*ml"))
         return [path for path in found if path in wanted or name_of(path) not in self.known_names]
 
+    def encrypted_files(self, environment: str) -> list[Path]:
+        """Every file that the rule of an environment is for, in use or not."""
+        return sorted((self.root / "secrets" / environment).rglob("*.sops.y*ml"))
+
+    def rule_problems(self, config: Mapping[str, Any], environment: str) -> list[str]:
+        """What is wrong with the creation rule of an environment, for the files that are there or will be."""
+        wanted = [secret.path(self.root) for secret in self.wanted(environment)]
+        files = sorted({*wanted, *self.encrypted_files(environment)})
+        names = [path.relative_to(self.root).as_posix() for path in files]
+        return creation_rules.problems(config, environment, names)
+
     def orphans(self) -> list[str]:
         """What an earlier answer needed and no present one does, as paths; only the operator deletes it."""
         used = {
@@ -185,10 +196,10 @@ class Repository:
                 if rule
                 else "take it from git history, or run python hooks/seal_secrets.py"
             )
-            for problem in creation_rules.problems(config, environment):
+            for problem in self.rule_problems(config, environment):
                 yield Finding(creation_rules.CONFIG, 1, problem, todo)
             for field, key in self.kms(environment).items():
-                if key not in creation_rules.split(rule.get(field)):
+                if rule and key not in creation_rules.split(rule.get(field)):
                     yield Finding(
                         creation_rules.CONFIG,
                         1,
@@ -202,9 +213,12 @@ class Repository:
                     yield Finding(relative, 1, "is missing", "run python hooks/seal_secrets.py")
                 else:
                     yield from self._check_identity(secret, path)
-        for path in sorted((self.root / "secrets").rglob("*")):
-            if not path.is_dir() and not _BESIDE.fullmatch(path.name):
+        folder = self.root / "secrets"
+        for path in [folder] if folder.is_symlink() else sorted(folder.rglob("*")):
+            if path.is_symlink() or (not path.is_dir() and not _BESIDE.fullmatch(path.name)):
                 yield from self._check_file(path, config)
+            elif not path.is_dir():
+                yield from self._check_beside(path)
 
     def _check_file(self, path: Path, config: Mapping[str, Any]) -> Iterator[Finding]:
         relative = path.relative_to(self.root).as_posix()
@@ -235,6 +249,21 @@ class Repository:
                 flaw.line,
                 flaw.what,
                 "run python hooks/seal_secrets.py --rekey" if rekey else f"seal it again: {again}",
+            )
+
+    def _check_beside(self, path: Path) -> Iterator[Finding]:
+        """A file that is no Secret by its name holds none."""
+        text = credentials.decode(path.read_bytes())
+        relative = path.relative_to(self.root).as_posix()
+        found = [(flaw.line, flaw.what) for flaw in keyless.unsealed(text)]
+        for line, what in found + [
+            (line, f"holds {kind}") for line, kind in credentials.find(text)
+        ]:
+            yield Finding(
+                relative,
+                line,
+                what,
+                "take it out, and seal it as secrets/<environment>/<name>.sops.yaml",
             )
 
     def _check_identity(self, secret: Wanted, path: Path) -> Iterator[Finding]:
@@ -274,7 +303,7 @@ class Repository:
             raise SealingError(
                 f"{name} is missing: run this in a repository that the template rendered"
             ) from None
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             raise SealingError(
                 f"{name} is not valid YAML: resolve its conflict, or take it from git history"
             ) from None
@@ -294,7 +323,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """A sealed manifest as it stands in its file, empty when it is no mapping, without a block that is none."""
     try:
         content = yaml.load(path.read_text("utf-8"), keyless.LOADER)
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     if not isinstance(content, dict):
         return {}

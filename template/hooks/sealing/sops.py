@@ -23,7 +23,8 @@ OLDEST = (3, 11, 0)
 # Loses the message authentication code of files with comments: getsops/sops#2243.
 BROKEN = {(3, 13, 2)}
 _TIMEOUT_SECONDS = 60
-_LOGIN = re.compile(
+_NO_KEY = 128
+LOGIN = re.compile(
     r"AWS_(?:PROFILE|REGION|DEFAULT_REGION|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE)"
     r"|GOOGLE_APPLICATION_CREDENTIALS|CLOUDSDK_CONFIG|AZURE_CONFIG_DIR"
     r"|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy|SSL_CERT_(?:FILE|DIR)"
@@ -79,20 +80,24 @@ def encrypt(manifest: Mapping[str, Any], config: Path, relative: Path, *, clouds
     more = _cloud_login() if clouds else None
     answer = _sops(command, stdin, config.parent, relative.as_posix(), more)
     if answer.returncode:
-        raise SealingError(f"{relative}: {_reason(answer)}. Nothing was sealed.")
+        raise SealingError(f"{relative}: {_reason(answer, clouds)}. Nothing was sealed.")
     return answer.stdout.decode()
 
 
 def decrypt(path: Path, root: Path, identity: Path | None) -> dict[str, Any]:
     """The plaintext manifest of a sealed file. `identity` is a file of age private keys.
 
-    Without one, sops looks where it always does: SOPS_AGE_KEY_FILE, the user's key file, or a cloud's KMS.
-    Raises SealingError when no key fits or the file was changed.
+    Without one, or when it does not fit, sops looks where it always does: SOPS_AGE_KEY_FILE, the user's key file, or a
+    cloud's KMS. Raises SealingError when no key fits or the file was changed.
     """
     relative = path.relative_to(root).as_posix()
     command = [program(), "decrypt", "--input-type", "yaml", "--output-type", "json"]
-    more = {"SOPS_AGE_KEY_FILE": str(identity)} if identity else {**_own_keys(), **_cloud_login()}
-    answer = _sops(command, path.read_bytes(), root, relative, more)
+    sealed = path.read_bytes()
+    own = {**_own_keys(), **_cloud_login()}
+    more = {"SOPS_AGE_KEY_FILE": str(identity)} if identity else own
+    answer = _sops(command, sealed, root, relative, more)
+    if identity and answer.returncode == _NO_KEY:
+        answer = _sops(command, sealed, root, relative, own)
     if answer.returncode:
         raise SealingError(f"{relative}: {_reason(answer)}. Nothing was changed.")
     content = json.loads(answer.stdout)
@@ -161,15 +166,16 @@ def stop() -> None:
 
 def _cloud_login() -> dict[str, str]:
     # Names of files and profiles. AWS_ACCESS_KEY_ID and AZURE_CLIENT_SECRET are inputs of sealing, and the proxy's.
-    return {name: value for name, value in os.environ.items() if _LOGIN.fullmatch(name)}
+    return {name: value for name, value in os.environ.items() if LOGIN.fullmatch(name)}
 
 
 def _own_keys() -> dict[str, str]:
     names = ("SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE", "XDG_CONFIG_HOME")
-    return {name: os.environ[name] for name in names if os.environ.get(name)}
+    # sops runs in the root of the repository, whatever folder these are meant from
+    return {name: str(Path(os.environ[name]).absolute()) for name in names if os.environ.get(name)}
 
 
-def _reason(answer: subprocess.CompletedProcess[bytes]) -> str:
+def _reason(answer: subprocess.CompletedProcess[bytes], clouds: bool = False) -> str:
     # what sops wrote may quote plaintext: it is looked at, never shown
     said = answer.stderr
     if b"no matching creation rules" in said:
@@ -185,7 +191,14 @@ def _reason(answer: subprocess.CompletedProcess[bytes]) -> str:
         51: "it was changed after it was sealed (its MAC does not fit): take the file from git history",
         61: f"{CONFIG} is missing",
         111: f"its rule in {CONFIG} names no usable key",
-        128: "no private key that opens it was found: put it in keys/, or name its file in SOPS_AGE_KEY_FILE",
+        _NO_KEY: "no private key that opens it was found: put it in keys/, name its file in SOPS_AGE_KEY_FILE, "
+        "or log in to the cloud whose key it is sealed for",
         203: "it is sealed already",
     }
-    return reasons.get(answer.returncode, f"sops ended with exit code {answer.returncode}")
+    other = f"sops ended with exit code {answer.returncode}"
+    if clouds:
+        other += (
+            f": probably it could not use the cloud's key in {CONFIG}. Log in (aws sso login, "
+            "gcloud auth application-default login, az login) as somebody who may encrypt with it, and run this again"
+        )
+    return reasons.get(answer.returncode, other)
