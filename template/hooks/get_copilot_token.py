@@ -915,13 +915,21 @@ class TokenFile:
             raise Stop(Exit.USAGE, f"Everybody can write to {shown}. Choose another folder.")
         if not os.access(folder, os.W_OK | os.X_OK):
             raise Stop(Exit.USAGE, f"{shown} is not writable.")
+        try:
+            self._temporary().lstat()
+        except FileNotFoundError:
+            pass
+        except OSError as error:  # it is longer than the file's own name, and could be too long
+            raise Stop(
+                Exit.USAGE, f"{self._shown}: {error.strerror}. Choose a shorter --output."
+            ) from None
         self._remove_leftovers()
         self._check_target()
 
     def store(self, token: Secret) -> str:
         """Writes the file, mode 0600, in one step. Returns what to tell."""
         self._check_target()
-        temporary = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}.tmp")
+        temporary = self._temporary()
         Unfinished.temporary = temporary
         try:
             with contextlib.closing(_File(temporary)) as file:
@@ -929,7 +937,8 @@ class TokenFile:
             Unfinished.target = self._path
             temporary.replace(self._path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             raise Stop(
                 Exit.UNEXPECTED, f"{self._shown}: {error.strerror}. Nothing was stored."
             ) from None
@@ -940,6 +949,10 @@ class TokenFile:
             os.fsync(folder)
             os.close(folder)
         return f"The token is in {self._shown}, mode 0600. Keep it out of git."
+
+    def _temporary(self) -> Path:
+        """A new name beside the file, for what is not complete yet."""
+        return self._path.parent / f"{self._path.name}.{secrets.token_hex(8)}.tmp"
 
     def _check_target(self) -> None:
         """Raises `Stop` unless nothing of value is there, or its loss was agreed to."""
@@ -1002,7 +1015,8 @@ class _File:
 
 # ---- Storing in the sealed Secrets
 
-# What sealing needs of the environment; no credential of any kind is among it.
+# What sealing needs of the environment, beside what sops needs to log in to a cloud (`sops.LOGIN`):
+# names, paths and proxies, no credential of any kind.
 SEALING_ENVIRONMENT = re.compile(
     "PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_CACHE_HOME|XDG_CONFIG_HOME|LITELLM_GITOPS_.*"
 )
@@ -1059,6 +1073,8 @@ class Sealing:
 
     def store(self, token: Secret) -> str:
         """Seals the token for every environment that uses it. Returns what to tell."""
+        from sealing import sops  # `prepare` has seen to it that this works
+
         script = self._root / "hooks" / "seal_secrets.py"
         self._before = self._files()
         try:
@@ -1068,7 +1084,7 @@ class Sealing:
                 env={
                     name: value
                     for name, value in os.environ.items()
-                    if SEALING_ENVIRONMENT.fullmatch(name)
+                    if SEALING_ENVIRONMENT.fullmatch(name) or sops.LOGIN.fullmatch(name)
                 },
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -1081,6 +1097,8 @@ class Sealing:
             ) from None
         Unfinished.sealing = (child.pid, self)
         output, _ = child.communicate(token.reveal().encode())
+        if child.returncode == 0:  # said first: a slow terminal leaves time for Ctrl-C below
+            Unfinished.said = "the token was already sealed"
         Unfinished.sealing = None
         # Sealing shows no secret. Should it ever, that ends here.
         for line in output.decode(errors="replace").replace(token.reveal(), "***").splitlines():
@@ -1091,7 +1109,6 @@ class Sealing:
                 f"Sealing failed with exit code {child.returncode}; the lines above say why. "
                 "Nothing was stored.\nMend that, then run this again.",
             )
-        Unfinished.said = "the token was already sealed"
         return (
             f"The token is sealed for {', '.join(self._environments)}. "
             "Commit and push secrets/ and litellm/."

@@ -156,6 +156,30 @@ def test_a_failed_login_changes_nothing(
     assert content(sandbox.repository) == before
 
 
+def test_a_key_of_a_cloud_is_used_as_whom_the_operator_has_logged_in(
+    sandbox: Sandbox, clock: FastClock
+) -> None:
+    config = sandbox.repository / ".sops.yaml"
+    key = "arn:aws:kms:us-west-2:123456789012:key/0f0e0d0c-0b0a-0908-0706-050403020100"
+    config.write_text(config.read_text().replace("    age:\n", f"    kms: {key}\n    age:\n"))
+    login = {
+        "AWS_PROFILE": "operator",
+        "AWS_REGION": "us-west-2",
+        "GOOGLE_APPLICATION_CREDENTIALS": "/nonexistent/adc.json",
+        "AZURE_CONFIG_DIR": "/nonexistent/azure",
+        "HTTPS_PROXY": "http://localhost:1",
+    }
+    secret = {"AWS_SECRET_ACCESS_KEY": "A" * 40, "AZURE_CLIENT_SECRET": "z" * 40}
+    given = sandbox.root / "given"
+    noting = _sops(sandbox, f"env >> {given}; exit 1")  # the real one would call AWS
+    with FakeGitHub(clock=clock) as github:
+        run = _seal(sandbox, github, **_path(noting), **login, **secret)
+    assert run.code == 1, run.err
+    seen = dict(line.split("=", 1) for line in given.read_text().splitlines())
+    assert seen.items() >= login.items()
+    assert not seen.keys() & secret.keys()
+
+
 # ---- Nobody logs in for nothing
 
 
@@ -301,3 +325,18 @@ def test_ctrl_c_after_sealing_says_that_it_is_done(sandbox: Sandbox) -> None:
     assert run.code == 130, run.err
     assert "Interrupted: the token was already sealed." in run.err
     assert opened(sandbox.repository, f"aws/{NAME}")["aws", NAME] == {"access-token": github.token}
+
+
+def test_ctrl_c_while_a_slow_terminal_shows_what_was_sealed_says_that_it_is_done(
+    sandbox: Sandbox, clock: FastClock
+) -> None:
+    script = sandbox.repository / "hooks" / "seal_secrets.py"
+    script.write_text("print('sealed\\n' * 99999)\n")  # more than a pipe holds
+    with FakeGitHub(clock=clock) as github:
+        program = sandbox.start(github, "--seal", env=_path())
+        assert program.stderr is not None
+        assert any(b"  sealed" in line for line in program.stderr)
+        program.send_signal(signal.SIGINT)
+        run = finish(program, timeout=10)
+    assert run.code == 130, run.err[-200:]
+    assert "Interrupted: the token was already sealed." in run.err

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+import get_copilot_token
 import pytest
 
 from tests.copilot.clock import FastClock
@@ -195,6 +196,17 @@ def test_any_name_will_do(name: str, sandbox: Sandbox, clock: FastClock) -> None
     assert (sandbox.home / name).read_text() == github.token
 
 
+@pytest.mark.parametrize("length", [240, 300])
+def test_a_name_that_is_too_long_is_refused_before_the_login(
+    length: int, sandbox: Sandbox, clock: FastClock
+) -> None:
+    with FakeGitHub(clock=clock) as github:
+        run = sandbox.run(github, "--output", "t" * length)
+    assert run.code == 2, run.err
+    assert "File name too long. Choose a shorter --output." in run.err
+    assert github.requests == []
+
+
 def test_a_relative_path_starts_at_the_working_folder(sandbox: Sandbox, clock: FastClock) -> None:
     with FakeGitHub(clock=clock) as github:
         run = sandbox.run(github, "--output", "token", cwd=sandbox.home)
@@ -226,6 +238,16 @@ def test_a_disk_that_takes_nothing_leaves_the_old_token_and_no_rest(
     assert "Nothing was stored" in run.err
     assert sandbox.token.read_text() == OLD
     assert sorted(path.name for path in sandbox.repository.iterdir()) == ["access-token", "hooks"]
+
+
+def test_a_file_that_can_be_neither_written_nor_removed_is_an_error_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get_copilot_token.Unfinished, "temporary", None)
+    screen = get_copilot_token.Screen()
+    file = get_copilot_token.TokenFile(tmp_path / ("t" * 240), False, screen)
+    with pytest.raises(get_copilot_token.Stop, match="Nothing was stored"):
+        file.store(get_copilot_token.Secret(OLD))
 
 
 def test_what_a_killed_run_left_is_removed(sandbox: Sandbox, clock: FastClock) -> None:
