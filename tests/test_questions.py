@@ -189,10 +189,27 @@ def test_no_question_asks_for_a_secret(name: str) -> None:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"azure_openai_endpoint": "https://MyResource.openai.azure.com/"},
+        {"bedrock_region": "eusc-de-east-1"},
+        {"gcp_domain": "aws.example.com"},  # of an environment that was not chosen
+        {"repo_branch": "HEAD-of-$month"},
+    ],
+)
+def test_an_answer_that_looks_odd_is_accepted(
+    given: dict[str, str], template: Path, tmp_path: Path
+) -> None:
+    everything = answers(["aws"], ["bedrock", "azure_openai"], **given)
+    render_into(tmp_path / "repository", template, everything, exclude=["*"])
+
+
 def test_a_private_age_key_is_refused_and_not_repeated(template: Path, tmp_path: Path) -> None:
     private = "AGE-SECRET-" + "KEY-1" + string.ascii_uppercase
-    for given in (private, [private], [private.lower()]):
-        with pytest.raises(ValueError, match="holds a private age key") as refused:
+    pem = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{string.ascii_uppercase}\n"
+    for given in (private, [private], [private.lower()], [pem], pem):
+        with pytest.raises(ValueError, match="holds a private key") as refused:
             render_into(
                 tmp_path / "x", template, answers(["aws"], ["github_copilot"], age_recipients=given)
             )
