@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import yaml
 
 import tools
 from tests.answers import everything
+from tests.sealed import environment, seal
 
 ENGINES = ("flux", "argocd")
 PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
@@ -307,15 +309,31 @@ def test_renovate_finds_every_version_under_a_comment(platform: str, render: Ren
 
 
 def test_a_sealed_file_can_be_compared_decrypted(github: Path, tmp_path: Path) -> None:
-    (tmp_path / ".gitattributes").write_bytes((github / ".gitattributes").read_bytes())
-    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
-    command = ["git", "check-attr", "diff", "eol", "--", "secrets/aws/litellm-masterkey.sops.yaml"]
-    answer = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, check=True
-    ).stdout
-    assert "diff: sopsdiffer" in answer
-    assert "eol: lf" in answer
-    assert "git config diff.sopsdiffer.textconv" in (github / ".gitattributes").read_text()
+    root = Path(shutil.copytree(github, tmp_path / "repository"))
+    assert seal(root).returncode == 3  # what is generated needs no input
+    path = "secrets/aws/litellm-masterkey.sops.yaml"
+    env = {**environment(), "SOPS_AGE_KEY_FILE": str(root / "keys" / "aws.agekey")}
+
+    def git(*arguments: str, **more: str) -> str:
+        who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
+        command = ["git", *who, *arguments]
+        return subprocess.run(
+            command, cwd=root, env={**env, **more}, capture_output=True, text=True, check=True
+        ).stdout
+
+    (config,) = re.findall(r"^git config diff.*$", (root / "README.md").read_text(), re.MULTILINE)
+    git("init", "--quiet")
+    assert "eol: lf" in git("check-attr", "eol", "--", path)
+    subprocess.run(["sh", "-c", config], cwd=root, check=True)
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "State")
+    assert seal(root, "--rotate", "litellm-masterkey").returncode == 0
+    with (root / ".sops.yaml").open("a") as config_file:
+        config_file.write("# mine\n")
+    assert re.search(r"^\+ +masterkey: sk-[0-9a-f]{32}$", git("diff"), re.MULTILINE)
+    assert "+# mine" in git("diff")
+    # without the key it is what git shows by itself
+    assert re.search(r"^\+ +masterkey: ENC\[", git("diff", SOPS_AGE_KEY_FILE=""), re.MULTILINE)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

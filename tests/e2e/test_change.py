@@ -201,20 +201,18 @@ def test_a_removed_provider_is_pruned_and_an_added_one_deployed(deployed: Deploy
 
 
 def test_after_a_rekey_the_old_key_is_not_needed(deployed: Deployment) -> None:
+    # by the README's words, "Age keys"
     repository = deployed.repository
-    repository.sh("age-keygen -o keys/new.agekey 2> keys/new.pub && chmod 600 keys/new.agekey")
-    new = repository.sh("age-keygen -y keys/new.agekey").strip()
-    old = repository.sh(f"age-keygen -y keys/{ENVIRONMENT}.agekey").strip()
+    file = repository.folder / "keys" / f"{ENVIRONMENT}.agekey"
+    old = repository.sh(f"age-keygen -y {file}").strip()
+    alone = file.read_text("utf-8")
+    repository.sh(f"age-keygen >> {file}")
+    deployed.follow("Bootstrap")
+    new = repository.sh(f"age-keygen -y {file} | grep --invert-match {old}").strip()
     repository.edit(".sops.yaml", old, new)
     repository.sh("python hooks/seal_secrets.py --rekey")
-    # the cluster gets both keys, then the commit, then the new key alone
-    repository.sh(
-        f"cp keys/{ENVIRONMENT}.agekey keys/old.agekey && "
-        f"cat keys/old.agekey keys/new.agekey > keys/{ENVIRONMENT}.agekey"
-    )
-    deployed.follow("Bootstrap")
     deployed.deploy("Rekey")
-    repository.sh(f"mv keys/new.agekey keys/{ENVIRONMENT}.agekey && rm keys/old.agekey")
+    file.write_text(file.read_text("utf-8").removeprefix(alone), "utf-8")
     deployed.follow("Bootstrap")
     repository.sh("python hooks/seal_secrets.py --rotate litellm-masterkey")
     old_key = deployed.process().env["PROXY_MASTER_KEY"]
