@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.inputs import Inputs
-from tests.sealed import environment, seal
+from tests.sealed import encrypt, environment, seal
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def root(render: Callable[..., Path], tmp_path: Path) -> Path:
     return repository
 
 
-def suite(root: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-B", "-m", "pytest", "-m", "decrypt"]
+def suite(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-B", "-m", "pytest", "-m", "decrypt", *arguments]
     return subprocess.run(
         command,
         cwd=root,
@@ -53,6 +53,24 @@ def test_it_names_the_file_that_was_changed_after_it_was_sealed(root: Path) -> N
     assert answer.returncode == 1
     assert "secrets/gcp/litellm-masterkey.sops.yaml: a value was changed or moved" in answer.stdout
     assert "1 failed, 8 passed" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ({"password": 8675309123}, "password is empty, no text, or ends in a line break"),
+        ({"password": ["8675309123"]}, "password is empty, no text, or ends in a line break"),
+        (["8675309123"], "it cannot be read (TypeError)"),
+    ],
+)
+def test_it_never_shows_a_value(root: Path, block: object, said: str) -> None:
+    manifest = {"kind": "Secret", "metadata": {"name": "own"}, "stringData": block}
+    own = Path("secrets", "aws", "own.sops.yaml")
+    encrypt(manifest, root / own, root)
+    answer = suite(root, "-vv", "--showlocals", "--tb=long")
+    assert answer.returncode == 1
+    assert f"{own}: {said}" in answer.stdout
+    assert "8675309123" not in answer.stdout + answer.stderr
 
 
 def test_it_says_where_a_missing_key_belongs(root: Path) -> None:

@@ -404,6 +404,16 @@ ARGOCD: dict[str, tuple[str, Fault]] = {
         "the_engine_knows_every_field",
         append("secrets/aws/ksops.yaml", "secrets: []\n"),
     ),
+    "a Secret that KSOPS makes of any file": (
+        "the_engine_knows_every_field",
+        both(
+            append("secrets/aws/notes.md", "example\n"),
+            append(
+                "secrets/aws/ksops.yaml",
+                "secretFrom:\n  - metadata: {name: own}\n    files: [./notes.md]\n",
+            ),
+        ),
+    ),
     "an API version that never was": (
         "every_manifest_fits_the_schema_of_its_kind",
         change(APPLICATION, "argoproj.io/v1alpha1", "argoproj.io/v1"),

@@ -159,6 +159,22 @@ def canary(form: str, file: str = "README.md") -> Fault:
     return apply
 
 
+def encoded(file: str, encoding: str, before: str = "") -> Fault:
+    """The same text, and more before it, in other bytes."""
+
+    def apply(root: Path) -> None:
+        text = (root / file).read_text("utf-8")
+        (root / file).write_bytes((before + text).encode(encoding))
+
+    return apply
+
+
+# Ten times as much with each line.
+BOMB = "b0: &b0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"b{level}: &b{level} [{', '.join([f'*b{level - 1}'] * 10)}]\n" for level in range(1, 11)
+)
+
+
 # A mistake -> the rule that tells it, in a repository with everything: three environments, four providers, an existing
 # Redis, TLS, Flux.
 FAULTS: dict[str, tuple[str, Fault]] = {
@@ -175,6 +191,15 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "a file in Latin-1": (
         "every_yaml_file_is_yaml",
         write_bytes("docs.yaml", "name: José\n".encode("latin-1")),
+    ),
+    "aliases that make a file endless": (
+        "every_yaml_file_is_yaml",
+        append(AWS, "own: &own [*own]\n"),
+    ),
+    "aliases that make values too large": ("every_yaml_file_is_yaml", append(AWS, BOMB)),
+    "aliases that make a sealed Secret too large": (
+        "every_yaml_file_is_yaml",
+        both(append(REDIS, BOMB), refresh),
     ),
     "a key given twice in values": (
         "no_key_is_given_twice",
@@ -227,6 +252,10 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "a link in place of values": ("nothing_that_is_deployed_is_a_link", linked(AWS)),
     "a link in place of a sealed Secret": ("nothing_that_is_deployed_is_a_link", linked(REDIS)),
+    "a link to a folder among the sealed Secrets": (
+        "nothing_that_is_deployed_is_a_link",
+        lambda root: (root / "secrets/aws/own").symlink_to("../../docs", target_is_directory=True),
+    ),
     "a cluster that git ignores": (
         "git_ignores_nothing_that_is_deployed",
         append(".gitignore", "clusters/aws/\n"),
@@ -835,7 +864,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "the_engine_knows_every_field",
         append(
             "secrets/aws/kustomization.yaml",
-            "secretGenerator:\n  - name: own\n    literals: [key=value]\n",
+            "secretGenerator:\n  - name: own\n    files: [own.txt]\n",
         ),
     ),
     "no list of the sealed Secrets": (
@@ -925,6 +954,95 @@ FAULTS: dict[str, tuple[str, Fault]] = {
             "      metadata:\n        name: own\n"
         ),
     ),
+    "a Secret in a template of the chart": (
+        "no_secret_stands_outside_of_the_sealed_files",
+        write(
+            "litellm/templates/secret.yaml",
+            "kind: Secret\nmetadata:\n  name: {{ .Release.Name }}-own\nstringData:\n  a: {{ .Values.a }}\n  b: plain\n",
+        ),
+    ),
+    "a Secret before a document that is broken": (
+        "no_secret_stands_outside_of_the_sealed_files",
+        write("extra/own.txt", "kind: Secret\nstringData:\n  a: plain\n---\na: [\n"),
+    ),
+    "a Secret in JSON, spelt otherwise": (
+        "no_secret_stands_outside_of_the_sealed_files",
+        both(
+            write("clusters/aws/own.json", '{"kind": "\\u0053ecret", "data": {"a": "cGxhaW4="}}\n'),
+            append("clusters/aws/kustomization.yaml", "  - own.json\n"),
+        ),
+    ),
+    "a value in a patch of a Secret": (
+        "no_secret_stands_outside_of_the_sealed_files",
+        append(
+            "secrets/aws/kustomization.yaml",
+            "patches:\n  - patch: |-\n      apiVersion: v1\n      kind: Secret\n      metadata:\n"
+            "        name: litellm-redis\n      stringData:\n        redis-password: plain\n",
+        ),
+    ),
+    "a value in a JSON patch of a Secret": (
+        "no_secret_stands_outside_of_the_sealed_files",
+        append(
+            "secrets/aws/kustomization.yaml",
+            "patches:\n  - target:\n      kind: Secret\n"
+            "    patch: '[{op: add, path: /data/redis-password, value: cGxhaW4=}]'\n",
+        ),
+    ),
+    "a value in a file with a patch of a Secret": (
+        "no_secret_stands_outside_of_the_sealed_files",
+        both(
+            write("extra/own.yaml", "- op: add\n  path: /data/redis-password\n  value: cGxhaW4=\n"),
+            append(
+                "secrets/aws/kustomization.yaml",
+                "patches:\n  - path: ../../extra/own.yaml\n    target: {kind: Secret}\n",
+            ),
+        ),
+    ),
+    "a Secret that the release is changed to": (
+        "no_secret_stands_outside_of_the_sealed_files",
+        append(
+            "clusters/aws/release/helmrelease.yaml",
+            "  postRenderers:\n    - kustomize:\n        patches:\n          - patch: |\n"
+            "              kind: Secret\n              stringData: {a: plain}\n",
+        ),
+    ),
+    "a Secret as a text among the chart's own resources": (
+        "no_secret_stands_outside_of_the_sealed_files",
+        also(
+            "  extraResources:\n    - |\n      kind: Secret\n      stringData:\n        a: plain\n"
+        ),
+    ),
+    "a Secret that Kustomize makes of plaintext elsewhere": (
+        "no_secret_stands_outside_of_the_sealed_files",
+        write("extra/own.txt", "secretGenerator:\n  - name: own\n    literals: [key=plain]\n"),
+    ),
+    "a plaintext Secret in a folder of no environment": (
+        "every_value_of_every_secret_is_sealed",
+        write(
+            "secrets/onprem/own.sops.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: own\nstringData:\n  a: plain\n",
+        ),
+    ),
+    "a comment behind the values": (
+        "every_value_of_every_secret_is_sealed",
+        lambda root: _resealed(
+            root,
+            REDIS,
+            re.compile(r"\n  (redis-password): (ENC.*)\n"),
+            lambda found: f' {{{found[1]}: "{found[2]}"}} # it was plain\n',
+        ),
+    ),
+    "a comment on a sealed Secret": (
+        "every_value_of_every_secret_is_sealed",
+        sealed_as("apiVersion: v1\n", "# it was plain\napiVersion: v1\n"),
+    ),
+    "an alias in a sealed Secret": (
+        "every_value_of_every_secret_is_sealed",
+        sealed_as(
+            "  namespace: litellm\n",
+            "  namespace: litellm\n  labels: &own\n    team: ai\n  annotations: *own\n",
+        ),
+    ),
     "a ConfigMap among the sealed Secrets": (
         "every_value_of_every_secret_is_sealed",
         both(
@@ -972,6 +1090,14 @@ FAULTS: dict[str, tuple[str, Fault]] = {
             "  - path_regex: ^secrets/aws/.*\\.sops\\.ya?ml$\n    age: []\nstores:\n",
         ),
     ),
+    "a rule for one Secret alone": (
+        "every_environment_has_one_sound_creation_rule",
+        change(
+            ".sops.yaml",
+            "creation_rules:\n",
+            "creation_rules:\n  - path_regex: ^secrets/aws/litellm-masterkey\\.sops\\.yaml$\n    age: []\n",
+        ),
+    ),
     "a misspelt field of a rule": (
         "every_environment_has_one_sound_creation_rule",
         lambda root: _sub(root / ".sops.yaml", r"mac_only_encrypted: true\n", "mac_only: true\n"),
@@ -985,6 +1111,60 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         sealed_as(
             "  namespace: litellm\n",
             '  namespace: litellm\n  annotations:\n    litellm-gitops/placeholder: "true"\n',
+        ),
+    ),
+    "an age key in Latin-1": (
+        "no_credential_stands_in_plaintext",
+        both(canary("age", "notes"), encoded("notes", "latin-1", "José\n")),
+    ),
+    "an age key in UTF-16": (
+        "no_credential_stands_in_plaintext",
+        both(canary("age", "notes"), encoded("notes", "utf-16")),
+    ),
+    "an archive of keys": (
+        "no_credential_stands_in_plaintext",
+        both(canary("age", "notes.tar"), encoded("notes.tar", "latin-1", "keys\0\0\1ü")),
+    ),
+    "a private key in base64": (
+        "no_credential_stands_in_plaintext",
+        both(
+            canary("pem", "notes"),
+            lambda root: _write(
+                root / "notes", base64.encodebytes((root / "notes").read_bytes()).decode()
+            ),
+        ),
+    ),
+    "a password of Redis in values": (
+        "no_credential_stands_in_plaintext",
+        also("  redis:\n    auth:\n      password: example\n"),
+    ),
+    "a password of PostgreSQL in values": (
+        "no_credential_stands_in_plaintext",
+        also("  postgresql:\n    auth:\n      password: 8675309123\n"),
+    ),
+    "a password in the address of the database": (
+        "no_credential_stands_in_plaintext",
+        change(SHARED, "  db:\n", "  db:\n    url: postgresql://litellm:example@db/litellm\n"),
+    ),
+    "a token in a container that runs before": (
+        "no_credential_stands_in_plaintext",
+        also(
+            "  extraInitContainers:\n    - name: own\n      image: own\n      env:\n"
+            "        - {name: OWN_TOKEN, value: example}\n"
+        ),
+    ),
+    "a password of the user interface": (
+        "no_credential_stands_in_plaintext",
+        change(
+            SHARED, "      disable_error_logs", "      ui_pass: example\n      disable_error_logs"
+        ),
+    ),
+    "a password of the mail server": (
+        "no_credential_stands_in_plaintext",
+        change(
+            SHARED,
+            "  proxy_config:\n",
+            "  proxy_config:\n    environment_variables:\n      SMTP_PASS: example\n",
         ),
     ),
     "an AWS key in the README": ("no_credential_stands_in_plaintext", canary("aws")),
@@ -1331,6 +1511,17 @@ KMS_FAULTS: dict[str, tuple[str, Fault]] = {
             lambda root: _each_sealed(root, r"\n  kms:\n(?:    .*\n)+", "\n"),
         ),
     ),
+    "a key of somebody else's cloud": (
+        "the_recipients_are_those_of_the_answers",
+        both(
+            change(".sops.yaml", f"kms: {KMS_KEY}", f"kms: {KMS_KEY},{KMS_KEY}-2"),
+            lambda root: _each_sealed(
+                root,
+                r"\n  kms:\n((?:    .*\n)+)",
+                rf"\n  kms:\n\1    - arn: {KMS_KEY}-2\n      enc: AQICAHh=\n",
+            ),
+        ),
+    ),
     "a Secret sealed for age alone": (
         "every_value_of_every_secret_is_sealed",
         lambda root: _each_sealed(root, r"\n  kms:\n(?:    .*\n)+", "\n"),
@@ -1490,6 +1681,43 @@ EDITS: dict[str, Fault] = {
     "a newer image": lambda root: _sub(root / SHARED, r'tag: ".*"', 'tag: "v1.105.2"'),
     "a newer chart": lambda root: _sub(
         root / "litellm/Chart.yaml", r'version: "\d.*"', 'version: "1.105.2"'
+    ),
+    "Secrets that are named where a chart reads them": both(
+        also(
+            "  redis:\n    auth:\n      existingSecret: litellm-redis\n"
+            "      existingSecretPasswordKey: redis-password\n      usePassword: true\n"
+        ),
+        both(
+            change(
+                AWS,
+                "    annotations:\n      cert",
+                "    annotations:\n      nginx.ingress.kubernetes.io/auth-secret: own\n      cert",
+            ),
+            also(
+                "  extraInitContainers:\n    - name: own\n      image: own\n      env:\n"
+                '        - {name: OWN_PASSWORD_FILE, value: own}\n        - {name: OWN_PASSWORD, value: ""}\n'
+                "        - name: OWN_TOKEN\n          valueFrom:\n"
+                "            secretKeyRef: {name: litellm-redis, key: redis-password}\n",
+                GCP,
+            ),
+        ),
+    ),
+    "an annotation on a Secret, by a patch": append(
+        "secrets/aws/kustomization.yaml",
+        "patches:\n  - target: {kind: Secret}\n    patch: |-\n      - op: add\n"
+        "        path: /metadata/annotations/own\n        value: own\n",
+    ),
+    "a Secret of their own in the chart, with a value that is not in it": write(
+        "litellm/templates/secret.yaml",
+        "kind: Secret\nmetadata:\n  name: {{ .Release.Name }}\n"
+        "stringData:\n  a: {{ .Values.own | quote }}\n  b: |\n    {{- .Values.own | nindent 4 }}\n",
+    ),
+    "an example of a Secret in a document": write(
+        "docs/README.md", "```yaml\nkind: Secret\nstringData:\n  a: example\n```\n"
+    ),
+    "a link to a folder that is not deployed": both(
+        write("docs/v1/README.md", "Ours.\n"),
+        lambda root: (root / "docs/latest").symlink_to("v1", target_is_directory=True),
     ),
     "a template of their own in the chart": write(
         "litellm/templates/own.yaml", "{{- if .Values.own }}\nkind: {{ .Values.own }}\n{{- end }}\n"
@@ -1721,11 +1949,25 @@ def test_a_message_never_repeats_a_credential(form: str, repository: Callable[..
 
 
 def test_a_value_in_plaintext_is_never_repeated(repository: Callable[..., Path]) -> None:
-    for form in ("canary-0815", "[canary-0815]", "{canary: 0815}", "'canary-0815", "08_15"):
+    for form in (
+        *("canary-0815", "[canary-0815]", "{canary: 0815}", "'canary-0815", "08_15"),
+        *("{? [canary-0815] : x}", "{? {canary-0815: x} : x}", "0815"),
+    ):
         root = repository(everything())
         plaintext(value=form)(root)
         assert "0815" not in told(broken(root)).replace("_", "")
         shutil.rmtree(root)
+
+
+def test_a_misplaced_value_is_never_repeated(repository: Callable[..., Path]) -> None:
+    root = repository(everything())
+    write("k8s/own.yaml", "kind: Secret\nstringData: {password: 0123456701}\n")(root)
+    append("clusters/aws/kustomization.yaml", "  - {kind: Secret, data: {a: canary-0815}}\n")(root)
+    found = told(broken(root))
+    assert "a value is not the same to YAML 1.1" in found
+    assert "is a mapping, not a text" in found
+    assert "0123456701" not in found
+    assert "0815" not in found
 
 
 ODD: list[Any] = [

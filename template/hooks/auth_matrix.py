@@ -15,6 +15,7 @@ from sealing.errors import SealingError
 from sealing.policy import Repository, read_manifest
 
 _ROOT = Path(__file__).resolve().parent.parent
+_MATRIX = "policies/auth-matrix.yml"
 _HEAD = ("environment", "provider", "method", "Secret", "state")
 
 
@@ -31,23 +32,33 @@ def main() -> int:
 
 
 def _rows(repository: Repository) -> Iterator[tuple[str, ...]]:
-    matrix = yaml.safe_load((_ROOT / "policies" / "auth-matrix.yml").read_text("utf-8"))
+    try:
+        matrix = yaml.safe_load((_ROOT / _MATRIX).read_text("utf-8"))
+    except (OSError, yaml.YAMLError, ValueError):
+        raise SealingError(f"{_MATRIX} cannot be read: take it from git history") from None
     answers = repository.answers
     config = creation_rules.load(_ROOT)
     for environment in repository.environments:
         sealed = {secret.name: secret for secret in repository.wanted(environment)}
         for provider in answers.get("providers") or []:
-            allowed = matrix["cells"][environment][provider]
-            method: dict[str, Any] = matrix["methods"][
-                answers.get(f"{provider}_auth_{environment}", allowed[0])
-            ]
-            name = method.get("secret")
+            try:
+                allowed = matrix["cells"][environment][provider]
+                method: dict[str, Any] = matrix["methods"][
+                    answers.get(f"{provider}_auth_{environment}", allowed[0])
+                ]
+                name = method.get("secret")
+                cells = (environment, matrix["providers"][provider]["name"], method["name"])
+                secret = sealed[name] if name else None
+            except (KeyError, IndexError, TypeError, AttributeError):
+                raise SealingError(
+                    f"{_MATRIX} has no method with its Secret for {provider} in {environment}, which the answers "
+                    "choose: correct .copier-answers.yml, or take both files from git history"
+                ) from None
             status = "needs none"
-            if name:
-                path = sealed[name].path(_ROOT)
+            if secret:
+                path = secret.path(_ROOT)
                 manifest = read_manifest(path) if path.is_file() else {}
-                status = state(repository, config, sealed[name], manifest)
-            cells = (environment, matrix["providers"][provider]["name"], method["name"])
+                status = state(repository, config, secret, manifest)
             yield (*cells, f"`{name}`" if name else "none", status)
 
 

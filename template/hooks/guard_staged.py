@@ -21,9 +21,6 @@ _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # inputs of sealing and private keys, which .gitignore names too; `git add --force` gets past that
 _NEVER = ("*.agekey", "deployment_outputs.env", "gcp-service-account.json*", "access-token*")
 _SEALED = re.compile(r"secrets/[^/]+/[^/]+\.sops\.ya?ml")
-_SECRET = re.compile(r"""["']?kind["']?\s*:\s*["']?Secret\b""")
-# what sops encrypted, and what the template of a chart puts in
-_HARMLESS = re.compile(r"ENC\[AES256_GCM,|\{\{.*\}\}\Z")
 _REGULAR = ("100644", "100755", "120000")  # not a submodule
 
 Finding = tuple[str, int, str]  # path, line from 1, what
@@ -33,12 +30,12 @@ def main() -> int:
     """Judge what is staged: 0 when it may be committed, 1 when not or when git cannot be asked."""
     try:
         blobs, config = staged()
+        findings = [
+            finding for path, blob in sorted(blobs.items()) for finding in judge(path, blob, config)
+        ]
     except (OSError, subprocess.CalledProcessError, SealingError) as error:
         print(f"guard_staged: {_reason(error)}: nothing is committed", file=sys.stderr)
         return 1
-    findings = [
-        finding for path, blob in sorted(blobs.items()) for finding in judge(path, blob, config)
-    ]
     for path, line, what in findings:
         print(f"{path}:{line}: {what}", file=sys.stderr)
     if findings:
@@ -78,9 +75,7 @@ def judge(path: str, blob: bytes, config: Mapping[str, Any]) -> Iterator[Finding
     if any(fnmatch.fnmatchcase(name, pattern) for pattern in _NEVER):
         yield path, 1, "is a private key or an input of sealing, which never enters git"
         return
-    if b"\0" in blob[:8000]:
-        return
-    text = blob.decode("utf-8", "replace")
+    text = credentials.decode(blob)
     for line, kind in credentials.find(text):
         yield path, line, f"holds {kind}"
     if _SEALED.fullmatch(path):
@@ -90,42 +85,22 @@ def judge(path: str, blob: bytes, config: Mapping[str, Any]) -> Iterator[Finding
             return
         for flaw in keyless.check(text, creation_rules.as_rule(rule)):
             yield path, flaw.line, flaw.what
-    elif _SECRET.search(text):
-        for line, key in _unsealed(text):
-            yield path, line, f"holds a Secret whose {key} is not encrypted"
-
-
-def _unsealed(text: str) -> Iterator[tuple[int, str]]:
-    """(line, key) of each value in plaintext of each Secret in a YAML or JSON text, however deep."""
-    try:
-        stack = [node for node in yaml.compose_all(text, Loader=_LOADER) if node is not None]
-    except yaml.YAMLError:
-        return  # the template of a chart, or no manifest at all
-    while stack:
-        node = stack.pop()
-        if isinstance(node, yaml.SequenceNode):
-            stack.extend(node.value)
-        elif isinstance(node, yaml.MappingNode):
-            entries = {
-                key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)
-            }
-            stack.extend(entries.values())
-            kind = entries.get("kind")
-            if not isinstance(kind, yaml.ScalarNode) or kind.value != "Secret":
-                continue
-            for block in ("data", "stringData"):
-                values = entries.get(block)
-                for key, value in values.value if isinstance(values, yaml.MappingNode) else ():
-                    if isinstance(value, yaml.ScalarNode) and not _HARMLESS.match(value.value):
-                        yield value.start_mark.line + 1, f"{block}.{key.value}"
+    else:
+        for flaw in keyless.unsealed(text):
+            yield path, flaw.line, flaw.what
 
 
 def _config(blob: bytes) -> dict[str, Any]:
     """The content of `.sops.yaml`, empty where there is none."""
     try:
         content = yaml.load(blob, _LOADER)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise SealingError(f"{creation_rules.CONFIG} is staged, but is not valid YAML") from None
+    rules = content.get("creation_rules", []) if isinstance(content, dict) else content or []
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        raise SealingError(
+            f"{creation_rules.CONFIG} is staged, but has no list `creation_rules`: correct it"
+        )
     return content if isinstance(content, dict) else {}
 
 

@@ -1,4 +1,5 @@
 """What can be proved of a sealed Secret without any key: its form, its recipients, and that no value is in plaintext.
+And of any other text: that no Secret in it holds a value in plaintext.
 
 It cannot be proved that the MAC fits or that the ciphertext is genuine; that takes a key (`pytest -m decrypt`).
 The format is that of https://github.com/getsops/sops, section "Message Authentication Code" and following.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +34,26 @@ _ARMOR = re.compile(
 _AGE_HEADER = re.compile(
     rb"age-encryption\.org/v1\n(?=(?:.*\n)*?-> X25519 )(?:->.*\n(?:[A-Za-z0-9+/]*\n)+)+--- [A-Za-z0-9+/]{43}\n"
 )
+# Wherever there may be a Secret: its kind as YAML and JSON can spell it, or what only a Secret holds. Where there is
+# none of it, the slower search is spared.
+_MAYBE_SECRET = re.compile(
+    r"""stringData|secretGenerator|kind["']?\s*:\s*(?:[!&|>]\S{0,40}\s+){0,2}["']?Secret\b|[&?]\S{0,40}\s+["']?(?:Secret|kind)\b"""
+    r"|\\(?:x|u00|U000000)[4-7]"
+)
+# What is put in by the template of a chart, where {{ "text" | b64enc }} is that text, by a shell or by a reader.
+_TEMPLATE = re.compile(
+    r"\{\{(?!-?\s*[\"'`][^.$]*\}\}).*\}\}|\A(?:\$\{\w+\}|\$[A-Z][A-Z0-9_]*|<[^<>]+>)\Z", re.DOTALL
+)
+_BLOCKS = ("data", "stringData")
+_PATCHED = re.compile(r"/((?:data|stringData)(?:/.*)?)", re.DOTALL)
+_DOCUMENT = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
+# The same line by line, in what is no YAML: the template of a chart, or a file that is broken.
+_KIND_LINE = re.compile(
+    r"""^[ \t]*(?:-[ \t]+)?["']?kind["']?[ \t]*:[ \t]*["']?Secret["']?[ \t]*(?:#.*)?$""",
+    re.MULTILINE,
+)
+_ENTRY_LINE = re.compile(r"""["']?(?P<key>[^\s"':]+)["']?\s*:(?:\s+(?P<value>.*))?""")
+_NO_VALUE = re.compile(r"""(?:[|>][-+0-9]*|""|''|\{\}|null|~)?(?:\s*#.*)?""")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 _TOP = {"apiVersion", "kind", "metadata", "type", "immutable", "data", "stringData", "sops"}
@@ -68,17 +90,156 @@ class Rule:
 
 def check(text: str, rule: Rule) -> list[Flaw]:
     """Every flaw of a sealed Secret manifest; none means that every value is encrypted for the rule's recipients."""
+    text = text.removeprefix("\ufeff")
     try:
         documents = list(yaml.compose_all(text, Loader=LOADER))
     except yaml.MarkedYAMLError as error:
         # the error's own text quotes the line, which may hold a secret
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         return [Flaw(line, "is not valid YAML")]
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return [Flaw(1, "is not valid YAML")]
     if len(documents) != 1 or not isinstance(documents[0], yaml.MappingNode):
         return [Flaw(1, "must hold exactly one manifest")]
-    return list(_check(documents[0], text, rule))
+    return list(_unusual(documents[0])) or list(_check(documents[0], text, rule))
+
+
+def unsealed(text: str, *, patch: bool = False, depth: int = 0) -> list[Flaw]:
+    """The values in plaintext of every Secret in a text of any kind: YAML, JSON, the template of a chart, a patch.
+
+    `patch` says that the text is a patch of a Secret, which need not say so itself. A text may hold texts that hold a
+    Secret, up to a `depth` that nobody writes.
+    """
+    if depth > 3 or not (patch or _MAYBE_SECRET.search(text)):
+        return []
+    found: set[Flaw] = set()
+    starts = [0, *(match.start() for match in _DOCUMENT.finditer(text)), len(text)]
+    before = 0  # lines
+    for start, end in itertools.pairwise(starts):
+        part = text[start:end]
+        try:
+            roots = list(yaml.compose_all(part, Loader=LOADER))
+        except (yaml.YAMLError, RecursionError):
+            flaws = list(_unsealed_lines(part))
+        else:
+            flaws = [flaw for root in roots if root for flaw in _unsealed(root, patch, depth)]
+        found |= {Flaw(before + flaw.line, flaw.what) for flaw in flaws}
+        before += part.count("\n")
+    return sorted(found, key=lambda flaw: (flaw.line, flaw.what))
+
+
+def _unsealed(root: yaml.Node, patch: bool, depth: int) -> Iterator[Flaw]:
+    stack, seen = [(root, patch)], set()
+    while stack:
+        node, patch = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.ScalarNode) and node is not root:
+            block = node.style in ("|", ">")
+            for flaw in unsealed(node.value, patch=patch, depth=depth + 1):
+                yield Flaw(_line(node) + (flaw.line if block else 0), flaw.what)
+        elif isinstance(node, yaml.SequenceNode):
+            stack += [(entry, patch) for entry in node.value]
+        elif isinstance(node, yaml.MappingNode):
+            secret, inside = patch or _is_secret(node), patch
+            place = value = None
+            for key, entry in node.value:
+                name = _scalar(key)
+                inside = inside or (name == "target" and _is_secret(entry))
+                place = _PATCHED.fullmatch(_scalar(entry) or "") if name == "path" else place
+                value = entry if name == "value" else value
+                if secret and name in _BLOCKS:
+                    yield from _plaintext(entry, str(name))
+                elif name == "secretGenerator":
+                    yield from _literals(entry)
+                else:
+                    stack.append((key, False))
+            stack += [
+                (entry, inside)
+                for key, entry in node.value
+                if not (secret and _scalar(key) in _BLOCKS)
+            ]
+            # an operation of a JSON patch; what it is for stands elsewhere, but only a Secret has stringData
+            if place and value is not None and (patch or place[1].startswith("stringData")):
+                yield from _plaintext(value, place[1].replace("/", "."))
+
+
+def _literals(generators: yaml.Node) -> Iterator[Flaw]:
+    """The values in a list of Secrets that Kustomize makes."""
+    for node in _nodes(generators):
+        entries = _entries(node) if isinstance(node, yaml.MappingNode) else {}
+        for leaf in _leaves(entries["literals"]) if "literals" in entries else ():
+            name, _, value = leaf.value.partition("=")
+            if value and not _TEMPLATE.search(value):
+                yield Flaw(_line(leaf), _told(f"literals.{name}"))
+
+
+def _is_secret(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.MappingNode) and any(
+        (_scalar(key), _scalar(value)) == ("kind", "Secret") for key, value in node.value
+    )
+
+
+def _plaintext(node: yaml.Node, name: str) -> Iterator[Flaw]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = f"{name}.{_scalar(key) or 'key'}"
+            yield from (Flaw(_line(leaf), _told(inner)) for leaf in _leaves(value) if _plain(leaf))
+    else:
+        yield from (Flaw(_line(leaf), _told(name)) for leaf in _leaves(node) if _plain(leaf))
+
+
+def _plain(leaf: yaml.ScalarNode) -> bool:
+    empty = not leaf.value or leaf.tag == "tag:yaml.org,2002:null"
+    return not (empty or _encrypted(leaf.value) or _TEMPLATE.search(leaf.value))
+
+
+def _told(name: str) -> str:
+    return f"holds a Secret whose {name} is not encrypted"
+
+
+def _unsealed_lines(text: str) -> Iterator[Flaw]:
+    if "```" in text or not _KIND_LINE.search(text.replace("\r", "")):
+        return  # prose with examples, or no Secret
+    block, indent, key = "", 0, ""
+    for number, line in enumerate(text.split("\n"), 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith(("#", "{{")):
+            continue
+        entry = _ENTRY_LINE.fullmatch(stripped)
+        column = len(line) - len(line.lstrip())
+        if block and column <= indent:
+            block = ""
+        if block:
+            key = entry["key"] if entry else key
+            value = (entry["value"] or "").strip("\"'") if entry else stripped
+        elif entry and entry["key"] in _BLOCKS:
+            block, indent, key = entry["key"], column, ""
+            value = entry["value"] or ""
+        else:
+            continue
+        if not (_NO_VALUE.fullmatch(value) or _TEMPLATE.search(value) or _encrypted(value)):
+            yield Flaw(number, _told(f"{block}.{key}" if key else block))
+
+
+def _unusual(root: yaml.Node) -> Iterator[Flaw]:
+    """What sops never writes, and what could not be looked through: aliases, and keys that are no text."""
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            yield Flaw(_line(node), "is repeated elsewhere by an alias")
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            stack += node.value
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    yield Flaw(_line(key), "has a key that is no text")
+                stack += (key, value)
 
 
 def _check(root: yaml.MappingNode, text: str, rule: Rule) -> Iterator[Flaw]:
@@ -89,7 +250,8 @@ def _check(root: yaml.MappingNode, text: str, rule: Rule) -> Iterator[Flaw]:
             yield Flaw(_line(node), f"has an unknown field {key!r}")
     if _scalar(top.get("kind")) != "Secret":
         yield Flaw(_line(root), "is not a Secret")
-    yield from _values(root, text)
+    yield from _values(root)
+    yield from _comments(root, text)
     for key, node in top.items():
         if key not in ("data", "stringData", "sops"):
             for leaf in _leaves(node):
@@ -105,12 +267,11 @@ def _check(root: yaml.MappingNode, text: str, rule: Rule) -> Iterator[Flaw]:
         yield Flaw(_line(root), "is not encrypted: it has no sops metadata")
 
 
-def _values(root: yaml.MappingNode, text: str) -> Iterator[Flaw]:
+def _values(root: yaml.MappingNode) -> Iterator[Flaw]:
     leaves = 0
-    lines = text.splitlines()
     for name, node in root.value:
         block = str(name.value)
-        if block not in ("data", "stringData"):
+        if block not in _BLOCKS:
             continue
         if not isinstance(node, yaml.MappingNode):
             yield Flaw(_line(node), f"{block} is not a mapping")
@@ -119,12 +280,23 @@ def _values(root: yaml.MappingNode, text: str) -> Iterator[Flaw]:
             leaves += 1
             if not _encrypted(_scalar(value)):
                 yield Flaw(_line(value), f"{block}.{key} is not encrypted")
-        for number in range(name.end_mark.line, min(node.end_mark.line, len(lines))):
-            before, mark, _ = lines[number].partition("#")
-            if mark and not _COMMENT.fullmatch(lines[number][len(before) :].strip()):
-                yield Flaw(number + 1, "has a comment among the encrypted values")
     if not leaves:
         yield Flaw(1, "holds no value")
+
+
+def _comments(root: yaml.MappingNode, text: str) -> Iterator[Flaw]:
+    """Every comment that is not encrypted: outside of data and stringData sops leaves them as they are."""
+    bare, at = "", 0  # the text without its scalars, in which # begins a comment
+    for node in sorted(_leaves(root, keys=True), key=lambda node: int(node.start_mark.index)):
+        start, end = node.start_mark.index, node.end_mark.index
+        if node.style in ("|", ">"):  # behind which a comment may stand
+            start = text.index("\n", start) if "\n" in text[start:end] else end
+        bare += text[at:start] + "\n" * text.count("\n", start, end)
+        at = end
+    for number, line in enumerate((bare + text[at:]).split("\n"), 1):
+        before, mark, _ = line.partition("#")
+        if mark and not _COMMENT.fullmatch(line[len(before) :].strip()):
+            yield Flaw(number, "has a comment that is not encrypted, which may tell a value")
 
 
 def _metadata(meta: yaml.MappingNode, rule: Rule) -> Iterator[Flaw]:
@@ -195,28 +367,34 @@ def _entries(node: yaml.MappingNode) -> dict[str, yaml.Node]:
     return {str(key.value): value for key, value in node.value}
 
 
-def _duplicates(node: yaml.Node) -> Iterator[Flaw]:
-    if isinstance(node, yaml.MappingNode):
+def _duplicates(root: yaml.Node) -> Iterator[Flaw]:
+    for node in _nodes(root):
         seen: set[str] = set()
-        for key, value in node.value:
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if str(key.value) in seen:
                 yield Flaw(_line(key), f"has the key {key.value!r} twice")
             seen.add(str(key.value))
-            yield from _duplicates(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _duplicates(value)
 
 
-def _leaves(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
-    if isinstance(node, yaml.ScalarNode):
+def _nodes(root: yaml.Node, keys: bool = False) -> Iterator[yaml.Node]:
+    """Every node in its order; one that aliases repeat comes once."""
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
         yield node
-    elif isinstance(node, yaml.MappingNode):
-        for _, value in node.value:
-            yield from _leaves(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _leaves(value)
+        if isinstance(node, yaml.SequenceNode):
+            stack += reversed(node.value)
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in reversed(node.value):
+                stack += (value, key) if keys else (value,)
+
+
+def _leaves(root: yaml.Node, keys: bool = False) -> Iterator[yaml.ScalarNode]:
+    return (node for node in _nodes(root, keys) if isinstance(node, yaml.ScalarNode))
 
 
 def _empty(node: yaml.Node) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ _FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is
 class _Loader(_FASTEST):  # type: ignore[misc]
     """Takes unknown tags, such as GitLab's `!reference`, for no value."""
 
+
+_LARGEST = 1_000_000  # nodes, which no rule ends with in time
 
 _Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
 
@@ -55,6 +59,8 @@ def parse(file: str, text: str) -> tuple[Document, ...]:
     try:
         while loader.check_node():
             node = loader.get_node()
+            if "&" in text and "*" in text and _size(node) > _LARGEST:
+                raise NotYamlError(node.start_mark.line + 1, "its aliases make too much of it")
             value = loader.construct_document(node)
             if value is not None:
                 documents.append(Document(file, value, node))
@@ -66,6 +72,26 @@ def parse(file: str, text: str) -> tuple[Document, ...]:
     finally:
         loader.dispose()
     return tuple(documents)
+
+
+def _size(root: yaml.Node) -> float:
+    """How many nodes a document has where each alias stands for what it repeats; without end where that is itself."""
+    sizes: dict[int, float] = {}
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        parts = [*itertools.chain(*node.value)] if isinstance(node, yaml.MappingNode) else []
+        parts = node.value if isinstance(node, yaml.SequenceNode) else parts
+        if id(node) not in sizes:
+            sizes[id(node)] = (
+                math.inf
+            )  # until its parts are counted: a part that is the node itself
+            stack += parts
+        else:
+            stack.pop()
+            if sizes[id(node)] == math.inf:
+                sizes[id(node)] = 1 + sum(sizes.get(id(part), math.inf) for part in parts)
+    return sizes[id(root)]
 
 
 def locate(node: yaml.Node, path: Path) -> tuple[int, int]:
@@ -136,6 +162,11 @@ def is_ambiguous(scalar: yaml.ScalarNode) -> bool:
         return True
     tag = next((name for name, pattern in _CORE_1_2 if pattern.fullmatch(text)), "str")
     return bool(scalar.tag != f"tag:yaml.org,2002:{tag}")
+
+
+def is_word(text: str) -> bool:
+    """Whether YAML 1.1 alone takes a text for true or false, such as `yes`."""
+    return _BOOLEAN_1_1.fullmatch(text) is not None
 
 
 def _reason(error: yaml.MarkedYAMLError) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import yaml
 
 from rules import Problem, rule
-from rules.document import is_ambiguous, nodes
+from rules.document import is_ambiguous, is_word, nodes
 from rules.repository import ANSWERS, Repository
 
 _MARKER = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)", re.MULTILINE)
@@ -57,8 +57,8 @@ def yaml_means_the_same_to_every_reader(repository: Repository) -> Iterator[Prob
         for document in repository.documents(file):
             for node in nodes(document.node):
                 if isinstance(node, yaml.ScalarNode) and is_ambiguous(node):
-                    # what stands in plaintext where it should be sealed is not repeated
-                    shown = "a value" if file.startswith("secrets/") else repr(node.value)
+                    # a number may be a password
+                    shown = repr(node.value) if is_word(node.value) else "a value"
                     what = f"{shown} is not the same to YAML 1.1 (Helm, Kubernetes) and YAML 1.2"
                     yield Problem(
                         file, node.start_mark.line + 1, what, "quote it, or write true or false"

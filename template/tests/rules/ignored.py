@@ -50,7 +50,7 @@ def list_files(root: Path) -> tuple[list[str], frozenset[str]]:
         status, _, path = entry.partition(" ")
         if status and status != "?":
             tracked.add(path)
-        if path and (root / path).is_file():
+        if path and _is_leaf(root / path):
             present.add(path)
     return sorted(present), frozenset(tracked)
 
@@ -126,7 +126,15 @@ def _walk(root: Path) -> Iterable[str]:
             for name in folders
             if name != ".git" and not is_ignored(f"{inside}{name}/x", patterns)
         ]
-        yield from (f"{inside}{name}" for name in files if not is_ignored(inside + name, patterns))
+        links = [name for name in folders if (root / inside / name).is_symlink()]
+        for name in (*files, *links):
+            if not is_ignored(inside + name, patterns):
+                yield inside + name
+
+
+def _is_leaf(path: Path) -> bool:
+    # git stores a link to a folder as it stores a file
+    return path.is_file() or (path.is_symlink() and path.is_dir())
 
 
 def _translate(pattern: str) -> str:

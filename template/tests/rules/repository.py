@@ -9,6 +9,8 @@ from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
+from sealing import credentials
+
 from rules import Problem, UnreadableError, ignored
 from rules.document import Document, NotYamlError, parse
 from rules.shapes import flaws, shapes
@@ -205,6 +207,16 @@ class Repository:
             except (OSError, UnicodeDecodeError):
                 self._texts[file] = None
         return self._texts[file]
+
+    def characters(self, file: str) -> str:
+        """What can be read of a file of any kind, as the guard of commits reads it; nothing where it is missing."""
+        content = self.text(file)
+        if content is not None:
+            return content
+        try:
+            return credentials.decode((self.root / file).read_bytes())
+        except OSError:
+            return ""
 
     @cached_property
     def yaml_files(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,25 +13,31 @@ from sealing.inputs import ENV_FILE
 
 from rules import Problem, rule
 from rules.ignored import ignored
-from rules.repository import ANSWERS, SEAL, UPDATE, Repository, dig, mapping, sequence, text, walk
+from rules.repository import (
+    ANSWERS,
+    SEAL,
+    SEALED,
+    UPDATE,
+    Place,
+    Repository,
+    dig,
+    mapping,
+    sequence,
+    text,
+    walk,
+)
 
 _CONFIG = creation_rules.CONFIG
-_SEALED = re.compile(r"secrets/[^/]+/[^/]+\.sops\.ya?ml")
 _KEY_FILE = re.compile(r"(?:.*/)?keys/[^/]+|.*\.agekey|(?:.*/)?(?:age\.key|keys\.txt)")
 _CREDENTIAL = re.compile(
-    r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET|MASTER)_KEY)\Z",
+    r"(?:PASSWORD|PASSWD|(?<![A-Z])PASS|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?"
+    r"|(?:API|MASTER)_?KEY|(?:ACCESS|PRIVATE|SECRET)_KEY)\Z",
     re.IGNORECASE,
 )
+# in values of charts, where `existingSecret` is the name of a Secret
+_NAME_OF_SECRET = re.compile(r"(?<!client)(?<!client_)secret\Z|credentials?\Z", re.IGNORECASE)
 # what else may stand beside the sealed files
 _BESIDE = re.compile(r"secrets/(?:.*/)?(?:[^/]+\.ya?ml|[^/]+\.md|\.gitkeep)")
-# of proxy_config; the schema is for what a model may hold
-_SETTINGS = (
-    "litellm_settings",
-    "router_settings",
-    "general_settings",
-    "environment_variables",
-    "credential_list",
-)
 _NO_KEY = re.compile(r".*(?:\.gitkeep|README\.md)")
 
 
@@ -40,13 +47,24 @@ def every_value_of_every_secret_is_sealed(repository: Repository) -> Iterator[Pr
     for environment in repository.environments:
         for secret in repository.sealed[environment]:
             entry = _find(config, secret.file)
-            if entry is None or _is_unsound(config, environment):
+            if entry is None or _is_unsound(repository, config, environment):
                 continue  # which is told below
             todo = f"seal it again: {SEAL} --rotate {secret.name} --cluster {environment}"
             for flaw in keyless.check(
                 repository.text(secret.file) or "", creation_rules.as_rule(entry)
             ):
                 yield Problem(secret.file, flaw.line, flaw.what, todo)
+    # of an environment of the matrix that was not chosen, matrix.py tells every file
+    for file in repository.under("secrets"):
+        match = SEALED.fullmatch(file)
+        if not match or match[1] in mapping(repository.matrix["environments"]):
+            continue
+        entry, content = _find(config, file), repository.characters(file)
+        if entry is None:
+            todo = "move it into the folder of an environment, or write a rule for its folder"
+            yield Problem(file, None, f"no creation rule of {_CONFIG} matches it", todo)
+        for flaw in keyless.check(content, creation_rules.as_rule(entry)) if entry else ():
+            yield Problem(file, flaw.line, flaw.what, "seal it again, with sops")
 
 
 @rule
@@ -54,15 +72,29 @@ def no_secret_stands_outside_of_the_sealed_files(repository: Repository) -> Iter
     where = "secrets/<environment>/<name>.sops.yaml"
     for document in repository.manifests:
         kind = dig(document.value, "kind")
-        if kind == "Secret" and not _SEALED.fullmatch(document.file):
+        if kind == "Secret" and not SEALED.fullmatch(document.file):
             yield Problem(
                 document.file,
                 document.line("kind"),
                 "it is a Secret that is not sealed",
                 f"seal it as {where}",
             )
+    for file in repository.files:
+        if SEALED.fullmatch(file):
+            continue
+        for flaw in keyless.unsealed(repository.characters(file)):
+            yield Problem(file, flaw.line, flaw.what, f"seal it as {where}")
+    for document in repository.manifests:
+        # what a patch is for stands where it is named
+        for patch in sequence(dig(document.value, "patches")):
+            entry = text(dig(patch, "path"))
+            file = posixpath.normpath(posixpath.join(posixpath.dirname(document.file), entry))
+            if entry and dig(patch, "target", "kind") == "Secret":
+                for flaw in keyless.unsealed(repository.characters(file), patch=True):
+                    yield Problem(file, flaw.line, flaw.what, f"seal it as {where}")
     for file in repository.under("secrets"):
-        if not _BESIDE.fullmatch(file):
+        # files.py tells of a link
+        if not _BESIDE.fullmatch(file) and not (repository.root / file).is_symlink():
             todo = f"seal it as {where}, or move it elsewhere"
             yield Problem(
                 file, None, "it stands among the sealed Secrets and cannot be checked", todo
@@ -83,7 +115,9 @@ def every_environment_has_one_sound_creation_rule(repository: Repository) -> Ite
     try:
         config = creation_rules.load(repository.root)
         for environment in repository.environments:
-            for what in creation_rules.problems(config, environment):
+            for what in creation_rules.problems(
+                config, environment, _files(repository, environment)
+            ):
                 yield Problem(_CONFIG, None, what, f"correct it, then {SEAL} --check")
     except SealingError as error:
         yield Problem(
@@ -119,7 +153,7 @@ def the_recipients_are_those_of_the_answers(repository: Repository) -> Iterator[
     config = _config(repository)
     for environment in repository.environments:
         entry = _find(config, f"secrets/{environment}/any.sops.yaml")
-        if entry is None or _is_unsound(config, environment):
+        if entry is None or _is_unsound(repository, config, environment):
             continue
         number = config["creation_rules"].index(entry)
         line = document.line("creation_rules", number, "age") if document else None
@@ -135,6 +169,14 @@ def the_recipients_are_those_of_the_answers(repository: Repository) -> Iterator[
             what = f"the rule of {environment} lacks {key}, which {question} in {ANSWERS} names"
             todo = f"add `{field}: {key}` to it, then {SEAL} --rekey"
             yield Problem(_CONFIG, line, what, todo)
+        for each in creation_rules.KMS if wanted else ():
+            for other in creation_rules.split(entry.get(each)):
+                if (each, other) != (field, key):
+                    what = (
+                        f"the rule of {environment} has {other}, which no answer in {ANSWERS} names"
+                    )
+                    todo = f"take it away, or answer it: {UPDATE} {question}=…; then {SEAL} --rekey"
+                    yield Problem(_CONFIG, line, what, todo)
 
 
 @rule
@@ -156,8 +198,7 @@ def no_placeholder_is_left(repository: Repository) -> Iterator[Problem]:
 def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Problem]:
     todo = "take it away, seal it, and revoke it: whoever has read the file knows it"
     for file in repository.files:
-        content = repository.text(file)
-        for line, kind in credentials.find(content) if content else ():
+        for line, kind in credentials.find(repository.characters(file)):
             yield Problem(file, line, f"{kind} stands in plaintext", todo)
     for values in repository.values:
         methods = repository.methods(values.environment).values()
@@ -166,16 +207,36 @@ def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Proble
         for name, (path, value) in values.variables.items():
             if _CREDENTIAL.search(name) and value and name not in told and not _is_reference(value):
                 yield values.problem(path, f"{name} has its value in plaintext", todo)
-        for place in _SETTINGS:
-            for path, value in walk(values.get("proxy_config", place), ("proxy_config", place)):
-                name = str(path[-1])
-                if value != name and _CREDENTIAL.search(name) and not _is_reference(value):
-                    yield values.problem(path, f"{name} has its value in plaintext", todo)
+        for path, name, value in _leaves(values.get()):
+            # a name with / is that of an annotation
+            if "/" in name or not _CREDENTIAL.search(name) or _is_reference(value):
+                continue
+            # the schema tells of models, what is above of variables
+            if path[0] in ("envVars", "extraEnvVars") or path[1:2] == ("model_list",):
+                continue
+            settings = path[0] == "proxy_config" or path[-1] == "value"
+            if settings or not _NAME_OF_SECRET.search(name):
+                yield values.problem(path, f"{name} has its value in plaintext", todo)
+
+
+def _leaves(value: Any, path: Place = ()) -> Iterator[tuple[Place, str, Any]]:
+    """(path, name, value) of all that is no mapping and no list. A variable, `{name, value}`, has its own name."""
+    if isinstance(value, dict):
+        for key, child in value.items():
+            variable = key == "value" and isinstance(value.get("name"), str)
+            for inner, name, leaf in _leaves(child, (*path, str(key))):
+                yield inner, value["name"] if variable else name, leaf
+    elif isinstance(value, list):
+        for number, child in enumerate(value):
+            yield from _leaves(child, (*path, number))
+    else:
+        name = next((part for part in reversed(path) if isinstance(part, str)), "")
+        yield path, name, value
 
 
 def _is_reference(value: Any) -> bool:
-    # a path in the container, another variable, or a switch
-    pattern = r"/.*|\$\(.+\)|os\.environ/\w+|true|false|[0-9]{1,6}"
+    # nothing, a path in the container, another variable, what Helm puts in, or a switch
+    pattern = r"|None|/.*|\$\(.+\)|os\.environ/\w+|\{\{.*\}\}|true|false|[0-9]{1,6}"
     return re.fullmatch(pattern, str(value), re.IGNORECASE) is not None
 
 
@@ -229,9 +290,13 @@ def _config(repository: Repository) -> dict[str, Any]:
         return {}
 
 
-def _is_unsound(config: dict[str, Any], environment: str) -> bool:
+def _files(repository: Repository, environment: str) -> list[str]:
+    return [secret.file for secret in repository.sealed[environment]]
+
+
+def _is_unsound(repository: Repository, config: dict[str, Any], environment: str) -> bool:
     try:
-        return bool(creation_rules.problems(config, environment))
+        return bool(creation_rules.problems(config, environment, _files(repository, environment)))
     except SealingError:
         return True
 

@@ -90,15 +90,23 @@ def _flaws_of_word(value: Any, shape: str, path: Path_) -> Iterator[tuple[Path_,
     wanted = _TYPES.get(shape)
     if wanted is None:
         if value not in words:
-            yield path, f"{_name(path)} is {value!r}, not one of {', '.join(words)}"
+            yield path, f"{_name(path)} is {_shown(value)}, not one of {', '.join(words)}"
     elif not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-        yield path, f"{_name(path)} is {value!r}, not a {shape}"
+        yield path, f"{_name(path)} is {_shown(value)}, not a {shape}"
     elif shape == "duration" and not _DURATION.fullmatch(value):
         yield path, f"{_name(path)} is {value!r}, not a duration such as 10m"
     elif shape == "map":
         for name, item in value.items():
             if not isinstance(item, str):
-                yield (*path, str(name)), f"{_name((*path, str(name)))} is {item!r}, not a text"
+                inner = (*path, str(name))
+                yield inner, f"{_name(inner)} is {_shown(item)}, not a text"
+
+
+def _shown(value: Any) -> str:
+    # a whole object may be a Secret
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return repr(value)
 
 
 def _name(path: Path_) -> str:
