@@ -757,6 +757,33 @@ def test_a_rule_for_one_file_alone_is_told_and_never_used(sealed: Path, folder: 
     assert seal(sealed, "--check").returncode == 5
 
 
+def test_check_of_one_environment_leaves_the_others(sealed: Path) -> None:
+    path = sealed / "secrets" / "gcp" / "litellm-masterkey.sops.yaml"
+    path.write_text(re.sub(r"masterkey: ENC.*", "masterkey: plain", path.read_text()))
+    answer = seal(sealed, "--check", "--cluster", "aws")
+    assert (answer.returncode, answer.stdout) == (0, "every Secret of aws is sealed\n")
+    assert seal(sealed, "--check", "--cluster", "gcp").returncode == 5
+    assert seal(sealed, "--check", "--cluster", "mars").returncode == 2
+
+
+def test_what_is_there_in_plaintext_is_told_when_the_rest_is_sealed(
+    sealed: Path, folder: Path
+) -> None:
+    (sealed / "secrets" / "aws" / "litellm-redis.sops.yaml").unlink()
+    path = sealed / "secrets" / "gcp" / "litellm-masterkey.sops.yaml"
+    path.write_text(re.sub(r"masterkey: ENC.*", "masterkey: plain", path.read_text()))
+    before = path.read_bytes()
+    answer = seal(sealed, inputs=folder)
+    assert answer.returncode == 5
+    assert "sealed for aws: litellm-redis" in answer.stdout
+    assert re.search(
+        r"^secrets/gcp/litellm-masterkey.sops.yaml:\d+: .* is not encrypted: seal it again: ",
+        answer.stderr,
+        re.MULTILINE,
+    )
+    assert path.read_bytes() == before
+
+
 def test_check_needs_neither_sops_nor_a_key(sealed: Path) -> None:
     shutil.rmtree(sealed / "keys")
     env = {**environment(), "PATH": "/nonexistent"}

@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(repository: Repository, options: argparse.Namespace) -> int:
     if options.check:
-        return check(repository)
+        return check(repository, options.cluster)
     if options.list:
         return show(repository, options.cluster)
     if options.rekey:
@@ -148,7 +148,11 @@ def seal(repository: Repository, environment: str | None) -> int:
     if not changed and not transaction.finished:
         _say("every Secret is there; nothing was changed")
     _name_orphans(repository)
-    return _report_placeholders(repository, environment)
+    code = _report_placeholders(repository, environment)
+    plain = list(repository.in_plaintext(wanted))
+    for finding in plain:
+        print(finding, file=sys.stderr)
+    return UNSEALED if plain else code
 
 
 def rotate(
@@ -225,10 +229,11 @@ def rekey(repository: Repository, environment: str | None) -> int:
     return DONE
 
 
-def check(repository: Repository) -> int:
-    """Prove without a key that everything is sealed."""
+def check(repository: Repository, environment: str | None) -> int:
+    """Prove without a key that everything is sealed, of one environment or of all."""
+    repository.wanted(environment)
     with files.lock(repository.root, shared=True):  # a run that goes on is waited for
-        findings = list(repository.check())
+        findings = list(repository.check(environment))
         unfinished = files.unfinished(repository.root)
     if unfinished:
         print(
@@ -240,9 +245,9 @@ def check(repository: Repository) -> int:
         print(finding, file=sys.stderr)
     if findings:
         return UNSEALED
-    placeholders = _report_placeholders(repository, None)
+    placeholders = _report_placeholders(repository, environment)
     if placeholders == DONE:
-        _say("every Secret is sealed")
+        _say(f"every Secret{f' of {environment}' if environment else ''} is sealed")
     return placeholders
 
 
@@ -630,8 +635,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     # "" is a variable of the caller's that was empty, and the name of nothing
     if options.rotate is None and not (options.key is None and options.stdin is None):
         parser.error("--key and --stdin go with --rotate NAME")
-    if options.check and options.cluster:
-        parser.error("--check goes over the whole repository; leave out --cluster")
     return options
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -186,10 +186,10 @@ class Repository:
             + "\n"
         )
 
-    def check(self) -> Iterator[Finding]:
-        """Everything that is not sealed as it should be, proved without a key."""
+    def check(self, only: str | None = None) -> Iterator[Finding]:
+        """Everything that is not sealed as it should be, proved without a key; of one environment or of all."""
         config = creation_rules.load(self.root)
-        for environment in self.environments:
+        for environment in [only] if only else self.environments:
             rule = creation_rules.find(config, f"secrets/{environment}/any.sops.yaml") or {}
             todo = (
                 "correct the rule, then run python hooks/seal_secrets.py --rekey"
@@ -213,12 +213,26 @@ class Repository:
                     yield Finding(relative, 1, "is missing", "run python hooks/seal_secrets.py")
                 else:
                     yield from self._check_identity(secret, path)
-        folder = self.root / "secrets"
-        for path in [folder] if folder.is_symlink() else sorted(folder.rglob("*")):
+        top = self.root / "secrets"
+        folder = top / only if only else top
+        linked = [path for path in (top, folder) if path.is_symlink()]
+        for path in linked[:1] or sorted(folder.rglob("*")):
             if path.is_symlink() or (not path.is_dir() and not _BESIDE.fullmatch(path.name)):
                 yield from self._check_file(path, config)
             elif not path.is_dir():
                 yield from self._check_beside(path)
+
+    def in_plaintext(self, secrets: Iterable[Wanted]) -> Iterator[Finding]:
+        """Those of these Secrets that are there, and not encrypted."""
+        for secret in secrets:
+            path = secret.path(self.root)
+            text = path.read_text("utf-8", errors="replace") if path.is_file() else None
+            for flaw in keyless.check(text, keyless.Rule()) if text is not None else ():
+                if "not encrypted" in flaw.what:
+                    todo = f"seal it again: python hooks/seal_secrets.py --rotate {secret.name}"
+                    yield Finding(
+                        path.relative_to(self.root).as_posix(), flaw.line, flaw.what, todo
+                    )
 
     def _check_file(self, path: Path, config: Mapping[str, Any]) -> Iterator[Finding]:
         relative = path.relative_to(self.root).as_posix()
