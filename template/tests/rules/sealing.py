@@ -45,10 +45,12 @@ _NO_KEY = re.compile(r".*(?:\.gitkeep|README\.md)")
 def every_value_of_every_secret_is_sealed(repository: Repository) -> Iterator[Problem]:
     config = _config(repository)
     for environment in repository.environments:
+        if _is_unsound(repository, config, environment):
+            continue  # which is told below
         for secret in repository.sealed[environment]:
             entry = _find(config, secret.file)
-            if entry is None or _is_unsound(repository, config, environment):
-                continue  # which is told below
+            if entry is None:
+                continue
             todo = f"seal it again: {SEAL} --rotate {secret.name} --cluster {environment}"
             for flaw in keyless.check(
                 repository.text(secret.file) or "", creation_rules.as_rule(entry)
