@@ -25,6 +25,16 @@ from tests.e2e.processes import Processes, Run, free_port, wait_for
 START_TIMEOUT = 60.0  # seconds; it takes three, but the machine may be busy
 ZONES = ("a", "b", "c")  # one node each
 STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast/pod-delete.yaml")  # of KWOK
+# What a new control plane makes by itself after it is ready, in any order: a story looks at what is there before it.
+BY_ITSELF = (
+    "/api/v1/namespaces/default/services/kubernetes",
+    "/apis/networking.k8s.io/v1/servicecidrs/kubernetes",
+    "/api/v1/namespaces/kube-system/configmaps/kube-apiserver-legacy-service-account-token-tracking",
+    *(
+        f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
+        for namespace in ("default", "kube-node-lease", "kube-public", "kube-system")
+    ),
+)
 
 
 class ControlPlane:
@@ -205,10 +215,10 @@ class ControlPlane:
             # admission adds `not-ready`, and nobody takes it off without the lifecycle controller
             self.api.merge(f"/api/v1/nodes/node-{zone}", {"spec": {"taints": None}})
 
-        def account_there() -> bool:
-            return bool(self.api.find("/api/v1/namespaces/default/serviceaccounts/default"))
+        def all_there() -> bool:
+            return all(self.api.find(path) for path in BY_ITSELF)
 
-        wait_for("the controller manager works", account_there, timeout=START_TIMEOUT)
+        wait_for("the cluster has what it makes by itself", all_there, timeout=START_TIMEOUT)
         self.kubelet = Kubelet(self.api)
 
     def _write_kubeconfig(self) -> Path:
