@@ -66,6 +66,7 @@ LITELLM_HEADERS = {
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 REQUEST_SECONDS = 60.0  # a whole request, however slowly its bytes trickle in
+WAKE_SECONDS = 0.5  # a signal that comes just before a wait begins is seen only after it
 ANSWER_BYTES = 1024 * 1024
 ATTEMPTS = 4  # of a request that is no poll
 LONGEST_PAUSE = 60.0
@@ -484,10 +485,12 @@ class GitHub:
                 box.put(error)
 
         threading.Thread(target=work, daemon=True).start()
-        try:
-            outcome = box.get(timeout=REQUEST_SECONDS)
-        except queue.Empty:
-            raise Unreachable(f"no whole answer within {span(REQUEST_SECONDS)}") from None
+        for _ in range(round(REQUEST_SECONDS / WAKE_SECONDS)):
+            with contextlib.suppress(queue.Empty):
+                outcome = box.get(timeout=WAKE_SECONDS)
+                break
+        else:
+            raise Unreachable(f"no whole answer within {span(REQUEST_SECONDS)}")
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -719,7 +722,7 @@ class Waiting:
             if now >= self._line and not self._screen.tty:
                 self._screen.say(f"Waiting for the login: {span(left)} left.")
                 self._line = now + 60
-            time.sleep(min(moment - now, 1.0) if self._screen.tty else moment - now)
+            time.sleep(min(moment - now, 1.0))
 
 
 def wait_for_token(

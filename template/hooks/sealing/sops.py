@@ -160,7 +160,7 @@ def stop() -> None:
     """End every sops that runs, and let no other begin: the command was interrupted."""
     with _LOCK:
         _STOPPING.set()
-        for process in _RUNNING:
+        for process in list(_RUNNING):  # one that ends leaves it at once
             process.kill()
 
 
