@@ -510,6 +510,22 @@ def test_rotation_changes_one_secret_and_its_checksum(sealed: Path, folder: Path
     assert {name for name in new if new[name] != old[name]} == {"checksum/litellm-masterkey"}
 
 
+def test_rotation_keeps_what_an_operator_added_to_the_metadata(sealed: Path, folder: Path) -> None:
+    path = sealed / "secrets" / "aws" / "litellm-masterkey.sops.yaml"
+    text = path.read_text()
+    added = (
+        "  namespace: litellm\n  annotations:\n    rotated: 2026-01-31\n  labels:\n    team: ai\n"
+    )
+    path.write_text(text.replace("  namespace: litellm\n", added))
+    rotation = ("--rotate", "litellm-masterkey", "--cluster", "aws")
+    assert seal(sealed, *rotation, inputs=folder).returncode == 0
+    metadata = yaml.safe_load(path.read_text())["metadata"]
+    assert (metadata["labels"], str(metadata["annotations"]["rotated"])) == (
+        {"team": "ai"},
+        "2026-01-31",
+    )
+
+
 def test_rotation_of_one_key_keeps_the_others(sealed: Path, inputs: Inputs, folder: Path) -> None:
     fresh = Inputs()
     env = environment(fresh.write(folder.parent / "fresh"))

@@ -76,7 +76,7 @@ def encrypt(manifest: Mapping[str, Any], config: Path, relative: Path, *, clouds
         ),
         *("--input-type", "json", "--output-type", "yaml"),
     ]
-    stdin = json.dumps(manifest).encode()
+    stdin = json.dumps(manifest, default=str).encode()  # a date in an annotation is one to YAML
     more = _cloud_login() if clouds else None
     answer = _sops(command, stdin, config.parent, relative.as_posix(), more)
     if answer.returncode:
