@@ -405,6 +405,8 @@ def test_a_run_that_is_stopped_cleans_up(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a job in the background, or under nohup, ignores them; a user's program does not
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     while not (tmp_path / "runs").exists():
         time.sleep(0.01)

@@ -19,7 +19,7 @@ from tests.leaks.watch import Sandbox, Traced, Watch, git
 
 SOPS, SEAL = "hooks/sealing/sops.py", "hooks/seal_secrets.py"
 INPUTS = "hooks/sealing/inputs.py"
-STDIN = "    stdin = json.dumps(manifest).encode()\n"
+STDIN = "    stdin = json.dumps(manifest, default=str).encode()  # a date in an annotation is one to YAML\n"
 VALUE = 'manifest["stringData"]["AZURE_CLIENT_SECRET"]'
 
 
