@@ -167,7 +167,7 @@ def _unsealed(root: yaml.Node, patch: bool, depth: int) -> Iterator[Flaw]:
 
 def _literals(generators: yaml.Node) -> Iterator[Flaw]:
     """The values in a list of Secrets that Kustomize makes."""
-    for node in _nodes(generators):
+    for node in nodes(generators):
         entries = _entries(node) if isinstance(node, yaml.MappingNode) else {}
         for leaf in _leaves(entries["literals"]) if "literals" in entries else ():
             name, _, value = leaf.value.partition("=")
@@ -368,7 +368,7 @@ def _entries(node: yaml.MappingNode) -> dict[str, yaml.Node]:
 
 
 def _duplicates(root: yaml.Node) -> Iterator[Flaw]:
-    for node in _nodes(root):
+    for node in nodes(root):
         seen: set[str] = set()
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if str(key.value) in seen:
@@ -376,7 +376,7 @@ def _duplicates(root: yaml.Node) -> Iterator[Flaw]:
             seen.add(str(key.value))
 
 
-def _nodes(root: yaml.Node, keys: bool = False) -> Iterator[yaml.Node]:
+def nodes(root: yaml.Node, keys: bool = False) -> Iterator[yaml.Node]:
     """Every node in its order; one that aliases repeat comes once."""
     seen: set[int] = set()
     stack = [root]
@@ -394,7 +394,7 @@ def _nodes(root: yaml.Node, keys: bool = False) -> Iterator[yaml.Node]:
 
 
 def _leaves(root: yaml.Node, keys: bool = False) -> Iterator[yaml.ScalarNode]:
-    return (node for node in _nodes(root, keys) if isinstance(node, yaml.ScalarNode))
+    return (node for node in nodes(root, keys) if isinstance(node, yaml.ScalarNode))
 
 
 def _empty(node: yaml.Node) -> bool:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import yaml
+from sealing import keyless
 
 _FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is ten times as fast
 
@@ -118,18 +119,7 @@ def locate(node: yaml.Node, path: Path) -> tuple[int, int]:
 
 def nodes(root: yaml.Node) -> Iterator[yaml.Node]:
     """Every node of a document in its order, keys included; one that aliases repeat comes once."""
-    seen: set[int] = set()
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        yield node
-        if isinstance(node, yaml.MappingNode):
-            stack.extend(part for pair in reversed(node.value) for part in reversed(pair))
-        elif isinstance(node, yaml.SequenceNode):
-            stack.extend(reversed(node.value))
+    return keyless.nodes(root, keys=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
