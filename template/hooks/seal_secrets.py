@@ -387,7 +387,7 @@ def _refuse_unsound(
 def _refuse_flaws(repository: Repository, path: Path) -> None:
     """Refuse to seal again what would not come out whole: sops hands back one document, and no comment."""
     for flaw in keyless.check(path.read_text("utf-8", errors="replace"), keyless.Rule()):
-        if "recipients" not in flaw.what and "rule" not in flaw.what:
+        if not flaw.mended_by_rekey:
             raise SealingError(
                 f"{path.relative_to(repository.root)}:{flaw.line}: {flaw.what}. Nothing was changed."
             )

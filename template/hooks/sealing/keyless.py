@@ -74,6 +74,11 @@ class Flaw:
     line: int
     what: str
 
+    @property
+    def mended_by_rekey(self) -> bool:
+        """Whether the file is whole, and only not as its rule says."""
+        return "recipients" in self.what or "rule" in self.what
+
 
 @dataclass(frozen=True)
 class Rule:

@@ -257,12 +257,13 @@ class Repository:
         for flaw in keyless.check(
             path.read_text("utf-8", errors="replace"), creation_rules.as_rule(entry)
         ):
-            rekey = "recipients" in flaw.what or "rule" in flaw.what
             yield Finding(
                 relative,
                 flaw.line,
                 flaw.what,
-                "run python hooks/seal_secrets.py --rekey" if rekey else f"seal it again: {again}",
+                "run python hooks/seal_secrets.py --rekey"
+                if flaw.mended_by_rekey
+                else f"seal it again: {again}",
             )
 
     def _check_beside(self, path: Path) -> Iterator[Finding]:
