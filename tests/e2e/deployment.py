@@ -111,6 +111,16 @@ class Deployment:
         """Every object in the cluster, by kind, namespace and name, without `PASSING`."""
         return inventory(self.api)
 
+    def left(self) -> set[Name]:
+        """What was not there when the cluster was empty, but for the settings of the engine."""
+        engine = self.engine_namespace
+        ours = {"sops-age", self.repository.answers["project_name"]}
+        return {
+            (kind, namespace, name)
+            for kind, namespace, name in self.inventory().keys() - self.before
+            if engine not in (namespace, name) or name in ours or "litellm" in name
+        }
+
 
 @contextmanager
 def bootstrapped(

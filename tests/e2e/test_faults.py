@@ -270,3 +270,13 @@ def test_a_registry_that_is_down_stops_nothing_but_the_upgrade(
     finally:
         registry.down = False
     deploy(deployed.engine, deployed.repository.head())
+
+
+def test_what_cannot_be_decrypted_can_be_removed(deployed: Deployment) -> None:
+    # the last story, because it takes the release away
+    engine = deployed.repository.answers["gitops_engine"]
+    _wrong_key(deployed)
+    deployed.engine.refresh()
+    complaint(deployed.engine, *FAULTS["the age key of another cluster"].says[engine])
+    deployed.follow("Remove")
+    assert deployed.left() == set()

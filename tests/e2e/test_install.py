@@ -10,7 +10,7 @@ import trustme
 import yaml
 
 from tests.answers import ENVIRONMENTS, ROLE_ARN, VERTEX_PROJECT, everything
-from tests.e2e.deployment import NAMESPACE, Deployment, bootstrapped, inventory
+from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, Deployment, bootstrapped
 from tests.e2e.engines import deploy, settled
 from tests.e2e.processes import Run
 from tests.e2e.readme import commands
@@ -223,24 +223,26 @@ def test_a_second_reconciliation_of_the_same_commit_changes_nothing(deployed: De
 
 
 def test_what_is_changed_by_hand_is_changed_back(deployed: Deployment) -> None:
-    deployment = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/litellm"
-    spec = deployed.api.get(deployment)["spec"]
-    deployed.api.merge(deployment, {"spec": {"replicas": spec["replicas"] + 1}})
-    deployed.api.merge(
-        f"/api/v1/namespaces/{NAMESPACE}/secrets/litellm-masterkey",
-        {"stringData": {"masterkey": "sk-changed"}},
-    )
+    replicas = _change_by_hand(deployed)
     settled(deployed.engine)
     deploy(deployed.engine, deployed.repository.head())
-    assert deployed.api.get(deployment)["spec"]["replicas"] == spec["replicas"]
+    assert deployed.api.get(DEPLOYMENT)["spec"]["replicas"] == replicas
     assert (deployed.secret("litellm-masterkey") or {})["masterkey"] != "sk-changed"
 
 
 def test_removal_leaves_the_cluster_as_it_was(deployed: Deployment, outside: Outside) -> None:
+    _change_by_hand(deployed)  # so that the engine is at work when it is told to let go
     deployed.follow("Remove")
-    left = inventory(deployed.api).keys() - deployed.before
-    engine = deployed.engine_namespace
-    own = {name for name in left if name[1] == engine or name == ("Namespace", "", engine)}
-    assert left - own == set()
-    assert not {name for name in own if "litellm" in name[2] or name[2] == "sops-age"}
+    assert deployed.left() == set()
     assert outside.refused == [], "something asked for a host that nobody named"
+
+
+def _change_by_hand(deployed: Deployment) -> int:
+    """Changes what the engine has applied; the replicas that there were."""
+    replicas: int = deployed.api.get(DEPLOYMENT)["spec"]["replicas"]
+    deployed.api.merge(DEPLOYMENT, {"spec": {"replicas": replicas + 1}})
+    deployed.api.merge(
+        f"/api/v1/namespaces/{NAMESPACE}/secrets/litellm-masterkey",
+        {"stringData": {"masterkey": "sk-changed"}},
+    )
+    return replicas
