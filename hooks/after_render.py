@@ -25,10 +25,16 @@ def main() -> int:
     report_answers()
     code = seal()
     if code not in (0, 3):
-        print(
-            f"\nThe Secrets are not sealed yet. When that is mended: python {SEAL}", file=sys.stderr
-        )
+        tell(f"\nThe Secrets are not sealed yet. When that is mended: python {SEAL}")
     return code if code == 130 else 0
+
+
+def tell(text: str) -> None:
+    """A line on stderr. Where it cannot go it is lost: a failure here would have copier remove the new repository."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def seal() -> int:
@@ -47,7 +53,7 @@ def seal() -> int:
     except KeyboardInterrupt:  # while it was still being loaded
         return 130
     except Exception as error:  # a merge may have left code that does not run
-        print(f"{SEAL}: {type(error).__name__}: {error}", file=sys.stderr)
+        tell(f"{SEAL}: {type(error).__name__}: {error}")
         return 1
     finally:
         sys.stdout.flush()
@@ -63,25 +69,19 @@ def report_answers() -> None:
         if name.startswith("_") or before[name] == after.get(name):
             continue
         if name in after:
-            print(
-                f"answer changed: {name} was {before[name]!r}, is {after[name]!r}", file=sys.stderr
-            )
+            tell(f"answer changed: {name} was {before[name]!r}, is {after[name]!r}")
             if name == "cluster_environments":
                 report_abandoned([each for each in before[name] if each not in after[name]])
         elif before[name]:
-            print(
-                f"answer dropped: {name} was {before[name]!r}; nothing that is chosen needs it",
-                file=sys.stderr,
-            )
+            tell(f"answer dropped: {name} was {before[name]!r}; nothing that is chosen needs it")
 
 
 def report_abandoned(environments: list[str]) -> None:
     """Say that a cluster whose environment goes still runs what it runs: its engine only loses sight of it."""
     for environment in environments:
-        print(
+        tell(
             f"{environment}: its cluster keeps the proxy and its credentials. Before you push this, remove them there "
-            'as README.md of the last commit says under "Remove"',
-            file=sys.stderr,
+            'as README.md of the last commit says under "Remove"'
         )
 
 

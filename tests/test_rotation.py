@@ -309,6 +309,44 @@ def test_the_next_run_finishes_it_and_says_so(
     assert content(root) == meant
 
 
+def test_a_run_that_fails_says_what_it_finished_before(
+    died: tuple[Path, dict[str, bytes], dict[str, bytes]],
+) -> None:
+    root, _, meant = died
+    answer = seal(root, "--rotate", "litellm-postgresql")
+    assert answer.returncode == 1
+    assert "finished what a run that died had begun:" in answer.stdout
+    assert "sealed for gcp: litellm-masterkey" in answer.stdout
+    assert "lacks its input" in answer.stderr
+    assert content(root) == meant
+
+
+def test_a_run_that_is_stopped_when_all_is_in_place_says_so(
+    sealed: Path, inputs: tuple[Inputs, Path]
+) -> None:
+    code = (
+        "import shutil, signal, sys; sys.path.insert(0, 'hooks'); import seal_secrets\n"
+        "def stopped(*_, **__): signal.raise_signal(signal.SIGINT)\n"
+        "shutil.rmtree = stopped\n"
+        "sys.exit(seal_secrets.main(['--rotate', 'litellm-masterkey']))\n"
+    )
+    before = content(sealed)
+    run = subprocess.run(
+        [sys.executable, "-B", "-c", code],
+        cwd=sealed,
+        env=environment(inputs[1]),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert (run.returncode, run.stderr) == (
+        130,
+        "seal_secrets: interrupted. All of its files are in place.\n",
+    )
+    assert len(changed(before, content(sealed))) == 4
+
+
 @pytest.mark.parametrize("which", ["all", "the one that was in place"])
 def test_what_was_changed_since_is_not_overwritten(
     died: tuple[Path, dict[str, bytes], dict[str, bytes]], which: str
@@ -385,6 +423,71 @@ def test_a_report_that_cannot_be_written_does_not_deny_what_was_done(
     )
     assert changed(before, content(sealed))
     assert (answer.returncode, answer.stderr) == (0, said)
+
+
+@pytest.mark.parametrize("output", ["2>/dev/full", "2>&1 >/dev/null | true", "2>&-"])
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("", 3), ("--check", 3), ("--rotate litellm-azure-auth", 1)]
+)
+def test_what_is_said_on_stderr_may_be_lost_and_the_exit_code_stays(
+    unsealed: Path, tmp_path: Path, arguments: str, code: int, output: str
+) -> None:
+    root = Path(shutil.copytree(unsealed, tmp_path / "repository"))
+    if arguments:
+        assert seal(root).returncode == 3
+    command = f"{sys.executable} -B {root}/hooks/seal_secrets.py {arguments}"
+    answer = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} {output}"],
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert answer.returncode == code
+    assert seal(root, "--check").returncode == 3
+
+
+def test_copier_keeps_a_repository_whose_report_is_lost(unsealed: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(unsealed, tmp_path / "repository"))
+    program = Path(__file__).resolve().parent.parent / "hooks" / "after_render.py"
+    answer = subprocess.run(
+        ["bash", "-c", f"{sys.executable} {program} 2>/dev/full"],
+        cwd=root,
+        env=environment(),
+        capture_output=True,
+        check=False,
+    )
+    assert answer.returncode == 0
+    assert seal(root, "--check").returncode == 3
+
+
+def test_a_list_that_cannot_be_written_is_a_failure(sealed: Path) -> None:
+    command = f"{sys.executable} -B {sealed}/hooks/seal_secrets.py --list >/dev/full"
+    answer = subprocess.run(["bash", "-c", command], env=environment(), check=False)
+    assert answer.returncode == 1
+
+
+def test_sealing_for_one_cluster_leaves_the_others_alone(sealed: Path) -> None:
+    (sealed / "litellm" / "checksums-gcp.yaml").unlink()
+    (sealed / "secrets" / "aws" / "litellm-masterkey.sops.yaml").unlink()
+    before = content(sealed)
+    assert seal(sealed, "--cluster", "aws").returncode == 0
+    assert changed(before, content(sealed)) == {
+        "secrets/aws/litellm-masterkey.sops.yaml",
+        "litellm/checksums-aws.yaml",
+    }
+
+
+def test_a_rekey_refuses_what_is_not_sealed(sealed: Path) -> None:
+    file = sealed / "secrets" / "aws" / "litellm-masterkey.sops.yaml"
+    text = file.read_text("utf-8")
+    start = text.index("ENC[")
+    file.write_text(text[:start] + "plain" + text[text.index("]", start) + 1 :], "utf-8")
+    before = content(sealed)
+    answer = seal(sealed, "--rekey")
+    assert answer.returncode == 5
+    assert "is not encrypted. Nothing was changed." in answer.stderr
+    assert content(sealed) == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])

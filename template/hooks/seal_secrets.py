@@ -60,20 +60,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(repository, options)
     except SealingError as error:
-        print(f"seal_secrets: {error}", file=sys.stderr)
+        _note(f"seal_secrets: {error}")
         return error.code
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
-        print(f"seal_secrets: {name}{error.strerror}. {_left(repository)}", file=sys.stderr)
+        _note(f"seal_secrets: {name}{error.strerror}. {_left(repository)}")
         return FAILED
     except KeyboardInterrupt:
-        print(f"seal_secrets: interrupted. {_left(repository)}", file=sys.stderr)
+        _note(f"seal_secrets: interrupted. {_left(repository)}")
         return INTERRUPTED
     except Exception as error:
         # its text could hold a value
-        print(
-            f"seal_secrets: unexpected {type(error).__name__}. {_left(repository)}", file=sys.stderr
-        )
+        _note(f"seal_secrets: unexpected {type(error).__name__}. {_left(repository)}")
         return FAILED
 
 
@@ -107,23 +105,37 @@ def _left(repository: Repository) -> str:
         return "Some of its files are in place: python hooks/seal_secrets.py finishes it."
     if files.Transaction.committed:
         return "All of its files are in place."
+    if files.Transaction.resumed:
+        return "What a run that died had begun is in place; nothing else was changed."
     return "Nothing was changed."
 
 
-def _say(text: str) -> None:
-    """A line of output. Where it cannot go, what is done is done all the same, and the exit code tells."""
+def _say(text: str) -> bool:
+    """A line of output; False when a disk lost it. What is done is done all the same, and the exit code tells."""
     try:
         print(text, flush=True)
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):  # else the reader has seen enough
-            print(f"seal_secrets: the output is lost: {error.strerror}", file=sys.stderr)
+        lost = not isinstance(error, BrokenPipeError)  # else the reader has seen enough
+        if lost:
+            _note(f"seal_secrets: the output is lost: {error.strerror}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return not lost
+    return True
+
+
+def _note(text: object) -> None:
+    """A line on stderr, as lost as one of `_say` where it cannot go."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def seal(repository: Repository, environment: str | None) -> int:
     """Seal what is missing, with a placeholder where an input is missing."""
     wanted = repository.wanted(environment)
     with files.lock(repository.root), files.Transaction(repository.root) as transaction:
+        _report_unfinished(transaction)
         absent = [secret for secret in wanted if not secret.path(repository.root).exists()]
         config = creation_rules.load(repository.root)
         unruled = {
@@ -139,9 +151,8 @@ def seal(repository: Repository, environment: str | None) -> int:
             _add_rules(repository, transaction, unruled | {each.environment for each in absent})
         if absent:
             _seal_all(repository, transaction, plans)
-        _add_checksums(repository, transaction)
+        _add_checksums(repository, transaction, {environment} if environment else None)
         changed = transaction.changed
-    _report_unfinished(transaction)
     _report_written(changed)
     if absent:
         _report_sources(plans)
@@ -151,7 +162,7 @@ def seal(repository: Repository, environment: str | None) -> int:
     code = _report_placeholders(repository, environment)
     plain = list(repository.in_plaintext(wanted))
     for finding in plain:
-        print(finding, file=sys.stderr)
+        _note(finding)
     return UNSEALED if plain else code
 
 
@@ -189,13 +200,13 @@ def rotate(
         )
     sops.program()
     with files.lock(repository.root), files.Transaction(repository.root) as transaction:
+        _report_unfinished(transaction)
         inputs = Inputs.read(repository.root, given)
         plans = [_rotation(repository, secret, key, inputs) for secret in wanted]
         _add_rules(repository, transaction, {secret.environment for secret in wanted})
         _seal_all(repository, transaction, plans)
         _add_checksums(repository, transaction, {secret.environment for secret in wanted})
         changed = transaction.changed
-    _report_unfinished(transaction)
     _report_written(changed)
     _report_sources(plans)
     _report_defaults(plans, key)
@@ -208,6 +219,7 @@ def rekey(repository: Repository, environment: str | None) -> int:
     repository.wanted(environment)
     sops.program()
     with files.lock(repository.root), files.Transaction(repository.root) as transaction:
+        _report_unfinished(transaction)
         config = creation_rules.load(repository.root)
         _refuse_unsound(repository, config, environments)
         paths = [(each, path) for each in environments for path in repository.encrypted_files(each)]
@@ -224,7 +236,6 @@ def rekey(repository: Repository, environment: str | None) -> int:
             transaction.put(path, text)
         _add_checksums(repository, transaction, set(environments))
         changed = transaction.changed
-    _report_unfinished(transaction)
     _report_written(changed)
     return DONE
 
@@ -236,13 +247,12 @@ def check(repository: Repository, environment: str | None) -> int:
         findings = list(repository.check(environment))
         unfinished = files.unfinished(repository.root)
     if unfinished:
-        print(
-            "seal_secrets: a run died while it put its files in place: python hooks/seal_secrets.py finishes it",
-            file=sys.stderr,
+        _note(
+            "seal_secrets: a run died while it put its files in place: python hooks/seal_secrets.py finishes it"
         )
         return UNSEALED
     for finding in findings:
-        print(finding, file=sys.stderr)
+        _note(finding)
     if findings:
         return UNSEALED
     placeholders = _report_placeholders(repository, environment)
@@ -269,11 +279,13 @@ def show(repository: Repository, environment: str | None) -> int:
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
+    told = [
         _say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        for row in rows
+    ]
     if any(row[3] == "stale" for row in rows):
-        print("what is stale: python hooks/seal_secrets.py --check tells", file=sys.stderr)
-    return DONE
+        _note("what is stale: python hooks/seal_secrets.py --check tells")
+    return DONE if all(told) else FAILED
 
 
 def state(
@@ -386,10 +398,12 @@ def _refuse_unsound(
 
 def _refuse_flaws(repository: Repository, path: Path) -> None:
     """Refuse to seal again what would not come out whole: sops hands back one document, and no comment."""
-    for flaw in keyless.check(path.read_text("utf-8", errors="replace"), keyless.Rule()):
+    text = path.read_text("utf-8", errors="replace")
+    for flaw in keyless.check(text, keyless.Rule()):
         if not flaw.mended_by_rekey:
             raise SealingError(
-                f"{path.relative_to(repository.root)}:{flaw.line}: {flaw.what}. Nothing was changed."
+                f"{path.relative_to(repository.root)}:{flaw.line}: {flaw.what}. Nothing was changed.",
+                UNSEALED if any(keyless.unsealed(text)) else FAILED,
             )
 
 
@@ -512,10 +526,7 @@ def _report_unfinished(transaction: files.Transaction) -> None:
         _say("finished what a run that died had begun:")
         _report_written(transaction.finished)
     if transaction.dropped:
-        print(
-            f"dropped what a run that died had begun: {transaction.dropped} was changed since",
-            file=sys.stderr,
-        )
+        _note(f"dropped what a run that died had begun: {transaction.dropped} was changed since")
 
 
 def _report_written(changed: Sequence[str]) -> None:
@@ -547,7 +558,7 @@ def _report_sources(plans: Sequence[Plan]) -> None:
             )
             notes.setdefault((plan.secret.name, origins), []).append(plan.secret.environment)
     for (name, origins), environments in notes.items():
-        print(f"note: {name} ({', '.join(environments)}) has {origins}", file=sys.stderr)
+        _note(f"note: {name} ({', '.join(environments)}) has {origins}")
 
 
 def _report_defaults(plans: Sequence[Plan], key: str | None) -> None:
@@ -555,10 +566,9 @@ def _report_defaults(plans: Sequence[Plan], key: str | None) -> None:
     for plan in plans:
         for each, source in plan.secret.keys.items():
             if "default" in source and key in (None, each) and not plan.values[each].origin:
-                print(
+                _note(
                     f"note: {plan.secret.name} ({plan.secret.environment}) has the default for {each}, "
-                    f"{source['default']}: {describe(source)} is not given",
-                    file=sys.stderr,
+                    f"{source['default']}: {describe(source)} is not given"
                 )
 
 
@@ -572,26 +582,23 @@ def _report_placeholders(
     if not waiting:
         return DONE
     one = repository.environments[0]
-    print(
-        f"placeholders, until their inputs are given (NAME__{one.upper()} is an input of {one} alone):",
-        file=sys.stderr,
+    _note(
+        f"placeholders, until their inputs are given (NAME__{one.upper()} is an input of {one} alone):"
     )
     for name, entries in waiting.items():
         environments = [secret.environment for secret, _ in entries]
         keys_missing = dict.fromkeys(key for _, missing in entries for key in missing)
         needed = ", ".join(describe(entries[0][0].keys[key]) for key in keys_missing)
-        print(f"  {name} ({', '.join(environments)}): give {needed}, then", file=sys.stderr)
+        _note(f"  {name} ({', '.join(environments)}): give {needed}, then")
         everywhere = len(environments) == len(repository.wanted(name=name))
         for suffix in [""] if everywhere else [f" --cluster {each}" for each in environments]:
-            print(f"    python hooks/seal_secrets.py --rotate {name}{suffix}", file=sys.stderr)
+            _note(f"    python hooks/seal_secrets.py --rotate {name}{suffix}")
     return PLACEHOLDER
 
 
 def _name_orphans(repository: Repository) -> None:
     for path in repository.orphans():
-        print(
-            f"no longer needed by any answer, and not deleted by this tool: {path}", file=sys.stderr
-        )
+        _note(f"no longer needed by any answer, and not deleted by this tool: {path}")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

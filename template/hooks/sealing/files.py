@@ -58,10 +58,12 @@ class Transaction:
 
     The stage mirrors the repository, so that a program which goes by paths can be pointed at either. `finished` names
     what a run that died had begun and was put in place now, `dropped` a file for whose sake the rest of such a run was
-    not: it was changed since. `committed` says that this process put something in place.
+    not: it was changed since. `committed` says that this process put its own files in place, `resumed` those of a run
+    that died.
     """
 
     committed = False
+    resumed = False
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -76,10 +78,9 @@ class Transaction:
             self.dropped = _changed_since(self._root)
             if self.dropped is None:
                 self.finished = _apply(self._root)
+                Transaction.resumed = True
         if self._stage.exists():
-            # the journal goes first: without it the rest of the stage means nothing
-            (self._stage / _JOURNAL).unlink(missing_ok=True)
-            shutil.rmtree(self._stage)
+            _discard(self._stage)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -132,7 +133,8 @@ class Transaction:
         part.replace(self._stage / _JOURNAL)
         _sync_folder(self._stage)
         _apply(self._root)
-        Transaction.committed = True
+        Transaction.committed = True  # before the journal goes: a signal may come at any moment
+        _discard(self._stage)
 
 
 def _journal(root: Path) -> dict[str, list[str | None]]:
@@ -169,10 +171,13 @@ def _apply(root: Path) -> list[str]:
             (stage / target).replace(path)
     for folder in {(root / target).parent for target in targets}:
         _sync_folder(folder)
-    # the journal goes first: without it the rest of the stage means nothing
-    (stage / _JOURNAL).unlink()
-    shutil.rmtree(stage)
     return targets
+
+
+def _discard(stage: Path) -> None:
+    # the journal goes first: without it the rest of the stage means nothing
+    (stage / _JOURNAL).unlink(missing_ok=True)
+    shutil.rmtree(stage)
 
 
 def _create(path: Path, text: str, mode: int) -> None:
