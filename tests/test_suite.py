@@ -83,7 +83,7 @@ def test_a_failure_says_what_is_wrong_and_nothing_else(repository: Path) -> None
     lines = done.stdout.splitlines()
     (told,) = [line for line in lines if line.startswith("litellm/values-aws.yaml:7: ")]
     assert "needs the service account annotation eks.amazonaws.com/role-arn" in told
-    assert told.endswith("copier update --trust --data eks_aws_role_arn=…")
+    assert told.endswith("copier update --trust --vcs-ref :current: --data eks_aws_role_arn=…")
     assert "Traceback" not in done.stdout
     assert "def " not in done.stdout
     assert "rules/" not in done.stdout

@@ -111,7 +111,8 @@ def _git(*arguments: str, given: bytes = b"") -> bytes:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, subprocess.CalledProcessError):
-        return f"git {error.cmd[1]} failed: {error.stderr.decode('utf-8', 'replace').strip()}"
+        told = error.stderr.decode("utf-8", "replace").strip()
+        return f"git {error.cmd[1]} failed: {told.partition(chr(10))[0]}"  # its usage follows
     return str(error)
 
 

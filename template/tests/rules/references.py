@@ -403,7 +403,10 @@ def every_checksum_is_that_of_its_secret(repository: Repository) -> Iterator[Pro
                 elif name in sealed:
                     content = (repository.root / sealed[name]).read_bytes()
                     if hashlib.sha256(content).hexdigest() != digest:
-                        yield Problem(file, line, f"it is not the SHA-256 of {sealed[name]}", again)
+                        # damage to a sealed file shows here alone, without a key
+                        what = f"it is not the SHA-256 of {sealed[name]}"
+                        todo = f"if nobody meant to change that file, take it from git history; else {again}"
+                        yield Problem(file, line, what, todo)
                 elif name not in needed:
                     yield Problem(
                         file, line, f"there is no Secret {name} in secrets/{environment}/", again

@@ -21,7 +21,7 @@ POLICY = "policies/secrets.yml"
 CHART = "litellm-helm"  # the dependency under whose name all values stand
 VALUES = "litellm/values.yaml"
 
-UPDATE = "copier update --trust --data"
+UPDATE = "copier update --trust --vcs-ref :current: --data"
 SEAL = "python hooks/seal_secrets.py"
 
 Place = tuple[str | int, ...]
