@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,26 @@ def test_a_repository_over_ssh_is_pulled_with_a_key(render: Render) -> None:
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The README
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("recipients", [[], [RECIPIENT]])
+def test_every_block_of_commands_pastes_into_zsh_and_waits_for_nothing_but_its_own_end(
+    engine: str, recipients: list[str], render: Render
+) -> None:
+    readme = render(**everything(gitops_engine=engine, age_recipients=recipients)) / "README.md"
+    blocks = re.findall(
+        r"^ *```sh\n(.*?)^ *```", readme.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    assert len(blocks) > 8
+    for block in blocks:
+        # an interactive zsh takes a comment for arguments
+        assert not re.search(r"(^|\s)#", block), block
+        # `read` would take the next line that is pasted for its answer
+        assert "read -rs" not in block or all(
+            line.endswith(("&&", "\\")) for line in block.splitlines()[:-1]
+        ), block
+        subprocess.run(["bash", "-n"], input=block, text=True, check=True)
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
