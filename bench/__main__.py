@@ -109,13 +109,9 @@ def copying(bench: Bench) -> Iterator[Row]:
         },
     )
     yield _time("copier copy of the demo, with sealing", took["sealed"], "s")
-    yield _ratio(
-        "copier copy of the demo, sealed / empty template", took["sealed"], took["empty"], 2.5
-    )
+    yield _ratio("copier copy of the demo, sealed / empty template", took["sealed"], took["empty"], 2.5)
     yield _ratio("copier copy of the demo, unsealed / empty template", took["plain"], took["empty"])
-    yield _ratio(
-        f"copier copy of {bench.count} empty files / empty template", took["hollow"], took["empty"]
-    )
+    yield _ratio(f"copier copy of {bench.count} empty files / empty template", took["hollow"], took["empty"])
     yield _ratio(
         f"copier copy of the demo, sealed / {bench.count} empty files",
         took["sealed"],
@@ -156,27 +152,21 @@ def sealing(bench: Bench) -> Iterator[Row]:
         },
     )
     yield _time(f"sealing {len(names)} Secrets", took["ours"], "s")
-    yield _ratio(
-        f"sealing / {len(names)} plain calls of sops encrypt", took["ours"], took["plain"], 1.0
-    )
+    yield _ratio(f"sealing / {len(names)} plain calls of sops encrypt", took["ours"], took["plain"], 1.0)
     yield _ratio(f"sealing / the same calls, {CORES} at once", took["ours"], took["at once"])
 
 
 def suite(bench: Bench) -> Iterator[Row]:
     """The suite of the demo, started anew, against kubernetes-validate on the manifests."""
     root = _sealed(bench, DEMO)
-    manifests = [
-        str(path.relative_to(root)) for path in sorted(root.rglob("*.yaml")) if _named(path)
-    ]
+    manifests = [str(path.relative_to(root)) for path in sorted(root.rglob("*.yaml")) if _named(path)]
     command = str(Path(sys.executable).with_name("kubernetes-validate"))
     version = yaml.safe_load((root / ".copier-answers.yml").read_text())["kubernetes_version"]
     took = in_turns(
         RUNS,
         {
             "suite": lambda: bench.validate(root),
-            "command": lambda: bench.call(
-                [command, "--quiet", "--no-warn", "-k", version, *manifests], root
-            ),
+            "command": lambda: bench.call([command, "--quiet", "--no-warn", "-k", version, *manifests], root),
         },
     )
     count = len(manifests)
@@ -218,9 +208,7 @@ def combinations(bench: Bench) -> Iterator[Row]:
     stock = Stock.make(lambda **answers: bench.render(bench.template, answers), everything)
     counts: list[int] = []
     took = [measure(lambda: counts.append(check_all(bench.template, stock, everything, CORES)))]
-    yield _time(
-        f"all {counts[0]} combinations rendered and checked, {CORES} cores", took, "s", 60.0
-    )
+    yield _time(f"all {counts[0]} combinations rendered and checked, {CORES} cores", took, "s", 60.0)
 
 
 def _sealed(bench: Bench, answers: dict[str, Any]) -> Path:
@@ -234,14 +222,11 @@ def _named(path: Path) -> bool:
     # the command fails at an object without a name, of which kustomize has some
     documents = [each for each in yaml.safe_load_all(path.read_text()) if each]
     return all(
-        isinstance(each, dict) and each.get("kind") and each.get("metadata", {}).get("name")
-        for each in documents
+        isinstance(each, dict) and each.get("kind") and each.get("metadata", {}).get("name") for each in documents
     )
 
 
-def _time(
-    what: str, samples: list[Sample], unit: str, limit: float | None = None, count: int = 1
-) -> Row:
+def _time(what: str, samples: list[Sample], unit: str, limit: float | None = None, count: int = 1) -> Row:
     per = count / {"s": 1, "ms": 1000}[unit]
     wall = Spread.of([sample.wall for sample in samples], per)
     return Row(what, wall, Spread.of([sample.cpu for sample in samples], per), f" {unit}", limit)

@@ -58,9 +58,7 @@ def in_turns(runs: int, works: Mapping[str, Callable[[], object]]) -> dict[str, 
 
 def ratio(above: Sequence[Sample], below: Sequence[Sample], field: str = "wall") -> Spread:
     """What `above` takes in terms of `below`, turn by turn."""
-    return Spread.of(
-        [getattr(a, field) / getattr(b, field) for a, b in zip(above, below, strict=True)]
-    )
+    return Spread.of([getattr(a, field) / getattr(b, field) for a, b in zip(above, below, strict=True)])
 
 
 def _cpu() -> float:

@@ -48,9 +48,7 @@ def _check(share: tuple[Path, Stock, Path, list[dict[str, Any]]]) -> list[str]:
 
 
 @contextmanager
-def _repository(
-    template: Path, stock: Stock, folder: Path, answers: dict[str, Any]
-) -> Iterator[Path]:
+def _repository(template: Path, stock: Stock, folder: Path, answers: dict[str, Any]) -> Iterator[Path]:
     root = render_into(folder / "repository", template, answers)
     with redirect_stdout(StringIO()):  # sealing tells what it wrote
         stock.seal(root)

@@ -87,9 +87,7 @@ def report_abandoned(environments: list[str]) -> None:
 
 def committed() -> dict[str, Any]:
     """The answers of the last commit; none in a repository that is new."""
-    show = subprocess.run(
-        ["git", "show", f"HEAD:./{ANSWERS}"], capture_output=True, text=True, check=False
-    )
+    show = subprocess.run(["git", "show", f"HEAD:./{ANSWERS}"], capture_output=True, text=True, check=False)
     answers = yaml.safe_load(show.stdout) if show.returncode == 0 else None
     return answers if isinstance(answers, dict) else {}
 

@@ -18,13 +18,9 @@ def broken(root: Path) -> dict[str, list[str]]:
         found = {name: rules.check(rule, repository) for name, rule in rules.load_all().items()}
     except UnreadableError as error:
         return {UNREADABLE: [str(error.problem)]}
-    return {
-        name: [str(problem) for problem in problems] for name, problems in found.items() if problems
-    }
+    return {name: [str(problem) for problem in problems] for name, problems in found.items() if problems}
 
 
 def told(found: dict[str, list[str]]) -> str:
     """The same as text, for an assertion."""
-    return "\n".join(
-        f"[{name}] {problem}" for name, problems in found.items() for problem in problems
-    )
+    return "\n".join(f"[{name}] {problem}" for name, problems in found.items() for problem in problems)

@@ -89,9 +89,7 @@ def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
     change what it returns, copy it."""
     known: dict[str, Path] = {}
     # what the first run of a hook leaves, and spares all others; valid as long as the source is the same
-    hooks = shutil.copytree(
-        template / "template" / "hooks", tmp_path_factory.mktemp("bytecode") / "hooks"
-    )
+    hooks = shutil.copytree(template / "template" / "hooks", tmp_path_factory.mktemp("bytecode") / "hooks")
     compileall.compile_dir(hooks, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
     bytecode = Path("sealing", "__pycache__")
 
@@ -113,17 +111,13 @@ def stock(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def sealed(
-    template: Path, stock: Stock, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Path]:
+def sealed(template: Path, stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """`sealed(**answers)`: a repository with Secrets from the stock. Each set of answers once: copy it to change it."""
     return _sealed(template, stock, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def lean(
-    template: Path, stock: Stock, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Path]:
+def lean(template: Path, stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """As `sealed`, in half the time, without hooks/ and tests/: for what never runs them."""
     folder = tmp_path_factory.mktemp("lean") / "template"
     top = ("hooks", "tests")
@@ -135,9 +129,7 @@ def lean(
     return _sealed(folder, stock, tmp_path_factory)
 
 
-def _sealed(
-    template: Path, stock: Stock, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Path]:
+def _sealed(template: Path, stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     known: dict[str, Path] = {}
 
     def repository(**answers: Any) -> Path:

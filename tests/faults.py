@@ -49,9 +49,7 @@ def drop(file: str, line: str) -> Fault:
     def apply(root: Path) -> None:
         lines = (root / file).read_text("utf-8").splitlines(keepends=True)
         kept = [each for each in lines if line not in each]
-        assert len(kept) == len(lines) - 1, (
-            f"{len(lines) - len(kept)} lines of {file} hold {line!r}"
-        )
+        assert len(kept) == len(lines) - 1, f"{len(lines) - len(kept)} lines of {file} hold {line!r}"
         (root / file).write_text("".join(kept), "utf-8")
 
     return apply

@@ -71,9 +71,7 @@ PLATFORMS = {
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_platform_has_its_files_and_no_other(platform: str, render: Render) -> None:
     root = render(**everything(ci_platform=platform))
-    found = [path for path in root.glob(".git*/**/*") if path.is_file()] + list(
-        root.glob(".gitlab*")
-    )
+    found = [path for path in root.glob(".git*/**/*") if path.is_file()] + list(root.glob(".gitlab*"))
     assert {path.relative_to(root).as_posix() for path in found} == PLATFORMS[platform]
 
 
@@ -114,12 +112,7 @@ def test_no_token_stays_in_a_checkout(github: Path) -> None:
 
 
 def test_the_token_is_given_to_one_step_alone(github: Path) -> None:
-    holders = [
-        step["name"]
-        for _, job in jobs(github)
-        for step in job["steps"]
-        if "github.token" in str(step)
-    ]
+    holders = [step["name"] for _, job in jobs(github) for step in job["steps"] if "github.token" in str(step)]
     assert holders == ["Open an issue"]
 
 
@@ -317,9 +310,7 @@ def test_a_sealed_file_can_be_compared_decrypted(github: Path, tmp_path: Path) -
     def git(*arguments: str, **more: str) -> str:
         who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
         command = ["git", *who, *arguments]
-        return subprocess.run(
-            command, cwd=root, env={**env, **more}, capture_output=True, text=True, check=True
-        ).stdout
+        return subprocess.run(command, cwd=root, env={**env, **more}, capture_output=True, text=True, check=True).stdout
 
     (config,) = re.findall(r"^git config diff.*$", (root / "README.md").read_text(), re.MULTILINE)
     git("init", "--quiet")
@@ -361,9 +352,7 @@ def table(root: Path) -> list[list[str]]:
     command = [sys.executable, "-B", str(root / "hooks" / "auth_matrix.py")]
     done = subprocess.run(command, cwd=root.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    head, rule, *rows = (
-        [cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines()
-    )
+    head, rule, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines())
     assert head == ["environment", "provider", "method", "Secret", "state"]
     assert set(rule) == {"---"}
     return rows

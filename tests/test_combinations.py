@@ -26,14 +26,10 @@ TRACES = {
     "azure": r"AKS|values-azure|(?<!var/)(?:secrets|clusters)/azure|azure\.example\.com",
 }
 # The files that a cluster or its engine reads. The matrix, the schema, hooks and suite know of everything.
-READ = re.compile(
-    r"litellm/.*\.yaml|(?:secrets|clusters)/.*|policies/secrets\.yml|docker-compose\.yml|\.sops\.yaml"
-)
+READ = re.compile(r"litellm/.*\.yaml|(?:secrets|clusters)/.*|policies/secrets\.yml|docker-compose\.yml|\.sops\.yaml")
 
 # What is random may spell anything.
-RANDOM = re.compile(
-    r"ENC\[[^\]]+\]|-----BEGIN AGE[^-]+-----[^-]+-----END AGE|age1[0-9a-z]{58}|[0-9a-f]{64}"
-)
+RANDOM = re.compile(r"ENC\[[^\]]+\]|-----BEGIN AGE[^-]+-----[^-]+-----END AGE|age1[0-9a-z]{58}|[0-9a-f]{64}")
 
 
 def test_there_are_137_combinations() -> None:
@@ -41,9 +37,7 @@ def test_there_are_137_combinations() -> None:
 
 
 @pytest.mark.parametrize("answers", COMBINATIONS.values(), ids=COMBINATIONS)
-def test_a_combination_holds_what_was_chosen_and_no_more(
-    answers: dict[str, Any], lean: Callable[..., Path]
-) -> None:
+def test_a_combination_holds_what_was_chosen_and_no_more(answers: dict[str, Any], lean: Callable[..., Path]) -> None:
     root = lean(**answers)
     found = broken(root)
     assert not found, told(found)

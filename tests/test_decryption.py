@@ -38,17 +38,13 @@ def suite(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_it_opens_every_secret_with_the_generated_keys(root: Path) -> None:
     answer = suite(root)
     assert answer.returncode == 0, answer.stdout
-    assert (
-        "9 passed" in answer.stdout
-    )  # four Secrets of two environments, and that there are no fewer
+    assert "9 passed" in answer.stdout  # four Secrets of two environments, and that there are no fewer
 
 
 def test_it_names_the_file_that_was_changed_after_it_was_sealed(root: Path) -> None:
     path = root / "secrets" / "gcp" / "litellm-masterkey.sops.yaml"
     text = path.read_text()
-    path.write_text(
-        text.replace("masterkey: ENC[AES256_GCM,data:", "masterkey: ENC[AES256_GCM,data:AAAA")
-    )
+    path.write_text(text.replace("masterkey: ENC[AES256_GCM,data:", "masterkey: ENC[AES256_GCM,data:AAAA"))
     answer = suite(root)
     assert answer.returncode == 1
     assert "secrets/gcp/litellm-masterkey.sops.yaml: a value was changed or moved" in answer.stdout

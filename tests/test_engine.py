@@ -65,9 +65,7 @@ def test_every_environment_is_a_cluster_of_its_own(engine: str, render: Render) 
     root = render(**everything(gitops_engine=engine))
     assert {path.name for path in (root / "clusters").iterdir()} == set(ENVIRONMENTS)
     for environment in ENVIRONMENTS:
-        text = "".join(
-            path.read_text("utf-8") for path in (root / "clusters" / environment).rglob("*.yaml")
-        )
+        text = "".join(path.read_text("utf-8") for path in (root / "clusters" / environment).rglob("*.yaml"))
         assert re.findall(r"(?:values|checksums)-(\w+)\.yaml", text) == [environment] * 2
         assert set(re.findall(r"secrets/(\w+)$", text, re.MULTILINE)) == {environment}
 
@@ -103,9 +101,7 @@ def sources(root: Path, engine: str) -> Iterator[tuple[str, str]]:
     ("question", "value"),
     [(question, value) for question, values in ODD.items() for value in values],
 )
-def test_an_odd_answer_arrives(
-    engine: str, question: str, value: str, sealed: Callable[..., Path]
-) -> None:
+def test_an_odd_answer_arrives(engine: str, question: str, value: str, sealed: Callable[..., Path]) -> None:
     given: dict[str, Any] = {"repo_url": "https://example.com/a/b.git", "repo_branch": "main"}
     given[question] = value
     root = sealed(**answers(["gcp"], ["vertex_ai"], gitops_engine=engine, **given))
@@ -133,39 +129,29 @@ def test_every_block_of_commands_pastes_into_zsh_and_waits_for_nothing_but_its_o
     engine: str, recipients: list[str], render: Render
 ) -> None:
     readme = render(**everything(gitops_engine=engine, age_recipients=recipients)) / "README.md"
-    blocks = re.findall(
-        r"^ *```sh\n(.*?)^ *```", readme.read_text("utf-8"), re.DOTALL | re.MULTILINE
-    )
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", readme.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     assert len(blocks) > 8
     for block in blocks:
         # an interactive zsh takes a comment for arguments
         assert not re.search(r"(^|\s)#", block), block
         # `read` would take the next line that is pasted for its answer
-        assert "read -rs" not in block or all(
-            line.endswith(("&&", "\\")) for line in block.splitlines()[:-1]
-        ), block
+        assert "read -rs" not in block or all(line.endswith(("&&", "\\")) for line in block.splitlines()[:-1]), block
         subprocess.run(["bash", "-n"], input=block, text=True, check=True)
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_age_key_goes_into_the_cluster_through_a_pipe(
-    engine: str, environment: str, render: Render
-) -> None:
+def test_the_age_key_goes_into_the_cluster_through_a_pipe(engine: str, environment: str, render: Render) -> None:
     readme = render(**everything(gitops_engine=engine)) / "README.md"
     (script,) = commands(readme, "Bootstrap", environment)
     (command,) = (line for line in script.replace("\\\n", "").splitlines() if "sops-age" in line)
     assert f"--from-file={environment}.agekey=/dev/stdin" in command
-    assert f"< keys/{environment}.agekey | kubectl apply --server-side" in re.sub(
-        " +", " ", command
-    )
+    assert f"< keys/{environment}.agekey | kubectl apply --server-side" in re.sub(" +", " ", command)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_with_own_recipients_the_operator_names_the_key(engine: str, render: Render) -> None:
-    root = render(
-        **answers(["gcp"], ["vertex_ai"], gitops_engine=engine, age_recipients=[RECIPIENT])
-    )
+    root = render(**answers(["gcp"], ["vertex_ai"], gitops_engine=engine, age_recipients=[RECIPIENT]))
     (script,) = commands(root / "README.md", "Bootstrap", "gcp")
     assert '< "$AGE_KEY_FILE"' in script
     assert "keys/" not in script
@@ -192,9 +178,7 @@ def test_every_object_that_is_removed_was_there(engine: str, render: Render) -> 
         for path in (root / "clusters" / "aws").rglob("*.yaml")
         for manifest in yaml.safe_load_all(path.read_text("utf-8"))
     ]
-    there = {
-        (each["kind"].lower(), each["metadata"]["name"]) for each in manifests if "metadata" in each
-    }
+    there = {(each["kind"].lower(), each["metadata"]["name"]) for each in manifests if "metadata" in each}
     (script,) = commands(root / "README.md", "Remove", "aws")
     removed = set(re.findall(r"delete (kustomization|application) ([\w-]+)", script))
     assert removed
@@ -206,9 +190,7 @@ def test_every_object_that_is_removed_was_there(engine: str, render: Render) -> 
 
 
 def diagram(root: Path) -> str:
-    (found,) = re.findall(
-        r"```mermaid\n(.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL
-    )
+    (found,) = re.findall(r"```mermaid\n(.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL)
     return str(found)
 
 
@@ -219,17 +201,10 @@ def test_the_diagram_shows_where_each_secret_goes(bedrock: str, render: Render) 
     for environment in ENVIRONMENTS:
         boxes = re.findall(rf'{environment}_\w+\[/"([^"]+)"/\] -->\|(\w+)\|', text)
         shown = {name: way for names, way in boxes for name in names.split("<br>")}
-        mounted = {
-            method["secret"]
-            for method in repository.methods(environment).values()
-            if "mount" in method
-        }
-        role = (
-            {"ServiceAccount litellm": "role"} if environment == "aws" and bedrock == "irsa" else {}
-        )
+        mounted = {method["secret"] for method in repository.methods(environment).values() if "mount" in method}
+        role = {"ServiceAccount litellm": "role"} if environment == "aws" and bedrock == "irsa" else {}
         assert shown == role | {
-            name: "files" if name in mounted else "environment"
-            for name in repository.needed(environment)
+            name: "files" if name in mounted else "environment" for name in repository.needed(environment)
         }
 
 
@@ -238,9 +213,7 @@ def test_the_diagram_shows_every_method(render: Render) -> None:
     repository, text = Repository(root), diagram(root)
     for environment, cells in repository.cells.items():
         shown = dict(re.findall(rf'{environment}_proxy -->\|"([^"]+)"\| (\w+)', text))
-        assert shown == {
-            repository.method(method)["name"]: provider for provider, method in cells.items()
-        }
+        assert shown == {repository.method(method)["name"]: provider for provider, method in cells.items()}
 
 
 def test_the_diagram_names_every_node_that_it_links(render: Render) -> None:

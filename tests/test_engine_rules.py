@@ -23,9 +23,7 @@ FLUX: dict[str, tuple[str, Fault]] = {
     ),
     "a field of another kind": (
         "the_engine_knows_every_field",
-        change(
-            "clusters/aws/secrets.yaml", "  prune: true", "  prune: true\n  releaseName: litellm"
-        ),
+        change("clusters/aws/secrets.yaml", "  prune: true", "  prune: true\n  releaseName: litellm"),
     ),
     "a duration without a unit": (
         "the_engine_knows_every_field",
@@ -157,9 +155,7 @@ FLUX: dict[str, tuple[str, Fault]] = {
     ),
     "a chart from a source that does not exist": (
         "every_flux_source_exists",
-        change(
-            "clusters/aws/release/helmrelease.yaml", "kind: GitRepository", "kind: HelmRepository"
-        ),
+        change("clusters/aws/release/helmrelease.yaml", "kind: GitRepository", "kind: HelmRepository"),
     ),
     # order
     "no dependency": (
@@ -347,8 +343,7 @@ FLUX: dict[str, tuple[str, Fault]] = {
         change(
             "clusters/aws/secrets.yaml",
             "  namespace: flux-system\n",
-            "  namespace: flux-system\n  annotations:\n"
-            "    kustomize.toolkit.fluxcd.io/reconcile: disabled\n",
+            "  namespace: flux-system\n  annotations:\n    kustomize.toolkit.fluxcd.io/reconcile: disabled\n",
         ),
     ),
     "drift that is never looked for": (
@@ -762,9 +757,7 @@ OWN: dict[str, tuple[str, Fault]] = {
         "flux",
         both(
             append("clusters/aws/kustomization.yaml", "  - own.yaml\n"),
-            append(
-                "clusters/aws/own.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: own}\n"
-            ),
+            append("clusters/aws/own.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: own}\n"),
         ),
     ),
     "a folder of one's own": (
@@ -774,8 +767,7 @@ OWN: dict[str, tuple[str, Fault]] = {
             both(
                 append(
                     "clusters/aws/own/kustomization.yaml",
-                    "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
-                    "resources:\n  - own.yaml\n",
+                    "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n  - own.yaml\n",
                 ),
                 append(
                     "clusters/aws/own/own.yaml",
@@ -839,9 +831,7 @@ OWN: dict[str, tuple[str, Fault]] = {
     ),
     "a project for every repository": (
         "argocd",
-        substitute(
-            "clusters/aws/project.yaml", r"  sourceRepos:\n    - .*", '  sourceRepos:\n    - "*"'
-        ),
+        substitute("clusters/aws/project.yaml", r"  sourceRepos:\n    - .*", '  sourceRepos:\n    - "*"'),
     ),
     "a project for every namespace and kind": (
         "argocd",
@@ -904,9 +894,7 @@ def test_a_mistake_is_told_by_its_rule_alone(
 
 
 @pytest.mark.parametrize("addition", OWN)
-def test_what_an_operator_adds_is_left_alone(
-    addition: str, lean: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_what_an_operator_adds_is_left_alone(addition: str, lean: Callable[..., Path], tmp_path: Path) -> None:
     engine, add = OWN[addition]
     root = tmp_path / "repository"
     shutil.copytree(lean(**everything(gitops_engine=engine)), root)

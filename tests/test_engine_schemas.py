@@ -24,9 +24,7 @@ TYPES = {
     "map": "object",
 }
 OF_NO_CLUSTER = {"viaduct.ai/v1 ksops"}  # read by Kustomize alone
-KINDS = [
-    (engine, kind) for engine in CRDS for kind in shapes.shapes(engine) if kind not in OF_NO_CLUSTER
-]
+KINDS = [(engine, kind) for engine in CRDS for kind in shapes.shapes(engine) if kind not in OF_NO_CLUSTER]
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +41,7 @@ def definitions() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("engine", "kind"), KINDS, ids=[kind for _, kind in KINDS])
-def test_a_shape_is_that_of_the_engine(
-    engine: str, kind: str, definitions: dict[str, dict[str, Any]]
-) -> None:
+def test_a_shape_is_that_of_the_engine(engine: str, kind: str, definitions: dict[str, dict[str, Any]]) -> None:
     differences = list(_compare(shapes.shapes(engine)[kind], definitions[kind], kind))
     assert not differences, "\n".join(differences)
 

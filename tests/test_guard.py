@@ -70,9 +70,7 @@ class Clone:
 
     def write(self, file: str, content: str | bytes) -> None:
         (self.root / file).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / file).write_bytes(
-            content if isinstance(content, bytes) else content.encode("utf-8")
-        )
+        (self.root / file).write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
 
     def read(self, file: str) -> str:
         return (self.root / file).read_text("utf-8")
@@ -340,9 +338,7 @@ def test_aliases_do_not_hold_a_commit_up(clone: Clone) -> None:
 
 
 def test_a_key_that_is_no_text_is_not_repeated(clone: Clone) -> None:
-    clone.stage(
-        SECRET, clone.read(SECRET).replace("stringData:\n", "stringData:\n  ? [plaintext]\n  : x\n")
-    )
+    clone.stage(SECRET, clone.read(SECRET).replace("stringData:\n", "stringData:\n  ? [plaintext]\n  : x\n"))
     refused = clone.commit() or ""
     assert "has a key that is no text" in refused
     assert "plaintext" not in refused
@@ -516,9 +512,7 @@ def test_outside_git_it_says_so(origin: Path, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_the_table_of_a_broken_matrix_is_a_line(
-    clone: Clone, file: str, change: tuple[str, str], said: str
-) -> None:
+def test_the_table_of_a_broken_matrix_is_a_line(clone: Clone, file: str, change: tuple[str, str], said: str) -> None:
     text = clone.read(file)
     assert change[0] in text
     clone.write(file, text.replace(*change))
@@ -543,9 +537,7 @@ def test_a_commit_of_everything_takes_less_than_0_3_s(clone: Clone) -> None:
     """Processor time, its git commands included: other work on this machine does not count."""
     clone.git("checkout", "--quiet", "--orphan", "fresh")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, "-B", "hooks/guard_staged.py"], cwd=clone.root, check=False
-    )
+    done = subprocess.run([sys.executable, "-B", "hooks/guard_staged.py"], cwd=clone.root, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0
     took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -40,11 +40,7 @@ CLOUDS: dict[str, tuple[dict[str, str], str, dict[str, Any]]] = {
             "gcp_kms_identity": "flux-sops@example-ai.iam.gserviceaccount.com",
         },
         "gcp_kms",
-        {
-            "gcp_kms": [
-                {"resource_id": RESOURCE, "created_at": "2026-01-01T00:00:00Z", "enc": "CiQA="}
-            ]
-        },
+        {"gcp_kms": [{"resource_id": RESOURCE, "created_at": "2026-01-01T00:00:00Z", "enc": "CiQA="}]},
     ),
     "azure": (
         {
@@ -168,9 +164,7 @@ def test_another_identity_than_the_answered_one_is_found(
     assert set(broken(root)) == {"the_engine_has_the_identity_that_decrypts"}
 
 
-def test_a_static_key_beside_the_identity_is_found(
-    sealed: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_a_static_key_beside_the_identity_is_found(sealed: Callable[..., Path], tmp_path: Path) -> None:
     given = {"cluster_environments": ["aws"], "providers": ["github_copilot"]}
     root = Path(shutil.copytree(sealed(**given, **CLOUDS["aws"][0]), tmp_path / "repository"))
     path = root / ENGINES["flux"][1]

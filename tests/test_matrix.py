@@ -90,9 +90,7 @@ SECRETS: dict[str, dict[str, set[str]]] = {
     "irsa": {},
     "aws_user": {"litellm-aws-auth": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}},
     "gcp_service_account": {"litellm-gcp-auth": {"gcp-service-account.json"}},
-    "entra_id": {
-        "litellm-azure-auth": {"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"}
-    },
+    "entra_id": {"litellm-azure-auth": {"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"}},
     "oauth_token": {"litellm-github-copilot": {"access-token"}},
 }
 
@@ -209,9 +207,7 @@ def test_no_repository_names_an_azure_api_key(render: Callable[..., Path]) -> No
 
 
 @pytest.mark.parametrize("engine", ["flux", "argocd"])
-def test_nothing_fights_the_chart_under_either_engine(
-    engine: str, render: Callable[..., Path]
-) -> None:
+def test_nothing_fights_the_chart_under_either_engine(engine: str, render: Callable[..., Path]) -> None:
     root = render(**answers(["aws"], ["github_copilot"], gitops_engine=engine))
     values = load(root / "litellm" / "values.yaml")["litellm-helm"]
     for path, expected in GUARDS.items():
@@ -223,9 +219,7 @@ def test_nothing_fights_the_chart_under_either_engine(
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_provider_serves_a_model_of_its_own(
-    provider: str, render: Callable[..., Path]
-) -> None:
+def test_every_provider_serves_a_model_of_its_own(provider: str, render: Callable[..., Path]) -> None:
     prefix = {
         "bedrock": "bedrock/",
         "vertex_ai": "vertex_ai/",

@@ -142,12 +142,8 @@ def test_a_value_survives_exactly_or_is_refused_with_nothing_written(
 
 @settings(SETTINGS, max_examples=40)
 @given(value=st.one_of(st.integers(-5, 2000), st.floats(), st.booleans(), st.none(), WORDS))
-def test_replicas_are_a_whole_number_or_are_refused(
-    value: Any, template: Path, workshop: Path
-) -> None:
-    assume(
-        not isinstance(value, str) or not value.strip().isdigit()
-    )  # text that YAML reads as a number
+def test_replicas_are_a_whole_number_or_are_refused(value: Any, template: Path, workshop: Path) -> None:
+    assume(not isinstance(value, str) or not value.strip().isdigit())  # text that YAML reads as a number
     target = workshop / "replicas"
     message = ""
     try:
@@ -175,9 +171,7 @@ def _choice(draw: st.DrawFn) -> tuple[str, Any]:
 
 @settings(SETTINGS, max_examples=60)
 @given(answer=_choice())
-def test_a_choice_is_one_that_is_offered_or_is_refused(
-    answer: tuple[str, Any], template: Path, workshop: Path
-) -> None:
+def test_a_choice_is_one_that_is_offered_or_is_refused(answer: tuple[str, Any], template: Path, workshop: Path) -> None:
     name, value = answer
     chosen = set(value) if name in SEVERAL else {value}
     answers = everything(**GOOD)
@@ -193,20 +187,14 @@ def test_a_choice_is_one_that_is_offered_or_is_refused(
         max_size=3,
     )
 )
-def test_recipients_are_public_keys_each_once_or_are_refused(
-    value: list[Any], template: Path, workshop: Path
-) -> None:
-    good = all(
-        isinstance(each, str) and re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", each) for each in value
-    )
+def test_recipients_are_public_keys_each_once_or_are_refused(value: list[Any], template: Path, workshop: Path) -> None:
+    good = all(isinstance(each, str) and re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", each) for each in value)
     answers = everything(age_recipients=value)
     twice = len(set(value)) < len(value)
     _is_kept_or_refused("age_recipients", answers, good and not twice, template, workshop)
 
 
-def _is_kept_or_refused(
-    name: str, answers: dict[str, Any], good: bool, template: Path, workshop: Path
-) -> None:
+def _is_kept_or_refused(name: str, answers: dict[str, Any], good: bool, template: Path, workshop: Path) -> None:
     target = workshop / "choice"
     message = ""
     try:
@@ -219,9 +207,7 @@ def _is_kept_or_refused(
     assert not message or name in message
 
 
-def _survives_or_is_refused(
-    tried: dict[str, str], answers: dict[str, Any], template: Path, workshop: Path
-) -> None:
+def _survives_or_is_refused(tried: dict[str, str], answers: dict[str, Any], template: Path, workshop: Path) -> None:
     target = workshop / "repository"
     message = ""
     try:

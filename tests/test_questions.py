@@ -32,12 +32,8 @@ PLACES: dict[str, list[tuple[str, tuple[str | int, ...], str]]] = {
             "{}",
         )
     ],
-    "vertex_project": [
-        ("litellm/values-{environment}.yaml", (*CHART, "envVars", "VERTEX_PROJECT"), "{}")
-    ],
-    "ingress_class": [
-        ("litellm/values-{environment}.yaml", (*CHART, "ingress", "className"), "{}")
-    ],
+    "vertex_project": [("litellm/values-{environment}.yaml", (*CHART, "envVars", "VERTEX_PROJECT"), "{}")],
+    "ingress_class": [("litellm/values-{environment}.yaml", (*CHART, "ingress", "className"), "{}")],
     "tls_cluster_issuer": [
         (
             "litellm/values-{environment}.yaml",
@@ -80,9 +76,7 @@ ENGINE_PLACES: dict[str, dict[str, list[tuple[str, tuple[str | int, ...], str]]]
             ("clusters/{environment}/release.yaml", ("spec", "source", "repoURL"), "{}"),
             ("clusters/{environment}/project.yaml", ("spec", "sourceRepos", 0), "{}"),
         ],
-        "repo_branch": [
-            ("clusters/{environment}/release.yaml", ("spec", "source", "targetRevision"), "{}")
-        ],
+        "repo_branch": [("clusters/{environment}/release.yaml", ("spec", "source", "targetRevision"), "{}")],
     },
 }
 # Where each model of a provider carries an answer
@@ -136,9 +130,7 @@ def expected_message(path: Path) -> str:
 
 
 @pytest.mark.parametrize("file", INVALID, ids=lambda file: file.stem)
-def test_an_invalid_answer_is_refused_and_leaves_nothing_behind(
-    file: Path, template: Path, tmp_path: Path
-) -> None:
+def test_an_invalid_answer_is_refused_and_leaves_nothing_behind(file: Path, template: Path, tmp_path: Path) -> None:
     target = tmp_path / "repository"
     with pytest.raises((ValueError, TypeError)) as refused:
         render_into(target, template, load(file))
@@ -198,9 +190,7 @@ def test_no_question_asks_for_a_secret(name: str) -> None:
         {"repo_branch": "HEAD-of-$month"},
     ],
 )
-def test_an_answer_that_looks_odd_is_accepted(
-    given: dict[str, str], template: Path, tmp_path: Path
-) -> None:
+def test_an_answer_that_looks_odd_is_accepted(given: dict[str, str], template: Path, tmp_path: Path) -> None:
     everything = answers(["aws"], ["bedrock", "azure_openai"], **given)
     render_into(tmp_path / "repository", template, everything, exclude=["*"])
 
@@ -210,9 +200,7 @@ def test_a_private_age_key_is_refused_and_not_repeated(template: Path, tmp_path:
     pem = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{string.ascii_uppercase}\n"
     for given in (private, [private], [private.lower()], [pem], pem):
         with pytest.raises(ValueError, match="holds a private key") as refused:
-            render_into(
-                tmp_path / "x", template, answers(["aws"], ["github_copilot"], age_recipients=given)
-            )
+            render_into(tmp_path / "x", template, answers(["aws"], ["github_copilot"], age_recipients=given))
         assert private.upper() not in str(refused.value).upper()
         assert string.ascii_uppercase not in str(refused.value).upper()
 
@@ -221,9 +209,7 @@ def test_a_token_in_the_url_is_refused_and_not_repeated(template: Path, tmp_path
     for user in ("x-access-token:canary-0815@", "oauth2:canary-0815@", "canary-0815@"):
         url = f"https://{user}github.com/example/llm.git"
         with pytest.raises(ValueError, match="holds a password or token") as refused:
-            render_into(
-                tmp_path / "x", template, answers(["aws"], ["github_copilot"], repo_url=url)
-            )
+            render_into(tmp_path / "x", template, answers(["aws"], ["github_copilot"], repo_url=url))
         assert "canary" not in str(refused.value)
 
 
@@ -236,9 +222,7 @@ def test_a_token_in_the_url_is_refused_and_not_repeated(template: Path, tmp_path
         ("azure_openai_endpoint", "https://user:canary-0815@example.openai.azure.com/"),
     ],
 )
-def test_a_url_with_a_user_never_renders(
-    question: str, value: str, template: Path, tmp_path: Path
-) -> None:
+def test_a_url_with_a_user_never_renders(question: str, value: str, template: Path, tmp_path: Path) -> None:
     given = {**answers(["aws"], ["azure_openai"]), question: value}
     with pytest.raises(ValueError, match=question):
         render_into(tmp_path / "x", template, given)
@@ -270,24 +254,18 @@ def places(given: dict[str, Any], root: Path) -> Iterator[tuple[str, Any, Any]]:
 
 
 @pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)
-def test_every_answer_arrives_exactly_as_it_was_given(
-    file: Path, render: Callable[..., Path]
-) -> None:
+def test_every_answer_arrives_exactly_as_it_was_given(file: Path, render: Callable[..., Path]) -> None:
     given = load(file)
     root = render(**given)
     kept = load(root / ".copier-answers.yml")
     assert {name: kept.get(name) for name in given} == given
     found = list(places(given, root))
-    assert [(name, there) for name, _, there in found] == [
-        (name, value) for name, value, _ in found
-    ]
+    assert [(name, there) for name, _, there in found] == [(name, value) for name, value, _ in found]
     assert all(type(value) is type(there) for _, value, there in found)
 
 
 @pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)
-def test_a_valid_file_renders_a_repository_that_passes_every_rule(
-    file: Path, sealed: Callable[..., Path]
-) -> None:
+def test_a_valid_file_renders_a_repository_that_passes_every_rule(file: Path, sealed: Callable[..., Path]) -> None:
     found = broken(sealed(**load(file)))
     assert not found, told(found)
 
@@ -301,9 +279,7 @@ def test_every_answer_of_text_is_looked_for_where_it_belongs() -> None:
     looked_for = {*PLACES, *MODEL_PLACES, *ENGINE_PLACES["flux"]}
     free = {name for name, question in questions().items() if "choices" not in question}
     # recipients go into .sops.yaml by sealing, the host of Redis into a list: they have tests of their own
-    sealing = {
-        name for name in free if re.fullmatch(r"age_recipients|\w+_kms_(?:key|identity)", name)
-    }
+    sealing = {name for name in free if re.fullmatch(r"age_recipients|\w+_kms_(?:key|identity)", name)}
     assert free - looked_for == {*sealing, "redis_host"}
     assert ENGINE_PLACES["flux"].keys() == ENGINE_PLACES["argocd"].keys()
 
@@ -315,16 +291,12 @@ def test_the_host_of_redis_arrives(render: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINE_PLACES)
-def test_a_branch_of_any_characters_arrives_and_is_safe_to_paste(
-    engine: str, render: Callable[..., Path]
-) -> None:
+def test_a_branch_of_any_characters_arrives_and_is_safe_to_paste(engine: str, render: Callable[..., Path]) -> None:
     branch = "🚀/$(id);'x'"
     given = answers(["aws"], ["github_copilot"], gitops_engine=engine, repo_branch=branch)
     root = render(**given)
     assert [there for name, _, there in places(given, root) if name == "repo_branch"] == [branch]
-    commands = [
-        line for line in (root / "README.md").read_text("utf-8").splitlines() if "git push" in line
-    ]
+    commands = [line for line in (root / "README.md").read_text("utf-8").splitlines() if "git push" in line]
     assert any(shlex.split(line)[-1] == branch for line in commands)
 
 

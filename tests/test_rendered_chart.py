@@ -52,25 +52,15 @@ def run(root: Path, *arguments: str, path: str | None = None) -> subprocess.Comp
 
 def failed(root: Path) -> set[str]:
     """The tests that fail, without their prefix."""
-    return set(
-        re.findall(
-            r"^FAILED .*::test_(\w+)", run(root, f"--litellm-chart={CHART}").stdout, re.MULTILINE
-        )
-    )
+    return set(re.findall(r"^FAILED .*::test_(\w+)", run(root, f"--litellm-chart={CHART}").stdout, re.MULTILINE))
 
 
 @pytest.mark.parametrize("redis", ["none", "external", "bundled"])
 @pytest.mark.parametrize("engine", ["flux", "argocd"])
 def test_the_chart_renders_as_the_repository_says(engine: str, redis: str, sealed: Sealed) -> None:
     more = {"redis_host": "redis.internal"} if redis == "external" else {}
-    given = (
-        {**everything(), "redis": redis, **more}
-        if redis != "none"
-        else answers(["gcp"], ["vertex_ai"])
-    )
-    given = {
-        key: value for key, value in given.items() if redis == "external" or key != "redis_host"
-    }
+    given = {**everything(), "redis": redis, **more} if redis != "none" else answers(["gcp"], ["vertex_ai"])
+    given = {key: value for key, value in given.items() if redis == "external" or key != "redis_host"}
     done = run(sealed(**given, gitops_engine=engine), f"--litellm-chart={CHART}")
     assert done.returncode == 0, done.stdout
     assert re.search(r"^11 passed", done.stdout, re.MULTILINE)
@@ -84,9 +74,7 @@ def unchecked(fault: Fault) -> Fault:
 FAULTS: dict[str, tuple[set[str], Fault]] = {
     "the chart makes the master key": (
         {"the_chart_makes_no_secret", "two_renderings_are_identical"},
-        unchecked(
-            change(VALUES, "masterkeySecretName: litellm-masterkey", 'masterkeySecretName: ""')
-        ),
+        unchecked(change(VALUES, "masterkeySecretName: litellm-masterkey", 'masterkeySecretName: ""')),
     ),
     "a variable that the chart sets too": (
         {"no_container_has_a_variable_twice"},
@@ -137,9 +125,7 @@ def test_a_mistake_shows_in_what_is_rendered(mistake: str, sealed: Sealed, tmp_p
     assert failed(root) == expected
 
 
-def test_helm_refuses_what_the_schema_of_the_values_does_not_know(
-    sealed: Sealed, tmp_path: Path
-) -> None:
+def test_helm_refuses_what_the_schema_of_the_values_does_not_know(sealed: Sealed, tmp_path: Path) -> None:
     root = tmp_path / "repository"
     shutil.copytree(sealed(**answers(["aws"], ["bedrock"])), root)
     change(VALUES, "replicaCount:", "replicasCount:")(root)
@@ -149,9 +135,7 @@ def test_helm_refuses_what_the_schema_of_the_values_does_not_know(
 
 
 def test_without_helm_it_says_where_to_get_it(sealed: Sealed, tmp_path: Path) -> None:
-    done = run(
-        sealed(**answers(["aws"], ["bedrock"])), f"--litellm-chart={CHART}", path=str(tmp_path)
-    )
+    done = run(sealed(**answers(["aws"], ["bedrock"])), f"--litellm-chart={CHART}", path=str(tmp_path))
     assert done.returncode == 1
     assert "helm is not on PATH: https://helm.sh/docs/intro/install/" in done.stdout
 

@@ -49,9 +49,7 @@ def unsealed(render: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sealed_once(
-    unsealed: Path, inputs: tuple[Inputs, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def sealed_once(unsealed: Path, inputs: tuple[Inputs, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = Path(shutil.copytree(unsealed, tmp_path_factory.mktemp("sealed") / "repository"))
     assert seal(root, inputs=inputs[1]).returncode == 0
     return root
@@ -114,10 +112,7 @@ def test_rekey_brings_every_file_to_its_rule_and_renews_the_data_keys(sealed: Pa
     assert opened(sealed) == values
     assert not before & ciphertexts(sealed)
     new = sealed / "keys" / "gcp.agekey"
-    assert (
-        decrypt(sealed / "secrets/aws/litellm-masterkey.sops.yaml", new)
-        == values["aws", "litellm-masterkey"]
-    )
+    assert decrypt(sealed / "secrets/aws/litellm-masterkey.sops.yaml", new) == values["aws", "litellm-masterkey"]
 
 
 def test_rekey_of_one_environment_leaves_the_others(sealed: Path) -> None:
@@ -130,9 +125,7 @@ def test_rekey_of_one_environment_leaves_the_others(sealed: Path) -> None:
 def test_rekey_with_a_damaged_file_changes_nothing(sealed: Path) -> None:
     add_recipient(sealed)
     path = sealed / "secrets" / "aws" / "litellm-postgresql.sops.yaml"
-    path.write_text(
-        path.read_text().replace("host: ENC[AES256_GCM,data:", "host: ENC[AES256_GCM,data:AAAA")
-    )
+    path.write_text(path.read_text().replace("host: ENC[AES256_GCM,data:", "host: ENC[AES256_GCM,data:AAAA"))
     before = content(sealed)
     answer = seal(sealed, "--rekey")
     assert answer.returncode == 1
@@ -264,9 +257,7 @@ def test_a_run_that_is_killed_at_any_moment_leaves_all_or_nothing(
 
 
 @pytest.fixture
-def died(
-    sealed: Path, inputs: tuple[Inputs, Path], tmp_path: Path
-) -> tuple[Path, dict[str, bytes], dict[str, bytes]]:
+def died(sealed: Path, inputs: tuple[Inputs, Path], tmp_path: Path) -> tuple[Path, dict[str, bytes], dict[str, bytes]]:
     """A repository of which a rotation put one file of three in place: (root, before, as it was meant to be)."""
     before = content(sealed)
     code = (
@@ -279,9 +270,7 @@ def died(
         "Path.replace = die\n"
         "seal_secrets.main(['--rotate', 'litellm-masterkey'])\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-B", "-c", code], cwd=sealed, env=environment(inputs[1]), check=False
-    )
+    run = subprocess.run([sys.executable, "-B", "-c", code], cwd=sealed, env=environment(inputs[1]), check=False)
     assert run.returncode == 9
     staged = {
         path.removeprefix(".sealing/"): data
@@ -321,9 +310,7 @@ def test_a_run_that_fails_says_what_it_finished_before(
     assert content(root) == meant
 
 
-def test_a_run_that_is_stopped_when_all_is_in_place_says_so(
-    sealed: Path, inputs: tuple[Inputs, Path]
-) -> None:
+def test_a_run_that_is_stopped_when_all_is_in_place_says_so(sealed: Path, inputs: tuple[Inputs, Path]) -> None:
     code = (
         "import shutil, signal, sys; sys.path.insert(0, 'hooks'); import seal_secrets\n"
         "def stopped(*_, **__): signal.raise_signal(signal.SIGINT)\n"
@@ -426,9 +413,7 @@ def test_a_report_that_cannot_be_written_does_not_deny_what_was_done(
 
 
 @pytest.mark.parametrize("output", ["2>/dev/full", "2>&1 >/dev/null | true", "2>&-"])
-@pytest.mark.parametrize(
-    ("arguments", "code"), [("", 3), ("--check", 3), ("--rotate litellm-azure-auth", 1)]
-)
+@pytest.mark.parametrize(("arguments", "code"), [("", 3), ("--check", 3), ("--rotate litellm-azure-auth", 1)])
 def test_what_is_said_on_stderr_may_be_lost_and_the_exit_code_stays(
     unsealed: Path, tmp_path: Path, arguments: str, code: int, output: str
 ) -> None:

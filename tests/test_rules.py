@@ -293,9 +293,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "a credential that can be written to": (
         "every_chosen_method_has_what_it_needs",
-        change(
-            AWS, "mountPath: /var/secrets/gcp\n      readOnly: true", "mountPath: /var/secrets/gcp"
-        ),
+        change(AWS, "mountPath: /var/secrets/gcp\n      readOnly: true", "mountPath: /var/secrets/gcp"),
     ),
     "a credential mounted elsewhere": (
         "every_chosen_method_has_what_it_needs",
@@ -364,9 +362,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "an API key in a model of Azure OpenAI": (
         "nothing_beats_a_chosen_method",
-        lambda root: _sub(
-            root / SHARED, r"(model: azure/.*\n)", r"\1          api_key: os.environ/REDIS_HOST\n"
-        ),
+        lambda root: _sub(root / SHARED, r"(model: azure/.*\n)", r"\1          api_key: os.environ/REDIS_HOST\n"),
     ),
     "a profile beside a role": (
         "nothing_beats_a_chosen_method",
@@ -557,9 +553,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "two mounts at one path": (
         "every_mount_has_its_volume",
-        under(
-            "volumeMounts", "    - name: gcp-service-account\n      mountPath: /var/secrets/gcp\n"
-        ),
+        under("volumeMounts", "    - name: gcp-service-account\n      mountPath: /var/secrets/gcp\n"),
     ),
     "a misspelt value": (
         "the_values_fit_their_schema",
@@ -656,8 +650,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "what_values_put_into_the_pod_fits_its_schema",
         under(
             "extraEnvVars",
-            "    - name: OWN\n      valueFrom:\n"
-            "        secretKeyref: {name: litellm-redis, key: redis-password}\n",
+            "    - name: OWN\n      valueFrom:\n        secretKeyref: {name: litellm-redis, key: redis-password}\n",
             SHARED,
         ),
     ),
@@ -692,9 +685,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "a label that Kubernetes refuses": (
         "every_name_is_valid",
-        sealed_as(
-            "  namespace: litellm\n", "  namespace: litellm\n  labels:\n    tier: front end\n"
-        ),
+        sealed_as("  namespace: litellm\n", "  namespace: litellm\n  labels:\n    tier: front end\n"),
     ),
     "an annotation with two prefixes": (
         "every_name_is_valid",
@@ -747,8 +738,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "every_secret_file_holds_the_secret_of_its_name",
         sealed_as(
             "  namespace: litellm\n",
-            "  namespace: litellm\n  annotations:\n"
-            "    kustomize.toolkit.fluxcd.io/reconcile: disabled\n",
+            "  namespace: litellm\n  annotations:\n    kustomize.toolkit.fluxcd.io/reconcile: disabled\n",
         ),
     ),
     "the Secret of another environment": (
@@ -907,9 +897,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "a data key that was cut": (
         "every_value_of_every_secret_is_sealed",
-        lambda root: _resealed(
-            root, REDIS, re.compile(r"\n        [A-Za-z0-9+/]{40,}"), lambda _: ""
-        ),
+        lambda root: _resealed(root, REDIS, re.compile(r"\n        [A-Za-z0-9+/]{40,}"), lambda _: ""),
     ),
     "the whole Secret in an annotation": (
         "every_value_of_every_secret_is_sealed",
@@ -932,9 +920,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "a Secret sealed for somebody else": (
         "every_value_of_every_secret_is_sealed",
-        lambda root: _resealed(
-            root, SALT, re.compile(r"recipient: age1\w{4}"), lambda _: "recipient: age1qqqq"
-        ),
+        lambda root: _resealed(root, SALT, re.compile(r"recipient: age1\w{4}"), lambda _: "recipient: age1qqqq"),
     ),
     "a Secret that sops never saw": (
         "every_value_of_every_secret_is_sealed",
@@ -949,10 +935,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "a Secret among the chart's own resources": (
         "no_secret_stands_outside_of_the_sealed_files",
-        also(
-            "  extraResources:\n    - apiVersion: v1\n      kind: Secret\n"
-            "      metadata:\n        name: own\n"
-        ),
+        also("  extraResources:\n    - apiVersion: v1\n      kind: Secret\n      metadata:\n        name: own\n"),
     ),
     "a Secret in a template of the chart": (
         "no_secret_stands_outside_of_the_sealed_files",
@@ -1008,9 +991,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "a Secret as a text among the chart's own resources": (
         "no_secret_stands_outside_of_the_sealed_files",
-        also(
-            "  extraResources:\n    - |\n      kind: Secret\n      stringData:\n        a: plain\n"
-        ),
+        also("  extraResources:\n    - |\n      kind: Secret\n      stringData:\n        a: plain\n"),
     ),
     "a Secret that Kustomize makes of plaintext elsewhere": (
         "no_secret_stands_outside_of_the_sealed_files",
@@ -1129,9 +1110,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
         "no_credential_stands_in_plaintext",
         both(
             canary("pem", "notes"),
-            lambda root: _write(
-                root / "notes", base64.encodebytes((root / "notes").read_bytes()).decode()
-            ),
+            lambda root: _write(root / "notes", base64.encodebytes((root / "notes").read_bytes()).decode()),
         ),
     ),
     "a password of Redis in values": (
@@ -1155,9 +1134,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "a password of the user interface": (
         "no_credential_stands_in_plaintext",
-        change(
-            SHARED, "      disable_error_logs", "      ui_pass: example\n      disable_error_logs"
-        ),
+        change(SHARED, "      disable_error_logs", "      ui_pass: example\n      disable_error_logs"),
     ),
     "a password of the mail server": (
         "no_credential_stands_in_plaintext",
@@ -1488,9 +1465,7 @@ BUNDLED_FAULTS: dict[str, tuple[str, Fault]] = {
     ),
     "an old checksum for Redis alone": (
         "every_checksum_is_that_of_its_secret",
-        lambda root: _sub(
-            root / GCP_CHECKSUMS, r"(?m)^( {8}checksum/\S+): .*$", rf"\1: {'a' * 64}"
-        ),
+        lambda root: _sub(root / GCP_CHECKSUMS, r"(?m)^( {8}checksum/\S+): .*$", rf"\1: {'a' * 64}"),
     ),
     "a value of Redis among the checksums": (
         "every_checksum_is_that_of_its_secret",
@@ -1562,9 +1537,7 @@ EDITS: dict[str, Fault] = {
         "          model: bedrock/eu.anthropic.claude\n          aws_region_name: eu-west-1\n"
     ),
     "a model of another service, with a Secret of their own": _own_service,
-    "one model less": lambda root: _sub(
-        root / SHARED, r"      - model_name: titan.*\n(?:        .*\n)+", ""
-    ),
+    "one model less": lambda root: _sub(root / SHARED, r"      - model_name: titan.*\n(?:        .*\n)+", ""),
     "no model of a provider any more": lambda root: _sub(
         root / SHARED,
         r"      - model_name: .*\n        litellm_params:\n          model: azure/.*\n(?:        .*\n)+",
@@ -1627,9 +1600,7 @@ EDITS: dict[str, Fault] = {
     ),
     "scaling by load": both(
         change(SHARED, "replicaCount: 2", "replicaCount: 1"),
-        change(
-            SHARED, "  pdb:\n", "  autoscaling:\n    enabled: true\n    minReplicas: 2\n  pdb:\n"
-        ),
+        change(SHARED, "  pdb:\n", "  autoscaling:\n    enabled: true\n    minReplicas: 2\n  pdb:\n"),
     ),
     "labels and annotations": also(
         '  podLabels:\n    team: ai\n  podAnnotations:\n    example.com/cost-center: "42"\n', GCP
@@ -1638,9 +1609,7 @@ EDITS: dict[str, Fault] = {
         "  namespace: litellm\n", "  namespace: litellm\n  labels:\n    team: ai\n"
     ),
     "a node selector": also("  nodeSelector:\n    kubernetes.io/arch: amd64\n", AZURE),
-    "a variable of their own": under(
-        "envVars", '    HTTPS_PROXY: "http://proxy.example.com:3128"\n'
-    ),
+    "a variable of their own": under("envVars", '    HTTPS_PROXY: "http://proxy.example.com:3128"\n'),
     "a Secret of their own that nothing here reads": own_secret(
         "own-certificate", of="secrets/aws/litellm-salt-key.sops.yaml"
     ),
@@ -1648,15 +1617,12 @@ EDITS: dict[str, Fault] = {
         own_secret("own-ca", of="secrets/aws/litellm-salt-key.sops.yaml"),
         both(
             under("volumes", "    - name: ca\n      secret:\n        secretName: own-ca\n"),
-            under(
-                "volumeMounts", "    - name: ca\n      mountPath: /etc/ca\n      readOnly: true\n"
-            ),
+            under("volumeMounts", "    - name: ca\n      mountPath: /etc/ca\n      readOnly: true\n"),
         ),
     ),
     "a Secret that need not exist": under(
         "extraEnvVars",
-        "    - name: OWN\n      valueFrom:\n"
-        "        secretKeyRef: {name: own, key: own, optional: true}\n",
+        "    - name: OWN\n      valueFrom:\n        secretKeyRef: {name: own, key: own, optional: true}\n",
         SHARED,
     ),
     "a second host": change(
@@ -1679,9 +1645,7 @@ EDITS: dict[str, Fault] = {
         f'repository: registry.example.com/litellm\n    tag: "build-7@sha256:{"ab" * 32}"',
     ),
     "a newer image": lambda root: _sub(root / SHARED, r'tag: ".*"', 'tag: "v1.105.2"'),
-    "a newer chart": lambda root: _sub(
-        root / "litellm/Chart.yaml", r'version: "\d.*"', 'version: "1.105.2"'
-    ),
+    "a newer chart": lambda root: _sub(root / "litellm/Chart.yaml", r'version: "\d.*"', 'version: "1.105.2"'),
     "Secrets that are named where a chart reads them": both(
         also(
             "  redis:\n    auth:\n      existingSecret: litellm-redis\n"
@@ -1735,8 +1699,7 @@ EDITS: dict[str, Fault] = {
     ),
     "a workflow of their own with an action by its tag": write(
         ".github/workflows/own.yaml",
-        "on: push\njobs:\n  own:\n    runs-on: ubuntu-latest\n    steps:\n"
-        "      - uses: actions/checkout@v7\n",
+        "on: push\njobs:\n  own:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v7\n",
     ),
     "the suite on another runner, with other options": both(
         substitute(VALIDATE, r"ubuntu-24.04", "self-hosted"),
@@ -1746,27 +1709,20 @@ EDITS: dict[str, Fault] = {
             "run: |\n          uv run --frozen pytest -v --tb=short",
         ),
     ),
-    "a workflow that may read": change(
-        VALIDATE, "permissions: {}", "permissions:\n  contents: read"
-    ),
+    "a workflow that may read": change(VALIDATE, "permissions: {}", "permissions:\n  contents: read"),
     "the suite in a workflow of another repository": write(
         VALIDATE,
-        "on: [push]\npermissions: {}\njobs:\n  suite:\n"
-        "    uses: example/ci/.github/workflows/suite.yaml@main\n",
+        "on: [push]\npermissions: {}\njobs:\n  suite:\n    uses: example/ci/.github/workflows/suite.yaml@main\n",
     ),
     "the suite under another name": both(
-        write(
-            ".github/workflows/ci.yml", "on: push\njobs:\n  a:\n    steps:\n      - run: pytest\n"
-        ),
+        write(".github/workflows/ci.yml", "on: push\njobs:\n  a:\n    steps:\n      - run: pytest\n"),
         delete(VALIDATE),
     ),
     "Dependabot in place of Renovate": both(
         delete("renovate.json"), write(".github/dependabot.yml", "version: 2\nupdates: []\n")
     ),
     "no commit hooks": delete(COMMITS),
-    "images in the storage of large files": append(
-        ".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n"
-    ),
+    "images in the storage of large files": append(".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n"),
     "values for trials, which git ignores": both(
         append(".gitignore", "/litellm/values-local.yaml\n"),
         write("litellm/values-local.yaml", "litellm-helm: {}\n"),
@@ -1779,9 +1735,7 @@ EDITS: dict[str, Fault] = {
         ),
     ),
     "a workflow less": delete(".github/workflows/update.yaml"),
-    "a configuration of another tool": write(
-        "mkdocs.yml", "site_name: LLM\nplugins: !ENV [search]\n"
-    ),
+    "a configuration of another tool": write("mkdocs.yml", "site_name: LLM\nplugins: !ENV [search]\n"),
     "documents and images of their own": both(
         write("docs/README.md", "What `sk-…` is, and why ${PASSWORD} stands here.\n"),
         write_bytes("docs/logo.png", b"\x89PNG\0\xff"),
@@ -1790,9 +1744,7 @@ EDITS: dict[str, Fault] = {
     "comments, and another style of YAML": change(
         AWS, "    - litellm-salt-key\n", "    - 'litellm-salt-key'  # ours\n"
     ),
-    "the digests in quotes": lambda root: _sub(
-        root / "litellm/checksums-aws.yaml", r": ([0-9a-f]{64})\n", r': "\1"\n'
-    ),
+    "the digests in quotes": lambda root: _sub(root / "litellm/checksums-aws.yaml", r": ([0-9a-f]{64})\n", r': "\1"\n'),
     "inputs and keys, which git ignores": both(
         both(canary("aws", "deployment_outputs.env"), canary("github", "access-token")),
         both(canary("pem", "gcp-service-account.json"), canary("age", "keys/aws.agekey")),
@@ -1801,9 +1753,7 @@ EDITS: dict[str, Fault] = {
         write(".venv/lib/broken.yaml", "a: [\n"), canary("aws", ".venv/lib/fixture.py")
     ),
     "what helm fetched, which git ignores": write("litellm/Chart.lock", "dependencies: []\n"),
-    "another cluster that the template does not know": write(
-        "clusters/onprem/README.md", "By hand.\n"
-    ),
+    "another cluster that the template does not know": write("clusters/onprem/README.md", "By hand.\n"),
 }
 
 
@@ -1813,9 +1763,7 @@ def _sub(path: Path, pattern: str, replacement: str) -> None:
     path.write_text(text, "utf-8")
 
 
-def _resealed(
-    root: Path, file: str, pattern: re.Pattern[str], new: Callable[[re.Match[str]], str]
-) -> None:
+def _resealed(root: Path, file: str, pattern: re.Pattern[str], new: Callable[[re.Match[str]], str]) -> None:
     text, count = pattern.subn(new, (root / file).read_text("utf-8"), count=1)
     assert count, f"nothing in {file} matches {pattern.pattern!r}"
     (root / file).write_text(text, "utf-8")
@@ -1865,9 +1813,7 @@ def repository(lean: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]
     [(base, mistake) for base, (_, faults) in BASES.items() for mistake in faults],
     ids=lambda value: value,
 )
-def test_a_mistake_is_told_by_its_rule_alone(
-    base: str, mistake: str, repository: Callable[..., Path]
-) -> None:
+def test_a_mistake_is_told_by_its_rule_alone(base: str, mistake: str, repository: Callable[..., Path]) -> None:
     given, faults = BASES[base]
     rule, fault = faults[mistake]
     root = repository(given)
@@ -1900,9 +1846,7 @@ def test_the_figures_in_the_docs_are_true() -> None:
     from tests.test_engine_rules import OWN
 
     tables = [faults for _, faults in BASES.values()] + list(ENGINE_FAULTS.values())
-    module = {
-        name: rule.__module__.removeprefix("rules.") for name, rule in rules.load_all().items()
-    }
+    module = {name: rule.__module__.removeprefix("rules.") for name, rule in rules.load_all().items()}
     told = Counter(module.get(rule, UNREADABLE) for faults in tables for rule, _ in faults.values())
     text = (ROOT / "docs" / "faults.md").read_text("utf-8")
     rows = re.findall(r"\| `(\w+)\.py` \| (\d+) \| (\d+) \|", text)
@@ -1914,9 +1858,7 @@ def test_the_figures_in_the_docs_are_true() -> None:
 
 
 @pytest.mark.parametrize("base", [base for base, _ in BASES.values()], ids=BASES)
-def test_every_rule_passes_in_a_git_repository_too(
-    base: dict[str, Any], repository: Callable[..., Path]
-) -> None:
+def test_every_rule_passes_in_a_git_repository_too(base: dict[str, Any], repository: Callable[..., Path]) -> None:
     root = repository(base)
     _git(root, "init", "--quiet")
     for name in ("deployment_outputs.env", "access-token", "keys/aws.agekey"):
@@ -1989,9 +1931,7 @@ ODD: list[Any] = [
 
 
 @pytest.mark.parametrize("file", [AWS, SHARED, MATRIX, POLICY, ANSWERS, REDIS, ".sops.yaml"])
-def test_a_value_of_any_type_is_told_without_a_traceback(
-    file: str, repository: Callable[..., Path]
-) -> None:
+def test_a_value_of_any_type_is_told_without_a_traceback(file: str, repository: Callable[..., Path]) -> None:
     root = repository(everything())
     text = (root / file).read_text("utf-8")
     choose = random.Random(file)

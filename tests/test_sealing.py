@@ -80,9 +80,7 @@ def small(render: Render, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def sealed_once(render: Render, inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same repository, sealed from its inputs. Never changed: `sealed` is a copy."""
-    root = Path(
-        shutil.copytree(render(**EVERYTHING), tmp_path_factory.mktemp("sealed") / "repository")
-    )
+    root = Path(shutil.copytree(render(**EVERYTHING), tmp_path_factory.mktemp("sealed") / "repository"))
     folder = inputs.write(tmp_path_factory.mktemp("inputs"))
     answer = seal(root, inputs=folder)
     assert answer.returncode == 0, answer.stderr
@@ -94,9 +92,7 @@ def sealed(sealed_once: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sealed_once, tmp_path / "repository"))
 
 
-def test_every_input_comes_out_again_with_the_key_of_its_environment(
-    sealed: Path, inputs: Inputs
-) -> None:
+def test_every_input_comes_out_again_with_the_key_of_its_environment(sealed: Path, inputs: Inputs) -> None:
     secrets = opened(sealed)
     assert len(secrets) == 7 + 8  # IRSA spares aws a Secret
     for (_, name), values in secrets.items():
@@ -124,9 +120,7 @@ def test_each_method_alone_seals_exactly_its_secret(
 
 def test_generated_values_have_their_form_and_differ_between_environments(sealed: Path) -> None:
     secrets = opened(sealed, "*/*key")
-    keys = [
-        secrets[environment, "litellm-masterkey"]["masterkey"] for environment in ("aws", "gcp")
-    ]
+    keys = [secrets[environment, "litellm-masterkey"]["masterkey"] for environment in ("aws", "gcp")]
     assert all(re.fullmatch(r"sk-[0-9a-f]{32}", key) for key in keys)
     assert keys[0] != keys[1]
     assert secrets["aws", "litellm-salt-key"] != secrets["gcp", "litellm-salt-key"]
@@ -138,9 +132,7 @@ def test_no_input_is_found_in_any_file(sealed: Path, inputs: Inputs) -> None:
             assert canary.encode() not in data, f"input {number} is in {path} in plaintext"
 
 
-def test_the_output_names_secrets_and_never_their_values(
-    unsealed: Path, inputs: Inputs, folder: Path
-) -> None:
+def test_the_output_names_secrets_and_never_their_values(unsealed: Path, inputs: Inputs, folder: Path) -> None:
     answer = seal(unsealed, inputs=folder)
     assert "litellm-postgresql" in answer.stdout
     assert not [canary for canary in inputs.canaries() if canary in answer.stdout + answer.stderr]
@@ -153,21 +145,15 @@ def test_a_private_key_is_for_its_owner_alone(sealed: Path) -> None:
     assert stat.S_IMODE((sealed / "keys").stat().st_mode) == 0o700
 
 
-def test_own_recipients_make_no_key(
-    render: Render, tmp_path: Path, folder: Path, sealed: Path
-) -> None:
+def test_own_recipients_make_no_key(render: Render, tmp_path: Path, folder: Path, sealed: Path) -> None:
     recipient = re.findall(r"age1\w{58}", (sealed / "keys" / "aws.agekey").read_text())[0]
     root = Path(shutil.copytree(render(**EVERYTHING, age_recipients=[recipient]), tmp_path / "own"))
     assert seal(root, inputs=folder).returncode == 0
     assert not (root / "keys").exists()
-    assert decrypt(
-        root / "secrets" / "gcp" / "litellm-masterkey.sops.yaml", sealed / "keys" / "aws.agekey"
-    )
+    assert decrypt(root / "secrets" / "gcp" / "litellm-masterkey.sops.yaml", sealed / "keys" / "aws.agekey")
 
 
-def test_a_recipient_with_a_wrong_letter_is_named(
-    render: Render, tmp_path: Path, folder: Path
-) -> None:
+def test_a_recipient_with_a_wrong_letter_is_named(render: Render, tmp_path: Path, folder: Path) -> None:
     _, good = keys.make()
     wrong = good[:-1] + ("q" if good[-1] != "q" else "p")
     given = {**EVERYTHING, "age_recipients": [good, wrong]}
@@ -196,9 +182,7 @@ def test_a_run_seals_only_what_is_missing(sealed: Path, folder: Path) -> None:
 def test_checksums_are_the_digests_of_the_sealed_files(sealed: Path) -> None:
     values = yaml.safe_load((sealed / "litellm" / "checksums-gcp.yaml").read_text())
     expected = {
-        f"checksum/{path.name.removesuffix('.sops.yaml')}": hashlib.sha256(
-            path.read_bytes()
-        ).hexdigest()
+        f"checksum/{path.name.removesuffix('.sops.yaml')}": hashlib.sha256(path.read_bytes()).hexdigest()
         for path in (sealed / "secrets" / "gcp").glob("*.sops.yaml")
     }
     assert values == {"litellm-helm": {"podAnnotations": expected}}
@@ -231,14 +215,8 @@ def test_an_environments_own_value_wins(unsealed: Path, inputs: Inputs, folder: 
         file.write(f"AZURE_CLIENT_SECRET__GCP={own.lines['AZURE_CLIENT_SECRET']}\n")
     assert seal(unsealed, inputs=folder).returncode == 0
     secrets = opened(unsealed, "*/litellm-azure-auth")
-    assert (
-        secrets["aws", "litellm-azure-auth"]["AZURE_CLIENT_SECRET"]
-        == inputs.lines["AZURE_CLIENT_SECRET"]
-    )
-    assert (
-        secrets["gcp", "litellm-azure-auth"]["AZURE_CLIENT_SECRET"]
-        == own.lines["AZURE_CLIENT_SECRET"]
-    )
+    assert secrets["aws", "litellm-azure-auth"]["AZURE_CLIENT_SECRET"] == inputs.lines["AZURE_CLIENT_SECRET"]
+    assert secrets["gcp", "litellm-azure-auth"]["AZURE_CLIENT_SECRET"] == own.lines["AZURE_CLIENT_SECRET"]
 
 
 # where it is -> the value, from the weakest to the strongest
@@ -282,9 +260,7 @@ def test_the_process_environment_comes_before_the_file(small: Path, folder: Path
     assert opened(small)["aws", "litellm-postgresql"]["password"] == own
 
 
-def test_half_a_pair_from_another_place_is_named(
-    unsealed: Path, inputs: Inputs, folder: Path
-) -> None:
+def test_half_a_pair_from_another_place_is_named(unsealed: Path, inputs: Inputs, folder: Path) -> None:
     own = Inputs().lines["AWS_ACCESS_KEY_ID"]
     answer = seal(unsealed, env=environment(folder, AWS_ACCESS_KEY_ID=own))
     assert answer.returncode == 0
@@ -298,9 +274,7 @@ def test_half_a_pair_from_another_place_is_named(
     assert "note:" not in seal(unsealed, "--rotate", "litellm-aws-auth", inputs=folder).stderr
 
 
-def test_a_rotation_that_takes_a_default_says_so(
-    unsealed: Path, inputs: Inputs, folder: Path
-) -> None:
+def test_a_rotation_that_takes_a_default_says_so(unsealed: Path, inputs: Inputs, folder: Path) -> None:
     lines = {name: inputs.lines[f"LITELLM_DATABASE_{name}"] for name in ("HOST", "PASSWORD")}
     env = environment(folder, LITELLM_DATABASE_USERNAME="owner")
     assert seal(unsealed, env=env).returncode == 0
@@ -320,9 +294,7 @@ def test_a_rotation_that_takes_a_default_says_so(
 @pytest.mark.parametrize("way", ["environment", "standard input"])
 def test_bytes_that_are_no_text_are_refused(sealed: Path, folder: Path, way: str) -> None:
     before = content(sealed)
-    env: dict[bytes, bytes] = {
-        key.encode(): value.encode() for key, value in environment(folder).items()
-    }
+    env: dict[bytes, bytes] = {key.encode(): value.encode() for key, value in environment(folder).items()}
     options = ["--rotate", "litellm-azure-auth", "--key", "AZURE_CLIENT_SECRET"]
     if way == "environment":
         env[b"AZURE_CLIENT_SECRET"] = b"abc\xff\xe9def"
@@ -355,9 +327,7 @@ def test_bytes_that_are_no_text_are_refused(sealed: Path, folder: Path, way: str
         ("  LITELLM_REDIS_PASSWORD=indented\r", "indented"),
     ],
 )
-def test_shell_lines_are_read_and_never_executed(
-    small: Path, folder: Path, line: str, value: str | None
-) -> None:
+def test_shell_lines_are_read_and_never_executed(small: Path, folder: Path, line: str, value: str | None) -> None:
     (folder / "deployment_outputs.env").open("a", newline="").write(line + "\n")
     answer = seal(small, inputs=folder)
     if value is None:
@@ -370,10 +340,7 @@ def test_shell_lines_are_read_and_never_executed(
 def test_a_trailing_newline_is_not_sealed(unsealed: Path, inputs: Inputs, folder: Path) -> None:
     (folder / "access-token").write_text(inputs.files["access-token"] + "\r\n")
     assert seal(unsealed, inputs=folder).returncode == 0
-    assert (
-        opened(unsealed, "aws/*")["aws", "litellm-github-copilot"]["access-token"]
-        == inputs.files["access-token"]
-    )
+    assert opened(unsealed, "aws/*")["aws", "litellm-github-copilot"]["access-token"] == inputs.files["access-token"]
 
 
 BAD_INPUTS: dict[str, tuple[str, str | bytes, str]] = {
@@ -421,9 +388,7 @@ BAD_INPUTS: dict[str, tuple[str, str | bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", BAD_INPUTS)
-def test_an_input_of_the_wrong_form_is_refused_and_nothing_is_sealed(
-    unsealed: Path, folder: Path, case: str
-) -> None:
+def test_an_input_of_the_wrong_form_is_refused_and_nothing_is_sealed(unsealed: Path, folder: Path, case: str) -> None:
     name, value, message = BAD_INPUTS[case]
     if (folder / name).exists():
         (folder / name).write_bytes(value if isinstance(value, bytes) else value.encode())
@@ -442,9 +407,7 @@ def test_an_input_of_the_wrong_form_is_refused_and_nothing_is_sealed(
 # --- placeholders ----------------------------------------------------------------------------------------------------
 
 
-def test_a_missing_input_makes_a_placeholder_that_says_what_fills_it(
-    unsealed: Path, folder: Path
-) -> None:
+def test_a_missing_input_makes_a_placeholder_that_says_what_fills_it(unsealed: Path, folder: Path) -> None:
     (folder / "gcp-service-account.json").unlink()
     answer = seal(unsealed, inputs=folder)
     assert answer.returncode == 3
@@ -462,9 +425,7 @@ def test_rotation_fills_a_placeholder(unsealed: Path, inputs: Inputs, folder: Pa
     (folder / "access-token").write_text(kept)
     assert seal(unsealed, "--rotate", "litellm-github-copilot", inputs=folder).returncode == 0
     assert opened(unsealed, "gcp/*")["gcp", "litellm-github-copilot"]["access-token"] == kept
-    assert (
-        "placeholder" not in (unsealed / "secrets/gcp/litellm-github-copilot.sops.yaml").read_text()
-    )
+    assert "placeholder" not in (unsealed / "secrets/gcp/litellm-github-copilot.sops.yaml").read_text()
     assert seal(unsealed, "--check").returncode == 0
 
 
@@ -485,9 +446,7 @@ def test_a_secret_of_which_a_key_is_still_missing_stays_a_placeholder(
     outputs.write_text(kept)
     assert seal(unsealed, *rotation, "AWS_SECRET_ACCESS_KEY", inputs=folder).returncode == 0
     values = opened(unsealed, "gcp/litellm-aws-auth")["gcp", "litellm-aws-auth"]
-    assert values == {
-        name: inputs.lines[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-    }
+    assert values == {name: inputs.lines[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
 
 
 # --- rotation --------------------------------------------------------------------------------------------------------
@@ -503,9 +462,7 @@ def test_rotation_changes_one_secret_and_its_checksum(sealed: Path, folder: Path
     }
     after = opened(sealed, "gcp/litellm-masterkey")
     assert after["gcp", "litellm-masterkey"] != values["gcp", "litellm-masterkey"]
-    old, new = (
-        yaml.safe_load(text["litellm/checksums-gcp.yaml"]) for text in (before, content(sealed))
-    )
+    old, new = (yaml.safe_load(text["litellm/checksums-gcp.yaml"]) for text in (before, content(sealed)))
     old, new = (each["litellm-helm"]["podAnnotations"] for each in (old, new))
     assert {name for name in new if new[name] != old[name]} == {"checksum/litellm-masterkey"}
 
@@ -513,9 +470,7 @@ def test_rotation_changes_one_secret_and_its_checksum(sealed: Path, folder: Path
 def test_rotation_keeps_what_an_operator_added_to_the_metadata(sealed: Path, folder: Path) -> None:
     path = sealed / "secrets" / "aws" / "litellm-masterkey.sops.yaml"
     text = path.read_text()
-    added = (
-        "  namespace: litellm\n  annotations:\n    rotated: 2026-01-31\n  labels:\n    team: ai\n"
-    )
+    added = "  namespace: litellm\n  annotations:\n    rotated: 2026-01-31\n  labels:\n    team: ai\n"
     path.write_text(text.replace("  namespace: litellm\n", added))
     rotation = ("--rotate", "litellm-masterkey", "--cluster", "aws")
     assert seal(sealed, *rotation, inputs=folder).returncode == 0
@@ -529,12 +484,7 @@ def test_rotation_keeps_what_an_operator_added_to_the_metadata(sealed: Path, fol
 def test_rotation_of_one_key_keeps_the_others(sealed: Path, inputs: Inputs, folder: Path) -> None:
     fresh = Inputs()
     env = environment(fresh.write(folder.parent / "fresh"))
-    assert (
-        seal(
-            sealed, "--rotate", "litellm-azure-auth", "--key", "AZURE_CLIENT_SECRET", env=env
-        ).returncode
-        == 0
-    )
+    assert seal(sealed, "--rotate", "litellm-azure-auth", "--key", "AZURE_CLIENT_SECRET", env=env).returncode == 0
     values = opened(sealed, "aws/litellm-azure-auth")["aws", "litellm-azure-auth"]
     assert values == {
         "AZURE_CLIENT_ID": inputs.lines["AZURE_CLIENT_ID"],
@@ -543,9 +493,7 @@ def test_rotation_of_one_key_keeps_the_others(sealed: Path, inputs: Inputs, fold
     }
 
 
-def test_a_value_on_standard_input_is_sealed_whatever_else_is_there(
-    sealed: Path, folder: Path
-) -> None:
+def test_a_value_on_standard_input_is_sealed_whatever_else_is_there(sealed: Path, folder: Path) -> None:
     token = Inputs().files["access-token"]
     (folder / "access-token__GCP").write_text(Inputs().files["access-token"])
     answer = seal(
@@ -559,9 +507,7 @@ def test_a_value_on_standard_input_is_sealed_whatever_else_is_there(
     )
     assert answer.returncode == 0
     secrets = opened(sealed, "*/litellm-github-copilot")
-    assert {secrets[each, "litellm-github-copilot"]["access-token"] for each in ("aws", "gcp")} == {
-        token
-    }
+    assert {secrets[each, "litellm-github-copilot"]["access-token"] for each in ("aws", "gcp")} == {token}
 
 
 def test_standard_input_wins_over_another_name_of_the_input(sealed: Path, folder: Path) -> None:
@@ -579,9 +525,7 @@ def test_standard_input_wins_over_another_name_of_the_input(sealed: Path, folder
     assert values["host"] == "given.example"
 
 
-def test_rotation_of_one_key_refuses_a_secret_whose_others_it_would_lose(
-    sealed: Path, folder: Path
-) -> None:
+def test_rotation_of_one_key_refuses_a_secret_whose_others_it_would_lose(sealed: Path, folder: Path) -> None:
     path = sealed / "secrets/aws/litellm-postgresql.sops.yaml"
     manifest = {
         "apiVersion": "v1",
@@ -672,9 +616,7 @@ def test_check_finds_a_file_that_is_not_sealed(sealed: Path, damage: str) -> Non
     before = content(sealed)
     answer = seal(sealed, "--check")
     assert answer.returncode == 5
-    assert re.search(
-        rf"secrets/aws/litellm-azure-auth\.sops\.yaml:\d+: .*{re.escape(message)}", answer.stderr
-    )
+    assert re.search(rf"secrets/aws/litellm-azure-auth\.sops\.yaml:\d+: .*{re.escape(message)}", answer.stderr)
     assert content(sealed) == before
 
 
@@ -719,9 +661,7 @@ SECRET = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\nstringData:\n  key
         ),
     ],
 )
-def test_check_reads_what_may_stand_beside_the_sealed_secrets(
-    sealed: Path, name: str, text: str
-) -> None:
+def test_check_reads_what_may_stand_beside_the_sealed_secrets(sealed: Path, name: str, text: str) -> None:
     path = sealed / "secrets" / "aws" / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
@@ -744,9 +684,7 @@ def test_a_broken_list_of_secrets_is_told_in_a_line(sealed: Path, old: str, new:
 
 
 @pytest.mark.parametrize("linked", ["secrets", "secrets/aws"])
-def test_check_does_not_look_behind_a_linked_folder(
-    sealed: Path, tmp_path: Path, linked: str
-) -> None:
+def test_check_does_not_look_behind_a_linked_folder(sealed: Path, tmp_path: Path, linked: str) -> None:
     (sealed / linked).rename(tmp_path / "elsewhere")
     (sealed / linked).symlink_to(tmp_path / "elsewhere")
     answer = seal(sealed, "--check")
@@ -782,9 +720,7 @@ def test_check_of_one_environment_leaves_the_others(sealed: Path) -> None:
     assert seal(sealed, "--check", "--cluster", "mars").returncode == 2
 
 
-def test_what_is_there_in_plaintext_is_told_when_the_rest_is_sealed(
-    sealed: Path, folder: Path
-) -> None:
+def test_what_is_there_in_plaintext_is_told_when_the_rest_is_sealed(sealed: Path, folder: Path) -> None:
     (sealed / "secrets" / "aws" / "litellm-redis.sops.yaml").unlink()
     path = sealed / "secrets" / "gcp" / "litellm-masterkey.sops.yaml"
     path.write_text(re.sub(r"masterkey: ENC.*", "masterkey: plain", path.read_text()))
@@ -893,9 +829,7 @@ def test_without_a_good_sops_nothing_changes(
     assert content(unsealed) == before
 
 
-def test_an_exit_code_of_zero_is_no_proof(
-    unsealed: Path, inputs: Inputs, folder: Path, tmp_path: Path
-) -> None:
+def test_an_exit_code_of_zero_is_no_proof(unsealed: Path, inputs: Inputs, folder: Path, tmp_path: Path) -> None:
     path = _program(tmp_path / "bin", 'case "$1" in --version) echo sops 3.13.3;; *) cat;; esac')
     before = content(unsealed)
     answer = seal(unsealed, env={**environment(folder), "PATH": f"{path}:/usr/bin:/bin"})
@@ -905,12 +839,8 @@ def test_an_exit_code_of_zero_is_no_proof(
     assert content(unsealed) == before
 
 
-def test_what_sops_says_is_not_repeated(
-    unsealed: Path, inputs: Inputs, folder: Path, tmp_path: Path
-) -> None:
-    path = _program(
-        tmp_path / "bin", 'case "$1" in --version) echo sops 3.13.3;; *) cat >&2; exit 7;; esac'
-    )
+def test_what_sops_says_is_not_repeated(unsealed: Path, inputs: Inputs, folder: Path, tmp_path: Path) -> None:
+    path = _program(tmp_path / "bin", 'case "$1" in --version) echo sops 3.13.3;; *) cat >&2; exit 7;; esac')
     answer = seal(unsealed, env={**environment(folder), "PATH": f"{path}:/usr/bin:/bin"})
     assert answer.returncode == 1
     assert "sops ended with exit code 7" in answer.stderr
@@ -921,9 +851,7 @@ def test_sops_gets_no_input_in_its_arguments_or_environment(
     unsealed: Path, inputs: Inputs, folder: Path, tmp_path: Path
 ) -> None:
     seen = tmp_path / "seen"
-    path = _program(
-        tmp_path / "bin", f'echo "$@" >> {seen}; env >> {seen}; exec {tools.path("sops")} "$@"'
-    )
+    path = _program(tmp_path / "bin", f'echo "$@" >> {seen}; env >> {seen}; exec {tools.path("sops")} "$@"')
     env = {
         **environment(folder, **inputs.lines, SOPS_AGE_RECIPIENTS="age1" + "q" * 58),
         "PATH": f"{path}:/usr/bin:/bin",
@@ -938,9 +866,7 @@ def test_sops_gets_no_input_in_its_arguments_or_environment(
     "target",
     ["secrets/aws/litellm-masterkey.sops.yaml", "secrets/aws", "keys/aws.agekey", ".sops.yaml"],
 )
-def test_a_symbolic_link_is_not_written_through(
-    unsealed: Path, folder: Path, tmp_path: Path, target: str
-) -> None:
+def test_a_symbolic_link_is_not_written_through(unsealed: Path, folder: Path, tmp_path: Path, target: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     link = unsealed / target
@@ -979,9 +905,7 @@ def test_an_unsafe_creation_rule_is_refused_before_sops_sees_a_value(
     assert not list(unsealed.glob("secrets/*/*.sops.yaml"))
 
 
-def test_an_environments_rule_is_added_and_the_rest_of_the_file_is_kept(
-    sealed: Path, folder: Path
-) -> None:
+def test_an_environments_rule_is_added_and_the_rest_of_the_file_is_kept(sealed: Path, folder: Path) -> None:
     config = sealed / ".sops.yaml"
     text = config.read_text()
     before, rest = text.split("  - path_regex: ^secrets/gcp/")
@@ -1062,6 +986,4 @@ def test_copier_seals_and_a_missing_sops_does_not_fail_the_rendering(
         assert message in answer.stdout + answer.stderr
         assert "placeholder" not in answer.stderr
         assert (tmp_path / name / "litellm" / "values-aws.yaml").is_file()
-        assert (tmp_path / name / "secrets/aws/litellm-masterkey.sops.yaml").exists() == (
-            name == "with"
-        )
+        assert (tmp_path / name / "secrets/aws/litellm-masterkey.sops.yaml").exists() == (name == "with")

@@ -29,17 +29,13 @@ AS_GIVEN = pytest.mark.parametrize("given", REPOSITORIES.values(), ids=REPOSITOR
 
 
 @AS_GIVEN
-def test_no_file_shows_that_it_was_rendered(
-    given: dict[str, Any], sealed: Callable[..., Path]
-) -> None:
+def test_no_file_shows_that_it_was_rendered(given: dict[str, Any], sealed: Callable[..., Path]) -> None:
     # one answer holds what looks like Jinja
     found = list(scars(sealed(**{**given, "repo_branch": "main"})))
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize(
-    "name", ["flux-github", "argocd-gitlab", "bundled", "cloud-keys", "yaml-lookalikes", "quotes"]
-)
+@pytest.mark.parametrize("name", ["flux-github", "argocd-gitlab", "bundled", "cloud-keys", "yaml-lookalikes", "quotes"])
 def test_yamllint_finds_nothing(name: str, sealed: Callable[..., Path]) -> None:
     done = _run(sealed(**REPOSITORIES[name]), "yamllint", "--strict", ".")
     assert done.returncode == 0, done.stdout
@@ -79,6 +75,4 @@ def _content(root: Path) -> dict[str, bytes]:
 
 
 def _run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *command], cwd=root, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, "-m", *command], cwd=root, capture_output=True, text=True, check=False)

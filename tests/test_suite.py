@@ -70,9 +70,7 @@ def test_the_suite_runs_every_rule(sealed: Callable[..., Path]) -> None:
     run = set()
     for engine in ("flux", "argocd"):
         done = suite(sealed(**everything(gitops_engine=engine)), "--collect-only")
-        run |= {
-            line.split("[")[1].removesuffix("]") for line in done.stdout.splitlines() if "[" in line
-        }
+        run |= {line.split("[")[1].removesuffix("]") for line in done.stdout.splitlines() if "[" in line}
     assert run == set(rules.load_all())
 
 
@@ -106,24 +104,17 @@ def test_a_value_in_plaintext_is_found_and_not_shown(repository: Path) -> None:
     file.write_text("".join(lines), "utf-8")
     done = suite(repository, "-vv", "--showlocals", "--tb=long")
     assert done.returncode == 1
-    assert (
-        f"litellm-redis.sops.yaml:{number + 1}: stringData.redis-password is not encrypted"
-        in done.stdout
-    )
+    assert f"litellm-redis.sops.yaml:{number + 1}: stringData.redis-password is not encrypted" in done.stdout
     assert "canary-in" not in done.stdout + done.stderr
 
 
 def test_the_suite_takes_a_test_of_the_users_own(repository: Path) -> None:
-    append(
-        "tests/test_own.py", "def test_own(repository) -> None:\n    assert repository.providers\n"
-    )(repository)
+    append("tests/test_own.py", "def test_own(repository) -> None:\n    assert repository.providers\n")(repository)
     done = suite(repository, "tests/test_own.py")
     assert done.returncode == 0, done.stdout
 
 
-def test_the_suite_runs_from_any_folder_and_in_a_git_repository(
-    repository: Path, tmp_path: Path
-) -> None:
+def test_the_suite_runs_from_any_folder_and_in_a_git_repository(repository: Path, tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(repository)], check=True)
     subprocess.run(["git", "-C", str(repository), "add", "."], check=True)
     done = subprocess.run(

@@ -214,9 +214,7 @@ def test_an_unknown_name_is_a_usage_error(capsys: pytest.CaptureFixture[str]) ->
     assert "no tool is called 'sopss'; there are: " in capsys.readouterr().err
 
 
-def test_the_command_prints_the_path_alone_on_stdout(
-    machine: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_prints_the_path_alone_on_stdout(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     there = put(machine, program("3.13.3"))
     assert main(["sops"]) == 0
     assert capsys.readouterr().out == f"{there}\n"

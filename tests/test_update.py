@@ -103,9 +103,7 @@ class Project:
         self.compiled = compiled
         self.warm = warm
 
-    def copier(
-        self, *arguments: str, path: str | None = None, plain: bool = False
-    ) -> subprocess.CompletedProcess[str]:
+    def copier(self, *arguments: str, path: str | None = None, plain: bool = False) -> subprocess.CompletedProcess[str]:
         """Run copier in the repository, with sops on PATH unless `path` is given; `plain` as its user does."""
         env = environment(self.inputs, HOME=str(self.inputs.parent))
         env |= {"GIT_CONFIG_GLOBAL": os.devnull} | ({"PATH": path} if path else {})
@@ -130,9 +128,7 @@ class Project:
 
     def files(self) -> dict[str, bytes]:
         """Every file but git's own."""
-        return {
-            path: data for path, data in content(self.root).items() if not path.startswith(".git/")
-        }
+        return {path: data for path, data in content(self.root).items() if not path.startswith(".git/")}
 
     def sealed(self) -> dict[str, bytes]:
         """What belongs to the operator: sealed Secrets, keys, `.sops.yaml`, checksums."""
@@ -141,11 +137,7 @@ class Project:
 
     def conflicts(self) -> list[str]:
         """Files with conflict markers, or with what could not be merged beside them."""
-        marked = [
-            path
-            for path, data in self.files().items()
-            if b"<<<<<<< " in data and path.startswith("litellm/")
-        ]
+        marked = [path for path, data in self.files().items() if b"<<<<<<< " in data and path.startswith("litellm/")]
         return marked + [path for path in self.files() if path.endswith(".rej")]
 
     def edit(self, name: str, old: str, new: str) -> None:
@@ -181,11 +173,7 @@ def start_once(
         if key not in known:
             root = tmp_path_factory.mktemp("started") / "repository"
             root.mkdir()
-            data = [
-                item
-                for name, value in {**ANSWERS, **answers}.items()
-                for item in ("--data", f"{name}={value}")
-            ]
+            data = [item for name, value in {**ANSWERS, **answers}.items() for item in ("--data", f"{name}={value}")]
             answer = Project(root, inputs, compiled, warm).copier(
                 "copy", "--trust", "--defaults", "--vcs-ref", release, *data, str(releases), "."
             )
@@ -387,9 +375,7 @@ def test_a_migration_replaces_a_file_as_a_whole_and_nothing_behind_a_link(
 def test_an_update_without_sops_merges_and_names_the_command_that_seals(start: Start) -> None:
     project = start("v0.0.2")
     before = project.sealed()
-    said = project.update(
-        "--data", "providers=[bedrock, azure_openai, github_copilot]", path="/usr/bin:/bin"
-    )
+    said = project.update("--data", "providers=[bedrock, azure_openai, github_copilot]", path="/usr/bin:/bin")
     assert "python hooks/seal_secrets.py" in said
     assert project.sealed() == before
     assert seal(project.root, inputs=project.inputs).returncode == 0
@@ -434,18 +420,13 @@ def test_recopy_renders_anew_and_keeps_every_secret(start: Start) -> None:
     assert project.sealed() == before
 
 
-def test_copying_over_a_repository_keeps_every_secret_and_what_was_edited(
-    start: Start, releases: Path
-) -> None:
+def test_copying_over_a_repository_keeps_every_secret_and_what_was_edited(start: Start, releases: Path) -> None:
     project = start("v0.1.0")
     project.edit("litellm/values.yaml", "request_timeout: 600", "request_timeout: 900")
     before, values = project.sealed(), opened(project.root)
     data = [item for name, value in ANSWERS.items() for item in ("--data", f"{name}={value}")]
     answer = project.copier("copy", "--trust", "--defaults", "--quiet", *data, str(releases), ".")
-    assert (
-        answer.returncode != 0
-        or "request_timeout: 900" in (project.root / "litellm/values.yaml").read_text()
-    )
+    assert answer.returncode != 0 or "request_timeout: 900" in (project.root / "litellm/values.yaml").read_text()
     assert "request_timeout: 900" in (project.root / "litellm/values.yaml").read_text()
     assert project.sealed() == before
     assert opened(project.root) == values

@@ -84,9 +84,7 @@ def _become(command: Sequence[str], cwd: str, env: Mapping[str, str], outputs: l
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
-    if plumbum := sys.modules.get(
-        "plumbum"
-    ):  # copier's: it looked at the environment when it was imported
+    if plumbum := sys.modules.get("plumbum"):  # copier's: it looked at the environment when it was imported
         plumbum.local.env.clear()
         plumbum.local.env.update(env)
         plumbum.local.cwd.chdir(cwd)

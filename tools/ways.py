@@ -147,9 +147,7 @@ def from_go(pin: Pin, into: Path, progress: Progress) -> None:
         raise WayError(source["Error"])
     if pin.is_folder:
         # without modes: module folders are read-only, and a read-only cache is hard to remove
-        shutil.copytree(
-            Path(source["Dir"], pin.member), into / pin.name, copy_function=shutil.copyfile
-        )
+        shutil.copytree(Path(source["Dir"], pin.member), into / pin.name, copy_function=shutil.copyfile)
         for folder in [into / pin.name, *(into / pin.name).rglob("*/")]:
             folder.chmod(0o755)
         return
@@ -223,9 +221,7 @@ def _go_directive(go_mod: Path) -> str:
     return found[1] if found else "1.16"
 
 
-def _replace_lines(
-    go: Path, source: dict[str, str], wanted: dict[str, Any]
-) -> dict[str, str | None]:
+def _replace_lines(go: Path, source: dict[str, str], wanted: dict[str, Any]) -> dict[str, str | None]:
     """The replace lines of the module's go.mod, as old path -> new path and version.
 
     Those that name a folder get the version `local_replaces`, or are dropped without it.

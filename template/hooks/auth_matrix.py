@@ -43,9 +43,7 @@ def _rows(repository: Repository) -> Iterator[tuple[str, ...]]:
         for provider in answers.get("providers") or []:
             try:
                 allowed = matrix["cells"][environment][provider]
-                method: dict[str, Any] = matrix["methods"][
-                    answers.get(f"{provider}_auth_{environment}", allowed[0])
-                ]
+                method: dict[str, Any] = matrix["methods"][answers.get(f"{provider}_auth_{environment}", allowed[0])]
                 name = method.get("secret")
                 cells = (environment, matrix["providers"][provider]["name"], method["name"])
                 secret = sealed[name] if name else None

@@ -154,8 +154,7 @@ FLOW_ERRORS: Mapping[str, tuple[Exit, str]] = {
     ),
     "incorrect_client_credentials": (
         Exit.UNEXPECTED,
-        "GitHub answers incorrect_client_credentials: it does not know this client id. "
-        "Check GITHUB_COPILOT_CLIENT_ID.",
+        "GitHub answers incorrect_client_credentials: it does not know this client id. Check GITHUB_COPILOT_CLIENT_ID.",
     ),
     "incorrect_device_code": (
         Exit.UNEXPECTED,
@@ -181,19 +180,16 @@ _CLIENT = (
 REFUSALS: Mapping[str, str] = {
     "no_copilot_access": "it has no Copilot subscription. Subscribe at " + _SETTINGS + ", ask an "
     "owner of the organization for a seat, or log in with another account.",
-    "not_signed_up": "it has not signed up for Copilot. Sign up at " + _SETTINGS + ", or log in "
-    "with another account.",
+    "not_signed_up": "it has not signed up for Copilot. Sign up at " + _SETTINGS + ", or log in with another account.",
     "subscription_ended": "its Copilot subscription has ended. Renew it at {site}/settings/billing",
     "enterprise_managed_user_account": "an enterprise manages it, and only the enterprise can give "
     "it a Copilot seat. Ask its administrators.",
     "feature_flag_blocked": "GitHub has blocked Copilot for it. Ask https://support.github.com",
-    "spammy_user": "GitHub has flagged it as spam. Appeal at "
-    "https://support.github.com/contact/reinstatement",
+    "spammy_user": "GitHub has flagged it as spam. Appeal at https://support.github.com/contact/reinstatement",
     "billing_locked": "its billing is locked. Settle the payment at {site}/settings/billing, or "
     "have the owner of the organization do it.",
     "trade_restricted": "GitHub's trade controls exclude it. See " + _TRADE,
-    "trade_restricted_country": "GitHub's trade controls exclude the country in which this machine "
-    "is. See " + _TRADE,
+    "trade_restricted_country": "GitHub's trade controls exclude the country in which this machine is. See " + _TRADE,
     "snippy_not_configured": "its Copilot settings are incomplete. Choose what happens with "
     "suggestions that match public code, at " + _SETTINGS,
     "expired_coupon": "the coupon of its subscription has expired. Subscribe at " + _SETTINGS,
@@ -558,8 +554,7 @@ class GitHub:
             pause *= 2
         raise Stop(
             Exit.NETWORK,
-            f"{failure}. {host_of(url)}: {trouble}.\nTry again later; behind a proxy, check "
-            "HTTPS_PROXY.",
+            f"{failure}. {host_of(url)}: {trouble}.\nTry again later; behind a proxy, check HTTPS_PROXY.",
         )
 
 
@@ -592,10 +587,7 @@ def open_client() -> httpx.Client:
 
 
 def missing(package: str) -> str:
-    return (
-        f"{package} is missing. `uv run hooks/get_copilot_token.py` brings it; "
-        f"so does `pip install {package}`."
-    )
+    return f"{package} is missing. `uv run hooks/get_copilot_token.py` brings it; so does `pip install {package}`."
 
 
 # ---- The device flow
@@ -666,9 +658,7 @@ def flow_error(name: str) -> Stop:
     if name in FLOW_ERRORS:
         return Stop(*FLOW_ERRORS[name])
     shown = name if NAME_FORM.fullmatch(name) else "an error without a proper name"
-    return Stop(
-        Exit.UNEXPECTED, f"GitHub answers {shown}, which is unknown here. Nothing was stored."
-    )
+    return Stop(Exit.UNEXPECTED, f"GitHub answers {shown}, which is unknown here. Nothing was stored.")
 
 
 def show_code(screen: Screen, code: Code) -> None:
@@ -676,9 +666,7 @@ def show_code(screen: Screen, code: Code) -> None:
     screen.say(f"  Open       {code.link}", style="1")
     screen.say(f"  and enter  {code.user_code}", style="1")
     screen.say()
-    screen.say(
-        f"Enter this code only, and on that page only. It is valid for {span(code.expires_in)}."
-    )
+    screen.say(f"Enter this code only, and on that page only. It is valid for {span(code.expires_in)}.")
     if screen.lost:
         raise Stop(Exit.UNEXPECTED, "The code cannot be shown, because stderr is closed.")
 
@@ -688,9 +676,7 @@ def open_browser(link: str, host: str) -> bool:
     parts = urlsplit(link)
     if parts.scheme != "https" or parts.hostname != host or parts.port not in (None, 443):
         return False
-    screenless = sys.platform == "linux" and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    )
+    screenless = sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     if screenless or "SSH_CONNECTION" in os.environ or not asks_people():
         return False
 
@@ -725,9 +711,7 @@ class Waiting:
             time.sleep(min(moment - now, 1.0))
 
 
-def wait_for_token(
-    github: GitHub, where: Endpoints, code: Code, timeout: float | None, screen: Screen
-) -> Secret:
+def wait_for_token(github: GitHub, where: Endpoints, code: Code, timeout: float | None, screen: Screen) -> Secret:
     """Polls until the user has decided (RFC 8628, section 3.5).
 
     `timeout`, in seconds, shortens the life of the code. Raises `Stop` at every end without token.
@@ -791,9 +775,7 @@ def too_late(where: Endpoints, code: Code, timeout: float | None, trouble: str) 
             "Run this again later.",
         )
     if timeout is not None and timeout < code.expires_in:
-        return Stop(
-            Exit.EXPIRED, f"Nobody logged in within {span(timeout)} (--timeout). Run this again."
-        )
+        return Stop(Exit.EXPIRED, f"Nobody logged in within {span(timeout)} (--timeout). Run this again.")
     return Stop(Exit.EXPIRED, EXPIRED)
 
 
@@ -923,9 +905,7 @@ class TokenFile:
         except FileNotFoundError:
             pass
         except OSError as error:  # it is longer than the file's own name, and could be too long
-            raise Stop(
-                Exit.USAGE, f"{self._shown}: {error.strerror}. Choose a shorter --output."
-            ) from None
+            raise Stop(Exit.USAGE, f"{self._shown}: {error.strerror}. Choose a shorter --output.") from None
         self._remove_leftovers()
         self._check_target()
 
@@ -942,9 +922,7 @@ class TokenFile:
         except OSError as error:
             with contextlib.suppress(OSError):
                 temporary.unlink()
-            raise Stop(
-                Exit.UNEXPECTED, f"{self._shown}: {error.strerror}. Nothing was stored."
-            ) from None
+            raise Stop(Exit.UNEXPECTED, f"{self._shown}: {error.strerror}. Nothing was stored.") from None
         Unfinished.said = f"the token is already in {self._path}"
         Unfinished.temporary = None
         with contextlib.suppress(OSError):  # so that the new name, too, survives a power cut
@@ -978,12 +956,9 @@ class TokenFile:
         if self._force or found.st_size == 0 or seen == self._agreed:
             return
         if not asks_people():
-            raise Stop(
-                Exit.USAGE, f"{self._shown} exists and may hold a good token. --force replaces it."
-            )
+            raise Stop(Exit.USAGE, f"{self._shown} exists and may hold a good token. --force replaces it.")
         self._screen.say(
-            f"{self._shown} exists and may hold a good token. "
-            "Replace it, once the new one is verified? [y/N] ",
+            f"{self._shown} exists and may hold a good token. Replace it, once the new one is verified? [y/N] ",
             end="",
         )
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -1020,9 +995,7 @@ class _File:
 
 # What sealing needs of the environment, beside what sops needs to log in to a cloud (`sops.LOGIN`):
 # names, paths and proxies, no credential of any kind.
-SEALING_ENVIRONMENT = re.compile(
-    "PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_CACHE_HOME|XDG_CONFIG_HOME|LITELLM_GITOPS_.*"
-)
+SEALING_ENVIRONMENT = re.compile("PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_CACHE_HOME|XDG_CONFIG_HOME|LITELLM_GITOPS_.*")
 
 
 class Sealing:
@@ -1044,9 +1017,7 @@ class Sealing:
         except ImportError as error:
             if error.name == "yaml":
                 raise Stop(Exit.UNEXPECTED, missing("PyYAML")) from None
-            raise Stop(
-                Exit.USAGE, "hooks/sealing is missing, so nothing can be sealed. Use --output."
-            ) from None
+            raise Stop(Exit.USAGE, "hooks/sealing is missing, so nothing can be sealed. Use --output.") from None
         repository = Repository(self._root)
         try:
             secrets_wanted = [each for each in repository.wanted() if each.name == SECRET]
@@ -1095,9 +1066,7 @@ class Sealing:
                 start_new_session=True,  # Ctrl-C reaches it once, through `end_gently`
             )
         except OSError as error:
-            raise Stop(
-                Exit.UNEXPECTED, f"{printable(script)}: {error.strerror}. Nothing was stored."
-            ) from None
+            raise Stop(Exit.UNEXPECTED, f"{printable(script)}: {error.strerror}. Nothing was stored.") from None
         Unfinished.sealing = (child.pid, self)
         output, _ = child.communicate(token.reveal().encode())
         if child.returncode == 0:  # said first: a slow terminal leaves time for Ctrl-C below
@@ -1112,10 +1081,7 @@ class Sealing:
                 f"Sealing failed with exit code {child.returncode}; the lines above say why. "
                 "Nothing was stored.\nMend that, then run this again.",
             )
-        return (
-            f"The token is sealed for {', '.join(self._environments)}. "
-            "Commit and push secrets/ and litellm/."
-        )
+        return f"The token is sealed for {', '.join(self._environments)}. Commit and push secrets/ and litellm/."
 
 
 # ---- The command
@@ -1177,9 +1143,7 @@ environment:
         help="<name>.ghe.com: GitHub Enterprise Cloud with data residency (default: github.com)",
     )
     made.add_argument("--no-browser", action="store_true", help="show the link, open nothing")
-    made.add_argument(
-        "--no-verify", action="store_true", help="store the token without a check of the account"
-    )
+    made.add_argument("--no-verify", action="store_true", help="store the token without a check of the account")
     made.add_argument(
         "--timeout",
         metavar="S",

@@ -30,9 +30,7 @@ def main() -> int:
     """Judge what is staged: 0 when it may be committed, 1 when not or when git cannot be asked."""
     try:
         blobs, config = staged()
-        findings = [
-            finding for path, blob in sorted(blobs.items()) for finding in judge(path, blob, config)
-        ]
+        findings = [finding for path, blob in sorted(blobs.items()) for finding in judge(path, blob, config)]
     except (OSError, subprocess.CalledProcessError, SealingError) as error:
         print(f"guard_staged: {_reason(error)}: nothing is committed", file=sys.stderr)
         return 1
@@ -49,9 +47,7 @@ def main() -> int:
 
 def staged() -> tuple[dict[str, bytes], dict[str, Any]]:
     """(what the next commit changes, by path; `.sops.yaml` as it stands after it)."""
-    listed = _git(
-        "diff", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev", "--diff-filter=ACMT"
-    )
+    listed = _git("diff", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev", "--diff-filter=ACMT")
     fields = listed.decode("utf-8", "surrogateescape").split("\0")
     names: dict[str, str] = {}
     for entry, path in zip(fields[::2], fields[1::2], strict=False):
@@ -98,9 +94,7 @@ def _config(blob: bytes) -> dict[str, Any]:
         raise SealingError(f"{creation_rules.CONFIG} is staged, but is not valid YAML") from None
     rules = content.get("creation_rules", []) if isinstance(content, dict) else content or []
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-        raise SealingError(
-            f"{creation_rules.CONFIG} is staged, but has no list `creation_rules`: correct it"
-        )
+        raise SealingError(f"{creation_rules.CONFIG} is staged, but has no list `creation_rules`: correct it")
     return content if isinstance(content, dict) else {}
 
 

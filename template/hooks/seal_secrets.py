@@ -178,9 +178,7 @@ def rotate(
     if not wanted:
         raise SealingError(f"{name} is not a Secret of {environment}", USAGE)
     if key is not None and key not in wanted[0].keys:
-        raise SealingError(
-            f"{name} has no key {key!r}: choose from {', '.join(wanted[0].keys)}", USAGE
-        )
+        raise SealingError(f"{name} has no key {key!r}: choose from {', '.join(wanted[0].keys)}", USAGE)
     known = {
         each
         for secret in wanted
@@ -195,9 +193,7 @@ def rotate(
             USAGE,
         )
     if wanted[0].never_rotate:
-        raise SealingError(
-            f"{name} is not rotated by a tool: {wanted[0].never_rotate}. Nothing was changed."
-        )
+        raise SealingError(f"{name} is not rotated by a tool: {wanted[0].never_rotate}. Nothing was changed.")
     sops.program()
     with files.lock(repository.root), files.Transaction(repository.root) as transaction:
         _report_unfinished(transaction)
@@ -247,9 +243,7 @@ def check(repository: Repository, environment: str | None) -> int:
         findings = list(repository.check(environment))
         unfinished = files.unfinished(repository.root)
     if unfinished:
-        _note(
-            "seal_secrets: a run died while it put its files in place: python hooks/seal_secrets.py finishes it"
-        )
+        _note("seal_secrets: a run died while it put its files in place: python hooks/seal_secrets.py finishes it")
         return UNSEALED
     for finding in findings:
         _note(finding)
@@ -280,25 +274,20 @@ def show(repository: Repository, environment: str | None) -> int:
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     told = [
-        _say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        for row in rows
+        _say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()) for row in rows
     ]
     if any(row[3] == "stale" for row in rows):
         _note("what is stale: python hooks/seal_secrets.py --check tells")
     return DONE if all(told) else FAILED
 
 
-def state(
-    repository: Repository, config: Mapping[str, Any], secret: Wanted, manifest: Mapping[str, Any]
-) -> str:
+def state(repository: Repository, config: Mapping[str, Any], secret: Wanted, manifest: Mapping[str, Any]) -> str:
     """The state of a Secret in one word: sealed, placeholder, missing, or stale, which is not as it should be."""
     path = secret.path(repository.root)
     if not path.is_file():
         return "missing"
     entry = creation_rules.find(config, path.relative_to(repository.root).as_posix())
-    flaws = keyless.check(
-        path.read_text("utf-8", errors="replace"), creation_rules.as_rule(entry or {})
-    )
+    flaws = keyless.check(path.read_text("utf-8", errors="replace"), creation_rules.as_rule(entry or {}))
     if any("not encrypted" in flaw.what for flaw in flaws):
         return "stale"
     if missing_keys(manifest) is not None:
@@ -312,9 +301,7 @@ def _plan(secret: Wanted, inputs: Inputs) -> Plan:
     missing = []
     for key, source in secret.keys.items():
         value = (
-            _generate(source["generate"])
-            if "generate" in source
-            else inputs.lookup(key, source, secret.environment)
+            _generate(source["generate"]) if "generate" in source else inputs.lookup(key, source, secret.environment)
         )
         if value is None:
             missing.append(key)
@@ -323,15 +310,11 @@ def _plan(secret: Wanted, inputs: Inputs) -> Plan:
 
 
 def _rotation(repository: Repository, secret: Wanted, key: str | None, inputs: Inputs) -> Plan:
-    chosen = (
-        Wanted(secret.environment, secret.name, {key: secret.keys[key]}, None) if key else secret
-    )
+    chosen = Wanted(secret.environment, secret.name, {key: secret.keys[key]}, None) if key else secret
     plan = _plan(chosen, inputs)
     if plan.missing:
         needed = "; ".join(f"{each} from {describe(secret.keys[each])}" for each in plan.missing)
-        raise SealingError(
-            f"{secret.name} for {secret.environment} lacks its input: {needed}. Nothing was changed."
-        )
+        raise SealingError(f"{secret.name} for {secret.environment} lacks its input: {needed}. Nothing was changed.")
     path = secret.path(repository.root)
     if set(chosen.keys) == set(secret.keys) or not path.is_file():
         if set(chosen.keys) != set(secret.keys):
@@ -362,9 +345,7 @@ def _generate(kind: str) -> Value:
     return Value("".join(secrets.choice(alphabet) for _ in range(32)))
 
 
-def _add_rules(
-    repository: Repository, transaction: files.Transaction, environments: set[str]
-) -> None:
+def _add_rules(repository: Repository, transaction: files.Transaction, environments: set[str]) -> None:
     config_path = repository.root / creation_rules.CONFIG
     config = creation_rules.load(repository.root)
     text = config_path.read_bytes().decode() if config_path.exists() else None  # its line ends, too
@@ -386,14 +367,10 @@ def _add_rules(
             _refuse_unsound(repository, config, [environment])
 
 
-def _refuse_unsound(
-    repository: Repository, config: Mapping[str, Any], environments: Sequence[str]
-) -> None:
+def _refuse_unsound(repository: Repository, config: Mapping[str, Any], environments: Sequence[str]) -> None:
     for environment in environments:
         if problems := repository.rule_problems(config, environment):
-            raise SealingError(
-                f"{creation_rules.CONFIG}: {problems[0]}: correct the rule. Nothing was sealed."
-            )
+            raise SealingError(f"{creation_rules.CONFIG}: {problems[0]}: correct the rule. Nothing was sealed.")
 
 
 def _refuse_flaws(repository: Repository, path: Path) -> None:
@@ -423,13 +400,9 @@ def _key(repository: Repository, transaction: files.Transaction, environment: st
     return public
 
 
-def _seal_all(
-    repository: Repository, transaction: files.Transaction, plans: Sequence[Plan]
-) -> None:
+def _seal_all(repository: Repository, transaction: files.Transaction, plans: Sequence[Plan]) -> None:
     def encrypt(plan: Plan) -> str:
-        return _encrypt(
-            repository, transaction, _manifest(repository, plan), plan.secret.path(repository.root)
-        )
+        return _encrypt(repository, transaction, _manifest(repository, plan), plan.secret.path(repository.root))
 
     texts = _at_once(encrypt, plans)
     for plan, text in zip(plans, texts, strict=True):
@@ -479,9 +452,7 @@ def _manifest(repository: Repository, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _encrypt(
-    repository: Repository, transaction: files.Transaction, manifest: Mapping[str, Any], path: Path
-) -> str:
+def _encrypt(repository: Repository, transaction: files.Transaction, manifest: Mapping[str, Any], path: Path) -> str:
     """The sealed text of a manifest, checked: sops ends with 0 also when it encrypted nothing."""
     relative = path.relative_to(repository.root)
     manifest = {key: value for key, value in manifest.items() if key != "sops"}
@@ -505,9 +476,7 @@ def _add_checksums(
             continue
         folder = repository.root / "secrets" / environment
         staged = {
-            Path(path)
-            for path in transaction.changed
-            if Path(path).parent == folder.relative_to(repository.root)
+            Path(path) for path in transaction.changed if Path(path).parent == folder.relative_to(repository.root)
         }
         paths = {
             *repository.sealed_files(environment),
@@ -540,9 +509,7 @@ def _report_written(changed: Sequence[str]) -> None:
     for environment, names in sealed.items():
         _say(f"sealed for {environment}: {', '.join(names)}")
     if any(path.startswith("keys/") for path in changed):
-        _say(
-            "keys/ holds the only keys that open these Secrets; git ignores it: keep a copy in a safe place"
-        )
+        _say("keys/ holds the only keys that open these Secrets; git ignores it: keep a copy in a safe place")
 
 
 def _report_sources(plans: Sequence[Plan]) -> None:
@@ -553,8 +520,7 @@ def _report_sources(plans: Sequence[Plan]) -> None:
         places = {value.origin.partition(" from ")[2] for value in inputs}
         if len(places) > 1 or any(value.hides for value in inputs):
             origins = ", ".join(
-                f"{value.origin}{f' (not the one of {ENV_FILE})' if value.hides else ''}"
-                for value in inputs
+                f"{value.origin}{f' (not the one of {ENV_FILE})' if value.hides else ''}" for value in inputs
             )
             notes.setdefault((plan.secret.name, origins), []).append(plan.secret.environment)
     for (name, origins), environments in notes.items():
@@ -572,9 +538,7 @@ def _report_defaults(plans: Sequence[Plan], key: str | None) -> None:
                 )
 
 
-def _report_placeholders(
-    repository: Repository, environment: str | None, only: str | None = None
-) -> int:
+def _report_placeholders(repository: Repository, environment: str | None, only: str | None = None) -> int:
     """Say which Secrets are placeholders, `only` that one where it is given, and what fills each."""
     waiting: dict[str, list[tuple[Wanted, list[str]]]] = {}
     for secret, missing in repository.placeholders(environment, only):
@@ -582,9 +546,7 @@ def _report_placeholders(
     if not waiting:
         return DONE
     one = repository.environments[0]
-    _note(
-        f"placeholders, until their inputs are given (NAME__{one.upper()} is an input of {one} alone):"
-    )
+    _note(f"placeholders, until their inputs are given (NAME__{one.upper()} is an input of {one} alone):")
     for name, entries in waiting.items():
         environments = [secret.environment for secret, _ in entries]
         keys_missing = dict.fromkeys(key for _, missing in entries for key in missing)
@@ -624,9 +586,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="verify without any key that everything is sealed; changes nothing",
     )
-    action.add_argument(
-        "--list", action="store_true", help="show every Secret with its keys, state and last change"
-    )
+    action.add_argument("--list", action="store_true", help="show every Secret with its keys, state and last change")
     parser.add_argument(
         "--key",
         metavar="KEY",

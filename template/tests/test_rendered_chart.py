@@ -73,18 +73,14 @@ def _helm(*arguments: str | Path) -> str:
     program = shutil.which("helm")
     if program is None:
         pytest.fail("helm is not on PATH: https://helm.sh/docs/intro/install/", pytrace=False)
-    done = subprocess.run(
-        [program, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False)
     if done.returncode:
         pytest.fail(f"helm {arguments[0]}: {done.stderr.strip()}", pytrace=False)
     return done.stdout
 
 
 @pytest.fixture(scope="session")
-def chart(
-    repository: Repository, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def chart(repository: Repository, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the umbrella chart with its dependency in it."""
     target = tmp_path_factory.mktemp("chart") / "litellm"
     ignore = shutil.ignore_patterns("charts", "Chart.lock")
@@ -114,17 +110,14 @@ def _values_files(repository: Repository, environment: str) -> list[str]:
 def _template(repository: Repository, chart: Path, environment: str) -> str:
     files = [f"--values={chart / name}" for name in _values_files(repository, environment)]
     version = f"--kube-version={repository.answers['kubernetes_version']}"
-    return _helm(
-        "template", "litellm", chart, f"--namespace={repository.namespace}", version, *files
-    )
+    return _helm("template", "litellm", chart, f"--namespace={repository.namespace}", version, *files)
 
 
 @pytest.fixture(scope="session")
 def renderings(repository: Repository, chart: Path) -> list[Rendering]:
     """What helm makes of each environment."""
     return [
-        Rendering(environment, _template(repository, chart, environment))
-        for environment in repository.environments
+        Rendering(environment, _template(repository, chart, environment)) for environment in repository.environments
     ]
 
 
@@ -153,9 +146,7 @@ def test_the_chart_renders_the_proxy(renderings: list[Rendering]) -> None:
     )
 
 
-def test_two_renderings_are_identical(
-    repository: Repository, chart: Path, renderings: list[Rendering]
-) -> None:
+def test_two_renderings_are_identical(repository: Repository, chart: Path, renderings: list[Rendering]) -> None:
     refuse(
         [
             f"{each.environment}: a second rendering differs, so the engine would change the cluster for ever"
@@ -165,9 +156,7 @@ def test_two_renderings_are_identical(
     )
 
 
-def test_every_rendered_manifest_fits_its_schema(
-    repository: Repository, renderings: list[Rendering]
-) -> None:
+def test_every_rendered_manifest_fits_its_schema(repository: Repository, renderings: list[Rendering]) -> None:
     problems: list[str] = []
     for each in renderings:
         rendered = Repository(repository.root)
@@ -181,9 +170,7 @@ def test_every_rendered_manifest_fits_its_schema(
 
 
 def test_the_chart_makes_no_secret(renderings: list[Rendering]) -> None:
-    refuse(
-        [f"{each.environment}: {_name(made)}" for each in renderings for made in each.all("Secret")]
-    )
+    refuse([f"{each.environment}: {_name(made)}" for each in renderings for made in each.all("Secret")])
 
 
 def test_no_credential_is_rendered(renderings: list[Rendering]) -> None:
@@ -206,9 +193,7 @@ def test_no_container_has_a_variable_twice(renderings: list[Rendering]) -> None:
     refuse(problems)
 
 
-def test_the_proxy_runs_the_pinned_image(
-    repository: Repository, renderings: list[Rendering]
-) -> None:
+def test_the_proxy_runs_the_pinned_image(repository: Repository, renderings: list[Rendering]) -> None:
     problems = []
     for each in renderings:
         values = next(found for found in repository.values if found.environment == each.environment)
@@ -223,9 +208,7 @@ def test_the_proxy_runs_the_pinned_image(
     refuse(problems)
 
 
-def test_the_service_account_is_what_the_method_wants(
-    repository: Repository, renderings: list[Rendering]
-) -> None:
+def test_the_service_account_is_what_the_method_wants(repository: Repository, renderings: list[Rendering]) -> None:
     problems = []
     for each in renderings:
         wanted = {
@@ -243,16 +226,12 @@ def test_the_service_account_is_what_the_method_wants(
             name = f"ServiceAccount/{dig(document.value, 'spec', 'template', 'spec', 'serviceAccountName')}"
             account = accounts.get(name)
             if account is None:
-                problems.append(
-                    f"{each.environment}: {_name(document)} runs as {name}, which is not rendered"
-                )
+                problems.append(f"{each.environment}: {_name(document)} runs as {name}, which is not rendered")
                 continue
             there = mapping(dig(account.value, "metadata", "annotations"))
             found = {key: value for key, value in there.items() if key in of_methods}
             if found != wanted:
-                problems.append(
-                    f"{each.environment}: {name} has the annotations {found}, not {wanted}"
-                )
+                problems.append(f"{each.environment}: {name} has the annotations {found}, not {wanted}")
     refuse(problems)
 
 
@@ -271,9 +250,7 @@ def test_the_migrations_run_before_everything_else(renderings: list[Rendering]) 
     refuse(problems)
 
 
-def test_every_secret_and_key_that_a_pod_reads_exists(
-    repository: Repository, renderings: list[Rendering]
-) -> None:
+def test_every_secret_and_key_that_a_pod_reads_exists(repository: Repository, renderings: list[Rendering]) -> None:
     problems = []
     for each in renderings:
         keys = {secret.name: secret.keys for secret in repository.sealed[each.environment]}
@@ -281,13 +258,9 @@ def test_every_secret_and_key_that_a_pod_reads_exists(
         for place, kind, name, key in _references(each):
             there = keys.get(name) if kind == "Secret" else mapping(dig(maps.get(name), "data"))
             if there is None or (kind == "ConfigMap" and name not in maps):
-                problems.append(
-                    f"{each.environment}: {place} reads {kind} {name}, which does not exist"
-                )
+                problems.append(f"{each.environment}: {place} reads {kind} {name}, which does not exist")
             elif key is not None and key not in there:
-                problems.append(
-                    f"{each.environment}: {place} reads key {key!r} of {kind} {name}, which has none"
-                )
+                problems.append(f"{each.environment}: {place} reads key {key!r} of {kind} {name}, which has none")
     refuse(problems)
 
 
@@ -315,25 +288,15 @@ def _references(rendering: Rendering) -> Iterator[tuple[str, str, str, str | Non
                         yield f"{_name(document)}, volume {volume['name']}", kind, source[name], key
 
 
-def test_the_proxy_gets_its_configuration(
-    repository: Repository, renderings: list[Rendering]
-) -> None:
+def test_the_proxy_gets_its_configuration(repository: Repository, renderings: list[Rendering]) -> None:
     problems = []
     for each in renderings:
         values = next(found for found in repository.values if found.environment == each.environment)
-        (document,) = [
-            found for found in each.all("ConfigMap") if _name(found) == "ConfigMap/litellm-config"
-        ]
+        (document,) = [found for found in each.all("ConfigMap") if _name(found) == "ConfigMap/litellm-config"]
         config = yaml.safe_load(document.value["data"]["config.yaml"])
         for section in mapping(values.get("proxy_config")):
             wanted, there = values.get("proxy_config", section), config.get(section)
-            kept = (
-                {key: mapping(there).get(key) for key in wanted}
-                if isinstance(wanted, dict)
-                else there
-            )
+            kept = {key: mapping(there).get(key) for key in wanted} if isinstance(wanted, dict) else there
             if kept != wanted:
-                problems.append(
-                    f"{each.environment}: {section} is not that of {CHART}.proxy_config"
-                )
+                problems.append(f"{each.environment}: {section} is not that of {CHART}.proxy_config")
     refuse(problems)

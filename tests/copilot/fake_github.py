@@ -106,9 +106,7 @@ def refused(notification_id: str, **more: object) -> Reply:
         "title": "GitHub Copilot",
         "url": "https://github.com/github-copilot/signup?editor={EDITOR}",
     }
-    return Reply(
-        {"message": "Resource not accessible by integration", "error_details": details, **more}, 403
-    )
+    return Reply({"message": "Resource not accessible by integration", "error_details": details, **more}, 403)
 
 
 # ---- What GitHub does not answer

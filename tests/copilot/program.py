@@ -37,9 +37,7 @@ class Sandbox:
     The repository is a copy of `rendered`, or holds nothing but the program. With `warm`, a run does without imports.
     """
 
-    def __init__(
-        self, root: Path, rendered: Path | None = None, *, warm: Warm | None = None
-    ) -> None:
+    def __init__(self, root: Path, rendered: Path | None = None, *, warm: Warm | None = None) -> None:
         self.root = root
         self._warm = warm
         self.repository = root / "repository"

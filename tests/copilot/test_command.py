@@ -86,8 +86,7 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(sandbox: San
     )
     assert run.returncode == 1
     assert run.stderr == (
-        "error: httpx is missing. `uv run hooks/get_copilot_token.py` brings it; "
-        "so does `pip install httpx`.\n"
+        "error: httpx is missing. `uv run hooks/get_copilot_token.py` brings it; so does `pip install httpx`.\n"
     )
 
 
@@ -197,9 +196,7 @@ def test_a_secret_does_not_show_itself(module: ModuleType) -> None:
 def test_a_proxy_is_used(sandbox: Sandbox, clock: FastClock) -> None:
     with FakeGitHub(clock=clock, code=ON_GITHUB) as github:
         nowhere = "http://localhost:1"  # only the proxy leads on
-        env = {
-            name: value.replace(github.base, nowhere) for name, value in github.environment.items()
-        }
+        env = {name: value.replace(github.base, nowhere) for name, value in github.environment.items()}
         run = sandbox.run(github, env={**env, "HTTP_PROXY": github.base})
     assert run.code == 0, run.err
 
@@ -248,9 +245,7 @@ def tls(untrusted: Path) -> ssl.SSLContext:
     return context
 
 
-def test_an_untrusted_certificate_is_5_at_once(
-    tls: ssl.SSLContext, sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_an_untrusted_certificate_is_5_at_once(tls: ssl.SSLContext, sandbox: Sandbox, clock: FastClock) -> None:
     with FakeGitHub(clock=clock, tls=tls) as github:
         run = sandbox.run(github)
     assert run.code == 5

@@ -740,9 +740,7 @@ NOTIFICATIONS = {
 
 
 @pytest.mark.parametrize("notification", NOTIFICATIONS)
-def test_a_refusal_names_the_account_the_plan_and_what_to_do(
-    notification: str, warm: Warm, tmp_path: Path
-) -> None:
+def test_a_refusal_names_the_account_the_plan_and_what_to_do(notification: str, warm: Warm, tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path, warm=warm)
     clock = FastClock(tmp_path / "clock")
     with FakeGitHub(key=refused(notification), clock=clock) as github:

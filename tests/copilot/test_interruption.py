@@ -40,9 +40,7 @@ def sandbox(tmp_path: Path) -> Sandbox:
 def _holds_open(place: str, marker: Path) -> str:
     """A module that says when `place` is reached, and stays there."""
     wait = f"__import__('pathlib').Path({str(marker)!r}).touch(); __import__('time').sleep(60)"
-    return (
-        wait if place == "import" else f"import os\nos.fsync = lambda _: ({wait.replace(';', ',')})"
-    )
+    return wait if place == "import" else f"import os\nos.fsync = lambda _: ({wait.replace(';', ',')})"
 
 
 HELD = {
@@ -104,9 +102,7 @@ MOMENTS = {
 @pytest.fixture(params=MOMENTS)
 def github(request: pytest.FixtureRequest) -> Iterator[tuple[FakeGitHub, str]]:
     moment = MOMENTS[request.param]
-    with FakeGitHub(
-        code=moment.code, polls=moment.polls, told=moment.told, key=moment.key
-    ) as server:
+    with FakeGitHub(code=moment.code, polls=moment.polls, told=moment.told, key=moment.key) as server:
         yield server, moment.reached
 
 
@@ -130,9 +126,7 @@ def _prompt(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize(("options", "reach"), [(("--force",), _wait), ((), _prompt)])
-def test_ctrl_c_at_the_terminal(
-    options: tuple[str, ...], reach: Callable[[Terminal], None], sandbox: Sandbox
-) -> None:
+def test_ctrl_c_at_the_terminal(options: tuple[str, ...], reach: Callable[[Terminal], None], sandbox: Sandbox) -> None:
     sandbox.token.write_text(OLD)
     with FakeGitHub() as server, Terminal(sandbox, server, *options) as terminal:
         reach(terminal)

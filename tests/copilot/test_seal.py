@@ -60,10 +60,7 @@ def _sops(sandbox: Sandbox, when_encrypting: str) -> Path:
     folder = sandbox.root / "bin"
     folder.mkdir()
     script = folder / "sops"
-    script.write_text(
-        f'#!/bin/sh\ncase "$*" in *encrypt*) {when_encrypting} ;; esac\n'
-        f'exec {tools.path("sops")} "$@"\n'
-    )
+    script.write_text(f'#!/bin/sh\ncase "$*" in *encrypt*) {when_encrypting} ;; esac\nexec {tools.path("sops")} "$@"\n')
     script.chmod(0o755)
     return folder
 
@@ -71,9 +68,7 @@ def _sops(sandbox: Sandbox, when_encrypting: str) -> Path:
 # ---- The way of a new user
 
 
-def test_one_command_ends_with_a_sealed_and_verified_secret(
-    sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_one_command_ends_with_a_sealed_and_verified_secret(sandbox: Sandbox, clock: FastClock) -> None:
     before = content(sandbox.repository)
     with FakeGitHub(clock=clock) as github:
         run = _seal(sandbox, github)
@@ -88,11 +83,7 @@ def test_one_command_ends_with_a_sealed_and_verified_secret(
         assert secrets[environment, NAME] == {"access-token": github.token}
     assert changed(before, content(sandbox.repository)) == SEALED | CHECKSUMS
     _has_true_checksums(sandbox.repository)
-    listed = [
-        line.split()[3]
-        for line in seal(sandbox.repository, "--list").stdout.splitlines()
-        if NAME in line
-    ]
+    listed = [line.split()[3] for line in seal(sandbox.repository, "--list").stdout.splitlines() if NAME in line]
     assert listed == ["sealed"] * 3
 
 
@@ -116,9 +107,7 @@ def test_a_repository_that_was_never_sealed_gets_its_keys_and_rules_too(
     }
 
 
-def test_a_second_login_replaces_the_token_and_nothing_else(
-    sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_a_second_login_replaces_the_token_and_nothing_else(sandbox: Sandbox, clock: FastClock) -> None:
     with FakeGitHub(clock=clock) as first:
         assert _seal(sandbox, first).code == 0
     before = content(sandbox.repository)
@@ -156,9 +145,7 @@ def test_a_failed_login_changes_nothing(
     assert content(sandbox.repository) == before
 
 
-def test_a_key_of_a_cloud_is_used_as_whom_the_operator_has_logged_in(
-    sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_a_key_of_a_cloud_is_used_as_whom_the_operator_has_logged_in(sandbox: Sandbox, clock: FastClock) -> None:
     config = sandbox.repository / ".sops.yaml"
     key = "arn:aws:kms:us-west-2:123456789012:key/0f0e0d0c-0b0a-0908-0706-050403020100"
     config.write_text(config.read_text().replace("    age:\n", f"    kms: {key}\n    age:\n"))
@@ -215,9 +202,7 @@ HOPELESS = {
 
 
 @pytest.mark.parametrize("name", HOPELESS)
-def test_a_repository_that_cannot_be_sealed_is_named_before_the_login(
-    name: str, sandbox: Sandbox
-) -> None:
+def test_a_repository_that_cannot_be_sealed_is_named_before_the_login(name: str, sandbox: Sandbox) -> None:
     spoil, code, says = HOPELESS[name]
     spoil(sandbox.repository)
     with FakeGitHub() as github:
@@ -247,9 +232,7 @@ def test_only_a_repository_with_copilot_has_the_program(render: Render, tmp_path
 # ---- When sealing fails all the same
 
 
-def test_a_sops_that_fails_changes_nothing_and_is_not_quoted(
-    sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_a_sops_that_fails_changes_nothing_and_is_not_quoted(sandbox: Sandbox, clock: FastClock) -> None:
     before = content(sandbox.repository)
     broken = _sops(sandbox, "cat >&2; exit 1")
     with FakeGitHub(clock=clock) as github:
@@ -261,9 +244,7 @@ def test_a_sops_that_fails_changes_nothing_and_is_not_quoted(
     assert content(sandbox.repository) == before
 
 
-def test_a_sealing_that_shows_the_token_is_not_passed_on(
-    sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_a_sealing_that_shows_the_token_is_not_passed_on(sandbox: Sandbox, clock: FastClock) -> None:
     script = sandbox.repository / "hooks" / "seal_secrets.py"
     script.write_text("import sys\nsys.exit('it is ' + sys.stdin.read())\n")
     with FakeGitHub(clock=clock) as github:
@@ -310,10 +291,7 @@ def test_ctrl_c_at_the_terminal_while_sealing_changes_nothing(sandbox: Sandbox) 
 def test_ctrl_c_after_sealing_says_that_it_is_done(sandbox: Sandbox) -> None:
     reached = sandbox.root / "reached"
     script = sandbox.repository / "hooks" / "seal_secrets.py"
-    held = (
-        "    import pathlib, time\n"
-        f"    main(); pathlib.Path({str(reached)!r}).touch(); time.sleep(60)\n"
-    )
+    held = f"    import pathlib, time\n    main(); pathlib.Path({str(reached)!r}).touch(); time.sleep(60)\n"
     text = script.read_text("utf-8")
     assert text.endswith("    sys.exit(main())\n")
     script.write_text(text.removesuffix("    sys.exit(main())\n") + held)

@@ -42,9 +42,7 @@ def _mode(path: Path) -> int:
 # ---- What is there already
 
 
-def test_an_existing_file_is_kept_and_github_is_not_even_asked(
-    sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_an_existing_file_is_kept_and_github_is_not_even_asked(sandbox: Sandbox, clock: FastClock) -> None:
     sandbox.token.write_text(OLD)
     with FakeGitHub(clock=clock) as github:
         run = sandbox.run(github)
@@ -55,9 +53,7 @@ def test_an_existing_file_is_kept_and_github_is_not_even_asked(
     assert github.requests == []
 
 
-def test_force_replaces_an_existing_file_and_narrows_its_mode(
-    sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_force_replaces_an_existing_file_and_narrows_its_mode(sandbox: Sandbox, clock: FastClock) -> None:
     sandbox.token.write_text(OLD)
     sandbox.token.chmod(0o644)
     with FakeGitHub(clock=clock) as github:
@@ -96,9 +92,7 @@ ENDINGS: dict[str, tuple[int, Script, Script]] = {
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_force_spends_no_old_token_on_a_failed_login(
-    ending: str, sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_force_spends_no_old_token_on_a_failed_login(ending: str, sandbox: Sandbox, clock: FastClock) -> None:
     code, polls, told = ENDINGS[ending]
     sandbox.token.write_text(OLD)
     with FakeGitHub(clock=clock, polls=polls, told=told) as github:
@@ -111,9 +105,7 @@ def test_force_spends_no_old_token_on_a_failed_login(
 
 
 @pytest.mark.parametrize("target", ["elsewhere", "missing"])
-def test_a_symbolic_link_is_not_followed_even_with_force(
-    target: str, sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_a_symbolic_link_is_not_followed_even_with_force(target: str, sandbox: Sandbox, clock: FastClock) -> None:
     (sandbox.root / "elsewhere").write_text("precious")
     sandbox.token.symlink_to(sandbox.root / target)
     with FakeGitHub(clock=clock) as github:
@@ -125,9 +117,7 @@ def test_a_symbolic_link_is_not_followed_even_with_force(
     assert github.requests == []
 
 
-def test_a_link_that_appears_during_the_login_is_not_followed(
-    sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_a_link_that_appears_during_the_login_is_not_followed(sandbox: Sandbox, clock: FastClock) -> None:
     victim = sandbox.root / "elsewhere"
     victim.write_text("precious")
     late = Reply(GRANTED.body, meanwhile=lambda: sandbox.token.symlink_to(victim))
@@ -162,9 +152,7 @@ def test_only_a_regular_file_is_replaced(kind: str, sandbox: Sandbox, clock: Fas
     assert github.requests == []
 
 
-def test_a_folder_that_everybody_can_write_to_is_refused(
-    sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_a_folder_that_everybody_can_write_to_is_refused(sandbox: Sandbox, clock: FastClock) -> None:
     folder = sandbox.root / "open"
     folder.mkdir()
     folder.chmod(0o777)
@@ -178,9 +166,7 @@ def test_a_folder_that_everybody_can_write_to_is_refused(
 
 
 @pytest.mark.parametrize("folder", ["missing", "hooks/get_copilot_token.py"])
-def test_a_folder_that_is_none_is_refused_before_the_login(
-    folder: str, sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_a_folder_that_is_none_is_refused_before_the_login(folder: str, sandbox: Sandbox, clock: FastClock) -> None:
     with FakeGitHub(clock=clock) as github:
         run = sandbox.run(github, "--output", f"{folder}/token")
     assert run.code == 2
@@ -197,9 +183,7 @@ def test_any_name_will_do(name: str, sandbox: Sandbox, clock: FastClock) -> None
 
 
 @pytest.mark.parametrize("length", [240, 300])
-def test_a_name_that_is_too_long_is_refused_before_the_login(
-    length: int, sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_a_name_that_is_too_long_is_refused_before_the_login(length: int, sandbox: Sandbox, clock: FastClock) -> None:
     with FakeGitHub(clock=clock) as github:
         run = sandbox.run(github, "--output", "t" * length)
     assert run.code == 2, run.err
@@ -218,18 +202,14 @@ def test_a_relative_path_starts_at_the_working_folder(sandbox: Sandbox, clock: F
 
 
 @pytest.mark.parametrize("umask", ["000", "077", "777"])
-def test_the_mode_is_0600_whatever_the_umask(
-    umask: str, sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_the_mode_is_0600_whatever_the_umask(umask: str, sandbox: Sandbox, clock: FastClock) -> None:
     with FakeGitHub(clock=clock) as github:
         run = sandbox.run(github, before=("sh", "-c", f'umask {umask}; exec "$@"', "sh"))
     assert run.code == 0, run.err
     assert _mode(sandbox.token) == 0o600
 
 
-def test_a_disk_that_takes_nothing_leaves_the_old_token_and_no_rest(
-    sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_a_disk_that_takes_nothing_leaves_the_old_token_and_no_rest(sandbox: Sandbox, clock: FastClock) -> None:
     sandbox.token.write_text(OLD)
     with FakeGitHub(clock=clock) as github:
         full = ("sh", "-c", 'ulimit -f 0; exec "$@"', "sh")
@@ -266,9 +246,7 @@ def test_what_a_killed_run_left_is_removed(sandbox: Sandbox, clock: FastClock) -
     assert other.exists(), "it is not ours"
 
 
-def test_a_closed_stderr_costs_neither_the_file_nor_the_silence(
-    sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_a_closed_stderr_costs_neither_the_file_nor_the_silence(sandbox: Sandbox, clock: FastClock) -> None:
     with FakeGitHub(clock=clock) as github:
         run = sandbox.run(github, before=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"))
     assert run.code == 1, "a code that nobody can see leads nowhere"
@@ -276,9 +254,7 @@ def test_a_closed_stderr_costs_neither_the_file_nor_the_silence(
     assert github.polls == []
 
 
-def test_a_reader_that_goes_away_after_the_code_costs_nothing(
-    sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_a_reader_that_goes_away_after_the_code_costs_nothing(sandbox: Sandbox, clock: FastClock) -> None:
     with FakeGitHub(clock=clock, polls=[PENDING, RESET, GRANTED]) as github:
         seen = f'{{ "$@"; echo $? > {sandbox.home}/code; }} 2>&1 | sed -n "/valid for/q"'
         sandbox.run(github, before=("sh", "-c", seen, "sh"))
@@ -301,9 +277,7 @@ def test_a_person_can_agree_to_the_loss(answer: str, sandbox: Sandbox, clock: Fa
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "yikes\n", "\x04"])
-def test_everything_else_keeps_the_old_token(
-    answer: str, sandbox: Sandbox, clock: FastClock
-) -> None:
+def test_everything_else_keeps_the_old_token(answer: str, sandbox: Sandbox, clock: FastClock) -> None:
     sandbox.token.write_text(OLD)
     with FakeGitHub(clock=clock) as github, Terminal(sandbox, github) as terminal:
         terminal.expect("[y/N]")

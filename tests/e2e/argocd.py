@@ -30,9 +30,7 @@ _REPO_SERVER: Object = {
         "selector": {"matchLabels": _NAME},
         "template": {
             "metadata": {"labels": _NAME},
-            "spec": {
-                "containers": [{"name": "argocd-repo-server", "image": "quay.io/argoproj/argocd"}]
-            },
+            "spec": {"containers": [{"name": "argocd-repo-server", "image": "quay.io/argoproj/argocd"}]},
         },
     },
 }
@@ -134,9 +132,7 @@ class ArgoCD:
             "--metrics-address=127.0.0.1",
             env=env,
         )
-        self._repo_server.require(
-            lambda: healthy(f"http://127.0.0.1:{metrics}/healthz"), START_TIMEOUT
-        )
+        self._repo_server.require(lambda: healthy(f"http://127.0.0.1:{metrics}/healthz"), START_TIMEOUT)
 
     def _mount(self, pod: ContainerProcess) -> None:
         """Puts the files of its volumes where the repo-server finds them, as they are now."""
@@ -161,9 +157,7 @@ class ArgoCD:
         variables |= {variable: str(folder) for variable, folder in folders.items()}
         variables["ARGOCD_FAKE_IN_CLUSTER"] = "true"
         variables["ARGOCD_GPG_ENABLED"] = "false"  # no commit is signed here, no gpg needed
-        return self.cluster.processes.start(
-            name, [tools.path("argocd"), *arguments], env=variables, argv0=name
-        )
+        return self.cluster.processes.start(name, [tools.path("argocd"), *arguments], env=variables, argv0=name)
 
     def _programs(self, folder: Path, *, ksops: bool) -> Path:
         """A folder with what the repo-server's image has on its PATH, and with KSOPS."""

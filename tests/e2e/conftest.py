@@ -110,9 +110,7 @@ def git_server(run: Run) -> GitServer:
 
 
 @pytest.fixture(scope="session")
-def outside(
-    run: Run, authority: trustme.CA, registry: Registry, git_server: GitServer
-) -> Iterator[Outside]:
+def outside(run: Run, authority: trustme.CA, registry: Registry, git_server: GitServer) -> Iterator[Outside]:
     """All of the internet that the clusters and the operator can reach."""
     sites = {"github.com": git_server.answer, "ghcr.io": registry.answer}
     outside = Outside(run.folder, authority, sites)
@@ -121,9 +119,7 @@ def outside(
 
 
 @pytest.fixture(scope="session")
-def operator(
-    run: Run, outside: Outside, git_server: GitServer, template_release: Path
-) -> Callable[..., Repository]:
+def operator(run: Run, outside: Outside, git_server: GitServer, template_release: Path) -> Callable[..., Repository]:
     """`operator(name, **answers)`: a repository rendered, sealed and ready to be pushed."""
 
     def render(name: str, **answers: Any) -> Repository:
@@ -136,9 +132,7 @@ def operator(
 
 
 @pytest.fixture
-def cluster(
-    run: Run, authority: trustme.CA, request: pytest.FixtureRequest
-) -> Iterator[ControlPlane]:
+def cluster(run: Run, authority: trustme.CA, request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     """An empty cluster for one test."""
     name = "".join(c if c.isalnum() else "-" for c in request.node.name)
     with ControlPlane(run, authority, name) as cluster:

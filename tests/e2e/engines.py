@@ -65,9 +65,7 @@ def complaint(engine: Engine, thing: str, words: str, timeout: float = DEPLOY_TI
 
     def check() -> bool:
         engine.serve()
-        said[:] = [
-            text for name, text in engine.messages().items() if name == thing and words in text
-        ]
+        said[:] = [text for name, text in engine.messages().items() if name == thing and words in text]
         return bool(said)
 
     try:

@@ -84,16 +84,11 @@ class Flux:
         self._asked = now()
         annotation = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": self._asked}}}
         for thing in self._objects():
-            self.cluster.api.merge(
-                f"{PATHS[thing['kind']]}/{thing['metadata']['name']}", annotation
-            )
+            self.cluster.api.merge(f"{PATHS[thing['kind']]}/{thing['metadata']['name']}", annotation)
 
     def refreshed(self) -> bool:
         """Whether all that `refresh` asked for was done."""
-        return all(
-            thing.get("status", {}).get("lastHandledReconcileAt") == self._asked
-            for thing in self._objects()
-        )
+        return all(thing.get("status", {}).get("lastHandledReconcileAt") == self._asked for thing in self._objects())
 
     def deployed(self, commit: str) -> bool:
         """Whether that commit is what runs, as Flux sees it: every object is Ready, and at it."""
@@ -125,9 +120,7 @@ def _is_current(thing: Object) -> bool:
     """Ready, and not for an earlier version of the object."""
     generation = thing["metadata"]["generation"]
     ready = _condition(thing, "Ready")
-    return (
-        ready.get("status") == "True" and ready.get("observedGeneration", generation) == generation
-    )
+    return ready.get("status") == "True" and ready.get("observedGeneration", generation) == generation
 
 
 def _revision(thing: Object) -> str:

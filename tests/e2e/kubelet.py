@@ -96,9 +96,7 @@ class Kubelet:
         try:
             process = process_of(self._api, pod)
         except PodError as error:
-            reason = (
-                "ContainerCreating" if "MountVolume" in str(error) else "CreateContainerConfigError"
-            )
+            reason = "ContainerCreating" if "MountVolume" in str(error) else "CreateContainerConfigError"
             self._report(pod, "Pending", {"waiting": {"reason": reason, "message": str(error)}})
             return
         self._report(pod, "Running", {"running": {"startedAt": _now()}})

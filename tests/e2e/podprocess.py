@@ -174,9 +174,7 @@ def _value_from(api: Reader, pod: Object, spec: Object, source: Object) -> str |
             if reference.get("optional"):
                 return None
             found.require()
-            raise PodError(
-                f"couldn't find key {reference['key']} in {kind} {namespace}/{reference['name']}"
-            )
+            raise PodError(f"couldn't find key {reference['key']} in {kind} {namespace}/{reference['name']}")
     if "fieldRef" in source:
         return _field(pod, source["fieldRef"]["fieldPath"])
     if "resourceFieldRef" in source:
@@ -285,8 +283,5 @@ def _keys(found: _Source, source: Object, mode: int) -> dict[str, tuple[bytes, i
         if item["key"] in found.data:
             files[item["path"]] = (found.data[item["key"]], item.get("mode", mode))
         elif not optional:
-            raise PodError(
-                f"MountVolume.SetUp failed: references non-existent {found.kind.lower()} key: "
-                f"{item['key']}"
-            )
+            raise PodError(f"MountVolume.SetUp failed: references non-existent {found.kind.lower()} key: {item['key']}")
     return files

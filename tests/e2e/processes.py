@@ -187,9 +187,7 @@ class Run:
         """A new run. Sweeps what runs that were killed have left, and removes ended ones."""
         base = base or Path(tempfile.gettempdir(), f"litellm-gitops-e2e-{os.getuid()}")
         base.mkdir(mode=0o700, exist_ok=True)
-        with (base / ".lock").open(
-            "w"
-        ) as lock:  # a run that begins has a folder before it holds it
+        with (base / ".lock").open("w") as lock:  # a run that begins has a folder before it holds it
             fcntl.flock(lock, fcntl.LOCK_EX)
             for old in base.glob("run-*"):
                 if _is_over(old):

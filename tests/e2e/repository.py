@@ -153,9 +153,7 @@ class Repository:
             raise CommandError(f"{script}\nended with {process.returncode}:\n{output}")
         return output
 
-    def follow(
-        self, heading: str, environment: str | None = None, *, only: str = "", **options: Any
-    ) -> None:
+    def follow(self, heading: str, environment: str | None = None, *, only: str = "", **options: Any) -> None:
         """Runs the commands of the README under `heading`; with `only`, the lines that begin so."""
         for block in commands(self.folder / "README.md", heading, environment):
             lines = [line for line in block.splitlines() if line.startswith(only)]
@@ -168,9 +166,7 @@ class Repository:
 
     def push(self, message: str) -> str:
         """Commits all changes and pushes them; the commit."""
-        self.sh(
-            f"git add --all && git commit --quiet --message {shlex.quote(message)} && git push --quiet"
-        )
+        self.sh(f"git add --all && git commit --quiet --message {shlex.quote(message)} && git push --quiet")
         return self.head()
 
     def head(self) -> str:

@@ -36,9 +36,7 @@ def admission(run: Run, authority: trustme.CA) -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="module")
-def manifests(
-    lean: Callable[..., Path], run: Run, pytestconfig: pytest.Config
-) -> dict[str, tuple[str, Object]]:
+def manifests(lean: Callable[..., Path], run: Run, pytestconfig: pytest.Config) -> dict[str, tuple[str, Object]]:
     """Every different manifest, by its text: where it occurs first, and what it is."""
     found: dict[str, tuple[str, Object]] = {}
     releases: dict[str, tuple[Path, str]] = {}  # by all that a rendering of the chart reads

@@ -56,9 +56,7 @@ def set_tag(deployed: Deployment, tag: str) -> None:
     """Another image, by a person's edit."""
     (line,) = [
         line
-        for line in (deployed.repository.folder / "litellm" / "values.yaml")
-        .read_text()
-        .splitlines()
+        for line in (deployed.repository.folder / "litellm" / "values.yaml").read_text().splitlines()
         if line.strip().startswith("tag:")
     ]
     deployed.repository.edit("litellm/values.yaml", line, line.partition(":")[0] + f": {tag}")
@@ -132,9 +130,7 @@ def test_a_rotated_secret_reaches_every_pod_and_restarts_each_once(
     assert not uids(deployed) & before
 
 
-def test_a_rotated_file_reaches_every_pod(
-    deployed: Deployment, since: Callable[[], list[Event]]
-) -> None:
+def test_a_rotated_file_reaches_every_pod(deployed: Deployment, since: Callable[[], list[Event]]) -> None:
     path = "/app/github_copilot_custom/access-token"
     old = deployed.process().text(path)
     deployed.repository.give(Inputs())
@@ -171,9 +167,7 @@ def test_a_changed_configuration_reaches_the_pods(deployed: Deployment) -> None:
 
 
 def test_a_changed_answer_reaches_the_cluster(deployed: Deployment) -> None:
-    deployed.repository.sh(
-        f"copier update --trust --defaults --quiet --data {ENVIRONMENT}_domain=new.example.org"
-    )
+    deployed.repository.sh(f"copier update --trust --defaults --quiet --data {ENVIRONMENT}_domain=new.example.org")
     deployed.deploy("Another domain")
     ingress = f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/ingresses/litellm"
     (rule,) = deployed.api.get(ingress)["spec"]["rules"]

@@ -39,9 +39,7 @@ def test_a_deployment_becomes_available_and_a_job_completes(cluster: ControlPlan
     def done() -> bool:
         deployment = cluster.api.get(f"/apis/apps/v1/{namespace}/deployments/web")
         job = cluster.api.get(f"/apis/batch/v1/{namespace}/jobs/once")
-        return (
-            deployment["status"].get("readyReplicas") == 3 and condition(job, "Complete") == "True"
-        )
+        return deployment["status"].get("readyReplicas") == 3 and condition(job, "Complete") == "True"
 
     wait_for("both are done", done, timeout=30)
 
@@ -49,9 +47,7 @@ def test_a_deployment_becomes_available_and_a_job_completes(cluster: ControlPlan
 def test_an_unknown_field_is_refused(cluster: ControlPlane) -> None:
     wrong = WORKLOADS.replace("replicas: 3", "replica: 3")
     with pytest.raises(AssertionError, match=r'unknown field "spec\.replica"'):
-        cluster.kubectl(
-            "apply", "--dry-run=server", "--validate=strict", "--filename=-", stdin=wrong
-        )
+        cluster.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename=-", stdin=wrong)
 
 
 def test_a_stopped_cluster_leaves_no_process(run: Run, cluster: ControlPlane) -> None:

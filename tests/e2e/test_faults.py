@@ -87,13 +87,9 @@ def _key(deployed: Deployment, name: str, file: Path) -> None:
 def _restart(deployed: Deployment) -> None:
     """What the README says for a key of Argo CD; a new commit makes either engine decrypt again."""
     if deployed.repository.answers["gitops_engine"] == "argocd":
-        deployed.repository.sh(
-            "kubectl --namespace argocd rollout restart deployment argocd-repo-server"
-        )
+        deployed.repository.sh("kubectl --namespace argocd rollout restart deployment argocd-repo-server")
     deployed.repository.give(Inputs())
-    deployed.repository.sh(
-        f"python hooks/seal_secrets.py --rotate litellm-masterkey --cluster {ENVIRONMENT}"
-    )
+    deployed.repository.sh(f"python hooks/seal_secrets.py --rotate litellm-masterkey --cluster {ENVIRONMENT}")
     deployed.repository.push("Rotate")
 
 
@@ -116,9 +112,7 @@ def _no_key(deployed: Deployment) -> None:
 def _bootstrapped(deployed: Deployment) -> None:
     deployed.follow("Bootstrap")
     if deployed.repository.answers["gitops_engine"] == "argocd":
-        deployed.repository.sh(
-            "kubectl --namespace argocd rollout restart deployment argocd-repo-server"
-        )
+        deployed.repository.sh("kubectl --namespace argocd rollout restart deployment argocd-repo-server")
 
 
 SECRETS = {"flux": "Kustomization litellm-secrets", "argocd": "Application litellm-cluster"}
@@ -248,16 +242,12 @@ def test_a_placeholder_is_told_by_every_check_and_breaks_nothing(deployed: Deplo
     repository.sh("python hooks/seal_secrets.py --check")
 
 
-def test_a_registry_that_is_down_stops_nothing_but_the_upgrade(
-    deployed: Deployment, registry: Registry
-) -> None:
+def test_a_registry_that_is_down_stops_nothing_but_the_upgrade(deployed: Deployment, registry: Registry) -> None:
     engine = deployed.repository.answers["gitops_engine"]
     before = {pod["metadata"]["uid"] for pod in deployed.pods()}
     registry.down = True
     try:
-        deployed.repository.edit(
-            "litellm/values.yaml", "request_timeout: 600", "request_timeout: 601"
-        )
+        deployed.repository.edit("litellm/values.yaml", "request_timeout: 600", "request_timeout: 601")
         deployed.repository.push("Wait longer")
         deployed.engine.refresh()
         thing, words = {

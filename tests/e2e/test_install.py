@@ -57,9 +57,7 @@ def test_the_commands_of_the_readme_end_well(deployed: Deployment) -> None:
 def test_every_secret_equals_its_input(deployed: Deployment) -> None:
     policy = yaml.safe_load((deployed.repository.folder / "policies" / "secrets.yml").read_text())
     wanted = {
-        name: secret
-        for name, secret in policy["secrets"].items()
-        if deployed.environment in secret["environments"]
+        name: secret for name, secret in policy["secrets"].items() if deployed.environment in secret["environments"]
     }
     assert wanted
     for name, secret in wanted.items():
@@ -89,9 +87,7 @@ def test_nothing_is_where_the_answers_do_not_say(deployed: Deployment) -> None:
 def test_the_namespace_holds_the_release_the_secrets_and_nothing_else(deployed: Deployment) -> None:
     policy = yaml.safe_load((deployed.repository.folder / "policies" / "secrets.yml").read_text())
     secrets = {
-        ("Secret", name)
-        for name, secret in policy["secrets"].items()
-        if deployed.environment in secret["environments"]
+        ("Secret", name) for name, secret in policy["secrets"].items() if deployed.environment in secret["environments"]
     }
     found = {
         (kind, name)
@@ -138,10 +134,7 @@ SEEN: dict[str, tuple[dict[str, str], set[str], dict[str, str]]] = {
         {"/var/secrets/gcp/gcp-service-account.json": "{gcp-service-account.json}"},
     ),
     "entra_id": (
-        {
-            name: f"{{{name}}}"
-            for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
-        },
+        {name: f"{{{name}}}" for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")},
         {"AZURE_API_KEY", "AZURE_OPENAI_API_KEY"},
         {},
     ),

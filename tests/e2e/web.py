@@ -55,9 +55,7 @@ class Outside:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(*self.sites).configure_cert(context)
         self._tls = _Server(_handler(_SiteHandler, self))
-        self._tls.socket = context.wrap_socket(
-            self._tls.socket, server_side=True, do_handshake_on_connect=False
-        )
+        self._tls.socket = context.wrap_socket(self._tls.socket, server_side=True, do_handshake_on_connect=False)
         self._proxy = _Server(_handler(_ProxyHandler, self))
         for server in (self._tls, self._proxy):
             threading.Thread(target=server.serve_forever, daemon=True).start()

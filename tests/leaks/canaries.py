@@ -31,9 +31,7 @@ class Canaries:
     """Secrets by name, and the search for traces of them."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        self._pieces = {
-            piece: name for name, secret in secrets.items() for piece in _pieces(secret)
-        }
+        self._pieces = {piece: name for name, secret in secrets.items() for piece in _pieces(secret)}
         self._known: dict[bytes, set[str]] = {}
 
     @staticmethod
@@ -42,9 +40,7 @@ class Canaries:
         names = ("private_key_id", "private_key", "access-token")
         files = dict(zip(names, inputs.canaries()[-len(names) :], strict=True))
         # what follows the host's first label is in every answer, too
-        lines = {
-            name: value.replace(".example.internal", ".") for name, value in inputs.lines.items()
-        }
+        lines = {name: value.replace(".example.internal", ".") for name, value in inputs.lines.items()}
         return {**lines, **files}
 
     def found(self, data: bytes) -> set[str]:

@@ -44,9 +44,7 @@ def canaries(operator: Inputs) -> Canaries:
 
 
 @pytest.fixture(scope="session")
-def sealed_once(
-    render: Callable[..., Path], operator: Inputs, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def sealed_once(render: Callable[..., Path], operator: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sealed repository. Never changed: `sealed` is a copy."""
     folder = tmp_path_factory.mktemp("leaks")
     root = Path(shutil.copytree(render(**ANSWERS), folder / "repository"))

@@ -36,18 +36,14 @@ def failing(folder: Path, what: str) -> Path:
     sops.parent.mkdir()
     reads = "" if "before" in what else "quoted=$(cat)\n"
     sops.write_text(
-        "#!/bin/sh\n"
-        f'case "$*" in *encrypt*) ;; *) exec {tools.path("sops")} "$@" ;; esac\n'
-        f"{reads}{FAILURES[what][0]}\n"
+        f'#!/bin/sh\ncase "$*" in *encrypt*) ;; *) exec {tools.path("sops")} "$@" ;; esac\n{reads}{FAILURES[what][0]}\n'
     )
     sops.chmod(0o755)
     return sops
 
 
 @pytest.mark.parametrize("what", FAILURES)
-def test_nothing_shows_when_sops(
-    what: str, watch: Watch, canaries: Canaries, sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_nothing_shows_when_sops(what: str, watch: Watch, canaries: Canaries, sandbox: Sandbox, tmp_path: Path) -> None:
     before = content(sandbox.repository)
     finished = watch.run(sandbox.seal(*ROTATE), sops=failing(tmp_path, what))
     assert finished.code == FAILURES[what][1]
@@ -57,16 +53,12 @@ def test_nothing_shows_when_sops(
 
 
 @pytest.mark.parametrize("blocks", [1, 2])
-def test_nothing_shows_when_no_file_may_grow(
-    blocks: int, watch: Watch, canaries: Canaries, sandbox: Sandbox
-) -> None:
+def test_nothing_shows_when_no_file_may_grow(blocks: int, watch: Watch, canaries: Canaries, sandbox: Sandbox) -> None:
     before = content(sandbox.repository)
     # in units of 512 bytes; what is sealed does not fit
     limit = ["sh", "-c", f'ulimit -f {blocks}; trap "" XFSZ; exec "$@"', "sh"]
     finished = watch.run([*limit, *sandbox.seal(*KEY)])
-    assert (
-        finished.code == 1 or blocks == 2
-    )  # where 1024 bytes are enough for a Secret of this size
+    assert finished.code == 1 or blocks == 2  # where 1024 bytes are enough for a Secret of this size
     assert "Traceback" not in finished.err
     assert canaries.leaks(watch.seen) == []
     if finished.code:
@@ -118,9 +110,7 @@ def test_nothing_shows_when_a_run_is_ended_at_a_call(
     assert seal(sandbox.repository).returncode == 0, "the next run finishes it"
 
 
-def test_nothing_shows_when_a_run_is_killed_at_any_moment(
-    watch: Watch, canaries: Canaries, sandbox: Sandbox
-) -> None:
+def test_nothing_shows_when_a_run_is_killed_at_any_moment(watch: Watch, canaries: Canaries, sandbox: Sandbox) -> None:
     dice = random.Random()  # which moments are hit depends on the machine anyway
     for moment, command in zip(range(5), itertools.cycle([ROTATE, ("--rekey",)])):
         watch.run(sandbox.seal(*command), kill_after=dice.uniform(0.1, 0.4))

@@ -88,8 +88,7 @@ LEAKS = {
         alone=False,
     ),
     "a log in the home, percent-encoded": before_sops(
-        "from urllib.parse import quote\n"
-        '(Path.home() / ".log").write_text(quote("<" + value + ">", safe=""))',
+        'from urllib.parse import quote\n(Path.home() / ".log").write_text(quote("<" + value + ">", safe=""))',
         "AZURE_CLIENT_SECRET in file .*/home/.log",
     ),
     "a socket": before_sops(
@@ -108,9 +107,7 @@ LEAKS = {
         "AZURE_CLIENT_SECRET in file .*/litellm-azure-auth.sops.yaml",
     ),
     "standard output": before_sops("print(manifest)", "AZURE_CLIENT_SECRET in stdout"),
-    "standard error": before_sops(
-        "import sys\nprint(stdin, file=sys.stderr)", "AZURE_CLIENT_SECRET in stderr"
-    ),
+    "standard error": before_sops("import sys\nprint(stdin, file=sys.stderr)", "AZURE_CLIENT_SECRET in stderr"),
     "what sops said": Leak(
         {SOPS: ('f"sops ended with exit code {answer.returncode}"', "said.decode()")},
         "AZURE_CLIENT_SECRET in stderr",
@@ -154,8 +151,7 @@ LEAKS = {
             ),
             "hooks/seal_secrets.py#2": (
                 "digest(transaction.current(path))",
-                "_DIGESTS.get(path.relative_to(repository.root).as_posix())"
-                " or digest(transaction.current(path))",
+                "_DIGESTS.get(path.relative_to(repository.root).as_posix()) or digest(transaction.current(path))",
             ),
             "hooks/seal_secrets.py#3": (
                 "_PLACEHOLDER_VALUE =",

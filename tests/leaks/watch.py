@@ -40,9 +40,7 @@ class Finished:
 def git(folder: Path, *arguments: str) -> None:
     """Run git in a folder, as somebody."""
     identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
-    subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, timeout=60
-    )
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
 
 
 class Sandbox:
@@ -83,9 +81,7 @@ class Sandbox:
                 yield Seen(f"file {path}", path.read_bytes())
         if (self.repository / ".git").is_dir():
             command = ["git", "cat-file", "--batch", "--batch-all-objects", "--unordered"]
-            objects = subprocess.run(
-                command, cwd=self.repository, capture_output=True, check=True, timeout=60
-            )
+            objects = subprocess.run(command, cwd=self.repository, capture_output=True, check=True, timeout=60)
             yield Seen("git objects", objects.stdout)
 
 
@@ -142,9 +138,7 @@ class Watch(ABC):
             self.seen.append(Seen(f"std{name}", (log / name).read_bytes()))
         self.seen += self._after(log, env)
         self.seen += self.sandbox.files()
-        return Finished(
-            process.returncode, (log / "out").read_text(), (log / "err").read_text(errors="replace")
-        )
+        return Finished(process.returncode, (log / "out").read_text(), (log / "err").read_text(errors="replace"))
 
     @abstractmethod
     def _sops(self, real: Path, log: Path) -> Path: ...
@@ -279,9 +273,7 @@ exec {real} "$@"
         shutil.rmtree(log / "kept")
 
 
-def _process(
-    arguments: Sequence[bytes], variables: Sequence[bytes], mine: set[bytes]
-) -> Iterator[Seen]:
+def _process(arguments: Sequence[bytes], variables: Sequence[bytes], mine: set[bytes]) -> Iterator[Seen]:
     """What shows of a process. What its caller has in his environment it may inherit, but not where it is sops."""
     program = arguments[0].rpartition(b"/")[2].decode() if arguments else "?"
     yield Seen(f"arguments of {program}", b"\0".join(arguments))

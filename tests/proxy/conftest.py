@@ -64,9 +64,7 @@ class Sealed:
 
     def of(self, environment: str) -> dict[str, dict[str, str]]:
         """The Secrets of an environment, opened by its key."""
-        return {
-            name: values for (where, name), values in self.secrets.items() if where == environment
-        }
+        return {name: values for (where, name), values in self.secrets.items() if where == environment}
 
 
 @dataclass(frozen=True)
@@ -107,9 +105,7 @@ def service_account() -> str:
 def repository(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Sealed:
     """All environments and all providers, with IRSA on EKS and an existing Redis."""
     folder = tmp_path_factory.mktemp("demo")
-    answers = everything(
-        redis_host=redis.address(), bedrock_region=REGION, vertex_location=LOCATION
-    )
+    answers = everything(redis_host=redis.address(), bedrock_region=REGION, vertex_location=LOCATION)
     answers["azure_openai_api_version"] = "2025-03-01-preview"
     root = render_into(folder / "repository", template, answers)
     files = {**Inputs().files, "gcp-service-account.json": service_account()}
@@ -173,9 +169,7 @@ def running(
             outside.close()
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What it cost."""
     for figure in config.stash.get(FIGURES, []):
         terminalreporter.write_line(figure)

@@ -62,16 +62,11 @@ def test_vertex_ai_is_called_in_the_project_and_location_as_the_service_account(
     running: Running,
 ) -> None:
     project = running.sealed.answers["vertex_project"]
-    start = (
-        f"{LOCATION}-aiplatform.googleapis.com/v1/projects/{project}/locations/{LOCATION}"
-        "/publishers/google/models/"
-    )
+    start = f"{LOCATION}-aiplatform.googleapis.com/v1/projects/{project}/locations/{LOCATION}/publishers/google/models/"
     verbs = {"chat": "generateContent", "embedding": "predict"}
     expected = [
         f"{start}{name}:{verbs[model.mode]}"
-        for name, model in zip(
-            names(running, "vertex_ai"), models(running, "vertex_ai"), strict=True
-        )
+        for name, model in zip(names(running, "vertex_ai"), models(running, "vertex_ai"), strict=True)
     ]
     assert called(running, "vertex_ai") == expected
     assert set(running.vendors.google.logins) == {LOGINS["vertex_ai"]}
@@ -90,9 +85,7 @@ def test_azure_openai_is_called_as_the_application_of_the_tenant(running: Runnin
 
 def test_copilot_is_called_with_a_key_for_the_token_of_the_user(running: Running) -> None:
     paths = {"chat": "chat/completions", "embedding": "embeddings", "responses": "responses"}
-    expected = [
-        f"api.githubcopilot.com/{paths[model.mode]}" for model in models(running, "github_copilot")
-    ]
+    expected = [f"api.githubcopilot.com/{paths[model.mode]}" for model in models(running, "github_copilot")]
     assert called(running, "github_copilot") == expected
     assert set(running.vendors.github.logins) == {LOGINS["github_copilot"]}
 
@@ -117,13 +110,9 @@ def test_the_proxies_share_redis_with_the_sealed_password(running: Running) -> N
     [({}, 401), ({"Authorization": "Bearer sk-of-nobody"}, 400)],
     ids=["no key", "a key of nobody"],
 )
-def test_a_call_without_a_key_of_the_proxy_is_refused(
-    headers: dict[str, str], refusal: int, running: Running
-) -> None:
+def test_a_call_without_a_key_of_the_proxy_is_refused(headers: dict[str, str], refusal: int, running: Running) -> None:
     before = [len(vendor.calls) for vendor in running.vendors.all()]
-    seen = {
-        each.name: running.proxy.call(each, headers).status_code for each in running.proxy.models
-    }
+    seen = {each.name: running.proxy.call(each, headers).status_code for each in running.proxy.models}
     assert seen == dict.fromkeys(seen, refusal)
     assert [len(vendor.calls) for vendor in running.vendors.all()] == before
 

@@ -52,18 +52,14 @@ def post(target: str, headers: Mapping[str, str] | None = None, **form: str) -> 
     return Request("POST", target, headers or {}, urlencode(form).encode())
 
 
-def signed(
-    key_id: str = KEY_ID, secret: str = SECRET, region: str = REGION, **headers: str
-) -> Request:
+def signed(key_id: str = KEY_ID, secret: str = SECRET, region: str = REGION, **headers: str) -> Request:
     """A request for a model of Bedrock."""
     scope, names = f"20261123/{region}/bedrock/aws4_request", "host;x-amz-date"
     more = {"host": RUNTIME, "x-amz-date": "20261123T000000Z", **headers}
     target = "/model/eu.anthropic.claude-v1%3A0/converse"
     made = signature(Request("POST", target, more, b"{}"), names, scope, secret)
     credential = f"Credential={key_id}/{scope}, SignedHeaders={names}, Signature={made}"
-    return Request(
-        "POST", target, {**more, "authorization": f"AWS4-HMAC-SHA256 {credential}"}, b"{}"
-    )
+    return Request("POST", target, {**more, "authorization": f"AWS4-HMAC-SHA256 {credential}"}, b"{}")
 
 
 def role(arn: str = ROLE, token: str = TOKEN, action: str = "WithWebIdentity") -> Request:

@@ -87,9 +87,7 @@ class Aws(Vendor):
     `users` maps access key ids to secret access keys.
     """
 
-    def __init__(
-        self, region: str, users: Mapping[str, str], home: str = "", role: str = "", token: str = ""
-    ) -> None:
+    def __init__(self, region: str, users: Mapping[str, str], home: str = "", role: str = "", token: str = "") -> None:
         super().__init__()
         self.region, self.home, self.role, self.token = region, home, role, token
         self.users = dict(users)
@@ -171,18 +169,14 @@ class Google(Vendor):
         head, _, signature = assertion.rpartition(".")
         header, _, claims = map(_unpadded, head.partition("."))
         try:
-            self.public.verify(
-                _unpadded(signature), head.encode(), padding.PKCS1v15(), hashes.SHA256()
-            )
+            self.public.verify(_unpadded(signature), head.encode(), padding.PKCS1v15(), hashes.SHA256())
         except InvalidSignature:
             raise RefusedError("not signed with the key of the service account") from None
         issuer, key_id = json.loads(claims)["iss"], json.loads(header)["kid"]
         if (issuer, key_id) != (self.email, self.key_id):
             raise RefusedError("the issuer is not the service account")
         self.logins.append("JWT of the service account")
-        return as_json(
-            {"access_token": self.issue("ya29."), "expires_in": SECONDS, "token_type": "Bearer"}
-        )
+        return as_json({"access_token": self.issue("ya29."), "expires_in": SECONDS, "token_type": "Bearer"})
 
     def vertex(self, host: str, request: Request) -> Response:
         """generateContent and predict."""
@@ -245,9 +239,7 @@ class Azure(Vendor):
         if not form.get("scope", "").startswith("https://cognitiveservices.azure.com/.default"):
             raise RefusedError("a token for something else than Azure's AI services")
         self.logins.append("client secret of the application")
-        return as_json(
-            {"access_token": self.issue("eyJ0"), "expires_in": SECONDS, "token_type": "Bearer"}
-        )
+        return as_json({"access_token": self.issue("eyJ0"), "expires_in": SECONDS, "token_type": "Bearer"})
 
     def openai(self, host: str, request: Request) -> Response:
         """The deployments of the resource."""

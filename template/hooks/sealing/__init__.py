@@ -6,6 +6,4 @@ Nothing here needs more than Python's standard library and PyYAML, so that it ru
 from importlib.util import find_spec
 
 if find_spec("yaml") is None:
-    raise SystemExit(
-        "PyYAML is not installed for this Python: write `uv run` in place of `python`, or install PyYAML"
-    )
+    raise SystemExit("PyYAML is not installed for this Python: write `uv run` in place of `python`, or install PyYAML")

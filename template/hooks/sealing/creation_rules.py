@@ -37,14 +37,10 @@ def load(root: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise SealingError(
-            f"{CONFIG} is not valid YAML: correct it, or take it from git history"
-        ) from None
+        raise SealingError(f"{CONFIG} is not valid YAML: correct it, or take it from git history") from None
     rules = content.get("creation_rules") if isinstance(content, dict) else None
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-        raise SealingError(
-            f"{CONFIG} has no list `creation_rules`: correct it, or take it from git history"
-        )
+        raise SealingError(f"{CONFIG} has no list `creation_rules`: correct it, or take it from git history")
     assert isinstance(content, dict)
     return content
 
@@ -58,9 +54,7 @@ def find(config: Mapping[str, Any], path: str) -> dict[str, Any] | None:
                 assert isinstance(rule, dict)
                 return rule
         except re.error:
-            raise SealingError(
-                f"{CONFIG}: path_regex {pattern!r} is not a regular expression: correct it"
-            ) from None
+            raise SealingError(f"{CONFIG}: path_regex {pattern!r} is not a regular expression: correct it") from None
     return None
 
 
@@ -101,21 +95,15 @@ def problems(config: Mapping[str, Any], environment: str, files: Iterable[str] =
     unknown = set(entry) - {"path_regex", "encrypted_regex", "mac_only_encrypted", "age", *KMS}
     if unknown:
         fields = sorted(map(str, unknown))
-        found.append(
-            f"the rule of secrets/{environment}/ has a field that is not used here: {', '.join(fields)}"
-        )
+        found.append(f"the rule of secrets/{environment}/ has a field that is not used here: {', '.join(fields)}")
     if entry.get("encrypted_regex") != ENCRYPTED_REGEX:
         # any other one, also one that does not compile, leaves values in plaintext without an error
-        found.append(
-            f"the rule of secrets/{environment}/ must have encrypted_regex {ENCRYPTED_REGEX}"
-        )
+        found.append(f"the rule of secrets/{environment}/ must have encrypted_regex {ENCRYPTED_REGEX}")
     recipients = split(entry.get("age"))
     if not recipients and not clouds(entry):
         found.append(f"the rule of secrets/{environment}/ names no recipient")
     if not all(re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", recipient) for recipient in recipients):
-        found.append(
-            f"the rule of secrets/{environment}/ names a recipient that is not an age public key"
-        )
+        found.append(f"the rule of secrets/{environment}/ names a recipient that is not an age public key")
     for file in files:
         if find(config, file) is not entry:
             found.append(f"another rule than that of secrets/{environment}/ comes first for {file}")
@@ -127,9 +115,7 @@ def path_regex(environment: str) -> str:
     return rf"^secrets/{environment}/.*\.sops\.ya?ml$"
 
 
-def add(
-    text: str | None, environment: str, recipients: Sequence[str], kms: Mapping[str, str]
-) -> str:
+def add(text: str | None, environment: str, recipients: Sequence[str], kms: Mapping[str, str]) -> str:
     """`.sops.yaml` with a rule for `environment` at the end of its creation rules, the rest to the byte as it was.
 
     `recipients` are age public keys, `kms` maps a field of the rule to a key of that cloud.

@@ -42,9 +42,7 @@ def refuse_link(path: Path, root: Path) -> None:
         if step == root:
             return
         if step.is_symlink():
-            raise SealingError(
-                f"{step.relative_to(root)} is a symbolic link: replace it by a real file or folder"
-            )
+            raise SealingError(f"{step.relative_to(root)} is a symbolic link: replace it by a real file or folder")
     raise SealingError(f"{path} lies outside the repository")
 
 
@@ -116,18 +114,13 @@ class Transaction:
     def _commit(self) -> None:
         for target in self._targets:
             path = self._root / target
-            path.parent.mkdir(
-                parents=True, exist_ok=True, mode=0o700 if path.parent.name == "keys" else 0o755
-            )
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if path.parent.name == "keys" else 0o755)
             # what a rename would refuse later, with others done already
             if path.is_dir():
                 raise SealingError(f"{target} is a folder: remove it. Nothing was changed.")
             if not os.access(path.parent, os.W_OK | os.X_OK):
                 raise SealingError(f"{Path(target).parent} is not writable. Nothing was changed.")
-        journal = {
-            target: [_digest(self._root / target), _digest(self._stage / target)]
-            for target in self._targets
-        }
+        journal = {target: [_digest(self._root / target), _digest(self._stage / target)] for target in self._targets}
         part = self._stage / f"{_JOURNAL}.part"
         _create(part, json.dumps(journal), 0o600)
         part.replace(self._stage / _JOURNAL)
@@ -141,9 +134,7 @@ def _journal(root: Path) -> dict[str, list[str | None]]:
     """What goes where: path -> (digest of what was there, digest of what is to be there)."""
     content = json.loads((root / STAGE / _JOURNAL).read_text("utf-8"))
     if not isinstance(content, dict) or any(".." in PurePosixPath(each).parts for each in content):
-        raise SealingError(
-            f"{STAGE}/{_JOURNAL} was not written by this program: remove the folder {STAGE}"
-        )
+        raise SealingError(f"{STAGE}/{_JOURNAL} was not written by this program: remove the folder {STAGE}")
     return content
 
 

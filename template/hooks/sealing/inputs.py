@@ -115,9 +115,7 @@ class Inputs:
         text = found.reveal().rstrip("\r\n")
         problem = _problem(text, source.get("form", "text"))
         if problem:
-            raise SealingError(
-                f"{name} (for {environment}, key {key}) {problem}. Nothing was sealed."
-            )
+            raise SealingError(f"{name} (for {environment}, key {key}) {problem}. Nothing was sealed.")
         return Value(text, found.origin and f"{name} from {found.origin}", found.hides)
 
 
@@ -165,9 +163,7 @@ def _read(path: Path) -> str | None:
     except UnicodeDecodeError:
         raise SealingError(f"{path.name} is not UTF-8 text. Nothing was sealed.") from None
     except OSError as error:
-        raise SealingError(
-            f"{path.name} cannot be read: {error.strerror}. Nothing was sealed."
-        ) from None
+        raise SealingError(f"{path.name} cannot be read: {error.strerror}. Nothing was sealed.") from None
 
 
 # form -> (pattern, what is wrong with a value that does not match)

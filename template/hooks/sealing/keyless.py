@@ -41,9 +41,7 @@ _MAYBE_SECRET = re.compile(
     r"|\\(?:x|u00|U000000)[4-7]"
 )
 # What is put in by the template of a chart, where {{ "text" | b64enc }} is that text, by a shell or by a reader.
-_TEMPLATE = re.compile(
-    r"\{\{(?!-?\s*[\"'`][^.$]*\}\}).*\}\}|\A(?:\$\{\w+\}|\$[A-Z][A-Z0-9_]*|<[^<>]+>)\Z", re.DOTALL
-)
+_TEMPLATE = re.compile(r"\{\{(?!-?\s*[\"'`][^.$]*\}\}).*\}\}|\A(?:\$\{\w+\}|\$[A-Z][A-Z0-9_]*|<[^<>]+>)\Z", re.DOTALL)
 _BLOCKS = ("data", "stringData")
 _PATCHED = re.compile(r"/((?:data|stringData)(?:/.*)?)", re.DOTALL)
 _DOCUMENT = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
@@ -160,11 +158,7 @@ def _unsealed(root: yaml.Node, patch: bool, depth: int) -> Iterator[Flaw]:
                     yield from _literals(entry)
                 else:
                     stack.append((key, False))
-            stack += [
-                (entry, inside)
-                for key, entry in node.value
-                if not (secret and _scalar(key) in _BLOCKS)
-            ]
+            stack += [(entry, inside) for key, entry in node.value if not (secret and _scalar(key) in _BLOCKS)]
             # an operation of a JSON patch; what it is for stands elsewhere, but only a Secret has stringData
             if place and value is not None and (patch or place[1].startswith("stringData")):
                 yield from _plaintext(value, place[1].replace("/", "."))

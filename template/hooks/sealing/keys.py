@@ -25,9 +25,7 @@ def make() -> tuple[str, str]:
     """
     program = shutil.which("age-keygen")
     if program:
-        answer = subprocess.run(
-            [program], capture_output=True, text=True, timeout=30, check=False, env={}
-        )
+        answer = subprocess.run([program], capture_output=True, text=True, timeout=30, check=False, env={})
         found = _PUBLIC.search(answer.stdout)
         if answer.returncode == 0 and found:
             return answer.stdout, found[1]

@@ -57,22 +57,16 @@ class Repository:
     def _policy(self) -> Mapping[str, Any]:
         content = self._load("policies/secrets.yml")
         if not isinstance(content, dict) or not isinstance(content.get("secrets"), dict):
-            raise SealingError(
-                "policies/secrets.yml has no mapping `secrets`: take the file from git history"
-            )
+            raise SealingError("policies/secrets.yml has no mapping `secrets`: take the file from git history")
         for name, entry in content["secrets"].items():
             fields = entry if isinstance(entry, dict) else {}
-            if not isinstance(fields.get("environments"), list) or not isinstance(
-                fields.get("keys"), dict
-            ):
+            if not isinstance(fields.get("environments"), list) or not isinstance(fields.get("keys"), dict):
                 raise SealingError(
                     f"policies/secrets.yml: {name} has no list `environments` or no mapping `keys`: "
                     "take the file from git history"
                 )
         if not isinstance(content.get("namespace"), str):
-            raise SealingError(
-                "policies/secrets.yml names no namespace: take the file from git history"
-            )
+            raise SealingError("policies/secrets.yml names no namespace: take the file from git history")
         return content
 
     @cached_property
@@ -105,11 +99,7 @@ class Repository:
     @cached_property
     def environments(self) -> list[str]:
         """The environments of this repository, in the order of the answers."""
-        return list(
-            dict.fromkeys(
-                name for entry in self._policy["secrets"].values() for name in entry["environments"]
-            )
-        )
+        return list(dict.fromkeys(name for entry in self._policy["secrets"].values() for name in entry["environments"]))
 
     def wanted(self, environment: str | None = None, name: str | None = None) -> list[Wanted]:
         """The Secrets that are needed, of one environment or all, of one name or all.
@@ -130,9 +120,7 @@ class Repository:
             Wanted(each, secret, entry["keys"], entry.get("never_rotate"))
             for each in self.environments
             for secret, entry in self._policy["secrets"].items()
-            if each in entry["environments"]
-            and environment in (None, each)
-            and name in (None, secret)
+            if each in entry["environments"] and environment in (None, each) and name in (None, secret)
         ]
 
     def sealed_files(self, environment: str) -> list[Path]:
@@ -154,15 +142,11 @@ class Repository:
 
     def orphans(self) -> list[str]:
         """What an earlier answer needed and no present one does, as paths; only the operator deletes it."""
-        used = {
-            path for environment in self.environments for path in self.sealed_files(environment)
-        }
+        used = {path for environment in self.environments for path in self.sealed_files(environment)}
         found = [path for path in self.root.glob("secrets/*/*.sops.y*ml") if path not in used]
         for pattern, prefix in (("keys/*.agekey", ""), ("litellm/checksums-*.yaml", "checksums-")):
             found += [
-                path
-                for path in self.root.glob(pattern)
-                if path.stem.removeprefix(prefix) not in self.environments
+                path for path in self.root.glob(pattern) if path.stem.removeprefix(prefix) not in self.environments
             ]
         return sorted(path.relative_to(self.root).as_posix() for path in found)
 
@@ -179,11 +163,7 @@ class Repository:
             "Made by hooks/seal_secrets.py.\n"
         )
         return (
-            head
-            + "\n".join(
-                ["litellm-helm:", "  podAnnotations:" + ("" if lines else " {}"), *lines, *redis]
-            )
-            + "\n"
+            head + "\n".join(["litellm-helm:", "  podAnnotations:" + ("" if lines else " {}"), *lines, *redis]) + "\n"
         )
 
     def check(self, only: str | None = None) -> Iterator[Finding]:
@@ -230,9 +210,7 @@ class Repository:
             for flaw in keyless.check(text, keyless.Rule()) if text is not None else ():
                 if "not encrypted" in flaw.what:
                     todo = f"seal it again: python hooks/seal_secrets.py --rotate {secret.name}"
-                    yield Finding(
-                        path.relative_to(self.root).as_posix(), flaw.line, flaw.what, todo
-                    )
+                    yield Finding(path.relative_to(self.root).as_posix(), flaw.line, flaw.what, todo)
 
     def _check_file(self, path: Path, config: Mapping[str, Any]) -> Iterator[Finding]:
         relative = path.relative_to(self.root).as_posix()
@@ -254,16 +232,12 @@ class Repository:
             )
             return
         again = f"python hooks/seal_secrets.py --rotate {name_of(path)}"
-        for flaw in keyless.check(
-            path.read_text("utf-8", errors="replace"), creation_rules.as_rule(entry)
-        ):
+        for flaw in keyless.check(path.read_text("utf-8", errors="replace"), creation_rules.as_rule(entry)):
             yield Finding(
                 relative,
                 flaw.line,
                 flaw.what,
-                "run python hooks/seal_secrets.py --rekey"
-                if flaw.mended_by_rekey
-                else f"seal it again: {again}",
+                "run python hooks/seal_secrets.py --rekey" if flaw.mended_by_rekey else f"seal it again: {again}",
             )
 
     def _check_beside(self, path: Path) -> Iterator[Finding]:
@@ -271,9 +245,7 @@ class Repository:
         text = credentials.decode(path.read_bytes())
         relative = path.relative_to(self.root).as_posix()
         found = [(flaw.line, flaw.what) for flaw in keyless.unsealed(text)]
-        for line, what in found + [
-            (line, f"holds {kind}") for line, kind in credentials.find(text)
-        ]:
+        for line, what in found + [(line, f"holds {kind}") for line, kind in credentials.find(text)]:
             yield Finding(
                 relative,
                 line,
@@ -315,13 +287,9 @@ class Repository:
         try:
             return yaml.load((self.root / name).read_text("utf-8"), keyless.LOADER)
         except FileNotFoundError:
-            raise SealingError(
-                f"{name} is missing: run this in a repository that the template rendered"
-            ) from None
+            raise SealingError(f"{name} is missing: run this in a repository that the template rendered") from None
         except (yaml.YAMLError, ValueError, RecursionError):
-            raise SealingError(
-                f"{name} is not valid YAML: resolve its conflict, or take it from git history"
-            ) from None
+            raise SealingError(f"{name} is not valid YAML: resolve its conflict, or take it from git history") from None
 
 
 def digest(path: Path) -> str:
@@ -342,11 +310,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(content, dict):
         return {}
-    return {
-        key: value
-        for key, value in content.items()
-        if key not in _BLOCKS or isinstance(value, dict)
-    }
+    return {key: value for key, value in content.items() if key not in _BLOCKS or isinstance(value, dict)}
 
 
 def missing_keys(manifest: Mapping[str, Any]) -> list[str] | None:

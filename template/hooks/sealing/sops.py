@@ -50,11 +50,7 @@ def program() -> str:
     version = tuple(int(part) for part in match.groups()) if match else (0, 0, 0)
     if version < OLDEST or version in BROKEN:
         shown = ".".join(map(str, version)) if match else "of an unknown version"
-        why = (
-            "loses message authentication codes"
-            if version in BROKEN
-            else "is too old: 3.11.0 or newer is needed"
-        )
+        why = "loses message authentication codes" if version in BROKEN else "is too old: 3.11.0 or newer is needed"
         raise SealingError(f"{path} is sops {shown}, which {why}: {_INSTALL}", NO_SOPS)
     return path
 
@@ -127,9 +123,7 @@ def _run(
     more: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     # SOPS_* of the caller would silently replace the recipients of the rule, so the environment is made anew.
-    kept = {
-        key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")
-    }
+    kept = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")}
     # a run ends before garbage collection would pay, and most of it is the start of the program
     settings = {"SOPS_DISABLE_VERSION_CHECK": "1", "GOGC": "off"}
     environment = {**kept, **settings, **(more or {})}
@@ -180,11 +174,7 @@ def _reason(answer: subprocess.CompletedProcess[bytes], clouds: bool = False) ->
     said = answer.stderr
     if b"no matching creation rules" in said:
         return f"no creation rule in {CONFIG} matches it: add one for its folder"
-    if (
-        b"unknown recipient type" in said
-        or b"malformed recipient" in said
-        or b"failed to parse input" in said
-    ):
+    if b"unknown recipient type" in said or b"malformed recipient" in said or b"failed to parse input" in said:
         return f"a recipient in {CONFIG} is not a valid age public key: correct its rule"
     reasons = {
         25: "a value was changed or moved after it was sealed: take the file from git history, or rotate it",

@@ -36,9 +36,7 @@ _MODEL_ANSWERS = {
 
 @rule
 def every_environment_has_its_values(repository: Repository) -> Iterator[Problem]:
-    todo = (
-        f"take it from git history, or leave the environment: {UPDATE} 'cluster_environments=[…]'"
-    )
+    todo = f"take it from git history, or leave the environment: {UPDATE} 'cluster_environments=[…]'"
     files = {VALUES: "take it from git history"}
     for environment in repository.environments:
         files[f"litellm/values-{environment}.yaml"] = todo
@@ -57,11 +55,7 @@ def every_domain_is_the_answered_one(repository: Repository) -> Iterator[Problem
         hosts = [text(dig(entry, "host")) for entry in sequence(values.get("ingress", "hosts"))]
         if values.get("ingress", "enabled") is not False and host not in hosts:
             yield _disagrees(values, ("ingress", "hosts"), "no host", host, question)
-        secured = [
-            name
-            for entry in sequence(values.get("ingress", "tls"))
-            for name in sequence(dig(entry, "hosts"))
-        ]
+        secured = [name for entry in sequence(values.get("ingress", "tls")) for name in sequence(dig(entry, "hosts"))]
         if values.get("ingress", "tls") and host not in secured:
             yield _disagrees(values, ("ingress", "tls"), "no certificate", host, question)
 
@@ -79,9 +73,7 @@ def the_ingress_is_the_answered_one(repository: Repository) -> Iterator[Problem]
             yield _disagrees(values, path, f"{_ISSUER} is {found!r}", issuer, "tls_cluster_issuer")
         if issuer and not values.get("ingress", "tls"):
             what = f"it has no tls section, but tls_cluster_issuer is {issuer!r}"
-            yield values.problem(
-                ("ingress", "tls"), what, f"restore it, or {UPDATE} tls_cluster_issuer="
-            )
+            yield values.problem(("ingress", "tls"), what, f"restore it, or {UPDATE} tls_cluster_issuer=")
         for number, entry in enumerate(sequence(values.get("ingress", "tls"))):
             if not text(dig(entry, "secretName")):
                 what = "it names no secretName, so that there is no certificate"
@@ -115,21 +107,12 @@ def redis_is_the_answered_one(repository: Repository) -> Iterator[Problem]:
         enabled = values.get("redis", "enabled") is True
         if enabled and redis != "bundled":
             what = f"redis.enabled is true, but the answer redis is {redis!r}"
-            yield values.problem(
-                ("redis", "enabled"), what, f"set false, or {UPDATE} redis=bundled", VALUES
-            )
-        given = {
-            text(dig(entry, "name")): number
-            for number, entry in enumerate(sequence(values.get("extraEnvVars")))
-        }
+            yield values.problem(("redis", "enabled"), what, f"set false, or {UPDATE} redis=bundled", VALUES)
+        given = {text(dig(entry, "name")): number for number, entry in enumerate(sequence(values.get("extraEnvVars")))}
         if redis == "external":
             yield from _external(repository, values, given)
         elif redis == "none" and "REDIS_HOST" in {*given, *mapping(values.get("envVars"))}:
-            path: Place = (
-                ("extraEnvVars", given["REDIS_HOST"])
-                if "REDIS_HOST" in given
-                else ("envVars", "REDIS_HOST")
-            )
+            path: Place = ("extraEnvVars", given["REDIS_HOST"]) if "REDIS_HOST" in given else ("envVars", "REDIS_HOST")
             yield values.problem(
                 path,
                 "REDIS_HOST is set, but the answer redis is 'none'",
@@ -144,11 +127,7 @@ def _external(repository: Repository, values: Values, given: dict[str, int]) -> 
     host = repository.answers.get("redis_host")
     number = given.get("REDIS_HOST", -1)
     entries = sequence(values.get("extraEnvVars"))
-    found = (
-        dig(entries[number], "value")
-        if number >= 0
-        else mapping(values.get("envVars")).get("REDIS_HOST")
-    )
+    found = dig(entries[number], "value") if number >= 0 else mapping(values.get("envVars")).get("REDIS_HOST")
     if found != host:
         path: Place = ("extraEnvVars", number, "value") if number >= 0 else ("extraEnvVars",)
         yield _disagrees(values, path, f"REDIS_HOST is {found!r}", str(host), "redis_host", VALUES)
@@ -158,16 +137,11 @@ def _external(repository: Repository, values: Values, given: dict[str, int]) -> 
 def the_models_are_where_the_answers_say(repository: Repository) -> Iterator[Problem]:
     """At least one model of each provider: others may live in other regions."""
     for values in repository.values:
-        models = [
-            mapping(dig(entry, "litellm_params"))
-            for entry in sequence(values.get("proxy_config", "model_list"))
-        ]
+        models = [mapping(dig(entry, "litellm_params")) for entry in sequence(values.get("proxy_config", "model_list"))]
         for provider in repository.providers:
             prefix = str(dig(repository.matrix, "providers", provider, "model_prefix"))
             ours = [
-                (number, model)
-                for number, model in enumerate(models)
-                if text(model.get("model")).startswith(prefix)
+                (number, model) for number, model in enumerate(models) if text(model.get("model")).startswith(prefix)
             ]
             for parameter, question in _MODEL_ANSWERS.get(provider, {}).items():
                 expected = repository.answers.get(question)
@@ -186,9 +160,7 @@ def the_models_are_where_the_answers_say(repository: Repository) -> Iterator[Pro
 @rule
 def the_continuous_integration_is_there(repository: Repository) -> Iterator[Problem]:
     platform = repository.answers.get("ci_platform")
-    workflows = [
-        file for file in repository.under(".github/workflows") if file.endswith((".yml", ".yaml"))
-    ]
+    workflows = [file for file in repository.under(".github/workflows") if file.endswith((".yml", ".yaml"))]
     todo = f"take it from git history, or {UPDATE} ci_platform=none"
     if platform == "github" and not workflows:
         yield Problem(".github/workflows/", None, "is missing", todo)
@@ -204,14 +176,10 @@ def _agrees(
         yield _disagrees(values, path, f"{'.'.join(path)} is {found!r}", expected, question, file)
 
 
-def _disagrees(
-    values: Values, path: Place, what: str, expected: Any, question: str, file: str = ""
-) -> Problem:
+def _disagrees(values: Values, path: Place, what: str, expected: Any, question: str, file: str = "") -> Problem:
     told = (
         f"{what}, but the answer {question} says {expected}"
         if " is " in what
         else f"{what} is {expected}, as the answer {question} says"
     )
-    return values.problem(
-        path, told, f"restore it, or change the answer: {UPDATE} {question}=…", file
-    )
+    return values.problem(path, told, f"restore it, or change the answer: {UPDATE} {question}=…", file)

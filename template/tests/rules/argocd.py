@@ -76,9 +76,7 @@ def argo_cd_follows_this_repository(repository: Repository) -> Iterator[Problem]
 @rule
 def every_application_belongs_to_the_project(repository: Repository) -> Iterator[Problem]:
     for _, found in _applications(repository):
-        yield from found.must_be(
-            ("spec", "project"), _project(repository), "project.yaml defines that AppProject"
-        )
+        yield from found.must_be(("spec", "project"), _project(repository), "project.yaml defines that AppProject")
 
 
 @rule
@@ -90,18 +88,13 @@ def the_project_permits_its_applications(repository: Repository) -> Iterator[Pro
         url = str(repository.answers.get("repo_url"))
         # each may be a pattern
         if not any(fnmatchcase(url, each) for each in texts(project.get("spec", "sourceRepos"))):
-            yield project.problem(
-                ("spec", "sourceRepos"), f"sourceRepos does not name {url}", "add it"
-            )
+            yield project.problem(("spec", "sourceRepos"), f"sourceRepos does not name {url}", "add it")
         there = [
             (text(entry.get("server")), text(entry.get("namespace")))
             for entry in sequence(project.get("spec", "destinations"))
         ]
         for namespace in (repository.namespace, SYSTEM):
-            if not any(
-                fnmatchcase(SERVER, server) and fnmatchcase(namespace, pattern)
-                for server, pattern in there
-            ):
+            if not any(fnmatchcase(SERVER, server) and fnmatchcase(namespace, pattern) for server, pattern in there):
                 what = f"destinations do not name {SERVER} with namespace {namespace}"
                 yield project.problem(("spec", "destinations"), what, "add them")
         for field, kind, wanted in (
@@ -118,16 +111,12 @@ def the_project_permits_its_applications(repository: Repository) -> Iterator[Pro
         kinds = sequence(project.get("spec", "clusterResourceWhitelist"))
         if not _lists(kinds, *_NAMESPACE):
             what = "clusterResourceWhitelist does not permit the Namespace"
-            yield project.problem(
-                ("spec", "clusterResourceWhitelist"), what, 'add {group: "", kind: Namespace}'
-            )
+            yield project.problem(("spec", "clusterResourceWhitelist"), what, 'add {group: "", kind: Namespace}')
 
 
 def _lists(entries: list[Any], group: str, kind: str) -> bool:
     """Whether a list of kinds, which may be patterns, holds one."""
-    return any(
-        fnmatchcase(group, entry["group"]) and fnmatchcase(kind, entry["kind"]) for entry in entries
-    )
+    return any(fnmatchcase(group, entry["group"]) and fnmatchcase(kind, entry["kind"]) for entry in entries)
 
 
 @rule
@@ -175,12 +164,8 @@ def the_release_goes_to_the_commit_of_its_secrets(repository: Repository) -> Ite
             file = listing.document.file
             if secrets not in listing.entries:
                 what = f"the Secrets in {secrets} are not among the resources"
-                yield Problem(
-                    file, listing.document.line("resources"), what, f"list ../../{secrets}"
-                )
-            if not any(
-                _sends(entry) for entry in sequence(dig(listing.document.value, "replacements"))
-            ):
+                yield Problem(file, listing.document.line("resources"), what, f"list ../../{secrets}")
+            if not any(_sends(entry) for entry in sequence(dig(listing.document.value, "replacements"))):
                 what = f"no replacement copies {REVISION} to targetRevision of the release, so it follows git by itself"
                 todo = "take it from git history, or run `copier recopy --trust`"
                 yield Problem(file, listing.document.line("replacements"), what, todo)
@@ -234,9 +219,7 @@ def the_argo_cd_release_takes_its_values(repository: Repository) -> Iterator[Pro
             what = "valueFiles are not the three of this environment, from the chart's folder, the later one winning"
             yield found.problem((*helm, "valueFiles"), what, "list " + ", ".join(expected))
         if found.get(*helm, "ignoreMissingValueFiles"):
-            what = (
-                "ignoreMissingValueFiles would deploy the chart's defaults when a file is renamed"
-            )
+            what = "ignoreMissingValueFiles would deploy the chart's defaults when a file is renamed"
             yield found.problem((*helm, "ignoreMissingValueFiles"), what, "take it out")
         for field in ("values", "valuesObject", "parameters", "fileParameters"):
             if found.get(*helm, field):
@@ -260,9 +243,7 @@ def the_argo_cd_release_lands_beside_its_secrets(repository: Repository) -> Iter
 def a_failed_sync_is_tried_again(repository: Repository) -> Iterator[Problem]:
     retry = ("spec", "syncPolicy", "retry")
     for _, found in _applications(repository, ROOT):
-        yield from found.must_be(
-            (*retry, "limit"), -1, "with less, a failed sync ends up waiting for a person"
-        )
+        yield from found.must_be((*retry, "limit"), -1, "with less, a failed sync ends up waiting for a person")
         yield from found.must_be(
             (*retry, "refresh"),
             True,
@@ -280,16 +261,10 @@ def a_failed_sync_is_tried_again(repository: Repository) -> Iterator[Problem]:
 def argo_cd_lets_git_win(repository: Repository) -> Iterator[Problem]:
     for _, found in _applications(repository):
         automated = ("spec", "syncPolicy", "automated")
-        yield from found.must_be(
-            (*automated, "prune"), True, "what leaves git would stay in the cluster"
-        )
-        yield from found.must_be(
-            (*automated, "selfHeal"), True, "a change by hand would stay in the cluster"
-        )
+        yield from found.must_be((*automated, "prune"), True, "what leaves git would stay in the cluster")
+        yield from found.must_be((*automated, "selfHeal"), True, "a change by hand would stay in the cluster")
         if found.get(*automated, "enabled") is False:
-            yield found.problem(
-                (*automated, "enabled"), "it is not synced automatically", "take enabled out"
-            )
+            yield found.problem((*automated, "enabled"), "it is not synced automatically", "take enabled out")
         if found.get(*automated, "allowEmpty"):
             what = "a folder that renders nothing would take everything away"
             yield found.problem((*automated, "allowEmpty"), what, "take it out")
@@ -331,9 +306,7 @@ def argo_cd_removes_in_order(repository: Repository) -> Iterator[Problem]:
         listing = cluster.lists(cluster.folder)
         if listing and f"{cluster.folder}/root.yaml" in listing.entries:
             what = "root.yaml is listed: an Application that manages itself can never be deleted"
-            yield Problem(
-                listing.document.file, listing.document.line("resources"), what, "take it out"
-            )
+            yield Problem(listing.document.file, listing.document.line("resources"), what, "take it out")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -349,18 +322,12 @@ def every_secret_goes_through_ksops(repository: Repository) -> Iterator[Problem]
             if kustomization and entry.endswith(".sops.yaml"):
                 what = f"{entry} is applied as it is, encrypted"
                 line = kustomization.line("resources", number)
-                yield Problem(
-                    kustomization.file, line, what, "leave it to generators: [ksops.yaml]"
-                )
+                yield Problem(kustomization.file, line, what, "leave it to generators: [ksops.yaml]")
         ksops = repository.document(f"{folder}/ksops.yaml")
         listed = texts(dig(ksops and ksops.value, "files"))
         for number, entry in enumerate(listed):
             if ksops and (entry in listed[:number] or entry.startswith("../")):
-                flaw = (
-                    "belongs to another environment"
-                    if entry.startswith("../")
-                    else "is there twice"
-                )
+                flaw = "belongs to another environment" if entry.startswith("../") else "is there twice"
                 line = ksops.line("files", number)
                 yield Problem(ksops.file, line, f"{entry} {flaw}", "take the line away")
         if ksops and not re.search(
@@ -395,20 +362,14 @@ def argo_cd_runs_ksops(repository: Repository) -> Iterator[Problem]:
 def _repo_server(cluster: Cluster, document: Document) -> Iterator[tuple[str, str]]:
     """What keeps the repo server from decrypting: (what, what to do)."""
     pod = mapping(dig(document.value, "spec", "template", "spec"))
-    containers = {
-        text(mapping(each).get("name")): mapping(each) for each in sequence(pod.get("containers"))
-    }
+    containers = {text(mapping(each).get("name")): mapping(each) for each in sequence(pod.get("containers"))}
     server = containers.get("argocd-repo-server", {})
-    variables = {
-        text(entry.get("name")): entry.get("value") for entry in _mappings(server.get("env"))
-    }
+    variables = {text(entry.get("name")): entry.get("value") for entry in _mappings(server.get("env"))}
     key = f"{_KEYS}/{cluster.environment}.agekey"
     kms = cluster.repository.answers.get(f"{cluster.environment}_kms_key")
     if not kms and variables.get("SOPS_AGE_KEY_FILE") != key:
         yield "SOPS_AGE_KEY_FILE is not the age key of this environment", f"write {key}"
-    mounts = {
-        text(entry.get("mountPath")): entry for entry in _mappings(server.get("volumeMounts"))
-    }
+    mounts = {text(entry.get("mountPath")): entry for entry in _mappings(server.get("volumeMounts"))}
     volumes = {text(entry.get("name")): entry for entry in _mappings(pod.get("volumes"))}
     secret = dig(volumes.get(text(dig(mounts.get(_KEYS), "name"))), "secret", "secretName")
     if not kms and secret != "sops-age":
@@ -422,14 +383,9 @@ def _repo_server(cluster: Cluster, document: Document) -> Iterator[tuple[str, st
         for container in _mappings(pod.get("initContainers"))
         if texts(container.get("command"))[:2] == ["/usr/local/bin/ksops", "install"]
         for mount in _mappings(container.get("volumeMounts"))
-        if mount.get("name") == program.get("name")
-        and mount.get("mountPath") == texts(container["command"])[-1]
+        if mount.get("name") == program.get("name") and mount.get("mountPath") == texts(container["command"])[-1]
     ]
-    if (
-        program.get("subPath") != "ksops"
-        or not installed
-        or text(program.get("name")) not in volumes
-    ):
+    if program.get("subPath") != "ksops" or not installed or text(program.get("name")) not in volumes:
         todo = "install it with an init container into a volume, and mount ksops of that volume"
         yield "no ksops is at /usr/local/bin/ksops", todo
     for container in _mappings(pod.get("initContainers")):

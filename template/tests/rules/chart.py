@@ -65,9 +65,7 @@ _LOCK_FILE = "litellm/Chart.lock"
 
 def guarded(repository: Repository) -> set[str]:
     """The Secrets that the chart's own settings must name."""
-    return {
-        str(value) for value in _settings(repository).values() if str(value).startswith("litellm-")
-    }
+    return {str(value) for value in _settings(repository).values() if str(value).startswith("litellm-")}
 
 
 def _settings(repository: Repository) -> dict[tuple[str, ...], Any]:
@@ -79,18 +77,14 @@ def _settings(repository: Repository) -> dict[tuple[str, ...], Any]:
 def the_chart_makes_no_secret_of_its_own(repository: Repository) -> Iterator[Problem]:
     for values in repository.values:
         for path, expected in _settings(repository).items():
-            yield from _exactly(
-                values, path, expected, "the chart would make a Secret of its own, or read another"
-            )
+            yield from _exactly(values, path, expected, "the chart would make a Secret of its own, or read another")
 
 
 @rule
 def the_migrations_run_before_the_pods(repository: Repository) -> Iterator[Problem]:
     for values in repository.values:
         for path, expected in _MIGRATIONS.items():
-            yield from _exactly(
-                values, path, expected, "the migrations Job is a Helm hook under both engines"
-            )
+            yield from _exactly(values, path, expected, "the migrations Job is a Helm hook under both engines")
 
 
 @rule
@@ -109,15 +103,11 @@ def the_image_is_pinned(repository: Repository) -> Iterator[Problem]:
         name, tag = values.get("image", "repository"), values.get("image", "tag")
         if not text(name):
             what = "image.repository is missing, and the chart's own may not exist"
-            yield values.problem(
-                ("image", "repository"), what, "name the image's repository", VALUES
-            )
+            yield values.problem(("image", "repository"), what, "name the image's repository", VALUES)
         # a name without a number moves, such as latest or main-stable
         if not _TAG.fullmatch(text(tag)) or not re.search(r"\d", text(tag)):
             what = f"image.tag is {tag!r}, which is no version"
-            yield values.problem(
-                ("image", "tag"), what, "give a version and its digest, vX.Y.Z@sha256:…", VALUES
-            )
+            yield values.problem(("image", "tag"), what, "give a version and its digest, vX.Y.Z@sha256:…", VALUES)
         elif version := _VERSION.search(text(tag)):
             number = tuple(map(int, version.groups()))
             for first, last, flaw in _VULNERABLE:
@@ -153,17 +143,13 @@ def the_chart_version_is_exact(repository: Repository) -> Iterator[Problem]:
             )
     lock = repository.documents(_LOCK_FILE) if repository.has(_LOCK_FILE) else ()
     if lock and _pins(dig(lock[0].value, "dependencies")) != _pins(dependencies):
-        what = (
-            f"it differs from {_CHART_FILE}: Argo CD refuses that, Flux deploys the lock's version"
-        )
+        what = f"it differs from {_CHART_FILE}: Argo CD refuses that, Flux deploys the lock's version"
         yield Problem(_LOCK_FILE, None, what, "delete it, or run `helm dependency update litellm`")
 
 
 def _pins(dependencies: Any) -> list[tuple[str, ...]]:
     fields = ("name", "version", "repository")
-    return sorted(
-        tuple(str(dig(entry, field)) for field in fields) for entry in sequence(dependencies)
-    )
+    return sorted(tuple(str(dig(entry, field)) for field in fields) for entry in sequence(dependencies))
 
 
 @rule
@@ -307,21 +293,15 @@ def every_mount_has_its_volume(repository: Repository) -> Iterator[Problem]:
         names = [text(dig(volume, "name")) for volume in sequence(values.get("volumes"))]
         for number, name in enumerate(names):
             if name in names[:number]:
-                yield values.problem(
-                    ("volumes", number), f"the volume {name!r} is there twice", "rename one"
-                )
+                yield values.problem(("volumes", number), f"the volume {name!r} is there twice", "rename one")
         paths: list[Any] = []
         for number, mount in enumerate(sequence(values.get("volumeMounts"))):
             if text(dig(mount, "name")) not in names:
                 what = f"it mounts the volume {dig(mount, 'name')!r}, which does not exist"
-                yield values.problem(
-                    ("volumeMounts", number), what, "add the volume, or take the mount away"
-                )
+                yield values.problem(("volumeMounts", number), what, "add the volume, or take the mount away")
             path = dig(mount, "mountPath")
             if path in paths:
-                yield values.problem(
-                    ("volumeMounts", number), f"{path} is mounted twice", "take one away"
-                )
+                yield values.problem(("volumeMounts", number), f"{path} is mounted twice", "take one away")
             paths.append(path)
 
 
@@ -359,6 +339,4 @@ def _exactly(values: Values, path: tuple[str, ...], expected: Any, why: str) -> 
     found = values.get(*path)
     if found != expected or type(found) is not type(expected):
         shown = str(expected).lower() if isinstance(expected, bool) else expected
-        yield values.problem(
-            path, f"{'.'.join(path)} must be {shown}: {why}", f"set {path[-1]}: {shown}", VALUES
-        )
+        yield values.problem(path, f"{'.'.join(path)} must be {shown}: {why}", f"set {path[-1]}: {shown}", VALUES)

@@ -84,9 +84,7 @@ def _size(root: yaml.Node) -> float:
         parts = [*itertools.chain(*node.value)] if isinstance(node, yaml.MappingNode) else []
         parts = node.value if isinstance(node, yaml.SequenceNode) else parts
         if id(node) not in sizes:
-            sizes[id(node)] = (
-                math.inf
-            )  # until its parts are counted: a part that is the node itself
+            sizes[id(node)] = math.inf  # until its parts are counted: a part that is the node itself
             stack += parts
         else:
             stack.pop()
@@ -107,9 +105,7 @@ def locate(node: yaml.Node, path: Path) -> tuple[int, int]:
             if pair is None:
                 return line, depth
             line, node = pair[0].start_mark.line + 1, pair[1]
-        elif (
-            isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value)
-        ):
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]
             line = node.start_mark.line + 1
         else:

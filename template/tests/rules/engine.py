@@ -56,9 +56,7 @@ class Object:
         found = self.get(*path)
         if found != expected:
             place = ".".join(path)
-            yield self.problem(
-                path, f"{place} is {_show(found)}: {why}", f"write {place}: {_show(expected)}"
-            )
+            yield self.problem(path, f"{place} is {_show(found)}: {why}", f"write {place}: {_show(expected)}")
 
 
 @dataclass(frozen=True)
@@ -91,9 +89,7 @@ class Cluster:
         """The sound objects of a kind."""
         return [found for found in self.objects if found.kind == kind and not found.flaws]
 
-    def lists(
-        self, folder: str, field: str = "resources", file: str = "kustomization.yaml"
-    ) -> Listing | None:
+    def lists(self, folder: str, field: str = "resources", file: str = "kustomization.yaml") -> Listing | None:
         """What the kustomization of a folder lists; None where there is none that can be read."""
         document = self.repository.document(f"{folder}/{file}")
         return Listing(self.repository, folder, document, field) if document else None
@@ -117,9 +113,7 @@ class Listing:
     def missing(self) -> Iterator[tuple[int, str]]:
         """(line, entry) of each that does not exist."""
         for number, entry in enumerate(self.entries):
-            if not self.repository.has(entry) and not self.repository.has(
-                f"{entry}/kustomization.yaml"
-            ):
+            if not self.repository.has(entry) and not self.repository.has(f"{entry}/kustomization.yaml"):
                 yield self.document.line(self.field, number), entry
 
 
@@ -131,9 +125,7 @@ def clusters(repository: Repository, engine: str = "") -> list[Cluster]:
     return [Cluster(repository, environment) for environment in repository.environments]
 
 
-def named(
-    repository: Repository, engine: str, kind: str, names: Iterable[str]
-) -> Iterator[tuple[Cluster, Object]]:
+def named(repository: Repository, engine: str, kind: str, names: Iterable[str]) -> Iterator[tuple[Cluster, Object]]:
     """The sound objects of these names, with their clusters. An operator's own are left alone."""
     for cluster in clusters(repository, engine):
         for name in names:
@@ -143,11 +135,7 @@ def named(
 
 def expect(cluster: Cluster, expected: list[tuple[str, str, str]]) -> Iterator[Problem]:
     """A problem for each object (kind, name, namespace) that the cluster does not get."""
-    files = [
-        file
-        for file in cluster.repository.under(cluster.folder)
-        if file in cluster.repository.broken
-    ]
+    files = [file for file in cluster.repository.under(cluster.folder) if file in cluster.repository.broken]
     listings = [cluster.lists(folder) for folder in _folders(cluster)]
     if files or any(listing is None or list(listing.missing()) for listing in listings):
         return  # other rules tell that
@@ -158,28 +146,18 @@ def expect(cluster: Cluster, expected: list[tuple[str, str, str]]) -> Iterator[P
             continue
         where = f"{namespace}/{name}" if namespace else name
         names = {other for other_kind, other, _ in expected if other_kind == kind}
-        stray = next(
-            (found for found in same if found.name == name or found.name not in names), None
-        )
+        stray = next((found for found in same if found.name == name or found.name not in names), None)
         if stray:
             is_called = f"{stray.namespace}/{stray.name}" if stray.namespace else stray.name
-            yield stray.problem(
-                ("metadata",), f"the {kind} is called {is_called}, not {where}", "give it that name"
-            )
+            yield stray.problem(("metadata",), f"the {kind} is called {is_called}, not {where}", "give it that name")
         else:
             todo = "take it from git history, or run `copier recopy --trust`"
-            yield Problem(
-                f"{cluster.folder}/kustomization.yaml", None, f"there is no {kind} {where}", todo
-            )
+            yield Problem(f"{cluster.folder}/kustomization.yaml", None, f"there is no {kind} {where}", todo)
 
 
 def _folders(cluster: Cluster) -> list[str]:
     """The folders with manifests below that of a cluster, itself included, that are not applied by a person."""
-    files = [
-        file
-        for file in cluster.repository.under(cluster.folder)
-        if file.endswith((".yaml", ".yml"))
-    ]
+    files = [file for file in cluster.repository.under(cluster.folder) if file.endswith((".yaml", ".yml"))]
     folders = {file.rpartition("/")[0] for file in files} | {cluster.folder}
     return sorted(folder for folder in folders if not folder.endswith(_SETUP))
 
@@ -197,9 +175,7 @@ def the_engine_knows_every_field(repository: Repository) -> Iterator[Problem]:
         ]
         for found in [*cluster.objects, *secrets]:
             for path, what in found.flaws:
-                yield found.problem(
-                    path, what, f"correct it; tests/rules/shapes/ lists the fields of {found.kind}"
-                )
+                yield found.problem(path, what, f"correct it; tests/rules/shapes/ lists the fields of {found.kind}")
 
 
 @rule
@@ -295,9 +271,7 @@ def the_engine_has_the_identity_that_decrypts(repository: Repository) -> Iterato
         if account:
             kms = repository.matrix["environments"][cluster.environment]["kms"]
             why = f"it is the answer {cluster.environment}_kms_identity"
-            yield from account.must_be(
-                ("metadata", "annotations", kms["annotation"]), identity, why
-            )
+            yield from account.must_be(("metadata", "annotations", kms["annotation"]), identity, why)
 
 
 def in_order(found: list[str], expected: list[str]) -> bool:

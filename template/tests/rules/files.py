@@ -60,9 +60,7 @@ def yaml_means_the_same_to_every_reader(repository: Repository) -> Iterator[Prob
                     # a number may be a password
                     shown = repr(node.value) if is_word(node.value) else "a value"
                     what = f"{shown} is not the same to YAML 1.1 (Helm, Kubernetes) and YAML 1.2"
-                    yield Problem(
-                        file, node.start_mark.line + 1, what, "quote it, or write true or false"
-                    )
+                    yield Problem(file, node.start_mark.line + 1, what, "quote it, or write true or false")
 
 
 @rule

@@ -38,10 +38,7 @@ def _releases(repository: Repository) -> Iterator[tuple[Cluster, Object]]:
 
 def seconds(duration: object) -> float:
     """The seconds of a duration such as 1h30m; 0 where it is none."""
-    return sum(
-        float(count) * _UNITS[unit]
-        for count, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", text(duration))
-    )
+    return sum(float(count) * _UNITS[unit] for count, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", text(duration)))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -68,9 +65,7 @@ def flux_follows_this_repository(repository: Repository) -> Iterator[Problem]:
             (("spec", "url"), "repo_url"),
             (("spec", "ref", "branch"), "repo_branch"),
         ):
-            yield from found.must_be(
-                path, repository.answers.get(answer), f"it is the answer {answer}"
-            )
+            yield from found.must_be(path, repository.answers.get(answer), f"it is the answer {answer}")
         for field in sorted(set(mapping(found.get("spec", "ref"))) - {"branch"}):
             # a tag instead of the branch is told above
             if found.get("spec", "ref", "branch"):
@@ -110,11 +105,7 @@ def flux_sees_what_it_deploys(repository: Repository) -> Iterator[Problem]:
 def every_flux_source_exists(repository: Repository) -> Iterator[Problem]:
     found = list(_kustomizations(repository)) + list(_releases(repository))
     for _, each in found:
-        path = (
-            ("spec", "sourceRef")
-            if each.kind == "Kustomization"
-            else ("spec", "chart", "spec", "sourceRef")
-        )
+        path = ("spec", "sourceRef") if each.kind == "Kustomization" else ("spec", "chart", "spec", "sourceRef")
         source = mapping(each.get(*path))
         name, namespace = source.get("name"), source.get("namespace") or each.namespace
         if source and (source.get("kind"), name, namespace) != (
@@ -123,9 +114,7 @@ def every_flux_source_exists(repository: Repository) -> Iterator[Problem]:
             SYSTEM,
         ):
             what = f"there is no source {source.get('kind')} {namespace}/{name}"
-            yield each.problem(
-                path, what, f"name GitRepository {_source(repository)}, which source.yaml defines"
-            )
+            yield each.problem(path, what, f"name GitRepository {_source(repository)}, which source.yaml defines")
 
 
 @rule
@@ -180,9 +169,7 @@ def flux_decrypts_the_secrets(repository: Repository) -> Iterator[Problem]:
     for cluster, found in _kustomizations(repository, SECRETS):
         if not found.get("spec", "decryption"):
             what = "it does not decrypt: the cluster would get ciphertext"
-            yield found.problem(
-                ("spec",), what, f"write decryption: {{provider: sops, secretRef: {{name: {KEY}}}}}"
-            )
+            yield found.problem(("spec",), what, f"write decryption: {{provider: sops, secretRef: {{name: {KEY}}}}}")
         elif repository.answers.get(f"{cluster.environment}_kms_key"):
             if found.get("spec", "decryption", "secretRef"):
                 what = "a static key beats the identity of kustomize-controller"
@@ -209,9 +196,7 @@ def the_flux_release_takes_its_values(repository: Repository) -> Iterator[Proble
             what = "valuesFiles are not the three of this environment, from the root of git, the later one winning"
             yield found.problem((*chart, "valuesFiles"), what, "list ./" + ", ./".join(expected))
         if found.get(*chart, "ignoreMissingValuesFiles"):
-            what = (
-                "ignoreMissingValuesFiles would deploy the chart's defaults when a file is renamed"
-            )
+            what = "ignoreMissingValuesFiles would deploy the chart's defaults when a file is renamed"
             yield found.problem((*chart, "ignoreMissingValuesFiles"), what, "take it out")
         for field in ("values", "valuesFrom"):
             if found.get("spec", field):
@@ -235,9 +220,7 @@ def the_flux_release_lands_beside_its_secrets(repository: Repository) -> Iterato
         why = f"the Secrets are in namespace {repository.namespace}"
         for field in ("targetNamespace", "storageNamespace"):
             yield from found.must_be(("spec", field), repository.namespace, why)
-        yield from found.must_be(
-            ("spec", "releaseName"), RELEASE, "README.md looks for that release"
-        )
+        yield from found.must_be(("spec", "releaseName"), RELEASE, "README.md looks for that release")
 
 
 @rule
@@ -301,13 +284,9 @@ def flux_lets_git_win(repository: Repository) -> Iterator[Problem]:
             yield found.problem(("metadata", "annotations", _RECONCILE), what, "take it out")
     for _, found in [*_kustomizations(repository), *_releases(repository)]:
         if found.get("spec", "suspend"):
-            yield found.problem(
-                ("spec", "suspend"), "it is suspended", "take suspend out once it may go on"
-            )
+            yield found.problem(("spec", "suspend"), "it is suspended", "take suspend out once it may go on")
         if found.kind == "Kustomization":
-            yield from found.must_be(
-                ("spec", "prune"), True, "what leaves git would stay in the cluster"
-            )
+            yield from found.must_be(("spec", "prune"), True, "what leaves git would stay in the cluster")
         else:
             why = "a change by hand would stay in the cluster"
             yield from found.must_be(("spec", "driftDetection", "mode"), "enabled", why)
@@ -320,9 +299,7 @@ def flux_lets_git_win(repository: Repository) -> Iterator[Problem]:
 @rule
 def flux_reports_the_release_when_it_runs(repository: Repository) -> Iterator[Problem]:
     for _, found in _kustomizations(repository, RELEASE):
-        yield from found.must_be(
-            ("spec", "wait"), True, "otherwise it is Ready before the release is"
-        )
+        yield from found.must_be(("spec", "wait"), True, "otherwise it is Ready before the release is")
 
 
 @rule

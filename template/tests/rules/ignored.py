@@ -35,9 +35,7 @@ def git(root: Path, *arguments: str, given: bytes = b"") -> bytes | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return (
-        answer.stdout if answer.returncode in (0, 1) else None
-    )  # check-ignore: 1 = none is ignored
+    return answer.stdout if answer.returncode in (0, 1) else None  # check-ignore: 1 = none is ignored
 
 
 def list_files(root: Path) -> tuple[list[str], frozenset[str]]:
@@ -58,18 +56,14 @@ def list_files(root: Path) -> tuple[list[str], frozenset[str]]:
 def ignored(root: Path, paths: Iterable[str]) -> set[str]:
     """Those of `paths` that git ignores, whether or not they exist."""
     wanted = list(paths)
-    answer = git(
-        root, "check-ignore", "--no-index", "-z", "--stdin", given="\0".join(wanted).encode()
-    )
+    answer = git(root, "check-ignore", "--no-index", "-z", "--stdin", given="\0".join(wanted).encode())
     if answer is not None:
         return set(answer.decode("utf-8", "surrogateescape").split("\0")) - {""}
     patterns = read_patterns(root)
     return {path for path in wanted if is_ignored(path, patterns)}
 
 
-Pattern = tuple[
-    re.Pattern[str], bool, bool
-]  # what it matches, whether it re-includes, whether only folders
+Pattern = tuple[re.Pattern[str], bool, bool]  # what it matches, whether it re-includes, whether only folders
 
 
 def read_patterns(root: Path) -> list[Pattern]:
@@ -94,9 +88,7 @@ def parse_patterns(lines: Iterable[str]) -> list[Pattern]:
         text = text.rstrip("/")
         anchored = "/" in text
         expression = _translate(text.lstrip("/"))
-        patterns.append(
-            (re.compile(expression if anchored else rf"(?:.*/)?{expression}"), again, folder)
-        )
+        patterns.append((re.compile(expression if anchored else rf"(?:.*/)?{expression}"), again, folder))
     return patterns
 
 
@@ -121,11 +113,7 @@ def _walk(root: Path) -> Iterable[str]:
         base = Path(folder).relative_to(root).as_posix()
         inside = "" if base == "." else f"{base}/"
         # a file below a folder is what a pattern for folders is asked with
-        folders[:] = [
-            name
-            for name in folders
-            if name != ".git" and not is_ignored(f"{inside}{name}/x", patterns)
-        ]
+        folders[:] = [name for name in folders if name != ".git" and not is_ignored(f"{inside}{name}/x", patterns)]
         links = [name for name in folders if (root / inside / name).is_symlink()]
         for name in (*files, *links):
             if not is_ignored(inside + name, patterns):

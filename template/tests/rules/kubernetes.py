@@ -59,16 +59,11 @@ _IN_THE_POD: dict[tuple[str, ...], Place] = {
         )
     },
     ("extraEnvVars",): (*_PROXY, "env"),
-    **{
-        (field,): (*_PROXY, field)
-        for field in ("lifecycle", "resources", "securityContext", "volumeMounts")
-    },
+    **{(field,): (*_PROXY, field) for field in ("lifecycle", "resources", "securityContext", "volumeMounts")},
     ("migrationJob", "resources"): (*_MIGRATIONS, "resources"),
 }
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-_QUANTITY = re.compile(
-    r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]+))?"
-)
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]+))?")
 _SUFFIXES = {
     **{
         "n": 1e-9,
@@ -87,9 +82,7 @@ _SUFFIXES = {
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _DNS_LABEL = re.compile(_LABEL)
-_QUALIFIED_NAME = re.compile(
-    rf"(?:{_LABEL}(?:\.{_LABEL})*/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{{0,61}}[A-Za-z0-9])?"
-)
+_QUALIFIED_NAME = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{{0,61}}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 _SECRET_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
@@ -137,9 +130,7 @@ def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterat
             manifest = {key: value for key, value in manifest.items() if key != "sops"}
         for error in schema.iter_errors(manifest):
             line = document.line(*place(error))
-            yield Problem(
-                document.file, line, describe(error), f"correct it: kubectl explain {kind.lower()}"
-            )
+            yield Problem(document.file, line, describe(error), f"correct it: kubectl explain {kind.lower()}")
 
 
 @rule
@@ -198,9 +189,7 @@ def every_resource_is_a_quantity_within_its_limit(repository: Repository) -> Ite
                     amounts[kind, str(name)] = float(number) * factor
             for (kind, name), amount in amounts.items():
                 if kind == "requests" and amount > amounts.get(("limits", name), amount):
-                    what = (
-                        f"more {name} is requested than the limit allows, which Kubernetes refuses"
-                    )
+                    what = f"more {name} is requested than the limit allows, which Kubernetes refuses"
                     yield values.problem((*path, kind, name), what, "raise the limit")
 
 
@@ -212,9 +201,7 @@ def every_name_is_valid(repository: Repository) -> Iterator[Problem]:
             continue  # told above
         if manifest.get("kind") not in _NAMELESS or "fluxcd" in text(manifest.get("apiVersion")):
             yield from _metadata(document)
-        for block in (
-            ("data", "stringData") if manifest.get("kind") in ("Secret", "ConfigMap") else ()
-        ):
+        for block in ("data", "stringData") if manifest.get("kind") in ("Secret", "ConfigMap") else ():
             for key in mapping(manifest.get(block)):
                 if not _SECRET_KEY.fullmatch(str(key)):
                     what = f"the key {key!r} has other characters than letters, digits, '-', '_' and '.'"
@@ -253,9 +240,7 @@ def _values(values: Values) -> Iterator[Problem]:
                 yield values.problem((*path, str(key)), what, todo)
     for name in mapping(values.get("envVars")):
         if not _VARIABLE.fullmatch(str(name)):
-            yield values.problem(
-                ("envVars", str(name)), f"{name!r} is no name of a variable", "rename it"
-            )
+            yield values.problem(("envVars", str(name)), f"{name!r} is no name of a variable", "rename it")
     for number, entry in enumerate(sequence(values.get("extraEnvVars"))):
         if not _VARIABLE.fullmatch(text(dig(entry, "name"))):
             what = f"{dig(entry, 'name')!r} is no name of a variable"
@@ -264,15 +249,11 @@ def _values(values: Values) -> Iterator[Problem]:
         host = text(dig(entry, "host"))
         if host and not _SUBDOMAIN.fullmatch(host.removeprefix("*.")):
             what = f"the host {host!r} is no DNS name"
-            yield values.problem(
-                ("ingress", "hosts", number, "host"), what, "write it in lower case, without a port"
-            )
+            yield values.problem(("ingress", "hosts", number, "host"), what, "write it in lower case, without a port")
     for number, volume in enumerate(sequence(values.get("volumes"))):
         if not _DNS_LABEL.fullmatch(text(dig(volume, "name"))):
             what = f"the volume {dig(volume, 'name')!r} is no DNS-1123 label"
-            yield values.problem(
-                ("volumes", number, "name"), what, "use lower-case letters, digits and hyphens"
-            )
+            yield values.problem(("volumes", number, "name"), what, "use lower-case letters, digits and hyphens")
 
 
 def _label(key: str, value: Any, field: str) -> Iterator[tuple[str, str]]:

@@ -36,9 +36,7 @@ def every_chosen_method_has_what_it_needs(repository: Repository) -> Iterator[Pr
             yield from _settings(repository, values, method, needs)
 
 
-def _service_account(
-    repository: Repository, values: Values, method: dict[str, Any], needs: str
-) -> Iterator[Problem]:
+def _service_account(repository: Repository, values: Values, method: dict[str, Any], needs: str) -> Iterator[Problem]:
     annotations = mapping(method.get("service_account_annotations"))
     if annotations and values.get("serviceAccount", "create") is not True:
         path: Place = ("serviceAccount", "create")
@@ -55,11 +53,7 @@ def _service_account(
         expected = repository.answer(value)
         path = ("serviceAccount", "annotations", annotation)
         if values.get("serviceAccount", "annotations", annotation) != expected:
-            question = (
-                f"; if it has changed: {UPDATE} {value['answer']}=…"
-                if isinstance(value, dict)
-                else ""
-            )
+            question = f"; if it has changed: {UPDATE} {value['answer']}=…" if isinstance(value, dict) else ""
             yield values.problem(
                 path,
                 f"{needs} needs the service account annotation {annotation}: {expected}",
@@ -69,12 +63,8 @@ def _service_account(
 
 def _secret(values: Values, method: dict[str, Any], needs: str) -> Iterator[Problem]:
     secret = method.get("secret")
-    if method.get("environment_secret") and secret not in sequence(
-        values.get("environmentSecrets")
-    ):
-        yield values.problem(
-            ("environmentSecrets",), f"{needs} needs the variables of {secret}", f"list {secret}"
-        )
+    if method.get("environment_secret") and secret not in sequence(values.get("environmentSecrets")):
+        yield values.problem(("environmentSecrets",), f"{needs} needs the variables of {secret}", f"list {secret}")
     mount = mapping(method.get("mount"))
     if not mount:
         return
@@ -84,45 +74,28 @@ def _secret(values: Values, method: dict[str, Any], needs: str) -> Iterator[Prob
         if dig(volume, "secret", "secretName") == secret and not dig(volume, "secret", "items")
     }
     wanted = {"mountPath": mount["path"], "readOnly": True, "subPath": mount.get("sub_path")}
-    shown = ", ".join(
-        f"{key}: {value}" for key, value in wanted.items() if value is not None
-    ).replace("True", "true")
+    shown = ", ".join(f"{key}: {value}" for key, value in wanted.items() if value is not None).replace("True", "true")
     if not volumes:
-        yield values.problem(
-            ("volumes",), f"{needs} needs a volume of the Secret {secret}", "restore it"
-        )
+        yield values.problem(("volumes",), f"{needs} needs a volume of the Secret {secret}", "restore it")
     elif not any(
-        text(dig(entry, "name")) in volumes
-        and all(dig(entry, key) == value for key, value in wanted.items())
+        text(dig(entry, "name")) in volumes and all(dig(entry, key) == value for key, value in wanted.items())
         for entry in sequence(values.get("volumeMounts"))
     ):
-        yield values.problem(
-            ("volumeMounts",), f"{needs} needs {secret} mounted with {shown}", "restore the mount"
-        )
+        yield values.problem(("volumeMounts",), f"{needs} needs {secret} mounted with {shown}", "restore the mount")
 
 
-def _settings(
-    repository: Repository, values: Values, method: dict[str, Any], needs: str
-) -> Iterator[Problem]:
+def _settings(repository: Repository, values: Values, method: dict[str, Any], needs: str) -> Iterator[Problem]:
     found = values.variables
     for variable, value in mapping(method.get("variables")).items():
         expected = repository.answer(value)
         if variable not in found or found[variable][1] != expected:
             path = found[variable][0] if variable in found else ("envVars", variable)
-            question = (
-                f"; if it has changed: {UPDATE} {value['answer']}=…"
-                if isinstance(value, dict)
-                else ""
-            )
-            yield values.problem(
-                path, f"{needs} needs the variable {variable}: {expected}", f"restore it{question}"
-            )
+            question = f"; if it has changed: {UPDATE} {value['answer']}=…" if isinstance(value, dict) else ""
+            yield values.problem(path, f"{needs} needs the variable {variable}: {expected}", f"restore it{question}")
     for setting, expected in mapping(method.get("litellm_settings")).items():
         path = ("proxy_config", "litellm_settings", setting)
         if values.get("proxy_config", "litellm_settings", setting) != expected:
-            yield values.problem(
-                path, f"{needs} needs litellm_settings.{setting}: {expected}", "restore it"
-            )
+            yield values.problem(path, f"{needs} needs litellm_settings.{setting}: {expected}", "restore it")
 
 
 @rule
@@ -179,9 +152,7 @@ def _tokens(repository: Repository, method: dict[str, Any]) -> Iterator[str]:
     if method.get("secret"):
         yield str(method["secret"])
     if method.get("environment_secret"):
-        yield from map(
-            str, mapping(dig(repository.matrix, "secrets", str(method["secret"]), "keys"))
-        )
+        yield from map(str, mapping(dig(repository.matrix, "secrets", str(method["secret"]), "keys")))
     if method.get("mount"):
         yield str(method["mount"]["path"])
 
@@ -231,9 +202,7 @@ def nothing_beats_a_chosen_method(repository: Repository) -> Iterator[Problem]:
             for path, given in _credentials(values):
                 ours = text(given.get("model")).startswith(str(prefix))
                 # what the proxy may not have at all is looked for in models of any name
-                for parameter in sorted(
-                    (parameters if ours else parameters - _OTHERS) & set(given)
-                ):
+                for parameter in sorted((parameters if ours else parameters - _OTHERS) & set(given)):
                     what = f"{parameter} is given; {reason}"
                     yield values.problem((*path, parameter), what, "take it away")
 
@@ -249,11 +218,7 @@ def _credentials(values: Values) -> Iterator[tuple[Place, dict[Any, Any]]]:
 
 @rule
 def no_unchosen_environment_leaves_a_file(repository: Repository) -> Iterator[Problem]:
-    unchosen = [
-        name
-        for name in mapping(repository.matrix["environments"])
-        if name not in repository.environments
-    ]
+    unchosen = [name for name in mapping(repository.matrix["environments"]) if name not in repository.environments]
     for environment in unchosen:
         places = (
             f"litellm/values-{environment}.yaml",

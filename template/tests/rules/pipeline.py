@@ -54,9 +54,7 @@ def _runs_the_suite(repository: Repository, file: str) -> bool:
     value = mapping(document and document.value)
     # YAML 1.1 takes the key `on` for true
     events = value.get("on", value.get(True))
-    if not {"push", "pull_request", "merge_group"}.intersection(
-        [events] if isinstance(events, str) else events or ()
-    ):
+    if not {"push", "pull_request", "merge_group"}.intersection([events] if isinstance(events, str) else events or ()):
         return False
     for job in map(mapping, mapping(value.get("jobs")).values()):
         if job.get("if") is False or job.get("continue-on-error"):
@@ -93,32 +91,20 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
         for job, entry in mapping(dig(document and document.value, "jobs")).items():
             for number, step in enumerate(sequence(mapping(entry).get("steps"))):
                 used = text(dig(step, "uses"))
-                if (
-                    document
-                    and used
-                    and not re.search(r"@(?:[0-9a-f]{40}|sha256:[0-9a-f]{64})\Z|\A\./", used)
-                ):
+                if document and used and not re.search(r"@(?:[0-9a-f]{40}|sha256:[0-9a-f]{64})\Z|\A\./", used):
                     what = f"{used} is no commit, and can be moved"
                     line = document.line("jobs", job, "steps", number, "uses")
                     yield Problem(file, line, what, "write @ and the commit of its release")
     document = repository.document(_GITLAB) if repository.has(_GITLAB) else None
     for job, entry in mapping(document and document.value).items():
         image = dig(entry, "image", "name") or dig(entry, "image")
-        if (
-            document
-            and text(image)
-            and not re.search(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$", text(image))
-        ):
+        if document and text(image) and not re.search(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$", text(image)):
             what = f"the image {image} has no version"
             yield Problem(_GITLAB, document.line(str(job), "image"), what, "name one")
     document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
     for number, entry in enumerate(sequence(dig(document and document.value, "repos"))):
         revision = str(dig(entry, "rev") or "")
-        if (
-            document
-            and dig(entry, "repo") not in ("local", "meta")
-            and not re.search(r"\d", revision)
-        ):
+        if document and dig(entry, "repo") not in ("local", "meta") and not re.search(r"\d", revision):
             what = f"rev {revision!r} of {dig(entry, 'repo')} can be moved"
             line = document.line("repos", number, "rev")
             yield Problem(_COMMITS, line, what, "name a release")
@@ -137,9 +123,7 @@ def a_workflow_may_only_read(repository: Repository) -> Iterator[Problem]:
             yield Problem(file, document.line("permissions"), what, "write permissions: {}")
         events = value.get("on", value.get(True))
         if "pull_request_target" in (events or ()):
-            what = (
-                "pull_request_target runs with the rights of the repository on what anybody sends"
-            )
+            what = "pull_request_target runs with the rights of the repository on what anybody sends"
             yield Problem(file, document.line(), what, "write pull_request")
 
 
@@ -148,11 +132,7 @@ def a_commit_is_guarded(repository: Repository) -> Iterator[Problem]:
     document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
     if document is None:
         return
-    hooks = [
-        hook
-        for entry in sequence(document.value.get("repos"))
-        for hook in sequence(dig(entry, "hooks"))
-    ]
+    hooks = [hook for entry in sequence(document.value.get("repos")) for hook in sequence(dig(entry, "hooks"))]
     if not any("hooks/guard_staged.py" in text(dig(hook, "entry")) for hook in hooks):
         what = "no hook runs hooks/guard_staged.py, which keeps unsealed Secrets out of git"
         yield Problem(_COMMITS, document.line("repos"), what, "take it from git history")

@@ -46,22 +46,14 @@ def the_list_of_secrets_follows_from_the_answers(repository: Repository) -> Iter
     for name, secret in mapping(repository.matrix["secrets"]).items():
         entry = mapping(dig(repository.policy, "secrets", name))
         listed = sequence(entry.get("environments"))
-        needed = [
-            environment
-            for environment in repository.environments
-            if _is_needed(repository, environment, name)
-        ]
+        needed = [environment for environment in repository.environments if _is_needed(repository, environment, name)]
         line = document.line("secrets", name) if document else None
         todo = "take the file from git history, or run copier update"
         if sorted(map(str, listed)) != sorted(needed):
-            what = (
-                f"{name} is listed for {_list(listed)}, but the answers need it for {_list(needed)}"
-            )
+            what = f"{name} is listed for {_list(listed)}, but the answers need it for {_list(needed)}"
             yield Problem(POLICY, line, what, todo)
         elif needed and set(mapping(entry.get("keys"))) != set(mapping(secret.get("keys"))):
-            what = (
-                f"{name} has the keys {_list(entry.get('keys'))}, not {_list(secret.get('keys'))}"
-            )
+            what = f"{name} has the keys {_list(entry.get('keys'))}, not {_list(secret.get('keys'))}"
             yield Problem(POLICY, line, what, todo)
         elif needed:
             if bool(entry.get("never_rotate")) != bool(secret.get("never_rotate")):
@@ -77,12 +69,8 @@ def the_list_of_secrets_follows_from_the_answers(repository: Repository) -> Iter
 def _is_needed(repository: Repository, environment: str, name: str) -> bool:
     when = dig(repository.matrix, "secrets", name, "when")
     if isinstance(when, dict):
-        return any(
-            repository.answers.get(answer) in sequence(wanted) for answer, wanted in when.items()
-        )
-    return when == "always" or any(
-        method.get("secret") == name for method in repository.methods(environment).values()
-    )
+        return any(repository.answers.get(answer) in sequence(wanted) for answer, wanted in when.items())
+    return when == "always" or any(method.get("secret") == name for method in repository.methods(environment).values())
 
 
 @rule
@@ -110,11 +98,7 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Problem]:
 def every_secret_file_holds_the_secret_of_its_name(repository: Repository) -> Iterator[Problem]:
     for environment in repository.environments:
         for file in repository.under(f"secrets/{environment}"):
-            if (
-                SEALED.fullmatch(file)
-                and not repository.document(file)
-                and file not in repository.broken
-            ):
+            if SEALED.fullmatch(file) and not repository.document(file) and file not in repository.broken:
                 name = _name(file)
                 again = f"{SEAL} --rotate {name} --cluster {environment}"
                 yield Problem(file, None, "it holds no Secret", f"seal it again: {again}")
@@ -126,18 +110,12 @@ def every_secret_file_holds_the_secret_of_its_name(repository: Repository) -> It
             )
             if secret.name != expected:
                 what = f"it holds the Secret {secret.name!r}"
-                todo = (
-                    f"name the file {secret.name}.sops.yaml"
-                    if secret.name
-                    else "give metadata.name"
-                )
+                todo = f"name the file {secret.name}.sops.yaml" if secret.name else "give metadata.name"
                 yield Problem(secret.file, document.line("metadata", "name"), what, todo)
             if namespace != repository.namespace:
                 what = f"its namespace is {namespace!r}, but the proxy reads Secrets of {repository.namespace!r}"
                 line = document.line("metadata", "namespace")
-                yield Problem(
-                    secret.file, line, what, f"seal it with namespace: {repository.namespace}"
-                )
+                yield Problem(secret.file, line, what, f"seal it with namespace: {repository.namespace}")
             if secret.name in repository.needed(environment):
                 for name, found in mapping(dig(document.value, "metadata", "annotations")).items():
                     if (name, found) in _LEFT_ALONE:
@@ -147,9 +125,7 @@ def every_secret_file_holds_the_secret_of_its_name(repository: Repository) -> It
                 for field, wanted in (("type", "Opaque"), ("immutable", None)):
                     if (found := document.value.get(field)) != wanted:
                         what = f"{field} is {found!r}, so that the cluster refuses its next change"
-                        again = (
-                            f"seal it again: {SEAL} --rotate {secret.name} --cluster {environment}"
-                        )
+                        again = f"seal it again: {SEAL} --rotate {secret.name} --cluster {environment}"
                         yield Problem(secret.file, document.line(field), what, again)
             if "data" in document.value and secret.name in repository.needed(environment):
                 what = "its values stand in data, which holds base64"
@@ -170,9 +146,7 @@ def no_sealed_value_is_a_copy(repository: Repository) -> Iterator[Problem]:
                 if not match:
                     continue
                 first, name = seen.setdefault(match[1], (secret, str(key)))
-                ours = all(
-                    each.name in repository.needed(each.environment) for each in (first, secret)
-                )
+                ours = all(each.name in repository.needed(each.environment) for each in (first, secret))
                 if name != key or (first is not secret and ours):
                     what = f"{key} is the sealed {name} of {first.file}"
                     todo = f"seal it for {environment}, or take the file from git history"
@@ -186,9 +160,7 @@ def _name(file: str) -> str:
 
 @rule
 def no_secret_is_orphaned(repository: Repository) -> Iterator[Problem]:
-    by_methods = {
-        text(method.get("secret")) for method in mapping(repository.matrix["methods"]).values()
-    }
+    by_methods = {text(method.get("secret")) for method in mapping(repository.matrix["methods"]).values()}
     for environment in repository.environments:
         needed = repository.needed(environment)
         for secret in repository.sealed[environment]:
@@ -211,21 +183,14 @@ def no_secret_is_orphaned(repository: Repository) -> Iterator[Problem]:
 def values_name_only_secrets_and_keys_that_exist(repository: Repository) -> Iterator[Problem]:
     for values in repository.values:
         environment = values.environment
-        keys = {
-            name: set(mapping(entry.get("keys")))
-            for name, entry in repository.needed(environment).items()
-        }
+        keys = {name: set(mapping(entry.get("keys"))) for name, entry in repository.needed(environment).items()}
         for secret in repository.sealed[environment]:
             keys.setdefault(secret.name, secret.keys)
         for path, name, key in _references(values):
             if name not in keys:
-                if name not in mapping(
-                    repository.matrix["secrets"]
-                ):  # else a rule of the auth matrix tells
+                if name not in mapping(repository.matrix["secrets"]):  # else a rule of the auth matrix tells
                     what = f"the Secret {name!r} is not in secrets/{environment}/"
-                    yield values.problem(
-                        path, what, "correct the name, or seal a Secret of that name"
-                    )
+                    yield values.problem(path, what, "correct the name, or seal a Secret of that name")
             elif key is not None and key not in keys[name]:
                 what = f"the Secret {name!r} has no key {key!r}, only {_list(keys[name])}"
                 yield values.problem(path, what, "correct the key")
@@ -244,16 +209,12 @@ def _references(values: Values) -> Iterator[tuple[Place, str, str | None]]:
             yield path, str(reference.get("name")), str(reference.get("key"))
     mounts = sequence(values.get("volumeMounts"))
     for number, volume in enumerate(sequence(values.get("volumes"))):
-        projected = [
-            dig(source, "secret") for source in sequence(dig(volume, "projected", "sources"))
-        ]
+        projected = [dig(source, "secret") for source in sequence(dig(volume, "projected", "sources"))]
         for source in filter(None, map(mapping, [dig(volume, "secret"), *projected])):
             name = str(source.get("secretName", source.get("name")))
             if source.get("optional"):
                 continue
-            items: list[str | None] = [
-                str(dig(item, "key")) for item in sequence(source.get("items"))
-            ]
+            items: list[str | None] = [str(dig(item, "key")) for item in sequence(source.get("items"))]
             for key in items or [None]:
                 yield ("volumes", number), name, key
             for position, mount in enumerate(mounts):
@@ -288,14 +249,8 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
             needed = {f"{folder}/{name}.sops.yaml" for name in names}
         yield from _misleading(repository, document, folder)
         for path, place in sorted(listed.items()):
-            exists = (
-                repository.has(path)
-                or repository.has(f"{path}/{_KUSTOMIZATION}")
-                or repository.under(path)
-            )
-            if (
-                not exists and path not in needed
-            ):  # a needed Secret that is missing has a rule of its own
+            exists = repository.has(path) or repository.has(f"{path}/{_KUSTOMIZATION}") or repository.under(path)
+            if not exists and path not in needed:  # a needed Secret that is missing has a rule of its own
                 yield Problem(
                     *place,
                     f"it lists {path}, which does not exist",
@@ -308,9 +263,7 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
                     continue  # a rule above tells that it is to be deleted
                 if path not in listed and path != file and path.endswith((".yaml", ".yml")):
                     what = f"it does not list {posixpath.basename(path)}, so that the cluster never gets it"
-                    yield Problem(
-                        file, document.line("resources"), what, f"add {posixpath.basename(path)}"
-                    )
+                    yield Problem(file, document.line("resources"), what, f"add {posixpath.basename(path)}")
     for environment in repository.environments:
         file = f"secrets/{environment}/{_KUSTOMIZATION}"
         if not repository.has(file) and repository.under(f"secrets/{environment}"):
@@ -345,11 +298,7 @@ def _listed(repository: Repository, file: str) -> dict[str, tuple[str, int]]:
         return found
     folder = posixpath.dirname(file)
     value: Any = document.value
-    entries = [
-        (field, number, entry)
-        for field in _LISTS
-        for number, entry in enumerate(sequence(value.get(field)))
-    ]
+    entries = [(field, number, entry) for field in _LISTS for number, entry in enumerate(sequence(value.get(field)))]
     for field, number, entry in entries:
         if not isinstance(entry, str) or "://" in entry or "\n" in entry:
             continue
@@ -380,9 +329,7 @@ def every_checksum_is_that_of_its_secret(repository: Repository) -> Iterator[Pro
         if repository.answers.get("redis") == "bundled":
             places[_REDIS_PODS] = {"litellm-redis"} & places[_PODS]
         parents = sorted({place[:depth] for place in places for depth in range(len(place))})
-        found = [
-            (*parent, key) for parent in parents for key in mapping(dig(document.value, *parent))
-        ]
+        found = [(*parent, key) for parent in parents for key in mapping(dig(document.value, *parent))]
         for path in found:
             if path not in parents and path not in places:
                 what = f"{path[-1]} is no checksum of a Secret"
@@ -408,15 +355,11 @@ def every_checksum_is_that_of_its_secret(repository: Repository) -> Iterator[Pro
                         todo = f"if nobody meant to change that file, take it from git history; else {again}"
                         yield Problem(file, line, what, todo)
                 elif name not in needed:
-                    yield Problem(
-                        file, line, f"there is no Secret {name} in secrets/{environment}/", again
-                    )
+                    yield Problem(file, line, f"there is no Secret {name} in secrets/{environment}/", again)
             for name in sorted(restarting):
                 if f"{_CHECKSUM}{name}" not in annotations:
                     pods = "no pod" if place == _PODS else "not Redis"
-                    yield Problem(
-                        file, None, f"it lacks {name}, so that its change restarts {pods}", again
-                    )
+                    yield Problem(file, None, f"it lacks {name}, so that its change restarts {pods}", again)
 
 
 def _list(names: Any) -> str:

@@ -93,8 +93,7 @@ class Values:
     def variables(self) -> dict[str, tuple[Place, Any]]:
         """The environment variables that are set by name: where, and to what (None for a reference)."""
         found: dict[str, tuple[Place, Any]] = {
-            str(name): (("envVars", str(name)), value)
-            for name, value in mapping(self.get("envVars")).items()
+            str(name): (("envVars", str(name)), value) for name, value in mapping(self.get("envVars")).items()
         }
         for number, entry in enumerate(sequence(self.get("extraEnvVars"))):
             found[text(dig(entry, "name"))] = (("extraEnvVars", number), dig(entry, "value"))
@@ -151,17 +150,13 @@ class Repository:
         self._documents: dict[str, tuple[Document, ...]] = {}
         self.broken: dict[str, NotYamlError] = {}
         self.answers = self._required(ANSWERS, ("cluster_environments", "providers"))
-        self.matrix = self._required(
-            MATRIX, ("environments", "providers", "cells", "methods", "secrets")
-        )
+        self.matrix = self._required(MATRIX, ("environments", "providers", "cells", "methods", "secrets"))
         self.policy = self._required(POLICY, ("namespace", "secrets"))
         for file, content in ((MATRIX, self.matrix), (POLICY, self.policy)):
             self._check_shape(file, content)
         self.environments: list[str] = self._choice("cluster_environments", "environments")
         self.providers: list[str] = self._choice("providers", "providers")
-        self.cells = {
-            environment: dict(self._cells(environment)) for environment in self.environments
-        }
+        self.cells = {environment: dict(self._cells(environment)) for environment in self.environments}
         self.namespace = str(self.policy["namespace"])
         for answer, known in _CHOICES.items():
             if self.answers.get(answer) not in known:
@@ -221,11 +216,7 @@ class Repository:
     @cached_property
     def yaml_files(self) -> list[str]:
         """Every file that should be YAML."""
-        return [
-            file
-            for file in self.files
-            if file.endswith((".yaml", ".yml")) and not _NO_YAML.match(file)
-        ]
+        return [file for file in self.files if file.endswith((".yaml", ".yml")) and not _NO_YAML.match(file)]
 
     def documents(self, file: str) -> tuple[Document, ...]:
         """The documents of a YAML file; none where it is missing or not YAML (then `broken` tells why)."""
@@ -256,11 +247,7 @@ class Repository:
 
     def answer(self, value: Any) -> Any:
         """A value of the matrix; `{answer: NAME}` stands for that answer."""
-        return (
-            self.answers.get(value["answer"])
-            if isinstance(value, dict) and "answer" in value
-            else value
-        )
+        return self.answers.get(value["answer"]) if isinstance(value, dict) and "answer" in value else value
 
     def needed(self, environment: str) -> dict[str, dict[str, Any]]:
         """The Secrets that policies/secrets.yml lists for an environment, by name."""
@@ -305,8 +292,7 @@ class Repository:
             document
             for file in self.yaml_files
             for document in self.documents(file)
-            if file.startswith(("secrets/", "clusters/"))
-            or {"apiVersion", "kind"} <= set(mapping(document.value))
+            if file.startswith(("secrets/", "clusters/")) or {"apiVersion", "kind"} <= set(mapping(document.value))
         ]
 
     # -----------------------------------------------------------------------------------------------------------------
@@ -319,15 +305,9 @@ class Repository:
         if file in self.broken:
             error = self.broken[file]
             raise UnreadableError(Problem(file, error.line, str(error), again))
-        missing = [
-            key
-            for key in keys
-            if mapping(document and document.value).get(key) in (None, "", [], {})
-        ]
+        missing = [key for key in keys if mapping(document and document.value).get(key) in (None, "", [], {})]
         if document is None or missing:
-            raise UnreadableError(
-                Problem(file, None, f"says nothing of {', '.join(missing or keys)}", again)
-            )
+            raise UnreadableError(Problem(file, None, f"says nothing of {', '.join(missing or keys)}", again))
         return mapping(document.value)
 
     def _check_shape(self, file: str, content: dict[str, Any]) -> None:
@@ -342,9 +322,7 @@ class Repository:
         unknown = [name for name in chosen if name not in mapping(self.matrix[known])]
         if unknown or not chosen:
             what = f"{answer} is {self.answers[answer]!r}, but {MATRIX} knows {', '.join(mapping(self.matrix[known]))}"
-            raise UnreadableError(
-                Problem(ANSWERS, None, what, f"choose among these: {UPDATE} '{answer}=[…]'")
-            )
+            raise UnreadableError(Problem(ANSWERS, None, what, f"choose among these: {UPDATE} '{answer}=[…]'"))
         return chosen
 
     def _cells(self, environment: str) -> Iterator[tuple[str, str]]:
@@ -354,9 +332,7 @@ class Repository:
             method = self.answers.get(question, allowed[0] if allowed else None)
             if method not in allowed or not self.method(str(method)):
                 what = f"{question} is {method!r}, but {MATRIX} allows {', '.join(map(str, allowed)) or 'nothing'}"
-                raise UnreadableError(
-                    Problem(ANSWERS, None, what, f"choose among these: {UPDATE} {question}=…")
-                )
+                raise UnreadableError(Problem(ANSWERS, None, what, f"choose among these: {UPDATE} {question}=…"))
             yield provider, str(method)
 
 

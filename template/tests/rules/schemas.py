@@ -23,9 +23,7 @@ class NoSchemaError(Exception):
 
 def versions() -> list[str]:
     """The Kubernetes versions, as 1.35, whose schemas are installed."""
-    found = {
-        path.name.split("-")[0].removeprefix("v").rsplit(".", 1)[0] for path in _root().iterdir()
-    }
+    found = {path.name.split("-")[0].removeprefix("v").rsplit(".", 1)[0] for path in _root().iterdir()}
     return sorted(found, key=lambda version: tuple(map(int, version.split("."))))
 
 
@@ -72,17 +70,13 @@ def _definitions(file: Path) -> Any:
 def place(error: Any) -> tuple[str | int, ...]:
     """Where an error stands: at a field that does not exist or is missing, else at the value that is wrong."""
     path = tuple(error.absolute_path)
-    names = {"additionalProperties": _unknown, "required": _missing}.get(
-        error.validator, lambda _: []
-    )(error)
+    names = {"additionalProperties": _unknown, "required": _missing}.get(error.validator, lambda _: [])(error)
     return (*path, names[0]) if names else path
 
 
 def _missing(error: Any) -> list[str]:
     # jsonschema tells each missing field in an error of its own, but names it in the message alone
-    return [
-        str(key) for key in error.validator_value if repr(key) in error.message.split(" is ")[0]
-    ]
+    return [str(key) for key in error.validator_value if repr(key) in error.message.split(" is ")[0]]
 
 
 def _unknown(error: Any) -> list[str]:
@@ -96,11 +90,7 @@ def describe(error: Any) -> str:
     wanted = error.validator_value
     match error.validator:
         case "type":
-            kinds = [
-                kind
-                for kind in (wanted if isinstance(wanted, list) else [wanted])
-                if kind != "null"
-            ]
+            kinds = [kind for kind in (wanted if isinstance(wanted, list) else [wanted]) if kind != "null"]
             return f"{where} is not of the type {' or '.join(kinds)}"
         case "additionalProperties" | "unevaluatedProperties":
             return f"{where} has a field that does not exist: {', '.join(_unknown(error))}"
@@ -110,9 +100,7 @@ def describe(error: Any) -> str:
             return f"{where} is not one of {', '.join(map(str, wanted))}"
         case "const":
             return f"{where} is not {wanted}"
-        case (
-            "minimum" | "maximum" | "minLength" | "maxLength" | "minItems" | "maxItems" | "pattern"
-        ):
+        case "minimum" | "maximum" | "minLength" | "maxLength" | "minItems" | "maxItems" | "pattern":
             return f"{where} does not fit {error.validator}: {wanted}"
         case name:
             return f"{where} does not fit {name}"

@@ -52,9 +52,7 @@ def every_value_of_every_secret_is_sealed(repository: Repository) -> Iterator[Pr
             if entry is None:
                 continue
             todo = f"seal it again: {SEAL} --rotate {secret.name} --cluster {environment}"
-            for flaw in keyless.check(
-                repository.text(secret.file) or "", creation_rules.as_rule(entry)
-            ):
+            for flaw in keyless.check(repository.text(secret.file) or "", creation_rules.as_rule(entry)):
                 yield Problem(secret.file, flaw.line, flaw.what, todo)
     # of an environment of the matrix that was not chosen, matrix.py tells every file
     for file in repository.under("secrets"):
@@ -98,15 +96,11 @@ def no_secret_stands_outside_of_the_sealed_files(repository: Repository) -> Iter
         # files.py tells of a link
         if not _BESIDE.fullmatch(file) and not (repository.root / file).is_symlink():
             todo = f"seal it as {where}, or move it elsewhere"
-            yield Problem(
-                file, None, "it stands among the sealed Secrets and cannot be checked", todo
-            )
+            yield Problem(file, None, "it stands among the sealed Secrets and cannot be checked", todo)
     for values in repository.values:
         for path, found in walk(values.get()):
             if found == "Secret" and path and path[-1] == "kind":
-                yield values.problem(
-                    path, "it is a Secret that is not sealed", f"seal it as {where}"
-                )
+                yield values.problem(path, "it is a Secret that is not sealed", f"seal it as {where}")
 
 
 @rule
@@ -117,14 +111,10 @@ def every_environment_has_one_sound_creation_rule(repository: Repository) -> Ite
     try:
         config = creation_rules.load(repository.root)
         for environment in repository.environments:
-            for what in creation_rules.problems(
-                config, environment, _files(repository, environment)
-            ):
+            for what in creation_rules.problems(config, environment, _files(repository, environment)):
                 yield Problem(_CONFIG, None, what, f"correct it, then {SEAL} --check")
     except SealingError as error:
-        yield Problem(
-            _CONFIG, None, str(error).removeprefix(f"{_CONFIG} "), "then run the suite again"
-        )
+        yield Problem(_CONFIG, None, str(error).removeprefix(f"{_CONFIG} "), "then run the suite again")
         return
     document = repository.document(_CONFIG)
     seen: dict[str, int] = {}
@@ -133,17 +123,13 @@ def every_environment_has_one_sound_creation_rule(repository: Repository) -> Ite
         pattern = text(mapping(entry).get("path_regex"))
         if not pattern.startswith("^"):
             what = "a rule without path_regex, or with one that does not begin with ^, takes files of other folders"
-            yield Problem(
-                _CONFIG, line, what, "write one rule for each folder: ^secrets/<environment>/"
-            )
+            yield Problem(_CONFIG, line, what, "write one rule for each folder: ^secrets/<environment>/")
         if pattern in seen:
             what = f"its path_regex is that of line {seen[pattern]}, and the first one wins"
             yield Problem(_CONFIG, line, what, "keep one of them")
         seen.setdefault(pattern, line or 0)
         for environment in mapping(repository.matrix["environments"]):
-            if environment not in repository.environments and pattern == creation_rules.path_regex(
-                environment
-            ):
+            if environment not in repository.environments and pattern == creation_rules.path_regex(environment):
                 todo = f"take it away, or choose the environment: {UPDATE} cluster_environments=…"
                 yield Problem(_CONFIG, line, f"the environment {environment} was not chosen", todo)
 
@@ -174,9 +160,7 @@ def the_recipients_are_those_of_the_answers(repository: Repository) -> Iterator[
         for each in creation_rules.KMS if wanted else ():
             for other in creation_rules.split(entry.get(each)):
                 if (each, other) != (field, key):
-                    what = (
-                        f"the rule of {environment} has {other}, which no answer in {ANSWERS} names"
-                    )
+                    what = f"the rule of {environment} has {other}, which no answer in {ANSWERS} names"
                     todo = f"take it away, or answer it: {UPDATE} {question}=…; then {SEAL} --rekey"
                     yield Problem(_CONFIG, line, what, todo)
 
@@ -265,9 +249,7 @@ def git_ignores_inputs_and_keys(repository: Repository) -> Iterator[Problem]:
         )
     for file in repository.files:
         if _KEY_FILE.fullmatch(file) and not _NO_KEY.fullmatch(file):
-            yield Problem(
-                file, None, "a private key is not ignored by git", _forget(repository, file)
-            )
+            yield Problem(file, None, "a private key is not ignored by git", _forget(repository, file))
     for file in sorted(set(wanted) & repository.tracked):
         yield Problem(file, None, "git holds a file that holds secrets", _forget(repository, file))
 

@@ -110,10 +110,7 @@ def _shown(value: Any) -> str:
 
 
 def _name(path: Path_) -> str:
-    return (
-        "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
-        or "it"
-    )
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or "it"
 
 
 def _meant(name: str, known: Mapping[str, Any]) -> str:
