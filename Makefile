@@ -45,7 +45,7 @@ $(VENV): pyproject.toml
 	@echo "installing the Python packages into .venv" >&2
 	@$(PYTHON) -m venv --clear .venv
 	@$(RUN) -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(RUN) -m pip install --quiet --group dev
+	@$(RUN) -m pip install --quiet --editable '.[suite]' --group dev
 	@touch $@
 
 $(PROXY): pyproject.toml

@@ -10,11 +10,11 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from tests.answers import combinations
-from tests.checked import broken, told
 from tests.conftest import render_into
-from tests.quick import quick
-from tests.stock import Stock
+from tests.support.answers import combinations
+from tests.support.checked import broken, told
+from tests.support.quick import quick
+from tests.support.stock import Stock
 
 ENGINES = ("flux", "argocd")
 

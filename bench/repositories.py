@@ -13,10 +13,10 @@ import yaml
 
 import tools
 from tests.conftest import render_into
-from tests.inputs import Inputs
+from tests.support.inputs import Inputs
+from tests.support.template import ROOT, copy_template
 
-ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("copier.yml", "hooks", "includes", "policies", "template")
+HOLLOW = 83  # files that the demo had when the target for a copy was set
 DEMO: dict[str, Any] = yaml.safe_load((ROOT / "examples" / "answers" / "demo.yml").read_text())
 
 
@@ -35,22 +35,13 @@ class Bench:
             "LITELLM_GITOPS_INPUTS": str(self.inputs),
         }
         os.environ.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1")
-        self.template = folder / "template"
-        self.template.mkdir()
-        for part in PARTS:
-            source = ROOT / part
-            if source.is_dir():
-                ignore = shutil.ignore_patterns("__pycache__", ".*_cache")
-                shutil.copytree(source, self.template / part, ignore=ignore)
-            else:
-                shutil.copy(source, self.template)
+        self.template = copy_template(folder / "template")
         self.demo = self.render(self.template, DEMO)
         self.answers = folder / "demo.yml"
         self.answers.write_text(yaml.safe_dump(DEMO))
         self.count = sum(path.is_file() for path in self.demo.rglob("*"))
         self.empty = self._hollow("empty", ["file"])
-        names = [p.relative_to(self.demo).as_posix() for p in self.demo.rglob("*") if p.is_file()]
-        self.hollow = self._hollow("hollow", names)
+        self.hollow = self._hollow("hollow", [f"folder-{number % 12}/{number}" for number in range(HOLLOW)])
         self.released = self._release(self.template)
         self.empty_released = self._release(self.empty)
         self.hollow_released = self._release(self.hollow)

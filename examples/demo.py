@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import tools
-from tests.inputs import Inputs
+from tests.support.inputs import Inputs
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "build" / "demo"

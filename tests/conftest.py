@@ -15,8 +15,8 @@ from typing import Any
 import copier
 import pytest
 
-from tests.quick import quick
-from tests.stock import Stock
+from tests.support.quick import quick
+from tests.support.stock import Stock
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ("copier.yml", "hooks", "includes", "policies", "template")
@@ -49,7 +49,7 @@ def _quick_copier() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What tests/quick.py keeps from one run of copier for the next."""
+    """What tests/support/quick.py keeps from one run of copier for the next."""
     return tmp_path_factory.mktemp("compiled")
 
 

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 import tools
-from tests.answers import everything
-from tests.sealed import environment, seal
+from tests.support.answers import everything
+from tests.support.sealed import environment, seal
 
 ENGINES = ("flux", "argocd")
 PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")

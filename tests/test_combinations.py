@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.answers import ENVIRONMENTS, PROVIDERS, combinations
-from tests.checked import broken, told
-from tests.style import scars
+from tests.support.answers import ENVIRONMENTS, PROVIDERS, combinations
+from tests.support.checked import broken, told
+from tests.support.style import scars
 
 COMBINATIONS = dict(combinations())
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.inputs import Inputs
-from tests.sealed import encrypt, environment, seal
+from tests.support.inputs import Inputs
+from tests.support.sealed import encrypt, environment, seal
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from rules.repository import Repository
 
-from tests.answers import ENVIRONMENTS, answers, everything
-from tests.checked import broken, told
+from tests.support.answers import ENVIRONMENTS, answers, everything
+from tests.support.checked import broken, told
 from tests.e2e.readme import commands
 
 ENGINES = ("flux", "argocd")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.answers import everything
-from tests.checked import broken, told
-from tests.faults import Fault, append, both, change, delete, drop, substitute, swap
+from tests.support.answers import everything
+from tests.support.checked import broken, told
+from tests.support.faults import Fault, append, both, change, delete, drop, substitute, swap
 
 HELM_RELEASE = "clusters/aws/release/helmrelease.yaml"
 SOURCE = "clusters/aws/source.yaml"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.answers import everything
+from tests.support.answers import everything
 
 SECRET = "secrets/aws/litellm-azure-auth.sops.yaml"
 PLAINTEXT = """\

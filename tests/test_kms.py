@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.checked import broken, told
-from tests.inputs import Inputs
-from tests.sealed import environment, seal
+from tests.support.checked import broken, told
+from tests.support.inputs import Inputs
+from tests.support.sealed import environment, seal
 
 ARN = "arn:aws:kms:us-west-2:123456789012:key/0f0e0d0c-0b0a-0908-0706-050403020100"
 RESOURCE = "projects/example-ai/locations/global/keyRings/gitops/cryptoKeys/sops"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.answers import ENVIRONMENTS, PROVIDERS, ROLE_ARN, VERTEX_PROJECT, answers
-from tests.checked import broken, told
+from tests.support.answers import ENVIRONMENTS, PROVIDERS, ROLE_ARN, VERTEX_PROJECT, answers
+from tests.support.checked import broken, told
 
 ROOT = Path(__file__).resolve().parent.parent
 

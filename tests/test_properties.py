@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.answers import ENVIRONMENTS, PROVIDERS, everything
+from tests.support.answers import ENVIRONMENTS, PROVIDERS, everything
 from tests.conftest import render_into
 from tests.test_questions import ROOT, load, places, questions
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.answers import PROVIDERS, answers
-from tests.checked import broken, told
+from tests.support.answers import PROVIDERS, answers
+from tests.support.checked import broken, told
 from tests.conftest import render_into
 
 ROOT = Path(__file__).resolve().parent.parent

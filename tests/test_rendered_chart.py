@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import tools
-from tests.answers import answers, everything
-from tests.faults import Fault, both, change, delete
+from tests.support.answers import answers, everything
+from tests.support.faults import Fault, both, change, delete
 
 CHART = Path(__file__).parent / "e2e" / "charts" / "litellm-helm"
 VALUES, OWN = "litellm/values.yaml", "litellm/values-aws.yaml"

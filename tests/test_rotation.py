@@ -19,8 +19,8 @@ import yaml
 from sealing import keys
 from sealing.policy import Repository
 
-from tests.inputs import Inputs
-from tests.sealed import changed, content, decrypt, encrypt, environment, opened, seal
+from tests.support.inputs import Inputs
+from tests.support.sealed import changed, content, decrypt, encrypt, environment, opened, seal
 
 ANSWERS = {
     "cluster_environments": ["aws", "gcp"],

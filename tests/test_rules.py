@@ -18,11 +18,11 @@ import pytest
 import rules
 import yaml
 
-from tests.answers import answers, everything
-from tests.checked import UNREADABLE, broken, told
+from tests.support.answers import answers, everything
+from tests.support.checked import UNREADABLE, broken, told
 from tests.conftest import ROOT
-from tests.faults import Fault, append, both, change, delete, drop, substitute, swap
-from tests.stock import refresh
+from tests.support.faults import Fault, append, both, change, delete, drop, substitute, swap
+from tests.support.stock import refresh
 
 ANSWERS = ".copier-answers.yml"
 SHARED = "litellm/values.yaml"

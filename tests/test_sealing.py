@@ -17,9 +17,9 @@ from sealing import keys
 from sealing.inputs import Inputs as SealingInputs
 
 import tools
-from tests import quick
-from tests.inputs import Inputs
-from tests.sealed import changed, content, decrypt, encrypt, environment, opened, seal
+from tests.support import quick
+from tests.support.inputs import Inputs
+from tests.support.sealed import changed, content, decrypt, encrypt, environment, opened, seal
 
 Render = Callable[..., Path]
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.answers import answers, everything
-from tests.style import scars
+from tests.support.answers import answers, everything
+from tests.support.style import scars
 
 ROOT = Path(__file__).resolve().parent.parent
 VALID = sorted((ROOT / "examples" / "answers" / "valid").glob("*.yml"))

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import rules
 
-from tests.answers import everything
-from tests.faults import append, change, delete
+from tests.support.answers import everything
+from tests.support.faults import append, change, delete
 
 SECONDS = 2.0  # for three environments and four providers
 

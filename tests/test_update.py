@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from hooks import migrations
-from tests import quick
-from tests.inputs import Inputs
-from tests.sealed import changed, content, environment, opened, seal
-from tests.warm import Warm
+from tests.support import quick
+from tests.support.inputs import Inputs
+from tests.support.sealed import changed, content, environment, opened, seal
+from tests.support.warm import Warm
 
 # What was different in earlier releases: (release, file, present text, text of that release).
 HISTORY = [

@@ -136,12 +136,12 @@ def from_go(pin: Pin, into: Path, progress: Progress) -> None:
     """
     wanted = pin.ways["go"]
     module = wanted["module"]
-    go = _find_go("go1.0")
+    go = find_go("go1.0")
     progress.detail = f"{module} v{pin.version} is downloaded"
     source = _module(go, module, f"v{pin.version}")
-    needed = _go_directive(Path(source["GoMod"]))
+    needed = go_directive(Path(source["GoMod"]))
     if "Error" in source:  # this Go is older than the module asks for
-        go = _find_go(needed)
+        go = find_go(needed)
         source = _module(go, module, f"v{pin.version}")
     if "Error" in source:
         raise WayError(source["Error"])
@@ -173,17 +173,17 @@ def from_go(pin: Pin, into: Path, progress: Progress) -> None:
 
     build: list[process.Argument] = [go, "build", "-v", "-mod=mod", "-buildvcs=false"]
     build += ["-ldflags", " ".join(flags), "-o", into / pin.name, package]
-    process.run(build, work, _go_environment(), count)
+    process.run(build, work, go_environment(), count)
     shutil.rmtree(work)
 
 
-def _find_go(needed: str) -> Path:
+def find_go(needed: str) -> Path:
     """A `go` program of version `needed` at least: the one on PATH, else PyPI's."""
     from tools.install import path
 
     program = shutil.which("go")
     if program is not None:
-        version = process.ask([program, "env", "GOVERSION"], _go_environment(), ASK_TIMEOUT)
+        version = process.ask([program, "env", "GOVERSION"], go_environment(), ASK_TIMEOUT)
         if version_key(version) >= version_key(needed):
             return Path(program)
     try:
@@ -192,7 +192,7 @@ def _find_go(needed: str) -> Path:
         raise WayError(f"no Go {needed} or newer: {error}") from None
 
 
-def _go_environment() -> dict[str, str]:
+def go_environment() -> dict[str, str]:
     env = process.environment(GOTOOLCHAIN="local", GOFLAGS="", GOWORK="off", CGO_ENABLED="0")
     env.pop("GOROOT", None)  # of another Go, maybe
     return env
@@ -206,7 +206,7 @@ def _module(go: Path, module: str, version: str) -> dict[str, str]:
     command: list[process.Argument] = [go, "mod", "download", "-json", f"{module}@{version}"]
     lines: list[str] = []
     try:
-        process.run(command, Path("/"), _go_environment(), lines.append)
+        process.run(command, Path("/"), go_environment(), lines.append)
     except WayError as failure:
         text = "\n".join(lines)
         if '"GoMod"' not in text:
@@ -216,7 +216,7 @@ def _module(go: Path, module: str, version: str) -> dict[str, str]:
     return answer
 
 
-def _go_directive(go_mod: Path) -> str:
+def go_directive(go_mod: Path) -> str:
     found = re.search(r"^go\s+(\S+)", go_mod.read_text("utf-8"), re.MULTILINE)
     return found[1] if found else "1.16"
 
@@ -227,7 +227,7 @@ def _replace_lines(go: Path, source: dict[str, str], wanted: dict[str, Any]) -> 
     Those that name a folder get the version `local_replaces`, or are dropped without it.
     """
     command: list[process.Argument] = [go, "mod", "edit", "-json", source["GoMod"]]
-    listed = json.loads(process.ask(command, _go_environment(), ASK_TIMEOUT)).get("Replace") or []
+    listed = json.loads(process.ask(command, go_environment(), ASK_TIMEOUT)).get("Replace") or []
     lines: dict[str, str | None] = {}
     for line in listed:
         old, new = line["Old"]["Path"], line["New"]

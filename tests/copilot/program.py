@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.copilot.fake_github import FakeGitHub
-from tests.warm import Warm
+from tests.support.warm import Warm
 
 PROGRAM = Path(__file__).parents[2] / "template" / "hooks" / "get_copilot_token.py"
 

@@ -1,6 +1,6 @@
 """The table of scenarios: what GitHub does, and what the user, the disk and GitHub then see.
 
-Each runs the shipped program as a process of its own (tests/warm.py) against a real server. `polls` are the
+Each runs the shipped program as a process of its own (tests/support/warm.py) against a real server. `polls` are the
 moments of the polls, in seconds since the code was given; the clock is the program's (see clock.py).
 """
 
@@ -41,7 +41,7 @@ from tests.copilot.fake_github import (
     wall_clock_date,
 )
 from tests.copilot.program import Sandbox
-from tests.warm import Warm
+from tests.support.warm import Warm
 
 VERIFIED = {TOLD_PATH: 1, USER_PATH: 1, KEY_PATH: 1}
 

@@ -21,7 +21,7 @@ import tools
 from tests.copilot.fake_github import USER_CODE, FakeGitHub, a_code
 from tests.copilot.program import Sandbox, eventually, finish
 from tests.leaks import tracer
-from tests.sealed import opened, seal
+from tests.support.sealed import opened, seal
 
 Render = Callable[..., Path]
 

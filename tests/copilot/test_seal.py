@@ -15,7 +15,7 @@ import tools
 from tests.copilot.clock import FastClock
 from tests.copilot.fake_github import FakeGitHub, a_code, error, refused
 from tests.copilot.program import Finished, Sandbox, Terminal, eventually, finish
-from tests.sealed import changed, content, opened, seal
+from tests.support.sealed import changed, content, opened, seal
 
 Render = Callable[..., Path]
 

@@ -18,9 +18,10 @@ from tests.e2e.controlplane import ControlPlane
 from tests.e2e.gitserver import GitServer
 from tests.e2e.processes import COMPLAINT, Run, last_lines
 from tests.e2e.registry import Registry
-from tests.e2e.repository import ROOT, Repository, snapshot
+from tests.e2e.repository import Repository, snapshot
 from tests.e2e.web import Outside
-from tests.inputs import Inputs
+from tests.support.inputs import Inputs
+from tests.support.template import ROOT
 
 RUN = pytest.StashKey[Run]()
 

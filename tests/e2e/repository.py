@@ -19,10 +19,9 @@ import tools
 from tests.e2e.processes import Run
 from tests.e2e.readme import commands
 from tests.e2e.web import Outside
-from tests.inputs import Inputs
+from tests.support.inputs import Inputs
+from tests.support.template import copy_template
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PARTS = ("copier.yml", "hooks", "includes", "policies", "template")
 PAUSE = 0.1  # seconds between two looks at a running command
 
 
@@ -32,14 +31,7 @@ class CommandError(AssertionError):
 
 def snapshot(folder: Path) -> Path:
     """The template as it is in the checkout, committed or not, as a git repository with a release."""
-    ignore = shutil.ignore_patterns("__pycache__", ".*_cache")
-    folder.mkdir(parents=True)
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=ignore)
-        else:
-            shutil.copy(source, folder)
+    copy_template(folder)
     git = ["git", "-C", str(folder), "-c", "user.name=test", "-c", "user.email=test@example.com"]
     for arguments in (
         ["init", "--quiet", "--initial-branch=main"],
@@ -189,11 +181,17 @@ def _programs(run: Run) -> Path:
         for program in ("kubectl", "sops", "helm", "age-keygen"):
             (folder / program).symlink_to(tools.path(program))
         _launcher(folder / "python", sys.executable)
+        # `uv run` with the package and its dependencies in place: tests/test_tooling.py has the real one
+        _script(folder / "uv", 'shift; case "$1" in *.py) exec python "$@";; *) exec "$@";; esac')
         _launcher(folder / "copier", sys.executable, "-W", "ignore", "-m", "copier")
         _launcher(folder / "flux", sys.executable, str(Path(__file__).with_name("flux_command.py")))
     return folder
 
 
 def _launcher(file: Path, *command: str) -> None:
-    file.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    _script(file, f'exec {shlex.join(command)} "$@"')
+
+
+def _script(file: Path, text: str) -> None:
+    file.write_text(f"#!/bin/sh\n{text}\n")
     file.chmod(0o755)

@@ -14,10 +14,10 @@ import trustme
 import yaml
 
 import tools
-from tests.answers import combinations
 from tests.e2e.api import Object
 from tests.e2e.controlplane import ControlPlane
 from tests.e2e.processes import Run
+from tests.support.answers import combinations
 
 ENGINES = ("flux", "argocd")
 CRDS = ("source-controller", "kustomize-controller", "helm-controller", "argocd")

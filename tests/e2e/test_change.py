@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 import pytest
 import trustme
 
-from tests.answers import ENDPOINT, everything
 from tests.e2e.argocd import ArgoCD
 from tests.e2e.controlplane import condition
 from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, Deployment, bootstrapped
@@ -19,7 +18,8 @@ from tests.e2e.processes import Run, wait_for
 from tests.e2e.readme import commands
 from tests.e2e.repository import Repository
 from tests.e2e.web import Outside
-from tests.inputs import Inputs
+from tests.support.answers import ENDPOINT, everything
+from tests.support.inputs import Inputs
 
 ENVIRONMENT = "gcp"
 MIGRATIONS = "litellm-migrations"
@@ -121,7 +121,7 @@ def test_a_rotated_secret_reaches_every_pod_and_restarts_each_once(
     old = deployed.process().env[variable]
     before = uids(deployed)
     deployed.repository.give(Inputs())
-    deployed.repository.sh(f"python hooks/seal_secrets.py --rotate {name} --cluster {ENVIRONMENT}")
+    deployed.repository.sh(f"uv run hooks/seal_secrets.py --rotate {name} --cluster {ENVIRONMENT}")
     deployed.deploy(f"Rotate {name}")
     started = [event for event in since() if event.what == "started" and not event.job]
     values = [event.process.env[variable] for event in started if event.process]
@@ -134,7 +134,7 @@ def test_a_rotated_file_reaches_every_pod(deployed: Deployment, since: Callable[
     path = "/app/github_copilot_custom/access-token"
     old = deployed.process().text(path)
     deployed.repository.give(Inputs())
-    deployed.repository.sh("python hooks/seal_secrets.py --rotate litellm-github-copilot")
+    deployed.repository.sh("uv run hooks/seal_secrets.py --rotate litellm-github-copilot")
     deployed.deploy("Rotate the token")
     started = [event for event in since() if event.what == "started" and not event.job]
     assert len(started) == deployed.repository.answers["replicas"]
@@ -144,7 +144,7 @@ def test_a_rotated_file_reaches_every_pod(deployed: Deployment, since: Callable[
 def test_sealing_again_without_a_change_restarts_nothing(
     deployed: Deployment, since: Callable[[], list[Event]]
 ) -> None:
-    deployed.repository.sh("python hooks/seal_secrets.py")
+    deployed.repository.sh("uv run hooks/seal_secrets.py")
     assert deployed.repository.sh("git status --porcelain") == ""
     settled(deployed.engine)
     assert since() == []
@@ -154,7 +154,7 @@ def test_a_commit_that_concerns_another_environment_restarts_nothing(
     deployed: Deployment, since: Callable[[], list[Event]]
 ) -> None:
     before = uids(deployed)
-    deployed.repository.sh("python hooks/seal_secrets.py --rotate litellm-masterkey --cluster aws")
+    deployed.repository.sh("uv run hooks/seal_secrets.py --rotate litellm-masterkey --cluster aws")
     deployed.deploy("Rotate elsewhere")
     assert uids(deployed) == before
     assert [event for event in since() if not event.job] == []
@@ -188,7 +188,7 @@ def test_a_removed_provider_is_pruned_and_an_added_one_deployed(deployed: Deploy
     repository.give(dataclasses.replace(inputs, files=repository.inputs.files))
     endpoint = f"--data azure_openai_endpoint={ENDPOINT}"  # copier forgets what it did not ask
     repository.sh(f"{update}'[bedrock, vertex_ai, azure_openai, github_copilot]' {endpoint}")
-    repository.sh("python hooks/seal_secrets.py")
+    repository.sh("uv run hooks/seal_secrets.py")
     deployed.deploy("With Azure OpenAI again")
     assert deployed.secret("litellm-azure-auth") is not None
     assert deployed.process().env["AZURE_CLIENT_SECRET"] == inputs.lines["AZURE_CLIENT_SECRET"]
@@ -204,11 +204,11 @@ def test_after_a_rekey_the_old_key_is_not_needed(deployed: Deployment) -> None:
     deployed.follow("Bootstrap")
     new = repository.sh(f"age-keygen -y {file} | grep --invert-match {old}").strip()
     repository.edit(".sops.yaml", old, new)
-    repository.sh("python hooks/seal_secrets.py --rekey")
+    repository.sh("uv run hooks/seal_secrets.py --rekey")
     deployed.deploy("Rekey")
     file.write_text(file.read_text("utf-8").removeprefix(alone), "utf-8")
     deployed.follow("Bootstrap")
-    repository.sh("python hooks/seal_secrets.py --rotate litellm-masterkey")
+    repository.sh("uv run hooks/seal_secrets.py --rotate litellm-masterkey")
     old_key = deployed.process().env["PROXY_MASTER_KEY"]
     deployed.deploy("Rotate under the new key")
     assert deployed.process().env["PROXY_MASTER_KEY"] != old_key
@@ -224,7 +224,7 @@ def test_a_release_that_is_looked_at_first_waits_for_its_secrets(
     assert isinstance(engine, ArgoCD)
     old = deployed.process().env["AZURE_CLIENT_SECRET"]
     deployed.repository.give(Inputs())
-    deployed.repository.sh("python hooks/seal_secrets.py --rotate litellm-azure-auth")
+    deployed.repository.sh("uv run hooks/seal_secrets.py --rotate litellm-azure-auth")
     commit = deployed.repository.push("Rotate")
     engine.refresh_only("litellm")
     wait_for("the release is looked at", engine.refreshed, timeout=60)

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.answers import everything
 from tests.e2e.controlplane import condition
 from tests.e2e.deployment import DEPLOYMENT, Deployment, bootstrapped
 from tests.e2e.engines import complaint, deploy
@@ -22,7 +21,8 @@ from tests.e2e.processes import Run
 from tests.e2e.registry import Registry
 from tests.e2e.repository import CommandError, Repository
 from tests.e2e.web import Outside
-from tests.inputs import Inputs
+from tests.support.answers import everything
+from tests.support.inputs import Inputs
 
 ENVIRONMENT = "azure"
 SEALED = f"secrets/{ENVIRONMENT}/litellm-masterkey.sops.yaml"
@@ -89,7 +89,7 @@ def _restart(deployed: Deployment) -> None:
     if deployed.repository.answers["gitops_engine"] == "argocd":
         deployed.repository.sh("kubectl --namespace argocd rollout restart deployment argocd-repo-server")
     deployed.repository.give(Inputs())
-    deployed.repository.sh(f"python hooks/seal_secrets.py --rotate litellm-masterkey --cluster {ENVIRONMENT}")
+    deployed.repository.sh(f"uv run hooks/seal_secrets.py --rotate litellm-masterkey --cluster {ENVIRONMENT}")
     deployed.repository.push("Rotate")
 
 
@@ -203,7 +203,7 @@ def test_a_secret_that_was_never_sealed_is_found_by_the_check(deployed: Deployme
     # in the hooks of git, and in the continuous integration.
     _plaintext(deployed.repository)
     with pytest.raises(CommandError, match=rf"ended with 5:\n(?s:.*){re.escape(SEALED)}"):
-        deployed.repository.sh("python hooks/seal_secrets.py --check")
+        deployed.repository.sh("uv run hooks/seal_secrets.py --check")
     deployed.repository.push("Plain")
     try:
         deployed.engine.refresh()
@@ -228,7 +228,7 @@ def test_a_placeholder_is_told_by_every_check_and_breaks_nothing(deployed: Deplo
     repository.give(dataclasses.replace(inputs, files={}))
     for command, code in (("", 3), ("--check", 3)):
         with pytest.raises(CommandError, match=rf"ended with {code}:\n(?s:.*){name}"):
-            repository.sh(f"python hooks/seal_secrets.py {command}")
+            repository.sh(f"uv run hooks/seal_secrets.py {command}")
     with pytest.raises(CommandError, match="is a placeholder"):
         repository.sh("python -m pytest -q")
     deployed.deploy("Placeholder")
@@ -236,10 +236,10 @@ def test_a_placeholder_is_told_by_every_check_and_breaks_nothing(deployed: Deplo
     assert deployed.process().text(token) == "placeholder"
     assert condition(deployed.api.get(DEPLOYMENT), "Available") == "True"
     repository.give(inputs)
-    repository.sh(f"python hooks/seal_secrets.py --rotate {name} --cluster {ENVIRONMENT}")
+    repository.sh(f"uv run hooks/seal_secrets.py --rotate {name} --cluster {ENVIRONMENT}")
     deployed.deploy("Filled")
     assert deployed.process().text(token) == inputs.files["access-token"]
-    repository.sh("python hooks/seal_secrets.py --check")
+    repository.sh("uv run hooks/seal_secrets.py --check")
 
 
 def test_a_registry_that_is_down_stops_nothing_but_the_upgrade(deployed: Deployment, registry: Registry) -> None:

@@ -9,13 +9,13 @@ import pytest
 import trustme
 import yaml
 
-from tests.answers import ENVIRONMENTS, ROLE_ARN, VERTEX_PROJECT, everything
 from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, Deployment, bootstrapped
 from tests.e2e.engines import deploy, settled
 from tests.e2e.processes import Run
 from tests.e2e.readme import commands
 from tests.e2e.repository import Repository
 from tests.e2e.web import Outside
+from tests.support.answers import ENVIRONMENTS, ROLE_ARN, VERTEX_PROJECT, everything
 
 GENERATED = {
     ("litellm-masterkey", "masterkey"): r"sk-[0-9a-f]{32}",
@@ -56,9 +56,7 @@ def test_the_commands_of_the_readme_end_well(deployed: Deployment) -> None:
 
 def test_every_secret_equals_its_input(deployed: Deployment) -> None:
     policy = yaml.safe_load((deployed.repository.folder / "policies" / "secrets.yml").read_text())
-    wanted = {
-        name: secret for name, secret in policy["secrets"].items() if deployed.environment in secret["environments"]
-    }
+    wanted = {name: secret for name, secret in policy["secrets"].items() if deployed.environment in secret["clusters"]}
     assert wanted
     for name, secret in wanted.items():
         found = deployed.secret(name)
@@ -87,7 +85,7 @@ def test_nothing_is_where_the_answers_do_not_say(deployed: Deployment) -> None:
 def test_the_namespace_holds_the_release_the_secrets_and_nothing_else(deployed: Deployment) -> None:
     policy = yaml.safe_load((deployed.repository.folder / "policies" / "secrets.yml").read_text())
     secrets = {
-        ("Secret", name) for name, secret in policy["secrets"].items() if deployed.environment in secret["environments"]
+        ("Secret", name) for name, secret in policy["secrets"].items() if deployed.environment in secret["clusters"]
     }
     found = {
         (kind, name)

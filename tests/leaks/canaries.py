@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
-from tests.inputs import Inputs
+from tests.support.inputs import Inputs
 
 _LENGTH = 12
 _DIGESTS = ("md5", "sha1", "sha256", "sha512", "blake2b")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.inputs import Inputs
+from tests.support.inputs import Inputs
 from tests.leaks import tracer
 from tests.leaks.canaries import Canaries
 from tests.leaks.watch import Sandbox, Traced, Untraced, Watch
-from tests.sealed import seal
+from tests.support.sealed import seal
 
 ANSWERS = {
     "cluster_environments": ["aws"],

@@ -11,7 +11,7 @@ import pytest
 import tools
 from tests.leaks.canaries import Canaries
 from tests.leaks.watch import Sandbox, Traced, Watch
-from tests.sealed import content, seal
+from tests.support.sealed import content, seal
 
 SECRET = "litellm-azure-auth"
 ROTATE = ("--rotate", SECRET)

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tools
-from tests.inputs import Inputs
+from tests.support.inputs import Inputs
 from tests.leaks import tracer
 from tests.leaks.canaries import Seen
-from tests.sealed import environment
+from tests.support.sealed import environment
 
 _EVERY_SECONDS = 0.1
 INPUTS = ("deployment_outputs.env", "gcp-service-account.json", "access-token")

@@ -13,17 +13,17 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.answers import ENVIRONMENTS, everything
+from tests.support.answers import ENVIRONMENTS, everything
 from tests.conftest import render_into
 from tests.e2e.podprocess import ContainerProcess
 from tests.e2e.processes import NotReadyError, Processes
 from tests.e2e.web import Outside
-from tests.inputs import Inputs
+from tests.support.inputs import Inputs
 from tests.proxy import redis
 from tests.proxy.rendered import CLUSTER_REGION, TOKEN_FOLDER, render
 from tests.proxy.running import Proxy, start
 from tests.proxy.vendors import Aws, Azure, GitHub, Google, Vendor
-from tests.sealed import opened, seal
+from tests.support.sealed import opened, seal
 
 FIGURES = pytest.StashKey[list[str]]()
 
@@ -90,7 +90,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def service_account() -> str:
-    """As tests.inputs makes it, with a private key that can sign."""
+    """As tests.support.inputs makes it, with a private key that can sign."""
     account = json.loads(Inputs().files["gcp-service-account.json"])
     key = rsa.generate_private_key(65537, 2048)
     account["private_key"] = key.private_bytes(

@@ -1,0 +1,88 @@
+"""The terminal: what may be shown, and how."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import sys
+from typing import NoReturn
+
+
+class Secret:
+    """A value that shows itself only to `reveal`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The plaintext, for a request, a file or a pipe, and nothing else."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not pickled")
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` is a name, such as a client id or an error of OAuth, which is safe to show."""
+    return re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text) is not None
+
+
+def printable(text: object, limit: int = 200) -> str:
+    """`text` without what could steer a terminal, cut at `limit` characters."""
+    return "".join(sign if sign.isprintable() else "?" for sign in str(text))[:limit]
+
+
+def span(seconds: float) -> str:
+    """A time as people say it: `90 seconds`, `15 minutes`, `2 minutes 30 seconds`."""
+    minutes, rest = divmod(max(0, math.ceil(seconds)), 60)
+    if minutes < 2:
+        minutes, rest = 0, rest + 60 * minutes
+    counted = [(number, unit) for number, unit in ((minutes, "minute"), (rest, "second")) if number]
+    return " ".join(f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in counted) or "0 seconds"
+
+
+def is_interactive() -> bool:
+    """Whether a person can be asked."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+class Screen:
+    """Talks to the user, on stderr alone. When nobody listens any more, it does not matter."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stderr
+        self.lost = self._stream is None
+        self.tty = not self.lost and self._stream.isatty()
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        self._colours = self.tty and not plain
+        self._replaceable = False
+
+    def say(self, text: str = "", style: str = "", end: str = "\n") -> None:
+        """Shows a line. `style` is the number of an SGR colour (ECMA-48), used on a terminal only."""
+        self._write((f"\x1b[{style}m{text}\x1b[0m" if style and self._colours else text) + end)
+
+    def replaceable(self, text: str) -> None:
+        """Shows a line that the next one takes the place of; on a terminal only."""
+        if self.tty:
+            self._write(text)
+            self._replaceable = True
+
+    def _write(self, text: str) -> None:
+        erase = "\r\x1b[K" if self._replaceable else ""
+        self._replaceable = False
+        if self.lost:
+            return
+        try:
+            self._stream.write(erase + text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.lost = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where the rest of the buffer goes

@@ -1,0 +1,232 @@
+"""YAML with the lines that its values stand at, and the few functions that walk through values of any kind."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import yaml
+
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is ten times as fast
+
+
+class _Loader(LOADER):  # type: ignore[misc]
+    """Takes unknown tags, such as GitLab's `!reference`, for no value."""
+
+
+_LARGEST = 1_000_000  # nodes, which no rule ends with in time
+
+_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+Place = tuple[str | int, ...]  # the keys and numbers that lead to a value
+
+
+class NotYamlError(Exception):
+    """A text is not YAML. The message does not quote it, because it may hold a secret."""
+
+    def __init__(self, line: int, what: str) -> None:
+        super().__init__(what)
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Document:
+    """One YAML document of a file."""
+
+    file: str
+    value: Any
+    node: yaml.Node
+
+    def line(self, *path: str | int) -> int:
+        """The line (from 1) of the value at `path`, or of the deepest part of the path that exists."""
+        return locate(self.node, path)[0]
+
+    def depth(self, *path: str | int) -> int:
+        """How many parts of `path` exist."""
+        return locate(self.node, path)[1]
+
+
+@cache
+def parse(file: str, text: str) -> tuple[Document, ...]:
+    """The documents of a text; those that hold nothing are left out. Raises NotYamlError. Change nothing in them."""
+    loader = _Loader(text)
+    documents = []
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            if "&" in text and "*" in text and _size(node) > _LARGEST:
+                raise NotYamlError(node.start_mark.line + 1, "its aliases make too much of it")
+            value = loader.construct_document(node)
+            if value is not None:
+                documents.append(Document(file, value, node))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise NotYamlError(mark.line + 1 if mark else 1, _reason(error)) from None
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: a date that no calendar has
+        raise NotYamlError(1, "it holds a character or a value that YAML refuses") from None
+    finally:
+        loader.dispose()
+    return tuple(documents)
+
+
+def _size(root: yaml.Node) -> float:
+    """How many nodes a document has where each alias stands for what it repeats; without end where that is itself."""
+    sizes: dict[int, float] = {}
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        parts = [*itertools.chain(*node.value)] if isinstance(node, yaml.MappingNode) else []
+        parts = node.value if isinstance(node, yaml.SequenceNode) else parts
+        if id(node) not in sizes:
+            sizes[id(node)] = math.inf  # until its parts are counted: a part that is the node itself
+            stack += parts
+        else:
+            stack.pop()
+            if sizes[id(node)] == math.inf:
+                sizes[id(node)] = 1 + sum(sizes.get(id(part), math.inf) for part in parts)
+    return sizes[id(root)]
+
+
+def locate(node: yaml.Node, path: Place) -> tuple[int, int]:
+    """(line from 1, number of parts found) of the deepest part of `path` under `node`.
+
+    The line of a value in a mapping is that of its key.
+    """
+    line = node.start_mark.line + 1
+    for depth, part in enumerate(path):
+        if isinstance(node, yaml.MappingNode):
+            pair = next((pair for pair in node.value if pair[0].value == str(part)), None)
+            if pair is None:
+                return line, depth
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            return line, depth
+    return line, len(path)
+
+
+def nodes(root: yaml.Node, keys: bool = True) -> Iterator[yaml.Node]:
+    """Every node of a document in its order, with or without keys; one that aliases repeat comes once."""
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        yield node
+        if isinstance(node, yaml.SequenceNode):
+            stack += reversed(node.value)
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in reversed(node.value):
+                stack += (value, key) if keys else (value,)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Values of any type, of which a file may hold anything
+
+
+def mapping(value: Any) -> dict[Any, Any]:
+    """`value` where it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    """`value` where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: Any) -> str:
+    """`value` where it is a text, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def texts(value: Any) -> list[str]:
+    """The texts in a list."""
+    return [item for item in sequence(value) if isinstance(item, str)]
+
+
+def dig(value: Any, *path: str | int) -> Any:
+    """What stands at `path`; None where it does not exist."""
+    for part in path:
+        if isinstance(part, int):
+            value = value[part] if isinstance(value, list) and part < len(value) else None
+        else:
+            value = mapping(value).get(part)
+    return value
+
+
+def merge(below: Any, above: Any) -> Any:
+    """Values as Helm merges them: mappings deeply, everything else replaced, null takes a key away."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    merged = dict(below)
+    for key, value in above.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(below[key], value) if key in below else value
+    return merged
+
+
+def walk(value: Any, path: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Every text in a value, keys included, with its path."""
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            yield (*path, str(key)), str(key)
+            yield from walk(child, (*path, str(key)))
+    elif isinstance(value, list):
+        for number, child in enumerate(value):
+            yield from walk(child, (*path, number))
+    elif isinstance(value, str):
+        yield path, value
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# YAML 1.1, as Helm, Kubernetes and PyYAML read it, against YAML 1.2, as editors, GitHub and newer tools do.
+
+# https://yaml.org/type/bool.html: Go's loader takes the one-letter forms too
+_BOOLEAN_1_1 = re.compile(r"y|Y|n|N|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF")
+# https://yaml.org/spec/1.2.2/#1032-tag-resolution
+_CORE_1_2 = (
+    ("null", re.compile(r"null|Null|NULL|~|")),
+    ("bool", re.compile(r"true|True|TRUE|false|False|FALSE")),
+    ("int", re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")),
+    (
+        "float",
+        re.compile(
+            r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+            r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+        ),
+    ),
+)
+_OCTAL_1_1 = re.compile(r"[-+]?0[0-7]+")
+
+
+def is_ambiguous(scalar: yaml.ScalarNode) -> bool:
+    """Whether YAML 1.1 and YAML 1.2 read a scalar differently."""
+    if scalar.style or scalar.tag == "tag:yaml.org,2002:merge":  # quoted, or `<<`
+        return False
+    text = scalar.value
+    if _BOOLEAN_1_1.fullmatch(text) or _OCTAL_1_1.fullmatch(text):
+        return True
+    tag = next((name for name, pattern in _CORE_1_2 if pattern.fullmatch(text)), "str")
+    return bool(scalar.tag != f"tag:yaml.org,2002:{tag}")
+
+
+def is_word(text: str) -> bool:
+    """Whether YAML 1.1 alone takes a text for true or false, such as `yes`."""
+    return _BOOLEAN_1_1.fullmatch(text) is not None
+
+
+def _reason(error: yaml.MarkedYAMLError) -> str:
+    # what stands in quotes may come from the file; one character, such as ':', tells no secret
+    problem = re.sub(r"'[^']{2,}'|\"[^\"]*\"", "…", error.problem or "")
+    return f"it is not YAML: {problem}" if problem else "it is not YAML"

@@ -1,0 +1,189 @@
+"""Which files git holds, or would add: of the working tree, or of what is staged for the next commit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+# No GIT_DIR of a hook, and no settings of the user that ignore more than the repository does.
+_ENVIRONMENT = {
+    "PATH": os.environ.get("PATH", os.defpath),
+    "HOME": os.environ.get("HOME", "/"),
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "core.excludesFile",
+    "GIT_CONFIG_VALUE_0": os.devnull,
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+_REGULAR = ("100644", "100755", "120000")  # not a submodule
+_LINK = "120000"
+
+
+class Source(Protocol):
+    """Where a repository's files come from. Names are paths below its root, with slashes."""
+
+    @property
+    def names(self) -> list[str]:
+        """Every file, sorted."""
+
+    @property
+    def tracked(self) -> frozenset[str]:
+        """Those that git holds; empty where there is no git repository yet."""
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file; None where it is missing."""
+
+    def is_link(self, name: str) -> bool:
+        """Whether it is a symbolic link, or lies below one."""
+
+
+def git(root: Path, *arguments: str, given: bytes = b"") -> bytes | None:
+    """What `git ARGUMENTS` prints in `root`; None where that is no git repository of its own, or git does not run."""
+    if not (root / ".git").exists():
+        return None
+    try:
+        answer = subprocess.run(
+            ["git", *arguments], cwd=root, input=given, env=_ENVIRONMENT, capture_output=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout if answer.returncode in (0, 1) else None  # check-ignore: 1 = none is ignored
+
+
+class WorkingTree:
+    """The files of a folder, by git itself where it is a repository, else by its .gitignore."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @cached_property
+    def _listing(self) -> tuple[list[str], frozenset[str]]:
+        listed = git(self.root, "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard")
+        if listed is None:
+            return sorted(_walk(self.root)), frozenset()
+        present, tracked = set(), set()
+        for entry in _split(listed):
+            status, _, name = entry.partition(" ")
+            if status != "?":
+                tracked.add(name)
+            if _is_leaf(self.root / name):
+                present.add(name)
+        return sorted(present), frozenset(tracked)
+
+    @property
+    def names(self) -> list[str]:
+        """Every file that git holds or would add, sorted."""
+        return self._listing[0]
+
+    @property
+    def tracked(self) -> frozenset[str]:
+        """The files that git holds."""
+        return self._listing[1]
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file; None where it is missing or cannot be read."""
+        try:
+            return (self.root / name).read_bytes()
+        except OSError:
+            return None
+
+    def is_link(self, name: str) -> bool:
+        """Whether the file, or a folder above it, is a symbolic link."""
+        path = self.root / name
+        return any(each.is_symlink() for each in (path, *list(path.parents)[: name.count("/")]))
+
+
+class Staged:
+    """What the next commit will hold. `changed` are the files that it adds or changes.
+
+    Raises subprocess.CalledProcessError where git cannot be asked.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._modes: dict[str, tuple[str, str]] = {}
+        for entry in _split(self._git("ls-files", "-z", "--stage")):
+            head, _, name = entry.partition("\t")
+            mode, blob, _ = head.split(" ")
+            if mode in _REGULAR:
+                self._modes[name] = (mode, blob)
+        names = _split(self._git("diff", "--cached", "--name-only", "-z", "--no-renames", "--diff-filter=ACMT"))
+        self.changed = [name for name in names if name in self._modes]
+        self._contents: dict[str, bytes] = {}
+        self._fetch([*self.changed])
+
+    @property
+    def names(self) -> list[str]:
+        """Every file of the index, sorted."""
+        return sorted(self._modes)
+
+    @property
+    def tracked(self) -> frozenset[str]:
+        """The same: what is staged is what git holds next."""
+        return frozenset(self._modes)
+
+    def read(self, name: str) -> bytes | None:
+        """The staged content of a file; None where it is not in the index."""
+        if name not in self._contents and name in self._modes:
+            self._fetch([name])
+        return self._contents.get(name)
+
+    def is_link(self, name: str) -> bool:
+        """Whether it is staged as a symbolic link."""
+        return self._modes.get(name, ("", ""))[0] == _LINK
+
+    def _fetch(self, names: list[str]) -> None:
+        answer = self._git("cat-file", "--batch", given="".join(f"{self._modes[name][1]}\n" for name in names).encode())
+        for name in names:
+            head, _, answer = answer.partition(b"\n")
+            size = int(head.rsplit(b" ", 1)[1])
+            self._contents[name], answer = answer[:size], answer[size + 1 :]
+
+    def _git(self, *arguments: str, given: bytes = b"") -> bytes:
+        # with the environment of the commit: git may have set GIT_INDEX_FILE
+        return subprocess.run(["git", *arguments], cwd=self.root, input=given, capture_output=True, check=True).stdout
+
+
+def ignored(root: Path, names: Iterable[str]) -> set[str]:
+    """Those of `names` that git ignores, whether or not they exist."""
+    wanted = list(names)
+    answer = git(root, "check-ignore", "--no-index", "-z", "--stdin", given="\0".join(wanted).encode())
+    return set(_split(answer)) if answer is not None else set(matching(_gitignore(root), wanted))
+
+
+def matching(lines: Iterable[str], names: Iterable[str]) -> Iterator[str]:
+    """Those of `names` that patterns in the format of .gitignore match. https://git-scm.com/docs/gitignore"""
+    from pathspec import GitIgnoreSpec  # most repositories are git's, which needs no help
+
+    return GitIgnoreSpec.from_lines(lines).match_files(names)
+
+
+def _gitignore(root: Path) -> list[str]:
+    try:
+        return (root / ".gitignore").read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _walk(root: Path) -> Iterator[str]:
+    from pathspec import GitIgnoreSpec
+
+    patterns = GitIgnoreSpec.from_lines(_gitignore(root))
+    for folder, folders, files in os.walk(root):
+        base = Path(folder).relative_to(root).as_posix()
+        inside = "" if base == "." else f"{base}/"
+        folders[:] = [name for name in folders if name != ".git" and not patterns.match_file(f"{inside}{name}/")]
+        links = [name for name in folders if (root / inside / name).is_symlink()]
+        yield from (inside + name for name in (*files, *links) if not patterns.match_file(inside + name))
+
+
+def _is_leaf(path: Path) -> bool:
+    # git stores a link to a folder as it stores a file
+    return path.is_file() or (path.is_symlink() and path.is_dir())
+
+
+def _split(output: bytes) -> list[str]:
+    return [entry for entry in output.decode("utf-8", "surrogateescape").split("\0") if entry]

@@ -1,0 +1,88 @@
+"""What must be true of a repository, one function for each rule, whose name reads as a claim.
+
+Sealing's `--check`, the guard, the suite and the template's own tests evaluate these functions and no others.
+"""
+
+from __future__ import annotations
+
+import datetime
+import fnmatch
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from litellm_gitops.findings import Finding, UnreadableError, edit
+
+if TYPE_CHECKING:
+    from litellm_gitops.policies import Exemption
+    from litellm_gitops.repository import Repository
+
+Function = Callable[["Repository"], Iterator[Finding]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: its name, its subject (the module that it stands in), and the function that finds what breaks it."""
+
+    name: str
+    subject: str
+    function: Function
+
+    def __str__(self) -> str:
+        return self.name
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(function: Function) -> Function:
+    """Register a function as the rule of its name."""
+    RULES[function.__name__] = Rule(function.__name__, function.__module__.rpartition(".")[2], function)
+    return function
+
+
+def load() -> dict[str, Rule]:
+    """Every rule, by its name."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return RULES
+
+
+def of(*subjects: str) -> list[Rule]:
+    """The rules of these subjects, in their order."""
+    for subject in subjects:
+        importlib.import_module(f"{__name__}.{subject}")
+    return [each for subject in subjects for each in RULES.values() if each.subject == subject]
+
+
+def evaluate(repository: Repository, rules: Iterable[Rule] | None = None) -> list[Finding]:
+    """What these rules find, or all: each finding once, in the order of files and lines, without what is set aside.
+
+    Raises UnreadableError where the repository's answers or policies cannot be read.
+    """
+    found = [finding for each in (load().values() if rules is None else rules) for finding in _ask(each, repository)]
+    kept = [each for each in dict.fromkeys(found) if not any(covers(entry, each) for entry in _active(repository))]
+    return sorted(kept, key=lambda finding: (finding.file, finding.line or 0, finding.what))
+
+
+def covers(exemption: Exemption, finding: Finding) -> bool:
+    """Whether an exemption is for a finding, whatever the day."""
+    return exemption.rule == finding.code and fnmatch.fnmatchcase(finding.file, exemption.file)
+
+
+def _active(repository: Repository) -> list[Exemption]:
+    today = datetime.datetime.now(datetime.UTC).date()
+    return [entry for entry in repository.suite.exceptions if entry.until is None or entry.until >= today]
+
+
+def _ask(each: Rule, repository: Repository) -> Iterator[Finding]:
+    try:
+        for finding in each.function(repository):
+            yield replace(finding, code=each.name)
+    except UnreadableError:
+        raise
+    except Exception as error:  # no traceback, which would show values
+        what = f"{each.name} failed on a value of an unexpected type ({type(error).__name__})"
+        yield Finding(".", None, what, edit("fix the other findings first"), each.name)
