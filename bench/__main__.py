@@ -19,7 +19,7 @@ from bench.clock import Sample, Spread, in_turns, measure, ratio
 from bench.combinations import check_all
 from bench.repositories import DEMO, HOLLOW, Bench
 from tests.support.quick import quick
-from tests.support.stock import Stock
+from tests.support.sealed_store import SealedStore
 
 CORES = 2
 RUNS = int(os.environ.get("RUNS", "5"))
@@ -201,9 +201,9 @@ def combinations(bench: Bench) -> Iterator[Row]:
     """Once: it is many runs already."""
     everything = bench.fresh("combinations")
     everything.mkdir(parents=True)
-    stock = Stock.make(lambda **answers: bench.render(bench.template, answers), everything)
+    store = SealedStore.make(lambda **answers: bench.render(bench.template, answers), everything)
     counts: list[int] = []
-    took = [measure(lambda: counts.append(check_all(bench.template, stock, everything, CORES)))]
+    took = [measure(lambda: counts.append(check_all(bench.template, store, everything, CORES)))]
     yield _time(f"all {counts[0]} combinations rendered and checked, {CORES} cores", took, "s", 60.0)
 
 

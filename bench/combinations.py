@@ -1,4 +1,4 @@
-"""Every combination of answers, rendered, sealed from the stock and checked by every rule, on some cores."""
+"""Every combination of answers, rendered, sealed from the store and checked by every rule, on some cores."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Any
 
 from tests.conftest import render_into
 from tests.support.answers import combinations
-from tests.support.checked import broken, told
+from tests.support.findings import findings, report
 from tests.support.quick import quick
-from tests.support.stock import Stock
+from tests.support.sealed_store import SealedStore
 
 ENGINES = ("flux", "argocd")
 
 
-def check_all(template: Path, stock: Stock, folder: Path, cores: int) -> int:
+def check_all(template: Path, store: SealedStore, folder: Path, cores: int) -> int:
     """The number of combinations, all of which hold. Raises SystemExit with what is wrong with those that do not."""
     wanted = [
-        {**answers, "gitops_engine": engine, "age_recipients": [stock.recipient]}
+        {**answers, "gitops_engine": engine, "age_recipients": [store.recipient]}
         for engine in ENGINES
         for _, answers in combinations()
     ]
     # one after another to each core, so that big and small ones are shared out evenly
-    shares = [(template, stock, folder / f"share-{n}", wanted[n::cores]) for n in range(cores)]
+    shares = [(template, store, folder / f"share-{n}", wanted[n::cores]) for n in range(cores)]
     with ProcessPoolExecutor(cores) as pool:
         problems = [text for found in pool.map(_check, shares) for text in found]
     if problems:
@@ -35,22 +35,22 @@ def check_all(template: Path, stock: Stock, folder: Path, cores: int) -> int:
     return len(wanted)
 
 
-def _check(share: tuple[Path, Stock, Path, list[dict[str, Any]]]) -> list[str]:
-    template, stock, folder, wanted = share
+def _check(share: tuple[Path, SealedStore, Path, list[dict[str, Any]]]) -> list[str]:
+    template, store, folder, wanted = share
     problems = []
     with quick():
         for answers in wanted:
-            with _repository(template, stock, folder, answers) as root:
-                found = broken(root)
+            with _repository(template, store, folder, answers) as root:
+                found = findings(root)
             if found:
-                problems.append(f"{answers}\n{told(found)}")
+                problems.append(f"{answers}\n{report(found)}")
     return problems
 
 
 @contextmanager
-def _repository(template: Path, stock: Stock, folder: Path, answers: dict[str, Any]) -> Iterator[Path]:
+def _repository(template: Path, store: SealedStore, folder: Path, answers: dict[str, Any]) -> Iterator[Path]:
     root = render_into(folder / "repository", template, answers)
     with redirect_stdout(StringIO()):  # sealing tells what it wrote
-        stock.seal(root)
+        store.seal(root)
     yield root
     shutil.rmtree(folder)

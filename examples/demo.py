@@ -1,6 +1,7 @@
 """The demo: answers and inputs become build/demo, a sealed repository, and its suite proves it.
 
-The inputs are made up for each run, as Terraform and the device flow would leave them, into build/inputs.
+The inputs are made up for each run, as Terraform and the device flow would leave them, into build/inputs. What the
+repository pins is the commit of this checkout; what is not committed has none, so its suite runs in this environment.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tests.support.inputs import Inputs
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "build" / "demo"
 INPUTS = ROOT / "build" / "inputs"
+ANSWERS = ROOT / "examples" / "answers" / "demo.yml"
 
 
 def main() -> int:
@@ -25,32 +27,18 @@ def main() -> int:
     shutil.rmtree(INPUTS, ignore_errors=True)
     Inputs().write(INPUTS)
     path = os.pathsep.join([str(tools.path("sops").parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "LITELLM_GITOPS_INPUTS": str(INPUTS)}
-    answers = ROOT / "examples" / "answers" / "demo.yml"
-    copy = [
-        "copier",
-        "copy",
-        "--trust",
-        "--defaults",
-        "--quiet",
-        "--vcs-ref",
-        "HEAD",
-        "--data-file",
-    ]
+    environment = {**os.environ, "PATH": path, "LITELLM_GITOPS_INPUTS": str(INPUTS), "PYTHONPATH": str(ROOT / "src")}
+    # an archive of this project has no commit to pin
+    tooling = "pinned" if (ROOT / ".git").exists() else "vendored"
+    given = ["--data-file", str(ANSWERS), "--data", f"tooling={tooling}"]
+    copy = ["copy", "--trust", "--defaults", "--quiet", "--vcs-ref", "HEAD", *given, str(ROOT), str(DEMO)]
     steps = [
-        [sys.executable, "-W", "ignore", "-m", *copy, str(answers), str(ROOT), str(DEMO)],
+        [sys.executable, "-W", "ignore", "-m", "copier", *copy],
         # the suite asks git what it ignores, so the demo is a repository of its own
         ["git", "-C", str(DEMO), "init", "--quiet", "--initial-branch", "main"],
         ["git", "-C", str(DEMO), "add", "."],
         [sys.executable, str(DEMO / "hooks" / "seal_secrets.py"), "--list"],
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-c",
-            str(DEMO / "pyproject.toml"),
-            str(DEMO / "tests"),
-        ],
+        [sys.executable, "-m", "pytest", "-c", str(DEMO / "pyproject.toml"), str(DEMO / "tests")],
     ]
     for step in steps:
         code = subprocess.run(step, env=environment, cwd=ROOT / "build", check=False).returncode

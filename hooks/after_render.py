@@ -1,35 +1,66 @@
-"""The last step of a rendering or an update, in the repository itself: say which answers changed, seal what is missing.
+"""The last step of a rendering or an update, in the repository itself: vendor the package, say which answers changed or
+are not known, seal what is missing.
 
-A repository that could not be sealed is still a repository: what is missing is named, with the command that seals it
-later, and copier goes on.
+    after_render.py TOOLING NAMES    the answer `tooling`, and the names of all answers that were given, in JSON
+
+It runs in copier's own interpreter and imports the package from the template's clone: nothing is installed. A
+repository that could not be sealed is still a repository: the one command that is left is named, and copier goes on.
 """
 
 from __future__ import annotations
 
+import difflib
+import json
 import os
-import runpy
+import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+TEMPLATE = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TEMPLATE / "src"))
+
+from litellm_gitops import vendored  # noqa: E402
+
 ANSWERS = ".copier-answers.yml"
-SEAL = "hooks/seal_secrets.py"
 INPUTS = "LITELLM_GITOPS_INPUTS"
+SEAL = "uv run hooks/seal_secrets.py"
+DONE, PLACEHOLDERS, INTERRUPTED = 0, 3, 130
 
 
-def main() -> int:
-    """Run the repository's own sealing; the result is 0 unless it was interrupted."""
-    report_answers()
-    code = seal()
-    if code not in (0, 3):
-        tell(f"\nThe Secrets are not sealed yet. When that is mended: python {SEAL}")
-    return code if code == 130 else 0
+def main(tooling: str, names: str) -> int:
+    """Do what is left after a rendering; the result is 0 unless it was interrupted."""
+    sys.dont_write_bytecode = True  # the template may be a folder of somebody's
+    root = Path.cwd()
+    vendor(root, TEMPLATE if tooling == "vendored" else None)
+    before, after = committed(), answers(root)
+    for line in (*unknown(json.loads(names)), *changes(before, after)):
+        say(line)
+    code = seal(root)
+    if not before:
+        say(f"\n{after.get('project_name')} is in {from_here(root) or root}. README.md there is the runbook.")
+    report_what_is_left(root, code)
+    return code if code == INTERRUPTED else 0
 
 
-def tell(text: str) -> None:
+def report_what_is_left(root: Path, code: int) -> None:
+    """Say the command that is left after sealing has ended with `code`, if any."""
+    seal_later = {DONE: [], INTERRUPTED: [], PLACEHOLDERS: [f"{SEAL} --fill"]}.get(code, [SEAL])
+    lock_later = ["uv lock"] if lock_is_old(root) else []
+    if not seal_later and not lock_later:
+        return
+    reason = "when the missing inputs are there" if code == PLACEHOLDERS else "when that is fixed"
+    where = from_here(root)
+    steps = [*([f"cd {shlex.quote(where)}"] if where else []), *lock_later, *seal_later]
+    say(f"\nLeft to do{f', {reason}' if seal_later else ''}:\n  {' && '.join(steps)}")
+
+
+def say(text: str) -> None:
     """A line on stderr. Where it cannot go it is lost: a failure here would have copier remove the new repository."""
     try:
         print(text, file=sys.stderr, flush=True)
@@ -37,60 +68,113 @@ def tell(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
-def seal() -> int:
-    """Run the repository's hooks/seal_secrets.py in this interpreter, as `python -B` would; its exit code."""
-    sys.dont_write_bytecode = True
+def from_here(root: Path) -> str:
+    """The folder `root` as whoever started copier names it where he stands; empty where he stands in it."""
+    here = Path(os.environ.get("PWD", "."))
+    if not here.is_dir() or here.samefile(root):
+        return ""
+    here = here.resolve()
+    return str(root.relative_to(here) if root.is_relative_to(here) else root)
+
+
+def vendor(root: Path, template: Path | None) -> None:
+    """Bring the package of `template` to the byte, with its digest; without a template take away what is there."""
+    folder, digest = root / vendored.FOLDER, root / vendored.DIGEST
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    digest.unlink(missing_ok=True)
+    if template:
+        source = template / "src" / folder.name
+        shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__", "*.py[co]", ".*"))
+        digest.write_text(f"{vendored.digest(folder)}\n", "utf-8")
+    elif folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
+
+
+def seal(root: Path) -> int:
+    """Seal what is missing, in this process; the exit code of hooks/seal_secrets.py."""
     # copier runs this in the new repository; a relative path is meant from where it was started
     inputs = Path(os.environ.get("PWD", "."), os.environ.get(INPUTS, ""))
     if os.environ.get(INPUTS) and inputs.is_dir():
         os.environ[INPUTS] = str(inputs)
-    sys.argv = [SEAL]
-    sys.path[0] = str(Path(SEAL).parent.resolve())
     try:
-        runpy.run_path(SEAL, run_name="__main__")
+        from litellm_gitops.sealing import commands
+
+        return commands.main(root, [])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except KeyboardInterrupt:  # while it was still being loaded
-        return 130
-    except Exception as error:  # a merge may have left code that does not run
-        tell(f"{SEAL}: {type(error).__name__}: {error}")
+        return INTERRUPTED
+    except ImportError as error:
+        say(f"sealing needs {error.name}, which copier's environment lacks")
+        return 1
+    except Exception as error:  # no traceback, which could show a value
+        say(f"sealing failed: {type(error).__name__}")
         return 1
     finally:
         sys.stdout.flush()
-    return 0
 
 
-def report_answers() -> None:
-    """Name the answers that differ from those of the last commit: copier drops one that is no longer accepted, or takes
-    its default, without a word."""
-    before = committed()
-    after = yaml.safe_load(Path(ANSWERS).read_text("utf-8")) if before else {}
-    for name in before:
-        if name.startswith("_") or before[name] == after.get(name):
+def unknown(names: Iterable[str]) -> Iterator[str]:
+    """What to say of given answers that no question has, such as a misspelt one: copier takes them without a word."""
+    questions = [name for name in yaml.safe_load((TEMPLATE / "copier.yml").read_text("utf-8")) if name[0] != "_"]
+    for name in names:
+        if name not in questions and not name.startswith("_"):
+            close = difflib.get_close_matches(name, questions, 1)
+            yield f"unknown answer: {name}" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """What to say of answers that differ: copier drops one that is no longer accepted, or takes its default, without a
+    word."""
+    for name, old in before.items():
+        if name.startswith("_") or old == after.get(name):
             continue
         if name in after:
-            tell(f"answer changed: {name} was {before[name]!r}, is {after[name]!r}")
-            if name == "cluster_environments":
-                report_abandoned([each for each in before[name] if each not in after[name]])
-        elif before[name]:
-            tell(f"answer dropped: {name} was {before[name]!r}; nothing that is chosen needs it")
+            yield f"answer changed: {name} was {old!r}, is {after[name]!r}"
+        elif old:
+            yield f"answer dropped: {name} was {old!r}; nothing that is chosen needs it"
+        if name == "cluster_environments":
+            yield from map(abandoned, [each for each in old if each not in after.get(name, ())])
 
 
-def report_abandoned(environments: list[str]) -> None:
-    """Say that a cluster whose environment goes still runs what it runs: its engine only loses sight of it."""
-    for environment in environments:
-        tell(
-            f"{environment}: its cluster keeps the proxy and its credentials. Before you push this, remove them there "
-            'as README.md of the last commit says under "Remove"'
-        )
+def abandoned(cluster: str) -> str:
+    """A cluster that goes still runs what it runs: its engine only loses sight of it."""
+    return (
+        f"{cluster}: its cluster keeps the proxy and its credentials. Before you push this, remove them there as "
+        'README.md of the last commit says under "Remove"'
+    )
+
+
+def answers(root: Path) -> dict[str, Any]:
+    """The answers of the repository as it is now."""
+    return _mapping((root / ANSWERS).read_text("utf-8"))
 
 
 def committed() -> dict[str, Any]:
     """The answers of the last commit; none in a repository that is new."""
-    show = subprocess.run(["git", "show", f"HEAD:./{ANSWERS}"], capture_output=True, text=True, check=False)
-    answers = yaml.safe_load(show.stdout) if show.returncode == 0 else None
-    return answers if isinstance(answers, dict) else {}
+    return _mapping(git("show", f"HEAD:./{ANSWERS}") or "")
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError:  # a merge conflict
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def lock_is_old(root: Path) -> bool:
+    """Whether pyproject.toml changed after uv.lock was committed."""
+    return (root / "uv.lock").exists() and bool(git("diff", "--name-only", "HEAD", "--", "pyproject.toml"))
+
+
+def git(*arguments: str) -> str | None:
+    """What git prints; None where it fails."""
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

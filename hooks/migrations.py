@@ -75,12 +75,37 @@ def rename_the_annotation_of_placeholders() -> None:
         edit(path, lambda text: text.replace(old, new))
 
 
+@migration("0.1.0", "before")
+def point_to_the_declarations() -> None:
+    """What an owner told the suite by editing the template's files goes with them: git history still has it."""
+    if Path("tests/rules").is_dir():
+        print("hooks/sealing and tests/rules go. What you told them by an edit, declare in policies/suite.yml")
+
+
+@migration("0.1.0", "after")
+def remove_what_is_in_the_package_now() -> None:
+    """Sealing and the rules were files of each repository. copier removes those that nobody edited; the folders then
+    hold what Python cached, and whatever is somebody's own, which stays and is named."""
+    for folder in (Path("hooks/sealing"), Path("tests/rules")):
+        for cache in [*folder.rglob("__pycache__")]:
+            shutil.rmtree(cache)
+        for path in sorted(folder.rglob("*"), reverse=True):
+            if path.is_dir() and not path.is_symlink() and not any(path.iterdir()):
+                path.rmdir()
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        for path in filter(Path.is_file, folder.rglob("*")):
+            print(f"not removed, because it is not the template's as it was: {path}. Nothing reads it any more")
+
+
 def main() -> int:
-    """Apply the migrations of the stage in $STAGE between $VERSION_PEP440_FROM and $VERSION_PEP440_TO."""
-    stage = os.environ["STAGE"]
-    start, end = (Version(os.environ[f"VERSION_PEP440_{side}"]) for side in ("FROM", "TO"))
+    """Apply the migrations of the stage in $STAGE that came after $VERSION_PEP440_FROM.
+
+    The version that an update goes to has no say: this file is of that version. Without a tag it would be 0.0.0.
+    """
+    stage, start = os.environ["STAGE"], Version(os.environ["VERSION_PEP440_FROM"])
     for each in sorted(MIGRATIONS, key=lambda entry: entry.version):
-        if each.stage == stage and start < each.version <= end:
+        if each.stage == stage and start < each.version:
             print(f"migration {each.version}: {each.apply.__name__.replace('_', ' ')}")
             each.apply()
     return 0

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import compileall
 import json
 import os
-import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from py_compile import PycInvalidationMode
 from typing import Any
+from unittest.mock import patch
 
 import copier
 import pytest
+from copier._template import Template
 
+from hooks import after_render
+from tests.support.project import Project, Start, Starter, make_releases
 from tests.support.quick import quick
-from tests.support.stock import Stock
+from tests.support.sealed_store import SealedStore
+from tests.support.template import copy_template
+from tests.support.warm import Warm
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ("copier.yml", "hooks", "includes", "policies", "template")
+# What `pinned` names in these repositories. The template is a folder without git, so that no rendering clones it.
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -41,34 +45,31 @@ def _hermetic() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _quick_copier() -> Iterator[None]:
-    with quick():
-        yield
-
-
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What tests/support/quick.py keeps from one run of copier for the next."""
     return tmp_path_factory.mktemp("compiled")
 
 
+@pytest.fixture(scope="module")
+def quick_copier(compiled: Path) -> Iterator[None]:
+    """For a module that renders very often: `pytestmark = pytest.mark.usefixtures("quick_copier")`."""
+    with quick(compiled):
+        yield
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template's own files outside git, so that no clone is made and what is not committed counts."""
-    folder = tmp_path_factory.mktemp("template")
-    ignore = shutil.ignore_patterns("__pycache__", ".*_cache")
-    for part in PARTS:
-        if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part, ignore=ignore)
-        else:
-            shutil.copy(ROOT / part, folder)
-    return folder
+    return copy_template(tmp_path_factory.mktemp("template"))
 
 
 def render_into(target: Path, template: Path, answers: dict[str, Any], **options: Any) -> Path:
-    """Render in this process, without sealing; `options` are copier's. Raises what copier raises."""
-    with warnings.catch_warnings():
+    """Render in this process, without sealing; `options` are copier's. Raises what copier raises.
+
+    As if the template were at COMMIT; `tooling` has the default of a folder, `vendored`, and vendor/ is not brought.
+    """
+    with warnings.catch_warnings(), patch.object(Template, "commit_hash", COMMIT):
         warnings.simplefilter("ignore")
         copier.run_copy(
             str(template),
@@ -83,62 +84,73 @@ def render_into(target: Path, template: Path, answers: dict[str, Any], **options
     return target
 
 
-@pytest.fixture(scope="session")
-def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """`render(**answers)`: a repository that is rendered but not sealed. Each set of answers is rendered once: never
-    change what it returns, copy it."""
-    known: dict[str, Path] = {}
-    # what the first run of a hook leaves, and spares all others; valid as long as the source is the same
-    hooks = shutil.copytree(template / "template" / "hooks", tmp_path_factory.mktemp("bytecode") / "hooks")
-    compileall.compile_dir(hooks, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
-    bytecode = Path("sealing", "__pycache__")
+class Renderer:
+    """Renders each set of answers once, quickly: `pinned` unless the answers say otherwise."""
 
-    def rendered(**answers: Any) -> Path:
+    def __init__(self, template: Path, compiled: Path, factory: pytest.TempPathFactory) -> None:
+        self._template, self._compiled, self._factory = template, compiled, factory
+        self._known: dict[str, Path] = {}
+
+    def __call__(self, finish: Callable[[Path], None] | None = None, /, **answers: Any) -> Path:
+        """The repository; `finish` is called with it once."""
         key = json.dumps(answers, sort_keys=True)
-        if key not in known:
-            target = render_into(tmp_path_factory.mktemp("rendered"), template, answers)
-            shutil.copytree(hooks / bytecode, target / "hooks" / bytecode)
-            known[key] = target
-        return known[key]
-
-    return rendered
-
-
-@pytest.fixture(scope="session")
-def stock(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Stock:
-    """Every Secret of every environment, sealed once by the real sops."""
-    return Stock.make(render, tmp_path_factory.mktemp("stock"))
+        if key not in self._known:
+            target = self._factory.mktemp("repository")
+            with quick(self._compiled):
+                render_into(target, self._template, {"tooling": "pinned", **answers})
+            if answers.get("tooling") == "vendored":
+                after_render.vendor(target, self._template)
+            if finish:
+                finish(target)
+            self._known[key] = target
+        return self._known[key]
 
 
 @pytest.fixture(scope="session")
-def sealed(template: Path, stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """`sealed(**answers)`: a repository with Secrets from the stock. Each set of answers once: copy it to change it."""
-    return _sealed(template, stock, tmp_path_factory)
+def render(template: Path, compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`render(**answers)`: a repository that is rendered but not sealed. Never change what it returns, copy it."""
+    return Renderer(template, compiled, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def lean(template: Path, stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """As `sealed`, in half the time, without hooks/ and tests/: for what never runs them."""
-    folder = tmp_path_factory.mktemp("lean") / "template"
-    top = ("hooks", "tests")
-    shutil.copytree(
-        template,
-        folder,
-        ignore=lambda here, _: top if Path(here) == template / "template" else (),
-    )
-    return _sealed(folder, stock, tmp_path_factory)
+def store(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> SealedStore:
+    """Every Secret of every cluster, sealed once by the real sops."""
+    return SealedStore.make(render, tmp_path_factory.mktemp("store"))
 
 
-def _sealed(template: Path, stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    known: dict[str, Path] = {}
+@pytest.fixture(scope="session")
+def sealed(
+    template: Path, compiled: Path, store: SealedStore, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """`sealed(**answers)`: as `render`, with Secrets from the store."""
+    renderer = Renderer(template, compiled, tmp_path_factory)
+    return lambda **answers: renderer(store.seal, **{**answers, "age_recipients": [store.recipient]})
 
-    def repository(**answers: Any) -> Path:
-        key = json.dumps(answers, sort_keys=True)
-        if key not in known:
-            target = tmp_path_factory.mktemp("sealed")
-            render_into(target, template, {**answers, "age_recipients": [stock.recipient]})
-            stock.seal(target)
-            known[key] = target
-        return known[key]
 
-    return repository
+@pytest.fixture(scope="session")
+def releases(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git repository of the template with a tag for each release, the last one as it is now."""
+    return make_releases(template, tmp_path_factory.mktemp("releases") / "template")
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """A process that has copier imported."""
+    with Warm("copier._cli") as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def starter(releases: Path, warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Starter:
+    """Repositories of each release, made once."""
+    return Starter(releases, warm, tmp_path_factory.mktemp("started"))
+
+
+@pytest.fixture
+def start(starter: Starter, tmp_path: Path) -> Start:
+    """`start(release, **answers)`: a repository of one's own from that release, under git."""
+
+    def started(release: str, **answers: str) -> Project:
+        return starter(tmp_path, release, **answers)
+
+    return started

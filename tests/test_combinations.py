@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.answers import ENVIRONMENTS, PROVIDERS, combinations
-from tests.support.checked import broken, told
+from tests.support.findings import findings, report
 from tests.support.style import scars
 
 COMBINATIONS = dict(combinations())
@@ -25,7 +25,7 @@ TRACES = {
     "gcp": r"GKE|values-gcp|(?<!var/)(?:secrets|clusters)/gcp|gcp\.example\.com",
     "azure": r"AKS|values-azure|(?<!var/)(?:secrets|clusters)/azure|azure\.example\.com",
 }
-# The files that a cluster or its engine reads. The matrix, the schema, hooks and suite know of everything.
+# The files that a cluster or its engine reads. The matrix and the README know of everything.
 READ = re.compile(r"litellm/.*\.yaml|(?:secrets|clusters)/.*|policies/secrets\.yml|docker-compose\.yml|\.sops\.yaml")
 
 # What is random may spell anything.
@@ -37,10 +37,10 @@ def test_there_are_137_combinations() -> None:
 
 
 @pytest.mark.parametrize("answers", COMBINATIONS.values(), ids=COMBINATIONS)
-def test_a_combination_holds_what_was_chosen_and_no_more(answers: dict[str, Any], lean: Callable[..., Path]) -> None:
-    root = lean(**answers)
-    found = broken(root)
-    assert not found, told(found)
+def test_a_combination_holds_what_was_chosen_and_no_more(answers: dict[str, Any], sealed: Callable[..., Path]) -> None:
+    root = sealed(**answers)
+    found = findings(root)
+    assert not found, report(found)
     chosen = {*answers["cluster_environments"], *answers["providers"]}
     left = list(_traces(root, [name for name in (*ENVIRONMENTS, *PROVIDERS) if name not in chosen]))
     assert not left, "\n".join(left)

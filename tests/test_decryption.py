@@ -38,7 +38,7 @@ def suite(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_it_opens_every_secret_with_the_generated_keys(root: Path) -> None:
     answer = suite(root)
     assert answer.returncode == 0, answer.stdout
-    assert "9 passed" in answer.stdout  # four Secrets of two environments, and that there are no fewer
+    assert "1 passed" in answer.stdout
 
 
 def test_it_names_the_file_that_was_changed_after_it_was_sealed(root: Path) -> None:
@@ -48,15 +48,17 @@ def test_it_names_the_file_that_was_changed_after_it_was_sealed(root: Path) -> N
     answer = suite(root)
     assert answer.returncode == 1
     assert "secrets/gcp/litellm-masterkey.sops.yaml: a value was changed or moved" in answer.stdout
-    assert "1 failed, 8 passed" in answer.stdout
+    assert "litellm-postgresql" not in answer.stdout, "a Secret that is whole"
 
 
 @pytest.mark.parametrize(
     ("block", "said"),
     [
-        ({"password": 8675309123}, "password is empty, no text, or ends in a line break"),
-        ({"password": ["8675309123"]}, "password is empty, no text, or ends in a line break"),
-        (["8675309123"], "it cannot be read (TypeError)"),
+        ({"password": "8675309123\n"}, "password is empty, no text, or ends in a line break"),
+        ({"password": "8675309123", "more": ""}, "more is empty, no text, or ends in a line break"),
+        ({"password": 8675309123}, "stringData.password is not encrypted"),
+        ({"password": ["8675309123"]}, "stringData.password is not encrypted"),
+        (["8675309123"], "stringData is not a mapping"),
     ],
 )
 def test_it_never_shows_a_value(root: Path, block: object, said: str) -> None:
@@ -65,7 +67,8 @@ def test_it_never_shows_a_value(root: Path, block: object, said: str) -> None:
     encrypt(manifest, root / own, root)
     answer = suite(root, "-vv", "--showlocals", "--tb=long")
     assert answer.returncode == 1
-    assert f"{own}: {said}" in answer.stdout
+    assert str(own) in answer.stdout
+    assert said in answer.stdout
     assert "8675309123" not in answer.stdout + answer.stderr
 
 

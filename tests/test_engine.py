@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
-from rules.repository import Repository
 
-from tests.support.answers import ENVIRONMENTS, answers, everything
-from tests.support.checked import broken, told
+from litellm_gitops.repository import Repository
 from tests.e2e.readme import commands
+from tests.support.answers import ENVIRONMENTS, answers, everything
+from tests.support.findings import findings, report
 
 ENGINES = ("flux", "argocd")
 RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
@@ -33,8 +33,6 @@ TREES = {
         clusters/aws/secrets.yaml
         clusters/aws/source.yaml
         secrets/aws/kustomization.yaml
-        tests/rules/flux.py
-        tests/rules/shapes/flux.yml
     """,
     "argocd": """\
         clusters/aws/argocd-setup/argocd-cm.yaml
@@ -46,8 +44,6 @@ TREES = {
         clusters/aws/root.yaml
         secrets/aws/ksops.yaml
         secrets/aws/kustomization.yaml
-        tests/rules/argocd.py
-        tests/rules/shapes/argocd.yml
     """,
 }
 
@@ -56,7 +52,7 @@ TREES = {
 def test_an_engine_has_its_files_and_no_other(engine: str, render: Render) -> None:
     root = render(**answers(["aws"], ["bedrock"], gitops_engine=engine))
     found = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
-    ours = re.compile(r"(clusters|secrets)/.*|tests/rules/(shapes/)?(flux|argocd)\..*")
+    ours = re.compile(r"(clusters|secrets)/.*")
     assert sorted(filter(ours.fullmatch, found)) == TREES[engine].split()
 
 
@@ -107,7 +103,7 @@ def test_an_odd_answer_arrives(engine: str, question: str, value: str, sealed: C
     root = sealed(**answers(["gcp"], ["vertex_ai"], gitops_engine=engine, **given))
     pulled = set(sources(root, engine))
     assert pulled == {(given["repo_url"], given["repo_branch"])}
-    assert not broken(root), told(broken(root))
+    assert not findings(root), report(findings(root))
 
 
 def test_a_repository_over_ssh_is_pulled_with_a_key(render: Render) -> None:
@@ -198,22 +194,20 @@ def diagram(root: Path) -> str:
 def test_the_diagram_shows_where_each_secret_goes(bedrock: str, render: Render) -> None:
     root = render(**everything(bedrock_auth_aws=bedrock))
     repository, text = Repository(root), diagram(root)
-    for environment in ENVIRONMENTS:
-        boxes = re.findall(rf'{environment}_\w+\[/"([^"]+)"/\] -->\|(\w+)\|', text)
+    for cluster in repository.clusters:
+        boxes = re.findall(rf'{cluster.name}_\w+\[/"([^"]+)"/\] -->\|(\w+)\|', text)
         shown = {name: way for names, way in boxes for name in names.split("<br>")}
-        mounted = {method["secret"] for method in repository.methods(environment).values() if "mount" in method}
-        role = {"ServiceAccount litellm": "role"} if environment == "aws" and bedrock == "irsa" else {}
-        assert shown == role | {
-            name: "files" if name in mounted else "environment" for name in repository.needed(environment)
-        }
+        mounted = {method.secret for method in cluster.methods.values() if method.mount}
+        role = {"ServiceAccount litellm": "role"} if cluster.name == "aws" and bedrock == "irsa" else {}
+        assert shown == role | {name: "files" if name in mounted else "environment" for name in cluster.wanted}
 
 
 def test_the_diagram_shows_every_method(render: Render) -> None:
     root = render(**everything())
     repository, text = Repository(root), diagram(root)
-    for environment, cells in repository.cells.items():
-        shown = dict(re.findall(rf'{environment}_proxy -->\|"([^"]+)"\| (\w+)', text))
-        assert shown == {repository.method(method)["name"]: provider for provider, method in cells.items()}
+    for cluster in repository.clusters:
+        shown = dict(re.findall(rf'{cluster.name}_proxy -->\|"([^"]+)"\| (\w+)', text))
+        assert shown == {cluster.methods[method].name: provider for provider, method in cluster.method_names.items()}
 
 
 def test_the_diagram_names_every_node_that_it_links(render: Render) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from litellm_gitops.charts import LITELLM_HELM as CHART
+from litellm_gitops.documents import Place, dig, merge
 from tests.support.answers import ENVIRONMENTS, PROVIDERS, ROLE_ARN, VERTEX_PROJECT, answers
-from tests.support.checked import broken, told
+from tests.support.findings import findings, report
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,41 +38,41 @@ CELLS = {
     },
 }
 
-# method -> what it leaves in litellm/values-<environment>.yaml under litellm-helm
-LEAVES: dict[str, dict[str, Any]] = {
+# method -> what it leaves in the pod of a cluster, and nothing else: place of the chart -> value
+LEAVES: dict[str, dict[Place, Any]] = {
     "irsa": {
-        "serviceAccount": {
+        CHART.service_account: {
             "create": True,
             "annotations": {"eks.amazonaws.com/role-arn": ROLE_ARN},
         },
-        "environmentSecrets": ["litellm-salt-key"],
+        CHART.env_from: ["litellm-salt-key"],
     },
     "aws_user": {
-        "environmentSecrets": ["litellm-salt-key", "litellm-aws-auth"],
+        CHART.env_from: ["litellm-salt-key", "litellm-aws-auth"],
     },
     "gcp_service_account": {
-        "environmentSecrets": ["litellm-salt-key"],
-        "volumes": [
+        CHART.env_from: ["litellm-salt-key"],
+        CHART.volumes: [
             {"name": "gcp-service-account", "secret": {"secretName": "litellm-gcp-auth"}},
         ],
-        "volumeMounts": [
+        CHART.mounts: [
             {"name": "gcp-service-account", "mountPath": "/var/secrets/gcp", "readOnly": True},
         ],
-        "envVars": {
+        CHART.variables: {
             "GOOGLE_APPLICATION_CREDENTIALS": "/var/secrets/gcp/gcp-service-account.json",
             "VERTEX_PROJECT": VERTEX_PROJECT,
         },
-        "proxy_config": {"litellm_settings": {"vertex_project": "os.environ/VERTEX_PROJECT"}},
+        CHART.config: {"litellm_settings": {"vertex_project": "os.environ/VERTEX_PROJECT"}},
     },
     "entra_id": {
-        "environmentSecrets": ["litellm-salt-key", "litellm-azure-auth"],
+        CHART.env_from: ["litellm-salt-key", "litellm-azure-auth"],
     },
     "oauth_token": {
-        "environmentSecrets": ["litellm-salt-key"],
-        "volumes": [
+        CHART.env_from: ["litellm-salt-key"],
+        CHART.volumes: [
             {"name": "github-copilot-token", "secret": {"secretName": "litellm-github-copilot"}},
         ],
-        "volumeMounts": [
+        CHART.mounts: [
             {
                 "name": "github-copilot-token",
                 "mountPath": "/app/github_copilot_custom/access-token",
@@ -78,7 +80,7 @@ LEAVES: dict[str, dict[str, Any]] = {
                 "readOnly": True,
             },
         ],
-        "envVars": {
+        CHART.variables: {
             "GITHUB_COPILOT_TOKEN_DIR": "/app/github_copilot_custom",
             "GITHUB_COPILOT_API_KEY_FILE": "/tmp/github-copilot-api-key.json",
         },
@@ -153,10 +155,10 @@ def test_a_method_leaves_exactly_what_the_document_says(
 ) -> None:
     root = render(**answers([environment], [provider], method))
     values = load(root / "litellm" / f"values-{environment}.yaml")
-    assert set(values) == {"litellm-helm"}
-    found = values["litellm-helm"]
-    assert found.pop("ingress")["hosts"][0]["host"] == f"litellm.{environment}.example.com"
-    assert found == LEAVES[method]
+    assert set(values) == {CHART.name}
+    found = values[CHART.name]
+    assert dig(found, *CHART.ingress_hosts, 0, "host") == f"litellm.{environment}.example.com"
+    assert _without_ingress(found) == _nested(LEAVES[method])
 
 
 @pytest.mark.parametrize(("environment", "provider", "method"), EVERY_CELL)
@@ -168,7 +170,7 @@ def test_a_method_needs_exactly_the_secret_of_the_document(
     assert policy["namespace"] == "litellm"
     found = {name: set(secret["keys"]) for name, secret in policy["secrets"].items()}
     assert found == {**ALWAYS, **SECRETS[method]}
-    assert all(secret["environments"] == [environment] for secret in policy["secrets"].values())
+    assert all(secret["clusters"] == [environment] for secret in policy["secrets"].values())
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -176,18 +178,32 @@ def test_an_environment_with_every_provider_has_what_each_method_leaves(
     environment: str, render: Callable[..., Path]
 ) -> None:
     root = render(**answers(ENVIRONMENTS, PROVIDERS))
-    found = load(root / "litellm" / f"values-{environment}.yaml")["litellm-helm"]
-    found.pop("ingress")
+    found = load(root / "litellm" / f"values-{environment}.yaml")[CHART.name]
     methods = [CELLS[environment][provider][0] for provider in PROVIDERS]
-    expected: dict[str, Any] = {}
+    expected: dict[Place, Any] = {}
     for method in methods:
-        for key, value in LEAVES[method].items():
+        for place, value in LEAVES[method].items():
             if isinstance(value, list):
-                before = expected.setdefault(key, [])
+                before = expected.setdefault(place, [])
                 before.extend(entry for entry in value if entry not in before)
             else:
-                expected.setdefault(key, {}).update(value)
-    assert found == expected
+                expected.setdefault(place, {}).update(value)
+    assert _without_ingress(found) == _nested(expected)
+
+
+def _without_ingress(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != CHART.ingress[0]}
+
+
+def _nested(values: dict[Place, Any]) -> dict[str, Any]:
+    """Values by their places, as they stand in a file."""
+    found: dict[Any, Any] = {}
+    for place, value in values.items():
+        above: dict[Any, Any] = {}
+        for part in reversed(place):
+            value = above = {part: value}
+        found = merge(found, above)
+    return found
 
 
 def test_an_irsa_environment_holds_no_aws_key(render: Callable[..., Path]) -> None:
@@ -196,7 +212,7 @@ def test_an_irsa_environment_holds_no_aws_key(render: Callable[..., Path]) -> No
     assert "AWS_ACCESS_KEY_ID" not in values
     assert "litellm-aws-auth" not in values
     policy = load(root / "policies" / "secrets.yml")
-    assert policy["secrets"]["litellm-aws-auth"]["environments"] == ["gcp", "azure"]
+    assert policy["secrets"]["litellm-aws-auth"]["clusters"] == ["gcp", "azure"]
 
 
 def test_no_repository_names_an_azure_api_key(render: Callable[..., Path]) -> None:
@@ -209,7 +225,7 @@ def test_no_repository_names_an_azure_api_key(render: Callable[..., Path]) -> No
 @pytest.mark.parametrize("engine", ["flux", "argocd"])
 def test_nothing_fights_the_chart_under_either_engine(engine: str, render: Callable[..., Path]) -> None:
     root = render(**answers(["aws"], ["github_copilot"], gitops_engine=engine))
-    values = load(root / "litellm" / "values.yaml")["litellm-helm"]
+    values = load(root / "litellm" / "values.yaml")[CHART.name]
     for path, expected in GUARDS.items():
         found: Any = values
         for part in path.split("."):
@@ -227,7 +243,7 @@ def test_every_provider_serves_a_model_of_its_own(provider: str, render: Callabl
         "github_copilot": "github_copilot/",
     }[provider]
     root = render(**answers(["aws"], [provider]))
-    models = load(root / "litellm" / "values.yaml")["litellm-helm"]["proxy_config"]["model_list"]
+    models = dig(load(root / "litellm" / "values.yaml"), CHART.name, *CHART.model_list)
     assert models
     assert all(model["litellm_params"]["model"].startswith(prefix) for model in models)
     assert len({model["model_name"] for model in models}) == len(models)
@@ -245,7 +261,7 @@ def test_every_other_choice_passes_every_rule(
     if redis == "external":
         more["redis_host"] = "redis.example.internal"
     root = sealed(**answers(ENVIRONMENTS, PROVIDERS, **more))
-    found = broken(root)
-    assert not found, told(found)
+    found = findings(root)
+    assert not found, report(found)
     assert (root / ".github" / "workflows").exists() == (platform == "github")
     assert (root / ".gitlab-ci.yml").exists() == (platform == "gitlab")

@@ -5,78 +5,68 @@ from __future__ import annotations
 import re
 import shlex
 import string
+import tomllib
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import copier
 import pytest
 import yaml
+from jinja2 import FileSystemLoader
+from jinja2.sandbox import SandboxedEnvironment
+from packaging.requirements import Requirement
 
-from tests.support.answers import PROVIDERS, answers
-from tests.support.checked import broken, told
-from tests.conftest import render_into
+from litellm_gitops.documents import Place
+from tests.conftest import COMMIT, render_into
+from tests.support.answers import ENVIRONMENTS, PROVIDERS, ROLE_ARN, answers
+from tests.support.faults import CHART, at
+from tests.support.findings import findings, report
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples" / "answers"
 INVALID = sorted((EXAMPLES / "invalid").glob("*.yml"))
 VALID = [EXAMPLES / "demo.yml", *sorted((EXAMPLES / "valid").glob("*.yml"))]
 
-CHART = ("litellm-helm",)
-# Where an answer must arrive, as (file, path in it, the text around the answer); {environment} is one of the chosen.
+# Where an answer must arrive, as (file, path in it, the text around the answer); {cluster} is one of the chosen.
 # An answer that was not asked is not looked for.
-PLACES: dict[str, list[tuple[str, tuple[str | int, ...], str]]] = {
+Places = dict[str, list[tuple[str, Place, str]]]
+SHARED, OWN = "litellm/values.yaml", "litellm/values-{cluster}.yaml"
+PLACES: Places = {
     "eks_aws_role_arn": [
-        (
-            "litellm/values-aws.yaml",
-            (*CHART, "serviceAccount", "annotations", "eks.amazonaws.com/role-arn"),
-            "{}",
-        )
+        ("litellm/values-aws.yaml", at(CHART.service_account, "annotations", "eks.amazonaws.com/role-arn"), "{}")
     ],
-    "vertex_project": [("litellm/values-{environment}.yaml", (*CHART, "envVars", "VERTEX_PROJECT"), "{}")],
-    "ingress_class": [("litellm/values-{environment}.yaml", (*CHART, "ingress", "className"), "{}")],
-    "tls_cluster_issuer": [
-        (
-            "litellm/values-{environment}.yaml",
-            (*CHART, "ingress", "annotations", "cert-manager.io/cluster-issuer"),
-            "{}",
-        )
-    ],
-    "database_name": [("litellm/values.yaml", (*CHART, "db", "database"), "{}")],
-    "replicas": [("litellm/values.yaml", (*CHART, "replicaCount"), "{}")],
+    "vertex_project": [(OWN, at(CHART.variables, "VERTEX_PROJECT"), "{}")],
+    "ingress_class": [(OWN, at(CHART.ingress_class), "{}")],
+    "tls_cluster_issuer": [(OWN, at(CHART.ingress_annotations, "cert-manager.io/cluster-issuer"), "{}")],
+    "database_name": [(SHARED, at(CHART.database_name), "{}")],
+    "replicas": [(SHARED, at(CHART.replicas), "{}")],
     **{
         f"{environment}_domain": [
-            (
-                f"litellm/values-{environment}.yaml",
-                (*CHART, "ingress", "hosts", 0, "host"),
-                "litellm.{}",
-            )
+            (f"litellm/values-{environment}.yaml", at(CHART.ingress_hosts, 0, "host"), "litellm.{}")
         ]
-        for environment in ("aws", "gcp", "azure")
+        for environment in ENVIRONMENTS
     },
     **{
-        f"{environment}_storage_class": [
-            (
-                f"litellm/values-{environment}.yaml",
-                (*CHART, "redis", "master", "persistence", "storageClass"),
-                "{}",
-            )
-        ]
-        for environment in ("aws", "gcp", "azure")
+        f"{environment}_storage_class": [(f"litellm/values-{environment}.yaml", at(CHART.redis_storage_class), "{}")]
+        for environment in ENVIRONMENTS
     },
 }
-ENGINE_PLACES: dict[str, dict[str, list[tuple[str, tuple[str | int, ...], str]]]] = {
+ENGINE_PLACES: dict[str, Places] = {
     "flux": {
-        "project_name": [("clusters/{environment}/source.yaml", ("metadata", "name"), "{}")],
-        "repo_url": [("clusters/{environment}/source.yaml", ("spec", "url"), "{}")],
-        "repo_branch": [("clusters/{environment}/source.yaml", ("spec", "ref", "branch"), "{}")],
+        "project_name": [("clusters/{cluster}/source.yaml", ("metadata", "name"), "{}")],
+        "repo_url": [("clusters/{cluster}/source.yaml", ("spec", "url"), "{}")],
+        "repo_branch": [("clusters/{cluster}/source.yaml", ("spec", "ref", "branch"), "{}")],
     },
     "argocd": {
-        "project_name": [("clusters/{environment}/project.yaml", ("metadata", "name"), "{}")],
+        "project_name": [("clusters/{cluster}/project.yaml", ("metadata", "name"), "{}")],
         "repo_url": [
-            ("clusters/{environment}/release.yaml", ("spec", "source", "repoURL"), "{}"),
-            ("clusters/{environment}/project.yaml", ("spec", "sourceRepos", 0), "{}"),
+            ("clusters/{cluster}/release.yaml", ("spec", "source", "repoURL"), "{}"),
+            ("clusters/{cluster}/project.yaml", ("spec", "sourceRepos", 0), "{}"),
         ],
-        "repo_branch": [("clusters/{environment}/release.yaml", ("spec", "source", "targetRevision"), "{}")],
+        "repo_branch": [("clusters/{cluster}/release.yaml", ("spec", "source", "targetRevision"), "{}")],
     },
 }
 # Where each model of a provider carries an answer
@@ -93,6 +83,8 @@ def load(path: Path) -> Any:
 
 
 # What an invalid file should have said; where a question is not here, its default is right.
+KMS_KEY = "arn:aws:kms:us-west-2:123456789012:alias/gitops/sops"
+RIGHT_AZURE_KEY = "https://example.vault.azure.net/keys/sops/0123456789abcdef0123456789abcdef"
 RIGHT = {
     **load(EXAMPLES / "demo.yml"),
     "cluster_environments": ["aws"],
@@ -114,7 +106,7 @@ def questions() -> dict[str, dict[str, Any]]:
     }
 
 
-def dig(value: Any, path: tuple[str | int, ...]) -> Any:
+def dig(value: Any, path: Place) -> Any:
     for part in path:
         value = value[part]
     return value
@@ -240,12 +232,12 @@ def places(given: dict[str, Any], root: Path) -> Iterator[tuple[str, Any, Any]]:
         if given.get(name) in (None, ""):
             continue
         for file, path, around in entries:
-            chosen = effective["cluster_environments"] if "{environment}" in file else [""]
-            for environment in chosen:
-                found = dig(load(root / file.format(environment=environment)), path)
+            chosen = effective["cluster_environments"] if "{cluster}" in file else [""]
+            for cluster in chosen:
+                found = dig(load(root / file.format(cluster=cluster)), path)
                 value = given[name]
                 yield name, around.format(value) if isinstance(value, str) else value, found
-    models = dig(load(root / "litellm/values.yaml"), (*CHART, "proxy_config", "model_list"))
+    models = dig(load(root / SHARED), at(CHART.model_list))
     for name, (prefix, parameter) in MODEL_PLACES.items():
         for model in models if name in given else ():
             parameters = model["litellm_params"]
@@ -266,8 +258,8 @@ def test_every_answer_arrives_exactly_as_it_was_given(file: Path, render: Callab
 
 @pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)
 def test_a_valid_file_renders_a_repository_that_passes_every_rule(file: Path, sealed: Callable[..., Path]) -> None:
-    found = broken(sealed(**load(file)))
-    assert not found, told(found)
+    found = findings(sealed(**load(file)))
+    assert not found, report(found)
 
 
 def test_every_question_is_answered_in_some_valid_file() -> None:
@@ -286,8 +278,8 @@ def test_every_answer_of_text_is_looked_for_where_it_belongs() -> None:
 
 def test_the_host_of_redis_arrives(render: Callable[..., Path]) -> None:
     given = answers(["aws"], ["github_copilot"], redis="external", redis_host="010.0.0.1")
-    values = load(render(**given) / "litellm" / "values.yaml")["litellm-helm"]
-    assert {"name": "REDIS_HOST", "value": "010.0.0.1"} in values["extraEnvVars"]
+    variables = dig(load(render(**given) / SHARED), at(CHART.variable_list))
+    assert {"name": "REDIS_HOST", "value": "010.0.0.1"} in variables
 
 
 @pytest.mark.parametrize("engine", ENGINE_PLACES)
@@ -307,14 +299,17 @@ def test_every_choice_of_copier_is_one_of_the_contract(template: Path, tmp_path:
     assert tuple(load(ROOT / "policies" / "auth-matrix.yml")["providers"]) == PROVIDERS
 
 
-def test_an_answer_that_was_left_out_has_its_default(render: Callable[..., Path]) -> None:
-    kept = load(render(**load(EXAMPLES / "valid" / "smallest.yml")) / ".copier-answers.yml")
+def test_an_answer_that_was_left_out_has_its_default(template: Path, tmp_path: Path) -> None:
+    root = render_into(tmp_path / "repository", template, load(EXAMPLES / "valid" / "smallest.yml"))
+    kept = load(root / ".copier-answers.yml")
     assert {name: value for name, value in kept.items() if not name.startswith("_")} == {
+        "interview": "quick",
         "project_name": "litellm-gitops",
         "repo_url": "https://github.com/example/litellm-gitops.git",
         "repo_branch": "main",
         "gitops_engine": "flux",
         "ci_platform": "github",
+        "tooling": "vendored",
         "cluster_environments": ["aws"],
         "providers": ["github_copilot"],
         "aws_domain": "aws.example.com",
@@ -327,3 +322,134 @@ def test_an_answer_that_was_left_out_has_its_default(render: Callable[..., Path]
         "age_recipients": [],
         "aws_kms_key": "",
     }
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The interview
+
+# What the contract marks as asked in a full interview alone, as far as the question is there.
+FULL = {
+    *("repo_branch", "tooling", "bedrock_auth_aws", "ingress_class", "tls_cluster_issuer", "database_name", "redis"),
+    *("replicas", "kubernetes_version", "age_recipients"),
+    *(f"{environment}_kms_{what}" for environment in ENVIRONMENTS for what in ("key", "identity")),
+}
+
+
+def test_the_first_question_is_how_much_to_ask() -> None:
+    assert next(iter(questions())) == "interview"
+    assert {name for name, question in questions().items() if "ask" in question} == FULL
+
+
+def asked(template: Path, target: Path, **given: Any) -> list[str]:
+    """The questions that a person is asked, who takes every default; `given` answers the others."""
+    seen: list[str] = []
+
+    def answer(prompts: list[dict[str, Any]], answers: dict[str, Any], **_: Any) -> dict[str, Any]:
+        (prompt,) = prompts
+        if prompt["when"](answers):
+            seen.append(prompt["name"])
+        return {prompt["name"]: answers[prompt["name"]]}
+
+    with patch("copier._main.unsafe_prompt", answer), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        copier.run_copy(str(template), target, data=given, quiet=True, unsafe=True, skip_tasks=True, exclude=["*"])
+    return seen
+
+
+def test_a_quick_interview_asks_what_every_repository_decides(template: Path, tmp_path: Path) -> None:
+    seen = asked(template, tmp_path / "x", eks_aws_role_arn=ROLE_ARN)
+    names = ("interview", "project_name", "repo_url", "gitops_engine", "ci_platform", "cluster_environments")
+    assert seen == [*names, "providers", "bedrock_region", "aws_domain"]
+
+
+def test_a_full_interview_asks_everything_that_has_a_use(template: Path, tmp_path: Path) -> None:
+    seen = asked(template, tmp_path / "x", interview="full", eks_aws_role_arn=ROLE_ARN, aws_kms_key=KMS_KEY)
+    unasked = {"interview", "aws_kms_key"} | {f for f in FULL if f.startswith(("gcp", "azure"))}
+    assert set(seen) >= FULL - unasked
+    assert seen.index("tooling") < seen.index("providers")
+
+
+def test_what_has_no_default_is_asked_in_a_quick_interview_too(template: Path, tmp_path: Path) -> None:
+    given = {**answers(["azure"], ["github_copilot"]), "azure_kms_key": RIGHT_AZURE_KEY}
+    with pytest.raises(ValueError, match="azure_kms_identity"):
+        render_into(tmp_path / "x", template, given)
+
+
+@pytest.mark.parametrize("name", questions())
+def test_no_line_of_help_is_cut_at_the_edge_of_a_terminal(name: str) -> None:
+    assert max(map(len, questions()[name]["help"].splitlines())) <= 76
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The package
+
+SOURCES = {
+    "https://git.example.com/team/tpl.git": "https://git.example.com/team/tpl.git",
+    "git+https://git.example.com/team/tpl": "https://git.example.com/team/tpl",
+    "git+ssh://git@git.example.com/team/tpl.git": "ssh://git@git.example.com/team/tpl.git",
+    "git@git.example.com:team/tpl.git": "ssh://git@git.example.com/team/tpl.git",
+    "git+file:///srv/tpl": "file:///srv/tpl",
+    "file:///srv/tpl.git": "file:///srv/tpl.git",
+    "gh:team/tpl": "https://github.com/team/tpl",
+    "gh:/team/tpl.git": "https://github.com/team/tpl.git",
+    "gl:team/tpl": "https://gitlab.com/team/tpl",
+    "/srv/tpl": "file:///srv/tpl",
+}
+
+
+def tooling(macro: str, source: str, commit: str | None, *arguments: str) -> str:
+    """What a macro of includes/tooling.jinja makes of a template that was given so."""
+    environment = SandboxedEnvironment(
+        loader=FileSystemLoader(ROOT), extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"]
+    )
+    given = {"_copier_answers": {"_src_path": source}, "_copier_conf": {"vcs_ref_hash": commit}}
+    call = f"{macro}({', '.join(map(repr, arguments))})"
+    text = f"{{% from 'includes/tooling.jinja' import {macro} with context %}}{{{{ {call} }}}}"
+    return environment.from_string(text).render(**given)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_template_is_named_as_pip_and_uv_understand_it(source: str) -> None:
+    line = tooling("requirement", source, COMMIT, "[suite]")
+    assert line == f'"litellm-gitops[suite] @ git+{SOURCES[source]}@{COMMIT}"'
+    requirement = Requirement(line.strip('"'))
+    assert (requirement.name, requirement.extras) == ("litellm-gitops", {"suite"})
+    assert tooling("check_tooling", source, COMMIT, "pinned") == ""
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_comes_from_a_url_is_pinned_unless_somebody_says_otherwise(source: str) -> None:
+    assert tooling("default_tooling", source, COMMIT) == ("vendored" if source.startswith("/") else "pinned")
+    assert tooling("default_tooling", source, None) == "vendored"
+
+
+@pytest.mark.parametrize(
+    ("source", "commit", "reason"),
+    [
+        ("/srv/tpl", None, "the template is not from git"),
+        ("../tpl", COMMIT, "name the template by its URL or whole path"),
+        ("https://me:canary-0815@git.example.com/a/b.git", COMMIT, "without a password or token"),
+        ("git+https://canary-0815@git.example.com/a/b.git", COMMIT, "without a password or token"),
+    ],
+)
+def test_what_cannot_be_pinned_is_vendored(source: str, commit: str | None, reason: str) -> None:
+    message = tooling("check_tooling", source, commit, "pinned")
+    assert reason in message
+    assert "canary" not in message
+    assert tooling("default_tooling", source, commit) == "vendored"
+    assert tooling("check_tooling", source, commit, "vendored") == ""
+
+
+def test_the_dependencies_of_a_vendored_package_are_those_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    package = load(ROOT / "policies" / "pins.yml")["package"]
+    assert package["dependencies"] == project["dependencies"]
+    assert package["suite"] == project["optional-dependencies"]["suite"]
+    assert set(package["guard"]) <= set(package["dependencies"])
+
+
+def test_the_schema_of_a_fleet_is_one_place(template: Path) -> None:
+    """No template puts the name of an answer together: who looks for gcp_kms_key finds its users."""
+    files = [ROOT / "copier.yml", *(ROOT / "includes").iterdir(), *filter(Path.is_file, (ROOT / "template").rglob("*"))]
+    joined = [str(file) for file in files if re.search(r"environment ~|~ '_|_copier_answers\[['\"]", file.read_text())]
+    assert not joined

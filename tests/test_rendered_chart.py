@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 import tools
+from litellm_gitops.rules.rendered import CLAIMS
 from tests.support.answers import answers, everything
-from tests.support.faults import Fault, both, change, delete
+from tests.support.faults import AWS, CHART, SHARED, Edit, add, at, remove, set_value, together
 
-CHART = Path(__file__).parent / "e2e" / "charts" / "litellm-helm"
-VALUES, OWN = "litellm/values.yaml", "litellm/values-aws.yaml"
+STAND_IN = Path(__file__).parent / "e2e" / "charts" / "litellm-helm"
 
 Sealed = Callable[..., Path]
 
@@ -51,8 +51,8 @@ def run(root: Path, *arguments: str, path: str | None = None) -> subprocess.Comp
 
 
 def failed(root: Path) -> set[str]:
-    """The tests that fail, without their prefix."""
-    return set(re.findall(r"^FAILED .*::test_(\w+)", run(root, f"--litellm-chart={CHART}").stdout, re.MULTILINE))
+    """The claims that do not hold."""
+    return set(re.findall(r"^FAILED .*\[(\w+)\]", run(root, f"--litellm-chart={STAND_IN}", "-rf").stdout, re.MULTILINE))
 
 
 @pytest.mark.parametrize("redis", ["none", "external", "bundled"])
@@ -61,81 +61,68 @@ def test_the_chart_renders_as_the_repository_says(engine: str, redis: str, seale
     more = {"redis_host": "redis.internal"} if redis == "external" else {}
     given = {**everything(), "redis": redis, **more} if redis != "none" else answers(["gcp"], ["vertex_ai"])
     given = {key: value for key, value in given.items() if redis == "external" or key != "redis_host"}
-    done = run(sealed(**given, gitops_engine=engine), f"--litellm-chart={CHART}")
+    done = run(sealed(**given, gitops_engine=engine), f"--litellm-chart={STAND_IN}")
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^11 passed", done.stdout, re.MULTILINE)
+    assert re.search(rf"^{len(CLAIMS)} passed", done.stdout, re.MULTILINE)
 
 
-def unchecked(fault: Fault) -> Fault:
-    """A mistake that the schema of the values refuses, and that somebody made without it."""
-    return both(delete("litellm/values.schema.json"), fault)
-
-
-FAULTS: dict[str, tuple[set[str], Fault]] = {
+GUARDS, MIGRATIONS = [*CHART.secrets], [*CHART.migrations]
+FAULTS: dict[str, tuple[set[str], Edit]] = {
     "the chart makes the master key": (
         {"the_chart_makes_no_secret", "two_renderings_are_identical"},
-        unchecked(change(VALUES, "masterkeySecretName: litellm-masterkey", 'masterkeySecretName: ""')),
+        add(GUARDS[0], "", SHARED),
     ),
     "a variable that the chart sets too": (
         {"no_container_has_a_variable_twice"},
-        change(VALUES, "    LITELLM_MODE:", '    DISABLE_SCHEMA_UPDATE: "true"\n    LITELLM_MODE:'),
+        add(CHART.variables, {"DISABLE_SCHEMA_UPDATE": "true"}, SHARED),
     ),
     "an image without a version": (
         {"the_proxy_runs_the_pinned_image"},
-        change(VALUES, 'tag: "v', 'tag: latest # "v'),
+        add(CHART.image, {"tag": "latest"}, SHARED),
     ),
     "a role for the wrong account": (
         {"the_service_account_is_what_the_method_wants"},
-        change(OWN, "role-arn: ", "role: "),
+        remove(AWS, at(CHART.service_account, "annotations", "eks.amazonaws.com/role-arn")),
     ),
     "the chart's own Argo CD hook": (
         {"the_migrations_run_before_everything_else"},
-        both(
-            change(VALUES, "argocd:\n        enabled: false", "argocd:\n        enabled: true"),
-            change(VALUES, "helm:\n        enabled: true", "helm:\n        enabled: false"),
-        ),
+        together(add(MIGRATIONS[1], False, SHARED), add(MIGRATIONS[2], True, SHARED)),
     ),
     "a Secret that does not exist": (
         {"every_secret_and_key_that_a_pod_reads_exists"},
-        change(OWN, "- litellm-salt-key", "- litellm-salt-key\n    - litellm-other"),
+        add(CHART.env_from, ["litellm-other"]),
     ),
     "a key that does not exist": (
         {"every_secret_and_key_that_a_pod_reads_exists"},
-        change(VALUES, "endpointKey: host", "endpointKey: hostname"),
+        add(GUARDS[5], "hostname", SHARED),
     ),
     "a text where Kubernetes takes a number": (
         {"every_rendered_manifest_fits_its_schema"},
-        unchecked(
-            change(
-                VALUES,
-                "SpreadConstraints:\n    - maxSkew: 1",
-                'SpreadConstraints:\n    - maxSkew: "1"',
-            )
-        ),
+        set_value(SHARED, at(("topologySpreadConstraints",), 0, "maxSkew"), "1"),
     ),
 }
 
 
-@pytest.mark.parametrize("mistake", FAULTS)
-def test_a_mistake_shows_in_what_is_rendered(mistake: str, sealed: Sealed, tmp_path: Path) -> None:
-    expected, fault = FAULTS[mistake]
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_shows_in_what_is_rendered(fault: str, sealed: Sealed, tmp_path: Path) -> None:
+    expected, edit = FAULTS[fault]
     root = tmp_path / "repository"
     shutil.copytree(sealed(**answers(["aws"], ["bedrock"])), root)
-    fault(root)
+    edit(root)
     assert failed(root) == expected
 
 
-def test_helm_refuses_what_the_schema_of_the_values_does_not_know(sealed: Sealed, tmp_path: Path) -> None:
+def test_a_key_that_the_chart_brings_stops_no_deployment(sealed: Sealed, tmp_path: Path) -> None:
+    """The closed schema of the values is the suite's; the chart has none."""
     root = tmp_path / "repository"
     shutil.copytree(sealed(**answers(["aws"], ["bedrock"])), root)
-    change(VALUES, "replicaCount:", "replicasCount:")(root)
-    done = run(root, f"--litellm-chart={CHART}")
-    assert done.returncode == 1
-    assert "replicasCount" in done.stdout
+    add(("ofTheNextRelease",), {"enabled": True}, SHARED)(root)
+    assert not (root / "litellm" / "values.schema.json").exists()
+    assert failed(root) == set()
 
 
 def test_without_helm_it_says_where_to_get_it(sealed: Sealed, tmp_path: Path) -> None:
-    done = run(sealed(**answers(["aws"], ["bedrock"])), f"--litellm-chart={CHART}", path=str(tmp_path))
+    done = run(sealed(**answers(["aws"], ["bedrock"])), f"--litellm-chart={STAND_IN}", path=str(tmp_path))
     assert done.returncode == 1
     assert "helm is not on PATH: https://helm.sh/docs/intro/install/" in done.stdout
 
@@ -143,7 +130,7 @@ def test_without_helm_it_says_where_to_get_it(sealed: Sealed, tmp_path: Path) ->
 def test_a_chart_that_cannot_be_had_is_told_in_helm_s_words(sealed: Sealed, tmp_path: Path) -> None:
     root = tmp_path / "repository"
     shutil.copytree(sealed(**answers(["aws"], ["bedrock"])), root)
-    change("litellm/Chart.yaml", "oci://ghcr.io/berriai", "http://127.0.0.1:9/charts")(root)
+    set_value("litellm/Chart.yaml", ("dependencies", 0, "repository"), "http://127.0.0.1:9/charts")(root)
     done = run(root)
     assert done.returncode == 1
     assert "helm dependency: " in done.stdout

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import seal_secrets
 import yaml
-from sealing import keys
-from sealing.policy import Repository
 
+from litellm_gitops.repository import Repository
+from litellm_gitops.sealing import keys, state
+from litellm_gitops.sealing.rekey import rekey as rekey_all
+from litellm_gitops.sealing.seal import seal as seal_missing
 from tests.support.inputs import Inputs
 from tests.support.sealed import changed, content, decrypt, encrypt, environment, opened, seal
 
@@ -74,7 +75,7 @@ def start(root: Path, *arguments: str, inputs: Path) -> subprocess.Popen[bytes]:
 def add_recipient(root: Path) -> str:
     """Let another key open what is sealed for aws, too (that of gcp, where there is one); its public key."""
     first, *others = re.findall(r"age1\w{58}", (root / ".sops.yaml").read_text())
-    second = others[0] if others else keys.make()[1]
+    second = others[0] if others else keys.make(root)[1]
     text = (root / ".sops.yaml").read_text()
     (root / ".sops.yaml").write_text(text.replace(f"- {first}\n", f"- {first}\n      - {second}\n"))
     return str(second)
@@ -83,12 +84,12 @@ def add_recipient(root: Path) -> str:
 def run_here(root: Path, *, rekey: bool) -> int:
     """What the command does with these options, without the start of a process; its exit code."""
     repository = Repository(root)
-    return seal_secrets.rekey(repository, None) if rekey else seal_secrets.seal(repository, None)
+    return rekey_all(repository) if rekey else seal_missing(repository)
 
 
 def flaws(root: Path) -> list[str]:
     """What `--check` finds, without the start of a process."""
-    return [str(finding) for finding in Repository(root).check()]
+    return [str(finding) for finding in state.findings(Repository(root))]
 
 
 def ciphertexts(root: Path) -> set[str]:
@@ -180,7 +181,7 @@ def test_rekey_refuses_a_file_of_which_it_would_lose_a_part(sealed: Path) -> Non
 
 
 def test_a_key_elsewhere_opens_what_the_one_in_keys_does_not(sealed: Path, tmp_path: Path) -> None:
-    other, _ = keys.make()
+    other, _ = keys.make(tmp_path)
     key = sealed / "keys" / "aws.agekey"
     shutil.move(key, tmp_path / "mine")
     key.write_text(other)
@@ -261,14 +262,14 @@ def died(sealed: Path, inputs: tuple[Inputs, Path], tmp_path: Path) -> tuple[Pat
     """A repository of which a rotation put one file of three in place: (root, before, as it was meant to be)."""
     before = content(sealed)
     code = (
-        "import os, sys; sys.path.insert(0, 'hooks'); import seal_secrets; from pathlib import Path\n"
+        "import os; from pathlib import Path; from litellm_gitops.sealing.commands import main\n"
         "replace, count = Path.replace, []\n"
         "def die(self, target):\n"
         "    count.append(self)\n"
         "    if len(count) == 3: os._exit(9)\n"  # the journal, then the first file
         "    return replace(self, target)\n"
         "Path.replace = die\n"
-        "seal_secrets.main(['--rotate', 'litellm-masterkey'])\n"
+        "main(Path.cwd(), ['--rotate', 'litellm-masterkey'])\n"
     )
     run = subprocess.run([sys.executable, "-B", "-c", code], cwd=sealed, env=environment(inputs[1]), check=False)
     assert run.returncode == 9
@@ -312,10 +313,10 @@ def test_a_run_that_fails_says_what_it_finished_before(
 
 def test_a_run_that_is_stopped_when_all_is_in_place_says_so(sealed: Path, inputs: tuple[Inputs, Path]) -> None:
     code = (
-        "import shutil, signal, sys; sys.path.insert(0, 'hooks'); import seal_secrets\n"
+        "import shutil, signal, sys; from pathlib import Path; from litellm_gitops.sealing.commands import main\n"
         "def stopped(*_, **__): signal.raise_signal(signal.SIGINT)\n"
         "shutil.rmtree = stopped\n"
-        "sys.exit(seal_secrets.main(['--rotate', 'litellm-masterkey']))\n"
+        "sys.exit(main(Path.cwd(), ['--rotate', 'litellm-masterkey']))\n"
     )
     before = content(sealed)
     run = subprocess.run(
@@ -392,7 +393,7 @@ def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_changed(
     [
         ("| true", ""),
         (">&-", ""),
-        (">/dev/full", "seal_secrets: the output is lost: No space left on device\n"),
+        (">/dev/full", "seal_secrets: the output could not be written: No space left on device\n"),
     ],
 )
 def test_a_report_that_cannot_be_written_does_not_deny_what_was_done(
@@ -436,7 +437,7 @@ def test_copier_keeps_a_repository_whose_report_is_lost(unsealed: Path, tmp_path
     root = Path(shutil.copytree(unsealed, tmp_path / "repository"))
     program = Path(__file__).resolve().parent.parent / "hooks" / "after_render.py"
     answer = subprocess.run(
-        ["bash", "-c", f"{sys.executable} {program} 2>/dev/full"],
+        ["bash", "-c", f"{sys.executable} {program} pinned '[]' 2>/dev/full"],
         cwd=root,
         env=environment(),
         capture_output=True,
@@ -471,7 +472,7 @@ def test_a_rekey_refuses_what_is_not_sealed(sealed: Path) -> None:
     before = content(sealed)
     answer = seal(sealed, "--rekey")
     assert answer.returncode == 5
-    assert "is not encrypted. Nothing was changed." in answer.stderr
+    assert "is not encrypted — uv run hooks/seal_secrets.py --rotate litellm-masterkey" in answer.stderr
     assert content(sealed) == before
 
 

@@ -1,206 +1,36 @@
-"""Updates: who had what, what changed, and what must be true after. From tags of a template in a git repository."""
+"""Updates: who had what, what changed, and what must be true after. By plain copier, from a template in git.
+
+The older releases are today's with a few edits reversed (tests/support/project.py), except for the commit
+BEFORE_THE_PACKAGE, which is from this project's own history.
+"""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from hooks import migrations
-from tests.support import quick
+from tests.support.answers import everything
+from tests.support.findings import findings, report
 from tests.support.inputs import Inputs
-from tests.support.sealed import changed, content, environment, opened, seal
+from tests.support.project import ANSWERS, Project, Start, commit, git
+from tests.support.sealed import changed, content, opened, seal
+from tests.support.template import ROOT, copy_template
 from tests.support.warm import Warm
 
-# What was different in earlier releases: (release, file, present text, text of that release).
-HISTORY = [
-    (
-        "v0.0.1",
-        "template/hooks/sealing/keyless.py",
-        "litellm-gitops/placeholder-keys",
-        "litellm-gitops/missing-keys",
-    ),
-    (
-        "v0.0.1",
-        "includes/validators.jinja",
-        "+%-]+)+', 'an https:// or ssh",
-        "+%-]+)+/?', 'an https:// or ssh",
-    ),
-    (
-        "v0.0.1",
-        "template/litellm/values.yaml.jinja",
-        "request_timeout: 600",
-        "request_timeout: 300",
-    ),
-    (
-        "v0.0.2",
-        "template/litellm/values.yaml.jinja",
-        "request_timeout: 600",
-        "request_timeout: 450",
-    ),
-    ("v0.0.2", "policies/pins.yml", '    - "1.25"\n', '    - "1.24"\n    - "1.25"\n'),
-    ("v0.0.1", "policies/pins.yml", '    - "1.25"\n', '    - "1.24"\n    - "1.25"\n'),
-]
-RELEASES = ("v0.0.1", "v0.0.2", "v0.1.0")
-ANSWERS = {
-    "cluster_environments": "[aws, gcp]",
-    "providers": "[bedrock, azure_openai]",
-    "eks_aws_role_arn": "arn:aws:iam::123456789012:role/litellm",
-    "azure_openai_endpoint": "https://example.openai.azure.com/",
-}
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run git in a folder, as somebody."""
-    identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
-    command = ["git", *identity, "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-
-
-def commit(folder: Path, message: str) -> None:
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
-
-
-@pytest.fixture(scope="session")
-def releases(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A git repository of the template with a tag for each release, the last one as it is now."""
-    folder = tmp_path_factory.mktemp("releases") / "template"
-    folder.mkdir()
-    git(folder, "init", "--quiet", "--initial-branch", "main")
-    for release in RELEASES:
-        for part in template.iterdir():
-            target = folder / part.name
-            if part.is_dir():
-                shutil.rmtree(target, ignore_errors=True)
-                shutil.copytree(part, target)
-            else:
-                shutil.copy(part, target)
-        for at, name, now, then in HISTORY:
-            if at == release:
-                text = (folder / name).read_text()
-                assert now in text, f"the history of {name} is out of date"
-                (folder / name).write_text(text.replace(now, then))
-        commit(folder, f"Release {release}")
-        git(folder, "tag", release)
-    git(folder, "repack", "-a", "-d", "--quiet")  # each clone then has few files
-    return folder
-
-
-class Project:
-    """A rendered repository under git, and its operator's commands."""
-
-    def __init__(self, root: Path, inputs: Path, compiled: Path, warm: Warm) -> None:
-        self.root = root
-        self.inputs = inputs
-        self.compiled = compiled
-        self.warm = warm
-
-    def copier(self, *arguments: str, path: str | None = None, plain: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run copier in the repository, with sops on PATH unless `path` is given; `plain` as its user does."""
-        env = environment(self.inputs, HOME=str(self.inputs.parent))
-        env |= {"GIT_CONFIG_GLOBAL": os.devnull} | ({"PATH": path} if path else {})
-        if not plain:
-            command = [quick.__file__, str(self.compiled), *arguments]
-            return self.warm.run(*command, cwd=self.root, env=env)
-        return subprocess.run(
-            [sys.executable, "-P", "-W", "ignore", "-m", "copier", *arguments],
-            cwd=self.root,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    def update(self, *arguments: str, path: str | None = None, plain: bool = False) -> str:
-        """`copier update`, which must succeed; what it printed."""
-        answer = self.copier("update", "--trust", "--defaults", *arguments, path=path, plain=plain)
-        assert answer.returncode == 0, answer.stderr[-2000:]
-        return answer.stdout + answer.stderr
-
-    def files(self) -> dict[str, bytes]:
-        """Every file but git's own."""
-        return {path: data for path, data in content(self.root).items() if not path.startswith(".git/")}
-
-    def sealed(self) -> dict[str, bytes]:
-        """What belongs to the operator: sealed Secrets, keys, `.sops.yaml`, checksums."""
-        ours = re.compile(r"secrets/.*\.sops\.yaml|keys/.*|\.sops\.yaml|litellm/checksums-.*")
-        return {path: data for path, data in self.files().items() if ours.fullmatch(path)}
-
-    def conflicts(self) -> list[str]:
-        """Files with conflict markers, or with what could not be merged beside them."""
-        marked = [path for path, data in self.files().items() if b"<<<<<<< " in data and path.startswith("litellm/")]
-        return marked + [path for path in self.files() if path.endswith(".rej")]
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        path = self.root / name
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new))
-        commit(self.root, f"Edit {name}")
-
-    def answer(self, name: str) -> object:
-        return yaml.safe_load((self.root / ".copier-answers.yml").read_text()).get(name)
-
-
-Start = Callable[..., Project]
-
-
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Warm]:
-    with Warm("copier._cli") as copier:
-        yield copier
-
-
-@pytest.fixture(scope="session")
-def start_once(
-    releases: Path, compiled: Path, warm: Warm, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Path]:
-    """A committed repository as it was rendered and sealed from a release. Never changed: `start` copies it."""
-    known: dict[tuple[str, ...], Path] = {}
-    inputs = Inputs().write(tmp_path_factory.mktemp("operator") / "inputs")
-
-    def started(release: str, **answers: str) -> Path:
-        key = (release, *(f"{name}={value}" for name, value in answers.items()))
-        if key not in known:
-            root = tmp_path_factory.mktemp("started") / "repository"
-            root.mkdir()
-            data = [item for name, value in {**ANSWERS, **answers}.items() for item in ("--data", f"{name}={value}")]
-            answer = Project(root, inputs, compiled, warm).copier(
-                "copy", "--trust", "--defaults", "--vcs-ref", release, *data, str(releases), "."
-            )
-            assert answer.returncode == 0, answer.stderr[-2000:]
-            git(root, "init", "--quiet", "--initial-branch", "main")
-            commit(root, "Render")
-            known[key] = root
-        return known[key]
-
-    return started
-
-
-@pytest.fixture
-def start(start_once: Callable[..., Path], compiled: Path, warm: Warm, tmp_path: Path) -> Start:
-    """`start(release, **answers)`: a repository of one's own from that release."""
-
-    def started(release: str, **answers: str) -> Project:
-        root = Path(shutil.copytree(start_once(release, **answers), tmp_path / "repository"))
-        return Project(root, Inputs().write(tmp_path / "inputs"), compiled, warm)
-
-    return started
+# Every repository had the sealing and the rules as files of its own.
+BEFORE_THE_PACKAGE = "abdc6f0058ac2bd4c4ebf6495d4165ac5871e3e2"
 
 
 def test_who_changed_nothing_gets_the_release_and_keeps_every_secret(start: Start) -> None:
     project = start("v0.0.2")
     before = project.sealed()
-    project.update(plain=True)
+    project.update()
     assert "request_timeout: 600" in (project.root / "litellm/values.yaml").read_text()
     assert project.answer("_commit") == "v0.1.0"
     assert not project.conflicts()
@@ -376,21 +206,10 @@ def test_an_update_without_sops_merges_and_names_the_command_that_seals(start: S
     project = start("v0.0.2")
     before = project.sealed()
     said = project.update("--data", "providers=[bedrock, azure_openai, github_copilot]", path="/usr/bin:/bin")
-    assert "python hooks/seal_secrets.py" in said
+    assert said.splitlines()[-1] == "  uv run hooks/seal_secrets.py"
     assert project.sealed() == before
     assert seal(project.root, inputs=project.inputs).returncode == 0
     assert (project.root / "secrets/gcp/litellm-github-copilot.sops.yaml").exists()
-
-
-def test_sealing_that_does_not_run_any_more_is_told_in_one_line(start: Start) -> None:
-    project = start("v0.0.2")
-    project.edit("hooks/seal_secrets.py", "import argparse", "<<<<<<< mine\nimport argparse")
-    before = project.sealed()
-    said = project.update()
-    assert "hooks/seal_secrets.py: SyntaxError: " in said
-    assert "The Secrets are not sealed yet." in said
-    assert "Traceback" not in said
-    assert project.sealed().items() >= before.items()
 
 
 def test_own_recipients_in_the_rule_survive_and_serve_the_new_secrets(start: Start) -> None:
@@ -425,8 +244,70 @@ def test_copying_over_a_repository_keeps_every_secret_and_what_was_edited(start:
     project.edit("litellm/values.yaml", "request_timeout: 600", "request_timeout: 900")
     before, values = project.sealed(), opened(project.root)
     data = [item for name, value in ANSWERS.items() for item in ("--data", f"{name}={value}")]
-    answer = project.copier("copy", "--trust", "--defaults", "--quiet", *data, str(releases), ".")
-    assert answer.returncode != 0 or "request_timeout: 900" in (project.root / "litellm/values.yaml").read_text()
+    project.copier("copy", "--trust", "--defaults", "--quiet", *data, str(releases), ".")
     assert "request_timeout: 900" in (project.root / "litellm/values.yaml").read_text()
     assert project.sealed() == before
     assert opened(project.root) == values
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# From the commit before the package
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of this project, with what is not committed as its last commit."""
+    known = ["git", "-C", str(ROOT), "cat-file", "-e", f"{BEFORE_THE_PACKAGE}^{{commit}}"]
+    if subprocess.run(known, capture_output=True, check=False).returncode:
+        pytest.skip(f"this is no full clone: it lacks the commit {BEFORE_THE_PACKAGE}")
+    folder = tmp_path_factory.mktemp("history") / "template"
+    git(ROOT, "clone", "--quiet", "--shared", "--no-tags", str(ROOT), str(folder))
+    for part in ("hooks", "includes", "policies", "src", "template"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+    copy_template(folder)
+    commit(folder, "What is not committed")
+    return folder
+
+
+def data_file(folder: Path, answers: dict[str, object]) -> str:
+    path = folder / "answers.yml"
+    path.write_text(yaml.safe_dump(answers), "utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        everything(),
+        everything(gitops_engine="argocd", ci_platform="gitlab", redis="bundled", bedrock_auth_aws="aws_user"),
+    ],
+    ids=["flux", "argocd"],
+)
+def test_a_repository_from_before_the_package_follows_without_conflict_or_loss(
+    answers: dict[str, object], history: Path, warm: Warm, tmp_path: Path
+) -> None:
+    root = tmp_path / "repository"
+    root.mkdir()
+    project = Project(root, Inputs().write(tmp_path / "inputs"), warm)
+    project.copy(history, "--vcs-ref", BEFORE_THE_PACKAGE, "--data-file", data_file(tmp_path, answers))
+    (root / "tests/rules/__pycache__").mkdir(exist_ok=True)
+    (root / "tests/rules/__pycache__/files.pyc").touch()
+    (root / "tests/rules/own.py").touch()
+    commit(root, "A rule of my own")
+    given = yaml.safe_load((root / ".copier-answers.yml").read_text())
+    before, chart = project.sealed(), content(root / "litellm")
+    said = project.update("--vcs-ref", "HEAD")
+    assert project.conflicts() == []
+    assert project.sealed() == before
+    now = yaml.safe_load((root / ".copier-answers.yml").read_text())
+    assert now == {**given, "_commit": now["_commit"], "interview": "quick", "tooling": "vendored"}
+    assert changed(chart, content(root / "litellm")) == {"values.schema.json"}
+    assert not (root / "hooks/sealing").exists()
+    assert [path.name for path in (root / "tests/rules").iterdir()] == ["own.py"]
+    assert "tests/rules/own.py. Nothing reads it any more" in said
+    assert seal(root, "--check").returncode == 0
+    assert not findings(root), report(findings(root))
+    commit(root, "Update")
+    after = project.files()
+    project.update("--vcs-ref", "HEAD")
+    assert project.files() == after

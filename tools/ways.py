@@ -178,7 +178,7 @@ def from_go(pin: Pin, into: Path, progress: Progress) -> None:
 
 
 def find_go(needed: str) -> Path:
-    """A `go` program of version `needed` at least: the one on PATH, else PyPI's."""
+    """A `go` program of version `needed` at least: the one on PATH, else PyPI's. Raises `WayError`."""
     from tools.install import path
 
     program = shutil.which("go")
@@ -193,6 +193,7 @@ def find_go(needed: str) -> Path:
 
 
 def go_environment() -> dict[str, str]:
+    """What Go is run with: its settings of this machine, and none that would bring or take another Go."""
     env = process.environment(GOTOOLCHAIN="local", GOFLAGS="", GOWORK="off", CGO_ENABLED="0")
     env.pop("GOROOT", None)  # of another Go, maybe
     return env
@@ -217,6 +218,7 @@ def _module(go: Path, module: str, version: str) -> dict[str, str]:
 
 
 def go_directive(go_mod: Path) -> str:
+    """The oldest Go that a go.mod asks for, such as 1.26.0."""
     found = re.search(r"^go\s+(\S+)", go_mod.read_text("utf-8"), re.MULTILINE)
     return found[1] if found else "1.16"
 

@@ -13,40 +13,52 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+GITHUB_TOKEN = r"gh[a-z]_[A-Za-z0-9_]{20,255}"  # the one form of it, for whoever takes one
 _AGE, _PEM = "AGE-SECRET-KEY-", "PRIVATE KEY-----"
+# a value that code or Terraform reads from elsewhere
+_ELSEWHERE = r"(?!(?:var|local|data|module|os|process|env|self|settings|config|random_password)\.\w)"
 # kind -> what it looks like, and texts of which one stands in every match: where there is none of them, the slower
 # search is spared. Placeholders such as <password>, ${PASSWORD} or {{ password }} do not match. A pattern that begins
 # with plain letters is found ten times as fast, so what must stand before them follows in a lookbehind.
 _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "an age private key": (rf"{_AGE}(?:PQ-)?1[0-9A-Z]{{20,}}", (_AGE,)),
     "a private key": (rf"-----BEGIN (?:[A-Z]+ )*{_PEM}", (_PEM,)),
-    "an AWS access key id": (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", ("AKIA", "ASIA")),
+    "an AWS access key id": (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b(?<!EXAMPLE)", ("AKIA", "ASIA")),
     "an AWS secret access key": (
-        # a variable, ~/.aws/credentials, what `aws configure export-credentials` prints
+        # a variable, ~/.aws/credentials, `aws configure export-credentials`; what AWS publishes ends in EXAMPLEKEY
         r"""(?:AWS_SECRET_ACCESS_KEY|aws_secret_access_key|SecretAccessKey)["']?\s*[:=]\s*["']?"""
-        r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])",
+        r"[A-Za-z0-9/+]{40}(?<!EXAMPLEKEY)(?![A-Za-z0-9/+])",
         ("AWS_SECRET_ACCESS_KEY", "aws_secret_access_key", "SecretAccessKey"),
     ),
     "an Azure client secret": (
-        r"""AZURE_CLIENT_SECRET["']?\s*[:=]\s*["']?[A-Za-z0-9._~-]{20,}""",
-        ("AZURE_CLIENT_SECRET",),
+        rf"""AZURE_CLIENT_SECRET["']?\s*[:=]\s*["']?{_ELSEWHERE}[A-Za-z0-9._~-]{{20,}}|\b[A-Za-z0-9]{{3}}8Q~[\w.~-]{{34}}""",
+        ("AZURE_CLIENT_SECRET", "8Q~"),
     ),
+    "a key of Azure": (r"\b[A-Za-z0-9]{52}JQQJ9[9D][A-Za-z0-9]{4,}", ("JQQJ9",)),
+    "a key of Google": (r"AIza(?<!\wAIza)[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])", ("AIza",)),
     "a GitHub token": (
-        r"gh(?<!\wgh)[a-z]_[A-Za-z0-9]{20,}|github_pat_(?<!\wgithub_pat_)[A-Za-z0-9_]{20,}",
+        rf"gh(?<!\wgh){GITHUB_TOKEN[2:]}|github_pat_(?<!\wgithub_pat_)[A-Za-z0-9_]{{20,}}",
         ("gh", "github_pat_"),
     ),
     "a GitLab token": (r"\bglpat-[A-Za-z0-9_-]{20,}", ("glpat-",)),
-    "a key of the proxy": (r"\bsk-[A-Za-z0-9]{20,}\b", ("sk-",)),
+    "a token of Hugging Face": (r"\bhf_[A-Za-z0-9]{30,}\b", ("hf_",)),
+    "a token of Slack": (
+        r"\bxox[abeprs]-[A-Za-z0-9-]{20,}|hooks\.slack\.com/services/T\w+/B\w+/\w{20,}",
+        ("xox", "hooks.slack"),
+    ),
+    "a key of the proxy or of OpenAI": (r"\bsk-[A-Za-z0-9]{20,}\b", ("sk-",)),
+    "a key of OpenAI or Anthropic": (r"\bsk-(?:proj|svcacct|admin|ant)-[A-Za-z0-9_-]{20,}", ("sk-",)),
+    "a key of Groq or xAI": (r"\b(?:gsk_|xai-)[A-Za-z0-9]{40,}\b", ("gsk_", "xai-")),
     "a database password": (
         r"""\b(?:LITELLM_DATABASE_PASSWORD|LITELLM_REDIS_PASSWORD|POSTGRES_PASSWORD|REDIS_PASSWORD)"""
-        r"""["']?[ \t]*[:=][ \t]*["']?[A-Za-z0-9._~-]{6,}""",
+        rf"""["']?[ \t]*[:=][ \t]*["']?{_ELSEWHERE}[A-Za-z0-9._~-]{{6,}}""",
         ("_PASSWORD",),
     ),
-    "a password in a URL": (
-        r"://(?<=[a-z0-9+]://)[^\s:/@$<{(\"']*:[^\s:/@$<{(\"']+@",
-        ("://",),
-    ),
+    # an image by its digest has the same signs
+    "a password in a URL": (r"://(?<=[a-z0-9+]://)[^\s:/@$<{(\"']*:[^\s:/@$<{(\"']+@(?!sha256:)", ("://",)),
 }
+_PLACEHOLDER = re.compile(r"([A-Za-z0-9*])\1{11}")  # ghp_xxxxxxxxxxxx…: nobody's token
+_KEYS_OF_OURS = ("an age private key", "a private key")
 
 
 def _base64(text: str) -> tuple[str, tuple[str, ...]]:
@@ -61,10 +73,7 @@ def _base64(text: str) -> tuple[str, tuple[str, ...]]:
     return "|".join(r"(?:\s|\\n)*".join(map(re.escape, form)) for form in forms), hints
 
 
-_KINDS |= {
-    "an age private key in base64": _base64(_AGE),
-    "a private key in base64": _base64(_PEM),
-}
+_KINDS |= {f"{kind} in base64": _base64(text) for kind, text in zip(_KEYS_OF_OURS, (_AGE, _PEM), strict=True)}
 _SEARCHES = [(kind, hints, re.compile(pattern)) for kind, (pattern, hints) in _KINDS.items()]
 
 
@@ -92,5 +101,6 @@ def find(text: str) -> list[tuple[int, str]]:
             for kind, hints, pattern in _SEARCHES
             if any(hint in text for hint in hints)
             for match in pattern.finditer(text)
+            if kind in _KEYS_OF_OURS or not _PLACEHOLDER.search(match[0])
         }
     )

@@ -212,7 +212,8 @@ _OCTAL_1_1 = re.compile(r"[-+]?0[0-7]+")
 
 def is_ambiguous(scalar: yaml.ScalarNode) -> bool:
     """Whether YAML 1.1 and YAML 1.2 read a scalar differently."""
-    if scalar.style or scalar.tag == "tag:yaml.org,2002:merge":  # quoted, or `<<`
+    # quoted, or `<<`, or with a tag of another tool's own
+    if scalar.style or scalar.tag == "tag:yaml.org,2002:merge" or not scalar.tag.startswith("tag:yaml.org,2002:"):
         return False
     text = scalar.value
     if _BOOLEAN_1_1.fullmatch(text) or _OCTAL_1_1.fullmatch(text):

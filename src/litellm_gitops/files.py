@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -158,7 +159,12 @@ def matching(lines: Iterable[str], names: Iterable[str]) -> Iterator[str]:
     """Those of `names` that patterns in the format of .gitignore match. https://git-scm.com/docs/gitignore"""
     from pathspec import GitIgnoreSpec  # most repositories are git's, which needs no help
 
-    return GitIgnoreSpec.from_lines(lines).match_files(names)
+    spec = GitIgnoreSpec.from_lines(lines)
+    for name in names:
+        # what stands in an ignored folder cannot be taken back
+        folders = [name[: match.end()] for match in re.finditer("/", name)]
+        if any(map(spec.match_file, (*folders, name))):
+            yield name
 
 
 def _gitignore(root: Path) -> list[str]:

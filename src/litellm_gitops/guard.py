@@ -1,114 +1,102 @@
-#!/usr/bin/env python3
-"""Refuse a commit that would put a plaintext credential or an unsealed Secret into git.
+"""Refuse a commit that would put a plaintext credential, an unsealed Secret or a private key into git.
 
-What is judged is what is staged, not the working tree. Run by pre-commit, or as .git/hooks/pre-commit itself.
+It evaluates the rules of the suite on what is staged, not on the working tree. Run by pre-commit, or as
+.git/hooks/pre-commit itself.
 """
 
 from __future__ import annotations
 
-import fnmatch
-import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-import yaml
-from sealing import creation_rules, credentials, keyless
-from sealing.errors import SealingError
+from litellm_gitops import credentials, rules
+from litellm_gitops.files import Staged
+from litellm_gitops.findings import Finding, UnreadableError, edit
+from litellm_gitops.repository import SEALED, Repository
+from litellm_gitops.rules import sealing
+from litellm_gitops.sealing import creation_rules
+from litellm_gitops.sealing.errors import SealingError
 
-_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# inputs of sealing and private keys, which .gitignore names too; `git add --force` gets past that
-_NEVER = ("*.agekey", "deployment_outputs.env", "gcp-service-account.json*", "access-token*")
-_SEALED = re.compile(r"secrets/[^/]+/[^/]+\.sops\.ya?ml")
-_REGULAR = ("100644", "100755", "120000")  # not a submodule
+_RULES = (
+    sealing.every_value_of_every_secret_is_sealed,
+    sealing.nothing_unknown_lies_among_the_sealed_files,
+    sealing.every_cluster_has_one_sound_creation_rule,
+    sealing.every_secret_is_sealed_for_whom_its_rule_names,
+    sealing.no_secret_stands_outside_of_the_sealed_files,
+    sealing.no_credential_stands_in_plaintext,
+    sealing.git_ignores_inputs_and_keys,
+)
+_MODEL = (".copier-answers.yml", ".sops.yaml", "litellm/", "policies/", "secrets/")
+_WAY_OUT = (
+    "Nothing is committed. Mend it, or take the file out of the commit: git restore --staged FILE. "
+    "A credential that was in a commit is known: replace it."
+)
 
-Finding = tuple[str, int, str]  # path, line from 1, what
+
+class _Changed(Staged):
+    """What the next commit changes, and the files that say what a repository is; all of it read at once."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        known = {*self.changed, *(name for name in super().names if name.startswith(_MODEL))}
+        self._names = sorted(known)
+        self._fetch(self._names)
+
+    @property
+    def names(self) -> list[str]:
+        """Those files: of what was committed before, this commit says nothing."""
+        return self._names
 
 
-def main() -> int:
-    """Judge what is staged: 0 when it may be committed, 1 when not or when git cannot be asked."""
+def main(root: Path, arguments: Sequence[str] | None = None) -> int:
+    """Evaluate what is staged: 0 when it may be committed, 1 when not or when git cannot be asked."""
     try:
-        blobs, config = staged()
-        findings = [finding for path, blob in sorted(blobs.items()) for finding in judge(path, blob, config)]
-    except (OSError, subprocess.CalledProcessError, SealingError) as error:
+        staged = _Changed(root)
+        found = list(findings(root, staged))
+    except (OSError, subprocess.CalledProcessError) as error:
         print(f"guard_staged: {_reason(error)}: nothing is committed", file=sys.stderr)
         return 1
-    for path, line, what in findings:
-        print(f"{path}:{line}: {what}", file=sys.stderr)
-    if findings:
-        print(
-            "Nothing is committed. Take it out (git restore --staged FILE) or seal it (python hooks/seal_secrets.py); "
-            "a credential that was in a commit is to be replaced.",
-            file=sys.stderr,
-        )
-    return 1 if findings else 0
+    for finding in found:
+        print(finding, file=sys.stderr)
+    if found:
+        print(_WAY_OUT, file=sys.stderr)
+    return 1 if found else 0
 
 
-def staged() -> tuple[dict[str, bytes], dict[str, Any]]:
-    """(what the next commit changes, by path; `.sops.yaml` as it stands after it)."""
-    listed = _git("diff", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev", "--diff-filter=ACMT")
-    fields = listed.decode("utf-8", "surrogateescape").split("\0")
-    names: dict[str, str] = {}
-    for entry, path in zip(fields[::2], fields[1::2], strict=False):
-        _, mode, _, blob, _ = entry.removeprefix(":").split(" ")
-        if mode in _REGULAR:
-            names[path] = blob
-    wanted = [*names.values(), f":{creation_rules.CONFIG}"]
-    answer = _git("cat-file", "--batch", given="\n".join(wanted).encode() + b"\n")
-    contents = []
-    for _ in wanted:
-        head, _, answer = answer.partition(b"\n")
-        size = -1 if head.endswith(b" missing") else int(head.rsplit(b" ", 1)[1])
-        contents.append(answer[: max(size, 0)])
-        answer = answer[size + 1 :]
-    return dict(zip(names, contents, strict=False)), _config(contents[-1])
-
-
-def judge(path: str, blob: bytes, config: Mapping[str, Any]) -> Iterator[Finding]:
-    """What must not be committed of one file."""
-    name = path.rpartition("/")[2]
-    if any(fnmatch.fnmatchcase(name, pattern) for pattern in _NEVER):
-        yield path, 1, "is a private key or an input of sealing, which never enters git"
-        return
-    text = credentials.decode(blob)
-    for line, kind in credentials.find(text):
-        yield path, line, f"holds {kind}"
-    if _SEALED.fullmatch(path):
-        rule = creation_rules.find(config, path)
-        if rule is None:
-            yield path, 1, f"no creation rule of {creation_rules.CONFIG} matches it"
-            return
-        for flaw in keyless.check(text, creation_rules.as_rule(rule)):
-            yield path, flaw.line, flaw.what
-    else:
-        for flaw in keyless.unsealed(text):
-            yield path, flaw.line, flaw.what
-
-
-def _config(blob: bytes) -> dict[str, Any]:
-    """The content of `.sops.yaml`, empty where there is none."""
+def findings(root: Path, staged: Staged) -> Iterator[Finding]:
+    """What must not be committed. Where answers or policies cannot be read, what can be said of each file alone."""
+    changed = set(staged.changed)
+    sealed = any(SEALED.fullmatch(file) for file in changed)
     try:
-        content = yaml.load(blob, _LOADER)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise SealingError(f"{creation_rules.CONFIG} is staged, but is not valid YAML") from None
-    rules = content.get("creation_rules", []) if isinstance(content, dict) else content or []
-    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
-        raise SealingError(f"{creation_rules.CONFIG} is staged, but has no list `creation_rules`: correct it")
-    return content if isinstance(content, dict) else {}
+        found = rules.evaluate(Repository(root, staged), [rules.RULES[each.__name__] for each in _RULES])
+    except UnreadableError:
+        yield from _of_each(staged)
+        return
+    for finding in found:
+        # a sealed file is as good as its rule; "." is a rule that failed
+        if finding.file in {*changed, "."} or (sealed and finding.file == sealing.CONFIG):
+            yield finding
 
 
-def _git(*arguments: str, given: bytes = b"") -> bytes:
-    # with the environment of the commit: git may have set GIT_INDEX_FILE
-    return subprocess.run(["git", *arguments], input=given, capture_output=True, check=True).stdout
+def _of_each(staged: Staged) -> Iterator[Finding]:
+    try:
+        config = creation_rules.load(credentials.decode(staged.read(sealing.CONFIG) or b""))
+    except SealingError:
+        config = {}
+    for file in staged.changed:
+        content = credentials.decode(staged.read(file) or b"")
+        if sealing.never_in_git(file):
+            yield Finding(file, None, "is a private key or an input of sealing", edit(f"git rm --cached {file}"))
+        yield from sealing.credentials_of(file, content)
+        yield from sealing.plaintext_of(file, content)
+        for flaw in sealing.flaws_of(file, content, config) if SEALED.fullmatch(file) else ():
+            yield Finding(file, flaw.line, flaw.what, edit("seal it again"))
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, subprocess.CalledProcessError):
-        told = error.stderr.decode("utf-8", "replace").strip()
-        return f"git {error.cmd[1]} failed: {told.partition(chr(10))[0]}"  # its usage follows
+        said = error.stderr.decode("utf-8", "replace").strip()
+        return f"git {error.cmd[1]} failed: {said.partition(chr(10))[0]}"  # its usage follows
     return str(error)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

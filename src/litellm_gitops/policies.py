@@ -179,6 +179,7 @@ class Suite(_Closed):
 
     secrets: list[ForeignSecret] = []
     kinds: list[str] = []  # such as `example.com/v1 Widget`
+    objects: list[str] = []  # such as `Kustomization flux-system/apps`: what another repository brings into the cluster
     beside: list[str] = []  # patterns of files below secrets/, in the format of .gitignore
     exceptions: list[Exemption] = []
 

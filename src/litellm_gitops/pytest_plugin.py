@@ -1,56 +1,63 @@
-"""The suite of this repository: every rule of `rules/`, without key, cluster or network."""
+"""The suite of a repository: one test for each rule, without key, cluster or network.
+
+pytest_plugins = ["litellm_gitops.pytest_plugin"]  # in tests/conftest.py
+"""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from rules import Rule, UnreadableError, check
-from rules.repository import Repository
 
-gc.disable()  # a run ends before there is garbage worth looking for
+from litellm_gitops import rules
+from litellm_gitops.findings import UnreadableError
+from litellm_gitops.repository import Repository
 
-# Their modules are read only where `-m` or a path asks for them.
-_BY_MARKER = {"test_rendered_chart.py": "chart", "test_decryption.py": "decrypt"}
+if TYPE_CHECKING:
+    from litellm_gitops.rules.rendered import Renderings
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--litellm-chart DIR`."""
     what = "the folder of a LiteLLM chart for `-m chart`, instead of the one in the registry"
     parser.addoption("--litellm-chart", metavar="DIR", help=what)
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    marker = _BY_MARKER.get(collection_path.name)
-    named = any(collection_path.name in argument for argument in config.args)
-    left_out = f"not {marker}" in config.option.markexpr and not named
-    return True if left_out else None  # None: as pytest decides
-
-
-def pytest_unconfigure() -> None:
-    gc.freeze()  # nor does Python look for any at its end
-
-
 @pytest.fixture(scope="session")
-def repository() -> Repository:
+def repository(request: pytest.FixtureRequest) -> Repository:
     """This repository, read once for the whole suite."""
     try:
-        return Repository(Path(__file__).resolve().parent.parent)
+        return Repository(request.config.rootpath)
     except UnreadableError as error:
         pytest.exit(str(error), returncode=1)
 
 
 @pytest.fixture
-def verify(repository: Repository) -> Callable[[Rule], None]:
-    """Fails with what a rule finds, one line for each problem, and with nothing else."""
+def verify(repository: Repository) -> Callable[[rules.Rule], None]:
+    """Fails with what a rule finds, one line for each finding, and with nothing else."""
 
-    def run(rule: Rule) -> None:
+    def run(rule: rules.Rule) -> None:
         try:
-            problems = check(rule, repository)
+            found = list(map(str, rules.evaluate(repository, [rule])))
         except UnreadableError as error:
-            problems = [error.problem]
-        if problems:
-            pytest.fail("\n".join(map(str, problems)), pytrace=False)
+            pytest.exit(str(error), returncode=1)
+        if found:
+            pytest.fail("\n".join(found), pytrace=False)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def renderings(
+    repository: Repository, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Renderings:
+    """What helm makes of each cluster."""
+    from litellm_gitops.rules.rendered import HelmError, Renderings
+
+    given = pytestconfig.getoption("--litellm-chart")
+    try:
+        return Renderings(repository, tmp_path_factory.mktemp("chart") / "litellm", Path(given) if given else None)
+    except HelmError as error:
+        pytest.fail(str(error), pytrace=False)

@@ -90,6 +90,11 @@ class Values:
     merged: dict[Any, Any]
 
     @property
+    def repository(self) -> Repository:
+        """Where they stand."""
+        return self.cluster.repository
+
+    @property
     def file(self) -> str:
         """The file that is this cluster's own."""
         return self.cluster.values_file
@@ -194,10 +199,13 @@ class Cluster:
 
     @cached_property
     def values(self) -> Values | None:
-        """Its values, where their files are there and are YAML."""
+        """Its values, where their files are there, are YAML, and hold something for the chart."""
         shared, own = self.repository.document(VALUES), self.repository.document(self.values_file)
-        if shared is None or own is None:
+        name = self.repository.chart.name
+        if not all(isinstance(dig(layer and layer.value, name), dict) for layer in (shared, own)):
             return None
+        assert shared is not None
+        assert own is not None
         checksums = self.repository.document(self.checksums_file)
         layers = (shared, own, checksums) if checksums else (shared, own)
         merged = reduce(merge, [layer.value for layer in layers])

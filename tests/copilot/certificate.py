@@ -1,4 +1,4 @@
-"""A self-signed certificate for 127.0.0.1 that nobody trusts yet, made of the standard library alone.
+"""A self-signed certificate for 127.0.0.1 and NAME that nobody trusts yet, made of the standard library alone.
 
 DER by hand: RFC 5280 (certificate), RFC 8017 (RSA), X.690 (encoding).
 """
@@ -12,6 +12,7 @@ import ipaddress
 import math
 import secrets
 
+NAME = "github.test"  # resolved by a proxy alone: RFC 6761, section 6.2
 _SMALL = [n for n in range(3, 2000, 2) if all(n % k for k in range(3, math.isqrt(n) + 1, 2))]
 
 
@@ -30,7 +31,7 @@ def make() -> str:
     name = _sequence(_tag(0x31, common_name))
     now = datetime.datetime.now(datetime.UTC)
     dates = [now + datetime.timedelta(days=days) for days in (-1, 1)]
-    address = _sequence(_tag(0x87, ipaddress.ip_address("127.0.0.1").packed))
+    names = _sequence(_tag(0x87, ipaddress.ip_address("127.0.0.1").packed), _tag(0x82, NAME.encode()))
     rsa = _sequence(_oid(1, 2, 840, 113549, 1, 1, 1), b"\x05\x00")
     body = _sequence(
         _tag(0xA0, _integer(2)),  # version 3
@@ -40,7 +41,7 @@ def make() -> str:
         _sequence(*(_tag(0x17, f"{date:%y%m%d%H%M%S}Z".encode()) for date in dates)),
         name,
         _sequence(rsa, _tag(0x03, b"\0" + _sequence(_integer(public), _integer(exponent)))),
-        _tag(0xA3, _sequence(_sequence(_oid(2, 5, 29, 17), _tag(0x04, address)))),
+        _tag(0xA3, _sequence(_sequence(_oid(2, 5, 29, 17), _tag(0x04, names)))),
     )
     # EMSA-PKCS1-v1_5: RFC 8017, section 9.2
     sha256 = _sequence(_oid(2, 16, 840, 1, 101, 3, 4, 2, 1), b"\x05\x00")

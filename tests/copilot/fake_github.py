@@ -109,6 +109,16 @@ def refused(notification_id: str, **more: object) -> Reply:
     return Reply({"message": "Resource not accessible by integration", "error_details": details, **more}, 403)
 
 
+def sso(url: str) -> Reply:
+    """How an organization's single sign-on is demanded: a header, and a message that names no Copilot."""
+    message = "Resource protected by organization SAML enforcement. You must grant your token access to it."
+    return Reply(
+        {"message": message, "documentation_url": "https://docs.github.com"},
+        403,
+        {"X-GitHub-SSO": f"required; url={url}"},
+    )
+
+
 # ---- What GitHub does not answer
 
 

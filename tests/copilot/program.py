@@ -1,4 +1,4 @@
-"""Runs the shipped program as a user does: in a repository, as a process of its own."""
+"""Runs the command as a user does: in a repository, as a process of its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from types import TracebackType
 from tests.copilot.fake_github import FakeGitHub
 from tests.support.warm import Warm
 
-PROGRAM = Path(__file__).parents[2] / "template" / "hooks" / "get_copilot_token.py"
+ROOT = Path(__file__).parents[2]
+PROGRAM = Path("hooks", "get_copilot_token.py")
+ENTRY = ROOT / "template" / PROGRAM
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Finished:
 class Sandbox:
     """A folder with a repository, a home and a folder for temporary files, and nothing else.
 
-    The repository is a copy of `rendered`, or holds nothing but the program. With `warm`, a run does without imports.
+    The repository is a copy of `rendered`, or holds nothing but the program and the package. With `warm`, a run does
+    without imports.
     """
 
     def __init__(self, root: Path, rendered: Path | None = None, *, warm: Warm | None = None) -> None:
@@ -45,12 +48,27 @@ class Sandbox:
         self.tmp = root / "tmp"
         for folder in (self.home, self.tmp):
             folder.mkdir(parents=True)
-        self.program = self.repository / "hooks" / PROGRAM.name
+        self.program = self.repository / PROGRAM
         if rendered is not None:
             shutil.copytree(rendered, self.repository)
         else:
             self.program.parent.mkdir(parents=True)
-            shutil.copy(PROGRAM, self.program)
+            shutil.copy(ENTRY, self.program)
+            (self.repository / "vendor").symlink_to(ROOT / "src")
+        self._before = self._names()
+
+    def change(self, lines: str) -> None:
+        """Makes the program one that does `lines` first, once the package can be imported."""
+        start, imports, rest = self.program.read_text("utf-8").partition("try:\n")
+        self.program.write_text(f"{start}{lines}\n{imports}{rest}")
+
+    @property
+    def new(self) -> list[str]:
+        """What a run added to the root of the repository."""
+        return sorted(self._names() - self._before)
+
+    def _names(self) -> set[str]:
+        return {path.name for path in self.repository.iterdir()}
 
     @property
     def token(self) -> Path:

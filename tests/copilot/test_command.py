@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import ssl
 import subprocess
 import sys
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
+from urllib.parse import urlsplit
 
 import pytest
 
+from litellm_gitops.copilot.endpoints import endpoints, github_host
+from litellm_gitops.copilot.terminal import Secret
 from tests.copilot import certificate
 from tests.copilot.clock import FastClock
 from tests.copilot.fake_github import CODE_PATH, GRANTED, PENDING, FakeGitHub, a_code
-from tests.copilot.program import PROGRAM, Sandbox, Terminal
+from tests.copilot.program import Sandbox, Terminal
+from tests.copilot.tunnel import Tunnel
 
 ON_GITHUB = a_code(verification_uri="https://github.com/login/device", interval=1)
 
@@ -75,9 +76,12 @@ def test_help_needs_no_package(sandbox: Sandbox) -> None:
     assert max(map(len, run.stdout.splitlines())) <= 80
 
 
-def test_a_missing_package_is_named_with_the_command_that_brings_it(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(("option", "package"), [("--force", "httpx"), ("--seal", "pydantic|PyYAML|pathspec")])
+def test_a_missing_package_is_named_with_the_command_that_brings_it(
+    option: str, package: str, sandbox: Sandbox
+) -> None:
     run = subprocess.run(
-        [sys.executable, "-S", sandbox.program],
+        [sys.executable, "-S", sandbox.program, option],
         capture_output=True,
         text=True,
         check=False,
@@ -85,36 +89,24 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(sandbox: San
         cwd=sandbox.repository,
     )
     assert run.returncode == 1
-    assert run.stderr == (
-        "error: httpx is missing. `uv run hooks/get_copilot_token.py` brings it; so does `pip install httpx`.\n"
+    line = (
+        rf"error: ({package}) is missing\. `uv run hooks/get_copilot_token\.py` brings it; so does `pip install \1`\.\n"
     )
+    assert re.fullmatch(line, run.stderr), run.stderr
 
 
-def test_the_inline_metadata_brings_every_package_that_is_imported() -> None:
-    """https://packaging.python.org/specifications/inline-script-metadata/"""
-    text = PROGRAM.read_text("utf-8")
-    block = re.search(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$", text)
-    assert block is not None
-    lines = block["content"].splitlines()
-    metadata = tomllib.loads("\n".join(line.removeprefix("#").removeprefix(" ") for line in lines))
-    assert metadata["requires-python"] == ">=3.11"
-    brought = {re.split(r"[<>=]", each)[0].lower() for each in metadata["dependencies"]}
-    sources = [PROGRAM, *(PROGRAM.parent / "sealing").glob("*.py")]
-    imported = {
-        name.split(".")[0]
-        for source in sources
-        for node in ast.walk(ast.parse(source.read_text("utf-8")))
-        for name in _imported(node)
-    }
-    packages = {"yaml": "pyyaml"}
-    third_party = imported - sys.stdlib_module_names - {"sealing"}
-    assert {packages.get(name, name) for name in third_party} == brought
-
-
-def _imported(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+def test_help_loads_no_more_than_it_needs(sandbox: Sandbox) -> None:
+    """What is slow to import waits until it is needed: `--help` is there at once."""
+    run = subprocess.run(
+        [sys.executable, "-S", "-X", "importtime", sandbox.program, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=sandbox.environment(None),
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
+    assert "litellm_gitops.copilot.github" in loaded
+    assert not loaded & {"httpx", "yaml", "pydantic", "webbrowser", "logging", "email", "ssl", "subprocess"}
 
 
 # ---- The environment
@@ -150,18 +142,10 @@ HOSTS = {
 }
 
 
-@pytest.fixture
-def module() -> ModuleType:
-    """The program as a module, for what would need the real GitHub to be seen from outside."""
-    import get_copilot_token
-
-    return get_copilot_token
-
-
 @pytest.mark.parametrize("host", HOSTS)
-def test_the_addresses_are_those_of_the_host(host: str, module: ModuleType) -> None:
+def test_the_addresses_are_those_of_the_host(host: str) -> None:
     login, api = HOSTS[host]
-    where = module.endpoints(module.github_host(host), {})
+    where = endpoints(github_host(host), {})
     assert where.client_id == "Iv1.b507a08c87ecfe98"
     assert where.device_code == f"{login}/login/device/code"
     assert where.access_token == f"{login}/login/oauth/access_token"
@@ -170,19 +154,17 @@ def test_the_addresses_are_those_of_the_host(host: str, module: ModuleType) -> N
     assert where.overridden == ()
 
 
-def test_an_override_beats_the_host_and_moves_the_other_verification_calls(
-    module: ModuleType,
-) -> None:
+def test_an_override_beats_the_host_and_moves_the_other_verification_calls() -> None:
     url = "https://gateway.example:8443/github/copilot_internal/v2/token"
-    where = module.endpoints("octo.ghe.com", {"GITHUB_COPILOT_API_KEY_URL": url})
+    where = endpoints("octo.ghe.com", {"GITHUB_COPILOT_API_KEY_URL": url})
     assert where.api_key == url
     assert where.api == "https://gateway.example:8443"
     assert where.device_code == "https://octo.ghe.com/login/device/code"
     assert where.overridden == ("GITHUB_COPILOT_API_KEY_URL",)
 
 
-def test_a_secret_does_not_show_itself(module: ModuleType) -> None:
-    secret = module.Secret("ghu_abc")
+def test_a_secret_does_not_show_itself() -> None:
+    secret = Secret("ghu_abc")
     shown = (repr(secret), str(secret), f"{secret}", f"{secret!r:>20}", [secret])
     assert "ghu_abc" not in str(shown)
     assert secret.reveal() == "ghu_abc"
@@ -193,12 +175,35 @@ def test_a_secret_does_not_show_itself(module: ModuleType) -> None:
 # ---- The way to GitHub
 
 
-def test_a_proxy_is_used(sandbox: Sandbox, clock: FastClock) -> None:
-    with FakeGitHub(clock=clock, code=ON_GITHUB) as github:
-        nowhere = "http://localhost:1"  # only the proxy leads on
+@pytest.fixture
+def tunnel() -> Iterator[Tunnel]:
+    with Tunnel() as proxy:
+        yield proxy
+
+
+def test_a_proxy_is_used(
+    tls: ssl.SSLContext, untrusted: Path, tunnel: Tunnel, sandbox: Sandbox, clock: FastClock
+) -> None:
+    with FakeGitHub(clock=clock, code=ON_GITHUB, tls=tls) as github:
+        tunnel.leads_to = urlsplit(github.base).port
+        nowhere = f"https://{certificate.NAME}:1"  # only the proxy leads on
         env = {name: value.replace(github.base, nowhere) for name, value in github.environment.items()}
-        run = sandbox.run(github, env={**env, "HTTP_PROXY": github.base})
+        run = sandbox.run(github, env={**env, "HTTPS_PROXY": tunnel.url, "SSL_CERT_FILE": str(untrusted)})
     assert run.code == 0, run.err
+    assert {line.split()[1] for line in tunnel.asked} == {f"{certificate.NAME}:1"}
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_what_stays_on_this_machine_goes_to_no_proxy(
+    host: str, variable: str, tunnel: Tunnel, sandbox: Sandbox, clock: FastClock
+) -> None:
+    """It is not encrypted, so that a proxy could read the token."""
+    with FakeGitHub(clock=clock, code=ON_GITHUB) as github:
+        env = {name: value.replace("127.0.0.1", host) for name, value in github.environment.items()}
+        run = sandbox.run(github, env={**env, variable: tunnel.url})
+    assert run.code == 0, run.err
+    assert tunnel.asked == []
 
 
 @pytest.mark.parametrize("proxy", ["gopher://me:hunter2@proxy", "http://me:hunter2@[proxy"])
@@ -206,7 +211,8 @@ def test_a_proxy_that_is_none_is_5_and_its_password_stays_hidden(
     proxy: str, sandbox: Sandbox, clock: FastClock
 ) -> None:
     with FakeGitHub(clock=clock) as github:
-        run = sandbox.run(github, env={"ALL_PROXY": proxy})
+        env = {"GITHUB_COPILOT_DEVICE_CODE_URL": f"https://{certificate.NAME}/login/device/code", "ALL_PROXY": proxy}
+        run = sandbox.run(github, env=env)
     assert run.code == 5
     assert "HTTPS_PROXY" in run.err
     assert "hunter2" not in run.err

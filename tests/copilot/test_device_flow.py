@@ -6,12 +6,15 @@ moments of the polls, in seconds since the code was given; the clock is the prog
 
 from __future__ import annotations
 
+import time
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from litellm_gitops.copilot import errors
 from tests.copilot import fake_github as github_
 from tests.copilot.clock import FastClock
 from tests.copilot.fake_github import (
@@ -38,9 +41,10 @@ from tests.copilot.fake_github import (
     error,
     html,
     refused,
+    sso,
     wall_clock_date,
 )
-from tests.copilot.program import Sandbox
+from tests.copilot.program import Sandbox, finish
 from tests.support.warm import Warm
 
 VERIFIED = {TOLD_PATH: 1, USER_PATH: 1, KEY_PATH: 1}
@@ -298,6 +302,13 @@ SCENARIOS = [
         silent_about=("\x1b", "owned"),
     ),
     Scenario(
+        "a_page_of_a_networks_policy_in_place_of_a_code_is_5",
+        5,
+        ("127.0.0.1 could not be asked", "HTTP 403 without JSON"),
+        code=html(403),
+        polled=(),
+    ),
+    Scenario(
         "a_host_without_device_flow_is_named",
         1,
         ("no device flow", "HTTP 404", "--host"),
@@ -314,7 +325,7 @@ SCENARIOS = [
     Scenario(
         "a_user_code_cannot_steer_the_terminal",
         1,
-        ("strange signs",),
+        ("user code with unexpected characters; it is not displayed",),
         code=a_code(user_code="AB\x1b[8mCD"),
         polled=(),
         silent_about=("\x1b",),
@@ -459,6 +470,13 @@ SCENARIOS = [
         polled=(6, 18, 42),
     ),
     Scenario(
+        "a_page_of_a_networks_policy_is_polled_over",
+        0,
+        ("HTTP 403 without JSON",),
+        polls=[html(403), GRANTED],
+        polled=(6, 18),
+    ),
+    Scenario(
         "a_cut_answer_is_polled_over",
         0,
         ("RemoteProtocolError",),
@@ -586,6 +604,12 @@ SCENARIOS = [
         key=Reply({"message": "Resource not accessible by integration"}, 403),
     ),
     Scenario(
+        "a_refusal_in_copilots_envelope_without_id_is_6",
+        6,
+        ("octocat", "Copilot Free"),
+        key=Reply({"message": "Forbidden", "can_signup_for_limited": True}, 403),
+    ),
+    Scenario(
         "the_site_in_the_advice_is_that_of_the_host",
         6,
         ("https://octo.ghe.com/settings/copilot",),
@@ -652,6 +676,48 @@ SCENARIOS = [
         key=Reply({"message": "API rate limit exceeded for user ID 1."}, 403),
     ),
     Scenario(
+        "a_page_of_a_networks_policy_is_not_taken_for_a_missing_subscription",
+        5,
+        ("could not be verified", "127.0.0.1 could not be asked", "HTTP 403 without JSON"),
+        key=html(403),
+        silent_about=("Unicorn", "another account"),
+    ),
+    Scenario(
+        "a_gateways_json_is_not_taken_for_a_missing_subscription",
+        5,
+        ("could not be verified", "127.0.0.1 could not be asked", "not Copilot's"),
+        key=Reply({"message": "Forbidden", "policy": "no AI services"}, 403),
+        asked={KEY_PATH: 1},
+        silent_about=("AI services", "another account"),
+    ),
+    Scenario(
+        "json_that_is_no_object_is_not_taken_for_a_missing_subscription",
+        5,
+        ("could not be asked",),
+        key=Reply(["Forbidden"], 403),
+    ),
+    Scenario(
+        "single_sign_on_is_not_taken_for_a_missing_subscription",
+        5,
+        ("could not be asked: an organization demands single sign-on", "at https://github.com/orgs/octo/sso,"),
+        key=sso("https://github.com/orgs/octo/sso?authorization_request=AZSCKTESTTEST"),
+        asked={KEY_PATH: 1},
+        silent_about=("AZSCK", "another account"),
+    ),
+    Scenario(
+        "a_page_for_single_sign_on_that_is_not_githubs_is_not_shown",
+        5,
+        ("demands single sign-on", "in your browser"),
+        key=sso("https://github.com.evil.example/orgs/octo/sso"),
+        silent_about=("evil.example",),
+    ),
+    Scenario(
+        "a_page_for_the_name_alone_costs_nothing_but_the_name",
+        0,
+        ("Account octocat, plan business",),
+        user=Reply({"message": "Resource protected by organization SAML enforcement."}, 403),
+    ),
+    Scenario(
         "an_error_of_githubs_own_is_not_taken_for_a_missing_subscription",
         5,
         ("server_error", "Try again later"),
@@ -701,9 +767,7 @@ def test_scenario(scenario: Scenario, warm: Warm, tmp_path: Path) -> None:
     for path, times in scenario.asked.items():
         assert len(github.seen(path)) == times, path
     stored = scenario.exit == 0
-    assert sorted(path.name for path in sandbox.repository.iterdir()) == (
-        ["access-token", "hooks"] if stored else ["hooks"]
-    )
+    assert sandbox.new == (["access-token"] if stored else [])
     if stored:
         assert sandbox.token.read_text() == github.token
         assert sandbox.token.stat().st_mode & 0o7777 == 0o600
@@ -717,6 +781,20 @@ def test_retry_after_as_a_date_is_honoured(warm: Warm, tmp_path: Path) -> None:
     assert run.code == 0, run.err
     first, second = github.polls
     assert 150 < second - first <= 200
+
+
+@pytest.mark.parametrize("timeout", ["3", "8"])
+def test_a_body_that_comes_byte_by_byte_does_not_outlive_the_timeout(timeout: str, tmp_path: Path) -> None:
+    """By the real clock, and the request of a last look, too: it has two seconds even at the very end."""
+    with FakeGitHub(code=a_code(interval=1), polls=TRICKLE) as github:
+        begin = time.monotonic()
+        run = finish(Sandbox(tmp_path).start(github, "--timeout", timeout))
+        took = time.monotonic() - begin
+    assert run.code == 5, run.err
+    assert "could not be asked within --timeout: no whole answer within" in run.err
+    assert float(timeout) - 0.1 < took < float(timeout) + 4
+    assert github.complaints == []
+    assert all(moment < float(timeout) for moment in github.polls), "no look after the end"
 
 
 NOTIFICATIONS = {
@@ -749,3 +827,8 @@ def test_a_refusal_names_the_account_the_plan_and_what_to_do(notification: str, 
     assert f"account octocat, plan business ({notification})" in run.err
     assert NOTIFICATIONS[notification] in run.err
     assert not sandbox.token.exists()
+
+
+def test_every_refusal_has_its_line_above() -> None:
+    texts = tomllib.loads(Path(errors.__file__).with_suffix(".toml").read_text("utf-8"))
+    assert texts["refusals"].keys() == {*NOTIFICATIONS, "server_error"}

@@ -71,8 +71,7 @@ def _was_interrupted(code: int, err: str, sandbox: Sandbox) -> None:
     assert "Traceback" not in err
     assert "KeyboardInterrupt" not in err
     assert sandbox.token.read_text() == OLD
-    names = sorted(path.name for path in sandbox.repository.iterdir())
-    assert names == ["access-token", "hooks"]
+    assert sandbox.new == ["access-token"]
 
 
 # ---- While GitHub is asked, or the user

@@ -178,8 +178,8 @@ def test_a_missing_sops_is_named_before_the_login(sandbox: Sandbox) -> None:
     assert github.requests == []
 
 
-def _without_sealing(root: Path) -> None:
-    shutil.rmtree(root / "hooks" / "sealing")
+def _without_policies(root: Path) -> None:
+    (root / "policies" / "secrets.yml").unlink()
 
 
 def _with_unreadable_inputs(root: Path) -> None:
@@ -195,7 +195,7 @@ def _with_a_rule_for_nobody(root: Path) -> None:
 
 
 HOPELESS = {
-    "without_sealing": (_without_sealing, 2, "hooks/sealing is missing"),
+    "without_policies": (_without_policies, 1, "policies/secrets.yml"),
     "with_unreadable_inputs": (_with_unreadable_inputs, 1, "deployment_outputs.env line 1"),
     "with_a_rule_for_nobody": (_with_a_rule_for_nobody, 1, ".sops.yaml"),
 }
@@ -238,20 +238,48 @@ def test_a_sops_that_fails_changes_nothing_and_is_not_quoted(sandbox: Sandbox, c
     with FakeGitHub(clock=clock) as github:
         run = _seal(sandbox, github, **_path(broken))
     assert run.code == 1
-    assert "Sealing failed with exit code 1" in run.err
+    assert "Sealing failed: " in run.err
     assert "run this again" in run.err
     assert github.token not in run.err
     assert content(sandbox.repository) == before
 
 
-def test_a_sealing_that_shows_the_token_is_not_passed_on(sandbox: Sandbox, clock: FastClock) -> None:
-    script = sandbox.repository / "hooks" / "seal_secrets.py"
-    script.write_text("import sys\nsys.exit('it is ' + sys.stdin.read())\n")
+SHOWS = "print('it is ' + given['access-token'])"
+ENDS = {
+    "by_its_exit_code": ("return 3", "the lines above say why"),
+    "by_a_refusal": ("raise SealingError('not ' + given['access-token'])", "Sealing failed: not ***"),
+    "by_the_disk": ("raise OSError(28, 'No space left on device', 'secrets')", "No space left on device"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_sealing_that_fails_and_shows_the_token_is_not_passed_on(
+    name: str, sandbox: Sandbox, clock: FastClock
+) -> None:
+    end, says = ENDS[name]
+    sandbox.change(_instead(f"from litellm_gitops.sealing.errors import SealingError; {SHOWS}; {end}"))
     with FakeGitHub(clock=clock) as github:
         run = _seal(sandbox, github)
-    assert run.code == 1
-    assert "it is ***" in run.err
+    assert run.code == 1, run.err
+    assert run.out == ""
+    assert "  it is ***\n" in run.err
+    assert says in run.err
     assert github.token not in run.err
+
+
+def _instead(body: str) -> str:
+    """Lines that have the program do this in place of sealing, which is `real`."""
+    return f"""
+from litellm_gitops.sealing import rotation
+def stand_in(*arguments, given, real=rotation.rotate, **options):
+    import pathlib, time
+    {body}
+rotation.rotate = stand_in
+"""
+
+
+def _and_then(body: str) -> str:
+    return _instead(f"code = real(*arguments, given=given, **options); {body}; return code")
 
 
 def _interrupt(sandbox: Sandbox) -> tuple[dict[str, bytes], Path, dict[str, str]]:
@@ -290,11 +318,7 @@ def test_ctrl_c_at_the_terminal_while_sealing_changes_nothing(sandbox: Sandbox) 
 
 def test_ctrl_c_after_sealing_says_that_it_is_done(sandbox: Sandbox) -> None:
     reached = sandbox.root / "reached"
-    script = sandbox.repository / "hooks" / "seal_secrets.py"
-    held = f"    import pathlib, time\n    main(); pathlib.Path({str(reached)!r}).touch(); time.sleep(60)\n"
-    text = script.read_text("utf-8")
-    assert text.endswith("    sys.exit(main())\n")
-    script.write_text(text.removesuffix("    sys.exit(main())\n") + held)
+    sandbox.change(_and_then(f"pathlib.Path({str(reached)!r}).touch(); time.sleep(60)"))
     with FakeGitHub(code=a_code(interval=1)) as github:
         program = sandbox.start(github, "--seal", env=_path())
         eventually(reached.exists, "sealing is done")
@@ -305,11 +329,41 @@ def test_ctrl_c_after_sealing_says_that_it_is_done(sandbox: Sandbox) -> None:
     assert opened(sandbox.repository, f"aws/{NAME}")["aws", NAME] == {"access-token": github.token}
 
 
+def test_ctrl_c_while_files_are_put_in_place_names_what_finishes_it(sandbox: Sandbox) -> None:
+    reached = sandbox.root / "reached"
+    held = f"(pathlib.Path({str(reached)!r}).touch(), time.sleep(60))"
+    sandbox.change(
+        f"import pathlib, time\nfrom litellm_gitops.sealing import transaction\ntransaction._apply = lambda _: {held}"
+    )
+    with FakeGitHub(code=a_code(interval=1)) as github:
+        program = sandbox.start(github, "--seal", env=_path())
+        eventually(reached.exists, "the files are about to be put in place")
+        program.send_signal(signal.SIGTERM)
+        run = finish(program, timeout=10)
+    assert run.code == 143, run.err
+    assert "uv run hooks/seal_secrets.py" in run.err
+    assert "nothing was sealed" not in run.err
+    assert seal(sandbox.repository).returncode == 3, "others are placeholders yet"
+    assert opened(sandbox.repository, f"gcp/{NAME}")["gcp", NAME] == {"access-token": github.token}
+
+
+def test_no_sops_outlives_an_interrupted_run(sandbox: Sandbox) -> None:
+    pids = sandbox.root / "pids"
+    slow = _sops(sandbox, f"echo $$ >> {pids}; exec sleep 60")
+    with FakeGitHub(code=a_code(interval=1)) as github:
+        program = sandbox.start(github, "--seal", env=_path(slow))
+        eventually(pids.exists, "sops runs")
+        program.send_signal(signal.SIGTERM)
+        run = finish(program, timeout=10)
+    assert run.code == 143, run.err
+    assert "Interrupted: nothing was sealed." in run.err
+    eventually(lambda: not any(Path("/proc", pid).exists() for pid in pids.read_text().split()), "sops is gone")
+
+
 def test_ctrl_c_while_a_slow_terminal_shows_what_was_sealed_says_that_it_is_done(
     sandbox: Sandbox, clock: FastClock
 ) -> None:
-    script = sandbox.repository / "hooks" / "seal_secrets.py"
-    script.write_text("print('sealed\\n' * 99999)\n")  # more than a pipe holds
+    sandbox.change(_and_then("print('sealed\\n' * 99999)"))  # more than a pipe holds
     with FakeGitHub(clock=clock) as github:
         program = sandbox.start(github, "--seal", env=_path())
         assert program.stderr is not None

@@ -6,9 +6,12 @@ import os
 import time
 from pathlib import Path
 
-import get_copilot_token
 import pytest
 
+from litellm_gitops.copilot.errors import Stop
+from litellm_gitops.copilot.progress import Progress
+from litellm_gitops.copilot.store import TokenFile
+from litellm_gitops.copilot.terminal import Screen, Secret
 from tests.copilot.clock import FastClock
 from tests.copilot.fake_github import (
     GRANTED,
@@ -217,17 +220,13 @@ def test_a_disk_that_takes_nothing_leaves_the_old_token_and_no_rest(sandbox: San
     assert run.code == 1
     assert "Nothing was stored" in run.err
     assert sandbox.token.read_text() == OLD
-    assert sorted(path.name for path in sandbox.repository.iterdir()) == ["access-token", "hooks"]
+    assert sandbox.new == ["access-token"]
 
 
-def test_a_file_that_can_be_neither_written_nor_removed_is_an_error_like_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(get_copilot_token.Unfinished, "temporary", None)
-    screen = get_copilot_token.Screen()
-    file = get_copilot_token.TokenFile(tmp_path / ("t" * 240), False, screen)
-    with pytest.raises(get_copilot_token.Stop, match="Nothing was stored"):
-        file.store(get_copilot_token.Secret(OLD))
+def test_a_file_that_can_be_neither_written_nor_removed_is_an_error_like_others(tmp_path: Path) -> None:
+    file = TokenFile(tmp_path / ("t" * 240), False, Screen(), Progress())
+    with pytest.raises(Stop, match="Nothing was stored"):
+        file.store(Secret(OLD))
 
 
 def test_what_a_killed_run_left_is_removed(sandbox: Sandbox, clock: FastClock) -> None:

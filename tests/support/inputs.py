@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import string
@@ -19,6 +20,14 @@ def _text(alphabet: str, length: int) -> str:
     return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
+def _private_key() -> str:
+    """A PEM block that looks like a key of RSA to whoever does not compute with it: a DER sequence of random bytes."""
+    version = b"\x02\x01\x00"
+    body = base64.b64encode(b"\x30\x81\xc0" + version + secrets.token_bytes(0xC0 - len(version))).decode()
+    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
+    return "\n".join([f"-----BEGIN {PEM}", *lines, f"-----END {PEM}", ""])
+
+
 def service_account(project: str = "example-ai") -> str:
     """The JSON of a service account's key, of the right form, with a private key that is none."""
     name = f"canary-{_text(string.digits, 8)}"
@@ -27,7 +36,7 @@ def service_account(project: str = "example-ai") -> str:
             "type": "service_account",
             "project_id": project,
             "private_key_id": secrets.token_hex(20),
-            "private_key": "\n".join([f"-----BEGIN {PEM}", _text(WORD, 64), f"-----END {PEM}", ""]),
+            "private_key": _private_key(),
             "client_email": f"{name}@{project}.iam.gserviceaccount.com",
             "client_id": _text(string.digits, 21),
             "token_uri": "https://oauth2.googleapis.com/token",
@@ -88,6 +97,6 @@ class Inputs:
         return [
             *self.lines.values(),
             account["private_key_id"],
-            account["private_key"].splitlines()[1],
+            account["private_key"].splitlines()[2],
             self.files["access-token"],
         ]

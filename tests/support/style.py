@@ -35,6 +35,8 @@ def scars(root: Path) -> Iterator[str]:
             yield f"{relative}: the name was not rendered"
         if not path.is_file() or path.suffix not in TEXT or "__pycache__" in path.parts:
             continue
+        if relative.startswith("vendor/"):
+            continue  # not rendered, copied
         text = path.read_text("utf-8")
         if not text:
             if path.name != "__init__.py":

@@ -60,11 +60,16 @@ def endpoints(host: str, env: Mapping[str, str]) -> Endpoints:
     }
     chosen = {name: env.get(name, "").strip() or value for name, value in defaults.items()}
     for name, value in chosen.items():
-        if name.endswith("_URL"):
-            _check_url(name, value)
-        elif not is_name(value):
+        parts = split_url(value)
+        if name.endswith("_ID") and not is_name(value):
             raise Stop(Exit.USAGE, f"{name} is not a client id, such as {CLIENT_ID}")
-    return Endpoints(host, *chosen.values(), overridden=tuple(name for name in defaults if chosen[name] != defaults[name]))
+        if name.endswith("_URL") and parts is None:
+            raise Stop(Exit.USAGE, f"{name} is not a URL such as https://github.com/login/device/code")
+        if parts and not is_protected(parts):
+            raise Stop(Exit.USAGE, f"{name} must begin with https://, else others could read the token")
+    client_id, device_code, access_token, api_key = chosen.values()
+    overridden = tuple(name for name in defaults if chosen[name] != defaults[name])
+    return Endpoints(host, client_id, device_code, access_token, api_key, overridden)
 
 
 def split_url(url: str) -> SplitResult | None:
@@ -86,11 +91,3 @@ def is_protected(parts: SplitResult) -> bool:
 def host_of(url: str) -> str:
     """The host name of a URL."""
     return urlsplit(url).hostname or ""
-
-
-def _check_url(name: str, value: str) -> None:
-    parts = split_url(value)
-    if parts is None:
-        raise Stop(Exit.USAGE, f"{name} is not a URL such as https://github.com/login/device/code")
-    if not is_protected(parts):
-        raise Stop(Exit.USAGE, f"{name} must begin with https://, else others could read the token")

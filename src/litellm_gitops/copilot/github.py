@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import queue
-import re
 import threading
 import time
 from collections.abc import Mapping
@@ -20,7 +19,6 @@ from litellm_gitops.copilot.terminal import Screen, span
 if TYPE_CHECKING:
     import httpx
 
-USER_AGENT = "litellm-gitops (get_copilot_token.py)"
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
 REQUEST_SECONDS = 60.0  # a whole request, however slowly its bytes come
@@ -28,9 +26,13 @@ WAKE_SECONDS = 0.5  # a signal that comes just before a wait begins is seen only
 ANSWER_BYTES = 1024 * 1024
 ATTEMPTS = 4  # of a request that is no poll
 LONGEST_PAUSE = 60.0
+# identity: so that the limit on bytes is one
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "litellm-gitops (Copilot)"}
 # With these Copilot refuses an account: https://github.com/microsoft/vscode-copilot-chat, copilotToken.ts
 _ENVELOPE = ("error_details", "can_signup_for_limited")
 _NO_ACCESS = "Resource not accessible by integration"
+
+Fields = Mapping[str, str]
 
 
 class Unreachable(Exception):  # noqa: N818
@@ -38,16 +40,12 @@ class Unreachable(Exception):  # noqa: N818
 
     def __init__(self, reason: str, final: bool = False) -> None:
         super().__init__(reason)
-        self.reason = reason
-        self.final = final
+        self.reason, self.final = reason, final
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer. `body` is its JSON object, or None when it holds none; `single_sign_on` the X-GitHub-SSO header.
-
-    `retry_after` is the wait that it asks for, in seconds.
-    """
+    """An HTTP answer: its JSON object, if it is one, the wait that it asks for, in seconds, and X-GitHub-SSO."""
 
     status: int
     body: Mapping[str, Any] | None = field(repr=False)
@@ -57,50 +55,48 @@ class Answer:
     @property
     def temporary(self) -> bool:
         """Whether GitHub, or what answered in its place, may answer otherwise later."""
+        if self.status == 403 and self.notification is None:
+            # GitHub answers in JSON; a page is of a network's policy, or of a portal
+            return self.body is None or self.retry_after > 0 or "rate limit" in (self.text("message") or "").lower()
         if self.status < 300:
             return self.body is None
-        if self.status == 403 and self.notification is None:
-            # GitHub answers in JSON; a page is one of a network's policy, or of a portal
-            limited = "rate limit" in (self.text("message") or "").lower()
-            return self.body is None or limited or self.retry_after > 0
         return self.status < 400 or self.status >= 500 or self.status in (408, 425, 429)
 
     @property
     def trouble(self) -> str:
         """Why the answer is no use."""
-        if self.body is None and (self.status < 300 or self.status == 403):
-            return f"HTTP {self.status} without JSON"
-        return f"HTTP {self.status}{', a redirect, which is not followed' if 300 <= self.status < 400 else ''}"
+        if 300 <= self.status < 400:
+            return f"HTTP {self.status}, a redirect, which is not followed"
+        return f"HTTP {self.status}{' without JSON' * (self.body is None and self.status in (200, 403))}"
 
     @property
     def refuses(self) -> bool:
         """Whether Copilot refuses the account. Other 403s are of a gateway, also in JSON, or demand single sign-on."""
-        if self.notification is not None:
-            return True
-        if self.status != 403 or self.body is None or self.single_sign_on:
-            return False
-        return self.text("message") == _NO_ACCESS or not self.body.keys().isdisjoint(_ENVELOPE)
+        if self.status != 403 or self.single_sign_on or self.notification is not None:
+            return self.notification is not None
+        return self.text("message") == _NO_ACCESS or any(self.get(key) is not None for key in _ENVELOPE)
+
+    def get(self, key: str) -> Any:
+        """The value at `key`; None when there is none."""
+        return self.body.get(key) if self.body is not None else None
 
     def text(self, key: str) -> str | None:
-        """The string at `key`, if there is one."""
-        value = self.body.get(key) if self.body is not None else None
-        return value if isinstance(value, str) and value else None
+        """The string at `key`, if there is one. `error` holds the name of an OAuth error."""
+        return _text(self.get(key))
 
     def number(self, key: str, default: float) -> float:
         """The number at `key`, if there is a usable one."""
-        return positive(self.body.get(key) if self.body is not None else None) or default
-
-    @property
-    def error(self) -> str | None:
-        """The name of an OAuth error."""
-        return self.text("error")
+        return positive(self.get(key)) or default
 
     @property
     def notification(self) -> str | None:
         """The id under which Copilot explains a refusal."""
-        details = self.body.get("error_details") if self.body is not None else None
-        value = details.get("notification_id") if isinstance(details, dict) else None
-        return value if isinstance(value, str) and value else None
+        details = self.get("error_details")
+        return _text(details.get("notification_id")) if isinstance(details, dict) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def positive(value: object) -> float | None:
@@ -114,108 +110,86 @@ def positive(value: object) -> float | None:
     return number if math.isfinite(number) and number > 0 else None
 
 
-def seconds_until(moment: str | None) -> float:
-    """The wait that a Retry-After header asks for: a number or a date (RFC 9110, 10.2.3)."""
-    if not moment:
-        return 0.0
+def seconds_until(moment: str) -> float:
+    """The wait that a Retry-After header asks for: a number or a date (RFC 9110, 10.2.3); 0 for anything else."""
+    if not moment or moment.strip().isdecimal():
+        return positive(moment) or 0.0
     import email.utils  # slow to load, and rarely needed
 
-    if re.fullmatch(r"\s*[0-9]+\s*", moment):
-        return positive(moment) or 0.0
     try:
         return max(0.0, email.utils.parsedate_to_datetime(moment).timestamp() - time.time())
     except (TypeError, ValueError, OverflowError):
         return 0.0
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is sent. `form`: the fields of a form, for a POST."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    form: Mapping[str, str] | None = field(default=None, repr=False)
-
-
 class GitHub:
     """Sends requests, and repeats them where that helps."""
 
     def __init__(self, client: httpx.Client, screen: Screen) -> None:
-        self._client = client
-        self._screen = screen
+        self._client, self._screen = client, screen
 
-    def send(self, request: Request, within: float = REQUEST_SECONDS) -> Answer:
-        """One request. Raises `Unreachable` when it brings no whole answer `within` so many seconds."""
+    def send(
+        self, url: str, headers: Fields | None = None, form: Fields | None = None, within: float = REQUEST_SECONDS
+    ) -> Answer:
+        """One request, a POST if it has a form. Raises `Unreachable` without a whole answer `within` these seconds."""
         # On a thread of its own: a name lookup cannot be interrupted, yet Ctrl-C must not wait.
         box: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
 
         def work() -> None:
             try:
-                box.put(self._send(request))
+                box.put(self._send(url, headers, form))
             except Exception as error:
                 box.put(error)
 
         threading.Thread(target=work, daemon=True).start()
-        left = within
-        while left > 0:
+        left, outcome = within, None
+        while outcome is None and left > 0:
             with contextlib.suppress(queue.Empty):
                 outcome = box.get(timeout=min(left, WAKE_SECONDS))
-                break
             left -= WAKE_SECONDS
-        else:
-            raise Unreachable(f"no whole answer within {span(within)}")
         if isinstance(outcome, Exception):
             raise outcome
+        if outcome is None:
+            raise Unreachable(f"no whole answer within {span(within)}")
         return outcome
 
-    def _send(self, request: Request) -> Answer:
+    def _send(self, url: str, headers: Fields | None, form: Fields | None) -> Answer:
         import httpx
 
-        raw = bytearray()
+        raw, method = bytearray(), "GET" if form is None else "POST"
         try:
-            with self._client.stream(
-                request.method, request.url, headers=request.headers, data=request.form
-            ) as response:
+            with self._client.stream(method, url, headers=headers, data=form) as response:
                 for chunk in response.iter_raw():
                     raw += chunk
                     if len(raw) > ANSWER_BYTES:
                         raise Unreachable("an answer of more than 1 MiB")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise Unreachable(
-                    "its certificate is not trusted here; behind a proxy that inspects TLS, "
-                    "SSL_CERT_FILE must name the CA certificate of that proxy",
-                    final=True,
-                ) from None
+                reason = "its certificate is not trusted here; behind a proxy that inspects TLS, SSL_CERT_FILE must "
+                raise Unreachable(f"{reason}name the CA certificate of that proxy", final=True) from None
             raise Unreachable(type(error).__name__) from None
         try:
             body = json.loads(bytes(raw))
         except (ValueError, RecursionError):
             body = None
-        return Answer(
-            response.status_code,
-            body if isinstance(body, dict) else None,
-            seconds_until(response.headers.get("Retry-After")),
-            response.headers.get("X-GitHub-SSO", ""),
-        )
+        body, wait = body if isinstance(body, dict) else None, seconds_until(response.headers.get("Retry-After", ""))
+        return Answer(response.status_code, body, wait, response.headers.get("X-GitHub-SSO", ""))
 
-    def insist(self, failure: str, request: Request) -> Answer:
+    def insist(self, failure: str, url: str, headers: Fields | None = None, form: Fields | None = None) -> Answer:
         """`send`, and again after what may pass. Raises `Stop`, beginning with `failure`, if it does not."""
-        host, pause = host_of(request.url), 1.0
+        host, pause = host_of(url), 1.0
         for attempt in range(1, ATTEMPTS + 1):
-            wait, final = pause, False
+            wait, final = pause, attempt == ATTEMPTS
             try:
-                answer = self.send(request)
+                answer = self.send(url, headers, form)
                 if not answer.temporary:
                     return answer
-                trouble = answer.trouble
-                wait = max(pause, answer.retry_after)
+                trouble, wait = answer.trouble, max(pause, answer.retry_after)
                 if wait > LONGEST_PAUSE:
                     trouble, final = f"{trouble}, and asks to wait {span(wait)}", True
             except Unreachable as error:
-                trouble, final = error.reason, error.final
-            if final or attempt == ATTEMPTS:
+                trouble, final = error.reason, final or error.final
+            if final:
                 break
             self._screen.say(f"{host}: {trouble}. Trying again in {span(wait)}.")
             time.sleep(wait)
@@ -238,10 +212,9 @@ def open_client() -> httpx.Client:
 
     for name in ("httpx", "httpcore"):  # their INFO lines hold URLs
         logging.getLogger(name).setLevel(logging.WARNING)
-    accepted = {"Accept": "application/json", "Accept-Encoding": "identity"}  # so that the limit on bytes is one
     try:
         return httpx.Client(
-            headers={**accepted, "User-Agent": USER_AGENT},
+            headers=_HEADERS,
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             limits=httpx.Limits(max_keepalive_connections=0),  # by the next poll it would be dead
             mounts={f"all://{f'[{host}]' if ':' in host else host}": None for host in LOOPBACK},
@@ -249,8 +222,5 @@ def open_client() -> httpx.Client:
         )
     except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
         # Not its text: the URL of a proxy may hold a password.
-        raise Stop(
-            Exit.NETWORK,
-            "The proxy or certificate settings of this environment do not work "
-            f"({type(error).__name__}). Check HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE.",
-        ) from None
+        kind = f"The proxy or certificate settings of this environment do not work ({type(error).__name__})"
+        raise Stop(Exit.NETWORK, f"{kind}. Check HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE.") from None

@@ -12,8 +12,6 @@ from typing import NoReturn
 class Secret:
     """A value that shows itself only to `reveal`."""
 
-    __slots__ = ("_value",)
-
     def __init__(self, value: str) -> None:
         self._value = value
 
@@ -55,34 +53,29 @@ def is_interactive() -> bool:
 
 
 class Screen:
-    """Talks to the user, on stderr alone. When nobody listens any more, it does not matter."""
+    """Talks to the user, on stderr alone. When nobody listens any more (`lost`), it does not matter."""
 
     def __init__(self) -> None:
         self._stream = sys.stderr
         self.lost = self._stream is None
         self.tty = not self.lost and self._stream.isatty()
-        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        self._colours = self.tty and not plain
-        self._replaceable = False
+        self._colours = self.tty and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._erase = ""
 
     def say(self, text: str = "", style: str = "", end: str = "\n") -> None:
-        """Shows a line. `style` is the number of an SGR colour (ECMA-48), used on a terminal only."""
-        self._write((f"\x1b[{style}m{text}\x1b[0m" if style and self._colours else text) + end)
-
-    def replaceable(self, text: str) -> None:
-        """Shows a line that the next one takes the place of; on a terminal only."""
-        if self.tty:
+        """Shows a line, coloured (SGR, ECMA-48) on a terminal. With `end` "\\r" on a terminal only, until the next."""
+        if end != "\r":
+            self._write((f"\x1b[{style}m{text}\x1b[0m" if style and self._colours else text) + end)
+        elif self.tty:
             self._write(text)
-            self._replaceable = True
+            self._erase = "\r\x1b[K"
 
     def _write(self, text: str) -> None:
-        erase = "\r\x1b[K" if self._replaceable else ""
-        self._replaceable = False
-        if self.lost:
-            return
+        text, self._erase = self._erase + text, ""
         try:
-            self._stream.write(erase + text)
-            self._stream.flush()
+            if not self.lost:
+                self._stream.write(text)
+                self._stream.flush()
         except (OSError, ValueError):
             self.lost = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where the rest of the buffer goes

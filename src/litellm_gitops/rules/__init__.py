@@ -11,13 +11,14 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import update_wrapper
 from typing import TYPE_CHECKING
 
 from litellm_gitops.findings import Finding, UnreadableError, edit
 
 if TYPE_CHECKING:
     from litellm_gitops.policies import Exemption
-    from litellm_gitops.repository import Repository
+    from litellm_gitops.repository import Repository, Values
 
 Function = Callable[["Repository"], Iterator[Finding]]
 
@@ -35,6 +36,7 @@ class Rule:
 
 
 RULES: dict[str, Rule] = {}
+_BY_NAME_ALONE = ("decrypted", "rendered")  # subjects that need a private key, or helm and a chart
 
 
 def rule(function: Function) -> Function:
@@ -43,11 +45,21 @@ def rule(function: Function) -> Function:
     return function
 
 
+def rule_of_values(function: Callable[[Values], Iterator[Finding]]) -> Function:
+    """Register a function of one cluster's values as the rule of its name: it is for every cluster that has some."""
+
+    def for_each(repository: Repository) -> Iterator[Finding]:
+        return (finding for values in repository.values for finding in function(values))
+
+    return rule(update_wrapper(for_each, function))
+
+
 def load() -> dict[str, Rule]:
-    """Every rule, by its name."""
+    """Every rule that needs nothing but the files, by its name."""
     for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
-    return RULES
+        if module.name not in _BY_NAME_ALONE:
+            importlib.import_module(f"{__name__}.{module.name}")
+    return {name: each for name, each in RULES.items() if each.subject not in _BY_NAME_ALONE}
 
 
 def of(*subjects: str) -> list[Rule]:
@@ -62,7 +74,7 @@ def evaluate(repository: Repository, rules: Iterable[Rule] | None = None) -> lis
 
     Raises UnreadableError where the repository's answers or policies cannot be read.
     """
-    found = [finding for each in (load().values() if rules is None else rules) for finding in _ask(each, repository)]
+    found = [finding for each in (load().values() if rules is None else rules) for finding in run(each, repository)]
     kept = [each for each in dict.fromkeys(found) if not any(covers(entry, each) for entry in _active(repository))]
     return sorted(kept, key=lambda finding: (finding.file, finding.line or 0, finding.what))
 
@@ -77,7 +89,8 @@ def _active(repository: Repository) -> list[Exemption]:
     return [entry for entry in repository.suite.exceptions if entry.until is None or entry.until >= today]
 
 
-def _ask(each: Rule, repository: Repository) -> Iterator[Finding]:
+def run(each: Rule, repository: Repository) -> Iterator[Finding]:
+    """What one rule finds, also what the owner sets aside. Raises UnreadableError."""
     try:
         for finding in each.function(repository):
             yield replace(finding, code=each.name)

@@ -1,6 +1,6 @@
 """What was rendered still agrees with .copier-answers.yml, so that the next `copier update` surprises nobody.
 
-An answer owns its places: change it with `copier update --data`. What no answer owns is yours.
+An answer owns its places: change it with `copier update --data`. What no answer owns is the owner's.
 """
 
 from __future__ import annotations
@@ -8,178 +8,160 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rules import Problem, rule
-from rules.repository import (
-    CHART,
-    UPDATE,
-    VALUES,
-    Place,
-    Repository,
-    Values,
-    dig,
-    mapping,
-    sequence,
-    text,
-)
+from litellm_gitops.charts import Parameters
+from litellm_gitops.documents import Place, dig, mapping, sequence, text
+from litellm_gitops.findings import Finding, edit, restore, update
+from litellm_gitops.repository import VALUES, Repository, Values
+from litellm_gitops.rules import rule, rule_of_values
 
 _ISSUER = "cert-manager.io/cluster-issuer"
 # provider -> parameter of its models -> the answer that it holds
 _MODEL_ANSWERS = {
     "bedrock": {"aws_region_name": "bedrock_region"},
     "vertex_ai": {"vertex_location": "vertex_location"},
-    "azure_openai": {
-        "api_base": "azure_openai_endpoint",
-        "api_version": "azure_openai_api_version",
-    },
+    "azure_openai": {"api_base": "azure_openai_endpoint", "api_version": "azure_openai_api_version"},
 }
 
 
 @rule
-def every_environment_has_its_values(repository: Repository) -> Iterator[Problem]:
-    todo = f"take it from git history, or leave the environment: {UPDATE} 'cluster_environments=[…]'"
-    files = {VALUES: "take it from git history"}
-    for environment in repository.environments:
-        files[f"litellm/values-{environment}.yaml"] = todo
-    for file, todo in files.items():
+def every_cluster_has_its_values(repository: Repository) -> Iterator[Finding]:
+    """The shared file of values and that of each cluster are there, and hold something for the chart."""
+    leave = update("cluster_environments", "[…]", first="take it from git history, or leave the environment")
+    for file in (VALUES, *(cluster.values_file for cluster in repository.clusters)):
+        document = repository.document(file)
+        fix = restore() if file == VALUES else leave
         if not repository.has(file):
-            yield Problem(file, None, "is missing", todo)
-        elif repository.document(file) is None and file not in repository.broken:
-            yield Problem(file, None, "it holds no values", todo)
+            yield Finding(file, None, "is missing", fix)
+        elif file not in repository.broken and not isinstance(
+            dig(document and document.value, repository.chart.name), dict
+        ):
+            line = document.line(repository.chart.name) if document else None
+            yield Finding(file, line, f"it holds no values for {repository.chart.name}", fix)
+
+
+@rule_of_values
+def every_domain_is_the_answered_one(values: Values) -> Iterator[Finding]:
+    """The Ingress serves litellm.<domain>, with a certificate where it has any."""
+    chart, pod = values.chart, values.pod
+    host = f"litellm.{values.cluster.answer('domain')}"
+    hosts = [text(dig(entry, "host")) for entry in sequence(pod.get(chart.ingress_hosts))]
+    secured = [name for entry in sequence(pod.get(chart.ingress_tls)) for name in sequence(dig(entry, "hosts"))]
+    for place, named, kind, looked_at in (
+        (chart.ingress_hosts, hosts, "host", pod.get(chart.ingress, "enabled") is not False),
+        (chart.ingress_tls, secured, "certificate", pod.get(chart.ingress_tls)),
+    ):
+        if looked_at and host not in named:
+            question = values.cluster.answer_name("domain")
+            what = f"no {kind} is {host}, as the answer {question} says"
+            yield values.finding(place, what, update(question, first="restore it"))
 
 
 @rule
-def every_domain_is_the_answered_one(repository: Repository) -> Iterator[Problem]:
-    for values in repository.values:
-        question = f"{values.environment}_domain"
-        host = f"litellm.{repository.answers.get(question)}"
-        hosts = [text(dig(entry, "host")) for entry in sequence(values.get("ingress", "hosts"))]
-        if values.get("ingress", "enabled") is not False and host not in hosts:
-            yield _disagrees(values, ("ingress", "hosts"), "no host", host, question)
-        secured = [name for entry in sequence(values.get("ingress", "tls")) for name in sequence(dig(entry, "hosts"))]
-        if values.get("ingress", "tls") and host not in secured:
-            yield _disagrees(values, ("ingress", "tls"), "no certificate", host, question)
-
-
-@rule
-def the_ingress_is_the_answered_one(repository: Repository) -> Iterator[Problem]:
+def the_ingress_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
+    """The class and the issuer of the certificate are those that were answered."""
     issuer = repository.answers.get("tls_cluster_issuer")
     for values in repository.values:
-        if values.get("ingress", "enabled") is False:
+        chart = values.chart
+        if values.get(*chart.ingress, "enabled") is False:
             continue
-        yield from _agrees(repository, values, ("ingress", "className"), "ingress_class")
-        found = values.get("ingress", "annotations", _ISSUER)
-        if issuer and found != issuer:
-            path: Place = ("ingress", "annotations", _ISSUER)
-            yield _disagrees(values, path, f"{_ISSUER} is {found!r}", issuer, "tls_cluster_issuer")
-        if issuer and not values.get("ingress", "tls"):
+        yield from _agrees(values, chart.ingress_class, "ingress_class")
+        tls = sequence(values.get(*chart.ingress_tls))
+        if issuer:
+            yield from _agrees(values, (*chart.ingress_annotations, _ISSUER), "tls_cluster_issuer")
+        if issuer and not tls:
             what = f"it has no tls section, but tls_cluster_issuer is {issuer!r}"
-            yield values.problem(("ingress", "tls"), what, f"restore it, or {UPDATE} tls_cluster_issuer=")
-        for number, entry in enumerate(sequence(values.get("ingress", "tls"))):
+            yield values.finding(chart.ingress_tls, what, update("tls_cluster_issuer", "", first="restore it"))
+        for number, entry in enumerate(tls):
             if not text(dig(entry, "secretName")):
+                fix = edit("name the Secret into which cert-manager puts it, such as litellm-tls")
                 what = "it names no secretName, so that there is no certificate"
-                todo = "name the Secret into which cert-manager puts it, such as litellm-tls"
-                yield values.problem(("ingress", "tls", number), what, todo)
+                yield values.finding((*chart.ingress_tls, number), what, fix)
+
+
+@rule_of_values
+def the_database_is_the_answered_one(values: Values) -> Iterator[Finding]:
+    """The name of the database is the answered one."""
+    yield from _agrees(values, values.chart.database_name, "database_name", VALUES)
 
 
 @rule
-def the_database_is_the_answered_one(repository: Repository) -> Iterator[Problem]:
-    for values in repository.values:
-        yield from _agrees(repository, values, ("db", "database"), "database_name", VALUES)
-
-
-@rule
-def the_replicas_are_the_answered_ones(repository: Repository) -> Iterator[Problem]:
-    """In what all environments share; an environment may have a number of its own, or scale by itself."""
-    document = repository.document(VALUES)
-    if document is None or dig(document.value, CHART, "autoscaling", "enabled"):
+def the_replicas_are_the_answered_ones(repository: Repository) -> Iterator[Finding]:
+    """In what all clusters share; a cluster may have a number of its own, or scale by itself."""
+    document, chart = repository.document(VALUES), repository.chart
+    shared = mapping(dig(document and document.value, chart.name))
+    if document is None or not shared or any(dig(shared, *place, "enabled") for place in chart.autoscaling):
         return
-    expected, found = repository.answers.get("replicas"), dig(document.value, CHART, "replicaCount")
+    expected, found = repository.answers.get("replicas"), dig(shared, *chart.replicas)
     if found != expected:
-        what = f"replicaCount is {found!r}, but the answer replicas is {expected!r}"
-        todo = f"{UPDATE} replicas={found}; a number for one environment goes into litellm/values-<environment>.yaml"
-        yield Problem(VALUES, document.line(CHART, "replicaCount"), what, todo)
+        what = f"{'.'.join(map(str, chart.replicas))} is {found!r}, but the answer replicas is {expected!r}"
+        fix = update("replicas", str(found), first="put the number for one cluster into its litellm/values-….yaml")
+        yield Finding(VALUES, document.line(chart.name, *chart.replicas), what, fix)
 
 
 @rule
-def redis_is_the_answered_one(repository: Repository) -> Iterator[Problem]:
+def redis_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
+    """No Redis, the answered host, or the chart's own with the answered class of storage."""
     redis = repository.answers.get("redis")
     for values in repository.values:
-        enabled = values.get("redis", "enabled") is True
-        if enabled and redis != "bundled":
-            what = f"redis.enabled is true, but the answer redis is {redis!r}"
-            yield values.problem(("redis", "enabled"), what, f"set false, or {UPDATE} redis=bundled", VALUES)
-        given = {text(dig(entry, "name")): number for number, entry in enumerate(sequence(values.get("extraEnvVars")))}
-        if redis == "external":
-            yield from _external(repository, values, given)
-        elif redis == "none" and "REDIS_HOST" in {*given, *mapping(values.get("envVars"))}:
-            path: Place = ("extraEnvVars", given["REDIS_HOST"]) if "REDIS_HOST" in given else ("envVars", "REDIS_HOST")
-            yield values.problem(
-                path,
-                "REDIS_HOST is set, but the answer redis is 'none'",
-                f"{UPDATE} redis=external",
-            )
+        chart, host = values.chart, values.pod.variables.get("REDIS_HOST")
+        if values.pod.has_redis and redis != "bundled":
+            what = f"{'.'.join(map(str, chart.redis))}.enabled is true, but the answer redis is {redis!r}"
+            fix = update("redis", "bundled", first="set false")
+            yield values.finding((*chart.redis, "enabled"), what, fix, VALUES)
+        if redis == "external" and (found := host and host.value) != repository.answers.get("redis_host"):
+            place = (*host.place, "value") if host else chart.variable_list
+            yield _disagrees(values, place, "REDIS_HOST", found, "redis_host", VALUES)
+        elif redis == "none" and host:
+            what = "REDIS_HOST is set, but the answer redis is 'none'"
+            yield values.finding(host.place, what, update("redis", "external"))
         elif redis == "bundled":
-            path = ("redis", "master", "persistence", "storageClass")
-            yield from _agrees(repository, values, path, f"{values.environment}_storage_class")
-
-
-def _external(repository: Repository, values: Values, given: dict[str, int]) -> Iterator[Problem]:
-    host = repository.answers.get("redis_host")
-    number = given.get("REDIS_HOST", -1)
-    entries = sequence(values.get("extraEnvVars"))
-    found = dig(entries[number], "value") if number >= 0 else mapping(values.get("envVars")).get("REDIS_HOST")
-    if found != host:
-        path: Place = ("extraEnvVars", number, "value") if number >= 0 else ("extraEnvVars",)
-        yield _disagrees(values, path, f"REDIS_HOST is {found!r}", str(host), "redis_host", VALUES)
+            yield from _agrees(values, chart.redis_storage_class, values.cluster.answer_name("storage_class"))
 
 
 @rule
-def the_models_are_where_the_answers_say(repository: Repository) -> Iterator[Problem]:
-    """At least one model of each provider: others may live in other regions."""
-    for values in repository.values:
-        models = [mapping(dig(entry, "litellm_params")) for entry in sequence(values.get("proxy_config", "model_list"))]
-        for provider in repository.providers:
-            prefix = str(dig(repository.matrix, "providers", provider, "model_prefix"))
-            ours = [
-                (number, model) for number, model in enumerate(models) if text(model.get("model")).startswith(prefix)
-            ]
-            for parameter, question in _MODEL_ANSWERS.get(provider, {}).items():
-                expected = repository.answers.get(question)
-                if ours and expected not in [model.get(parameter) for _, model in ours]:
-                    path = ("proxy_config", "model_list", ours[0][0], "litellm_params", parameter)
-                    yield _disagrees(
-                        values,
-                        path,
-                        f"no model of {provider} has {parameter}",
-                        expected,
-                        question,
-                        VALUES,
-                    )
+def the_models_are_where_the_answers_say(repository: Repository) -> Iterator[Finding]:
+    """At least one model of each provider in one cluster: others may live in other regions."""
+    for provider in repository.providers:
+        prefix = repository.matrix.providers[provider].model_prefix
+        models = [(values, each) for values in repository.values for each in values.pod.models]
+        ours = [(values, each) for values, each in models if each.model.startswith(prefix)]
+        for parameter, question in _MODEL_ANSWERS.get(provider, {}).items():
+            expected = repository.answers.get(question)
+            if ours and not any(_follows(values, each, parameter, expected) for values, each in ours):
+                values, each = ours[0]
+                what = f"no model of {provider} has {parameter} {expected}, as the answer {question} says"
+                fix = update(question, first="restore it")
+                yield values.finding((*each.place, parameter), what, fix, VALUES)
+
+
+def _follows(values: Values, model: Parameters, parameter: str, expected: Any) -> bool:
+    """Whether a model has an answered value: itself, by the settings of all models, or by a variable."""
+    found = model.given.get(parameter, values.pod.config("litellm_settings", parameter))
+    name = text(found).removeprefix("os.environ/")
+    if name == found:
+        return bool(found == expected)
+    # what a Secret holds cannot be seen
+    return name not in values.pod.variables or values.pod.variables[name].value in (None, expected)
 
 
 @rule
-def the_continuous_integration_is_there(repository: Repository) -> Iterator[Problem]:
+def the_continuous_integration_is_there(repository: Repository) -> Iterator[Finding]:
+    """The answered platform has a file that it reads."""
     platform = repository.answers.get("ci_platform")
+    fix = update("ci_platform", "none", first="take it from git history")
     workflows = [file for file in repository.under(".github/workflows") if file.endswith((".yml", ".yaml"))]
-    todo = f"take it from git history, or {UPDATE} ci_platform=none"
     if platform == "github" and not workflows:
-        yield Problem(".github/workflows/", None, "is missing", todo)
+        yield Finding(".github/workflows/", None, "is missing", fix)
     if platform == "gitlab" and not repository.has(".gitlab-ci.yml"):
-        yield Problem(".gitlab-ci.yml", None, "is missing", todo)
+        yield Finding(".gitlab-ci.yml", None, "is missing", fix)
 
 
-def _agrees(
-    repository: Repository, values: Values, path: tuple[str, ...], question: str, file: str = ""
-) -> Iterator[Problem]:
-    expected, found = repository.answers.get(question), values.get(*path)
-    if found != expected:
-        yield _disagrees(values, path, f"{'.'.join(path)} is {found!r}", expected, question, file)
+def _agrees(values: Values, place: Place, question: str, file: str = "") -> Iterator[Finding]:
+    found = values.get(*place)
+    if found != values.repository.answers.get(question):
+        yield _disagrees(values, place, ".".join(map(str, place)), found, question, file)
 
 
-def _disagrees(values: Values, path: Place, what: str, expected: Any, question: str, file: str = "") -> Problem:
-    told = (
-        f"{what}, but the answer {question} says {expected}"
-        if " is " in what
-        else f"{what} is {expected}, as the answer {question} says"
-    )
-    return values.problem(path, told, f"restore it, or change the answer: {UPDATE} {question}=…", file)
+def _disagrees(values: Values, place: Place, name: str, found: Any, question: str, file: str) -> Finding:
+    what = f"{name} is {found!r}, but the answer {question} says {values.repository.answers.get(question)}"
+    return values.finding(place, what, update(question, first="restore it"), file)

@@ -1,49 +1,48 @@
-"""`pytest -m decrypt`: what only the private keys can show. They are in keys/ or SOPS_AGE_KEY_FILE; sops on PATH."""
+"""What only a private key can show: `pytest -m decrypt`. The keys are in keys/ or where sops looks for them."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
-import pytest
-from sealing import keys, sops
-from sealing.errors import SealingError
-from sealing.policy import Repository
+from litellm_gitops.documents import mapping
+from litellm_gitops.findings import Finding, edit
+from litellm_gitops.repository import SEALED, Cluster, Repository
+from litellm_gitops.rules import rule
+from litellm_gitops.sealing.errors import SealingError
+from litellm_gitops.sealing.run import Run
+from litellm_gitops.sealing.sealed_file import Flaw, Kind, fix_of
+from litellm_gitops.sealing.transaction import Transaction
 
-pytestmark = pytest.mark.decrypt
 
-_ROOT = Path(__file__).resolve().parent.parent
-_FILES = sorted(_ROOT.glob("secrets/*/*.sops.yaml"))
-
-
-def _unusable(path: Path) -> list[str]:
-    """The keys of a Secret whose values no pod can use. Fails without a value in what it says, whatever goes wrong."""
-    own = keys.path(_ROOT, path.parent.name)
+@rule
+def every_secret_opens_and_holds_what_a_pod_can_use(repository: Repository) -> Iterator[Finding]:
+    """A file that names others than its rule is not opened: sops would ask them for the key."""
     try:
-        manifest = sops.decrypt(path, _ROOT, own if own.is_file() else None)
-        values = {**(manifest.get("data") or {}), **(manifest.get("stringData") or {})}
-        # a line feed at the end of a key or a password makes it another one
-        return [
-            key
-            for key, value in values.items()
-            if not isinstance(value, str) or not value or value.endswith(("\r", "\n"))
-        ]
+        run = Run(repository, Transaction(repository.root))  # never entered: it changes nothing
+        assert run.sops
     except SealingError as error:
-        reason = str(error)
-    except Exception as error:
-        reason = f"{path.relative_to(_ROOT)}: it cannot be read ({type(error).__name__})"
-    pytest.fail(reason, pytrace=False)
+        yield Finding(".", None, str(error), edit("then run this again"))
+        return
+    for cluster in repository.clusters:
+        for file in filter(SEALED.fullmatch, repository.under(cluster.secrets_folder)):
+            try:
+                bad = _unusable(run, cluster, file)
+            except SealingError as error:
+                yield Finding(file, None, f"it was not opened: {error}", edit("then run this again"))
+            except Exception as error:  # its text could hold a value
+                yield Finding(file, None, f"it cannot be read ({type(error).__name__})", edit("run the suite first"))
+            else:
+                if bad:
+                    what = f"{', '.join(bad)} is empty, no text, or ends in a line break"
+                    yield Finding(file, None, what, fix_of(Flaw(Kind.IDENTITY, 1, what), repository, file))
 
 
-@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.relative_to(_ROOT).as_posix())
-def test_every_secret_opens_and_holds_what_a_pod_can_use(path: Path) -> None:
-    bad = _unusable(path)
-    if bad:
-        name = path.name.removesuffix(".sops.yaml")
-        todo = f"python hooks/seal_secrets.py --rotate {name} --cluster {path.parent.name}"
-        what = "is empty, no text, or ends in a line break"
-        pytest.fail(f"{path.relative_to(_ROOT)}: {', '.join(bad)} {what} — {todo}", pytrace=False)
-
-
-def test_there_is_every_secret_to_open() -> None:
-    missing = {secret.path(_ROOT) for secret in Repository(_ROOT).wanted()} - set(_FILES)
-    assert not missing
+def _unusable(run: Run, cluster: Cluster, file: str) -> list[str]:
+    """The keys whose values no pod can use: a line feed at the end of a password makes it another one."""
+    manifest = run.decrypt(cluster, file)
+    values = {**mapping(manifest.get("data")), **mapping(manifest.get("stringData"))}
+    return [
+        str(key)
+        for key, value in values.items()
+        if not isinstance(value, str) or not value or value.endswith(("\r", "\n"))
+    ]

@@ -6,287 +6,247 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from posixpath import normpath
-from typing import Any
+from posixpath import dirname, normpath
+from typing import Any, NamedTuple
 
-from rules import Problem, rule, shapes
-from rules.document import Document
-from rules.repository import Place, Repository, dig, mapping, sequence, text
+from litellm_gitops import credentials, schemas
+from litellm_gitops.documents import Document, Place, dig, text, texts
+from litellm_gitops.findings import Finding, Fix, edit, restore
+from litellm_gitops.repository import Cluster, Repository
+from litellm_gitops.rules import rule
 
 _UNLISTED = {"flux": (), "argocd": ("root.yaml",)}  # a person applies these, once
 _SETUP = ("argocd-setup", "flux-setup")  # so too everything in these folders
 _KEY = re.compile(r"--from-file=(?P<name>[^=\s]+)=")
+_USER = re.compile(r"://(?!git@)[^/@\s]+@")
+# the ServiceAccount that decrypts with a cloud's key service
+_DECRYPTS = {"flux": "flux-system/kustomize-controller", "argocd": "argocd/argocd-repo-server"}
+
+
+class Identity(NamedTuple):
+    """What tells an object from the others of a cluster."""
+
+    kind: str
+    path: str  # `namespace/name`, or the name alone
+
+    @property
+    def name(self) -> str:
+        """The name in its metadata."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def namespace(self) -> str:
+        """The namespace in its metadata; empty where it has none."""
+        return self.path.rpartition("/")[0]
 
 
 @dataclass(frozen=True)
 class Object:
-    """A manifest below clusters/<environment>."""
+    """A manifest that the engine of a cluster reads."""
 
-    environment: str
     document: Document
 
-    @property
-    def kind(self) -> str:
-        return text(mapping(self.document.value).get("kind"))
-
-    @property
-    def name(self) -> str:
-        return text(self.get("metadata", "name"))
-
-    @property
-    def namespace(self) -> str:
-        return text(self.get("metadata", "namespace"))
+    @cached_property
+    def identity(self) -> Identity:
+        """Its kind, namespace and name."""
+        path = (text(self.get("metadata", field)) for field in ("namespace", "name"))
+        return Identity(text(self.get("kind")), "/".join(path).removeprefix("/"))
 
     @cached_property
     def flaws(self) -> list[tuple[Place, str]]:
-        """Where the engine would not take it as it is. The rules leave out what has some."""
-        shape = shapes.find(text(self.get("apiVersion")), self.kind)
-        return list(shapes.flaws(self.document.value, shape)) if shape else []
+        """(where, what) the engine would not take as it is. The rules leave out what has some."""
+        validator = schemas.engine(text(self.get("apiVersion")), self.identity.kind)
+        errors = validator.iter_errors(self.document.value) if validator else ()
+        return [(schemas.place(error), schemas.describe(error)) for error in errors]
 
-    def get(self, *path: str) -> Any:
+    def get(self, *path: str | int) -> Any:
         """The value at `path`; None where there is none."""
         return dig(self.document.value, *path)
 
-    def problem(self, path: Place, what: str, todo: str) -> Problem:
-        """A problem at `path`, or at the deepest part of it that exists."""
-        return Problem(self.document.file, self.document.line(*path), what, todo)
-
-    def must_be(self, path: tuple[str, ...], expected: Any, why: str) -> Iterator[Problem]:
-        """A problem unless exactly this value stands at `path`."""
-        found = self.get(*path)
-        if found != expected:
-            place = ".".join(path)
-            yield self.problem(path, f"{place} is {_show(found)}: {why}", f"write {place}: {_show(expected)}")
+    def finding(self, place: Place, what: str, fix: Fix | str) -> Finding:
+        """A finding at `place`, or at the deepest part of it that exists. A fix in words is an edit."""
+        return found_in(self.document, place, what, fix)
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """What the engine of one environment reads."""
+@dataclass(frozen=True, eq=False)
+class Synced:
+    """What the engine of one cluster reads."""
 
-    repository: Repository
-    environment: str
+    cluster: Cluster
 
     @property
-    def folder(self) -> str:
-        return f"clusters/{self.environment}"
+    def repository(self) -> Repository:
+        """The repository that it comes from."""
+        return self.cluster.repository
+
+    @cached_property
+    def files(self) -> list[str]:
+        """Every file of YAML below the cluster's folder."""
+        return [file for file in self.repository.under(self.cluster.folder) if file.endswith((".yaml", ".yml"))]
 
     @cached_property
     def objects(self) -> list[Object]:
-        """Every manifest below the folder, sound or not."""
-        return [
-            Object(self.environment, document)
-            for file in self.repository.under(self.folder)
-            if file.endswith((".yaml", ".yml"))
-            for document in self.repository.documents(file)
-            if isinstance(document.value, dict)
-        ]
-
-    def find(self, kind: str, name: str) -> Object | None:
-        """The sound object of that kind and name."""
-        return next((found for found in self.all(kind) if found.name == name), None)
+        """Every manifest in these files, sound or not."""
+        documents = (document for file in self.files for document in self.repository.documents(file))
+        return [Object(document) for document in documents if isinstance(document.value, dict)]
 
     def all(self, kind: str) -> list[Object]:
         """The sound objects of a kind."""
-        return [found for found in self.objects if found.kind == kind and not found.flaws]
+        return [found for found in self.objects if found.identity.kind == kind and not found.flaws]
 
-    def lists(self, folder: str, field: str = "resources", file: str = "kustomization.yaml") -> Listing | None:
-        """What the kustomization of a folder lists; None where there is none that can be read."""
-        document = self.repository.document(f"{folder}/{file}")
-        return Listing(self.repository, folder, document, field) if document else None
-
-
-@dataclass(frozen=True)
-class Listing:
-    """A list of files in a manifest, relative to its folder."""
-
-    repository: Repository
-    folder: str
-    document: Document
-    field: str
+    def find(self, wanted: Identity) -> Object | None:
+        """The sound object of that kind and name, in whatever namespace."""
+        return next((found for found in self.all(wanted.kind) if found.identity.name == wanted.name), None)
 
     @cached_property
-    def entries(self) -> list[str]:
-        """The files and folders, relative to the repository."""
-        listed = sequence(mapping(self.document.value).get(self.field))
-        return [normpath(f"{self.folder}/{entry}") for entry in listed if isinstance(entry, str)]
+    def folders(self) -> list[str]:
+        """The folders with manifests, that of the cluster among them, without those that a person applies."""
+        folders = {self.cluster.folder, *map(dirname, self.files)}
+        return sorted(folder for folder in folders if not folder.endswith(_SETUP))
 
-    def missing(self) -> Iterator[tuple[int, str]]:
-        """(line, entry) of each that does not exist."""
-        for number, entry in enumerate(self.entries):
-            if not self.repository.has(entry) and not self.repository.has(f"{entry}/kustomization.yaml"):
-                yield self.document.line(self.field, number), entry
+    def listing(self, folder: str) -> tuple[Document | None, list[str]]:
+        """(the kustomization of a folder, what it lists, as paths of the repository); None where none can be read."""
+        document = self.repository.document(f"{folder}/kustomization.yaml")
+        entries = texts(dig(document and document.value, "resources"))
+        return document, [normpath(f"{folder}/{entry}") for entry in entries]
+
+    def is_whole(self, folder: str) -> bool:
+        """Whether a folder has a kustomization, and everything that this lists is there."""
+        document, entries = self.listing(folder)
+        has = self.repository.has
+        return document is not None and all(has(entry) or has(f"{entry}/kustomization.yaml") for entry in entries)
 
 
-@lru_cache(maxsize=8)  # every rule asks, and a cluster keeps what it found
-def clusters(repository: Repository, engine: str = "") -> list[Cluster]:
-    """The cluster of each environment; none where another engine than `engine` was chosen."""
+@lru_cache(maxsize=8)  # every rule asks, and what a cluster reads is worked out once
+def synced(repository: Repository, engine: str = "") -> list[Synced]:
+    """What each cluster reads; nothing where another engine than `engine` was chosen."""
     if engine and repository.answers.get("gitops_engine") != engine:
         return []
-    return [Cluster(repository, environment) for environment in repository.environments]
+    return [Synced(cluster) for cluster in repository.clusters]
 
 
-def named(repository: Repository, engine: str, kind: str, names: Iterable[str]) -> Iterator[tuple[Cluster, Object]]:
-    """The sound objects of these names, with their clusters. An operator's own are left alone."""
-    for cluster in clusters(repository, engine):
-        for name in names:
-            if found := cluster.find(kind, name):
-                yield cluster, found
-
-
-def expect(cluster: Cluster, expected: list[tuple[str, str, str]]) -> Iterator[Problem]:
-    """A problem for each object (kind, name, namespace) that the cluster does not get."""
-    files = [file for file in cluster.repository.under(cluster.folder) if file in cluster.repository.broken]
-    listings = [cluster.lists(folder) for folder in _folders(cluster)]
-    if files or any(listing is None or list(listing.missing()) for listing in listings):
-        return  # other rules tell that
-    for kind, name, namespace in expected:
+def expect(each: Synced, expected: Iterable[Identity]) -> Iterator[Finding]:
+    """A finding for each object that a cluster does not get."""
+    expected = list(expected)
+    if not all(map(each.is_whole, each.folders)) or each.repository.broken.keys() & set(each.files):
+        return  # other rules say so
+    for wanted in expected:
         # what lists files for Kustomize has no name
-        same = [found for found in cluster.objects if found.kind == kind and found.name]
-        if any((found.name, found.namespace) == (name, namespace) for found in same):
+        same = [found for found in each.objects if found.identity.kind == wanted.kind and found.identity.name]
+        if any(found.identity == wanted for found in same):
             continue
-        where = f"{namespace}/{name}" if namespace else name
-        names = {other for other_kind, other, _ in expected if other_kind == kind}
-        stray = next((found for found in same if found.name == name or found.name not in names), None)
+        names = {other.name for other in expected if other.kind == wanted.kind} - {wanted.name}
+        stray = next((found for found in same if found.identity.name not in names), None)
         if stray:
-            is_called = f"{stray.namespace}/{stray.name}" if stray.namespace else stray.name
-            yield stray.problem(("metadata",), f"the {kind} is called {is_called}, not {where}", "give it that name")
+            what = f"the {wanted.kind} is called {stray.identity.path}, not {wanted.path}"
+            yield stray.finding(("metadata",), what, "give it that name")
         else:
-            todo = "take it from git history, or run `copier recopy --trust`"
-            yield Problem(f"{cluster.folder}/kustomization.yaml", None, f"there is no {kind} {where}", todo)
+            file = f"{each.cluster.folder}/kustomization.yaml"
+            yield Finding(file, None, f"there is no {wanted.kind} {wanted.path}", restore())
 
 
-def _folders(cluster: Cluster) -> list[str]:
-    """The folders with manifests below that of a cluster, itself included, that are not applied by a person."""
-    files = [file for file in cluster.repository.under(cluster.folder) if file.endswith((".yaml", ".yml"))]
-    folders = {file.rpartition("/")[0] for file in files} | {cluster.folder}
-    return sorted(folder for folder in folders if not folder.endswith(_SETUP))
+def found_in(document: Document, place: Place, what: str, fix: Fix | str) -> Finding:
+    """A finding in a document. A fix in words is an edit."""
+    return Finding(document.file, document.line(*place), what, edit(fix) if isinstance(fix, str) else fix)
+
+
+def show(value: Any) -> str:
+    """A value in a message: of a mapping or a list only what it is, of a URL not the credential in it."""
+    if value is None or value == "":
+        return "not set" if value is None else "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    shown = _USER.sub("://…@", str(value))
+    return "a value that is not shown" if credentials.find(shown) else shown
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 
 
 @rule
-def the_engine_knows_every_field(repository: Repository) -> Iterator[Problem]:
-    for cluster in clusters(repository):
-        secrets = [
-            Object(cluster.environment, document)
-            for name in ("kustomization", "ksops")
-            for document in repository.documents(f"secrets/{cluster.environment}/{name}.yaml")
-        ]
-        for found in [*cluster.objects, *secrets]:
-            for path, what in found.flaws:
-                yield found.problem(path, what, f"correct it; tests/rules/shapes/ lists the fields of {found.kind}")
+def the_engine_knows_every_field(repository: Repository) -> Iterator[Finding]:
+    for each in synced(repository):
+        files = [f"{each.cluster.secrets_folder}/{name}.yaml" for name in ("kustomization", "ksops")]
+        others = [Object(document) for file in files for document in repository.documents(file)]
+        for found in [*each.objects, *others]:
+            for place, what in found.flaws:
+                yield found.finding(place, what, f"correct it, as the reference of {found.get('apiVersion')} has it")
 
 
 @rule
-def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Problem]:
-    by_hand = _UNLISTED.get(str(repository.answers.get("gitops_engine")), ())
-    for cluster in clusters(repository):
-        for folder in _folders(cluster):
-            listing = cluster.lists(folder)
+def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Finding]:
+    by_hand = _UNLISTED[repository.answers["gitops_engine"]]
+    for each in synced(repository):
+        for folder in each.folders:
+            document, listed = each.listing(folder)
             own = f"{folder}/kustomization.yaml"
-            if listing is None:
-                if own not in repository.broken:
-                    yield Problem(
-                        own,
-                        None,
-                        "is missing, so the engine applies nothing of this folder",
-                        "add it",
-                    )
-                continue
-            # what it lists and is not there is told by references.py
-            for file in repository.under(folder):
-                outside = file.rpartition("/")[0] != folder or not file.endswith((".yaml", ".yml"))
-                if outside or file == own or file in listing.entries:
-                    continue
-                if folder != cluster.folder or file.rpartition("/")[2] not in by_hand:
-                    yield Problem(
-                        file,
-                        None,
-                        f"{own} does not list it, so the engine never applies it",
-                        "list it",
-                    )
+            if document is None and own not in repository.broken:
+                yield Finding(own, None, "is missing, so the engine applies nothing of this folder", edit("add it"))
+            # of what is listed and not there references.py says so
+            spared = {own, *listed, *(f"{each.cluster.folder}/{name}" for name in by_hand)}
+            for file in each.files if document else ():
+                if dirname(file) == folder and file not in spared:
+                    what = f"{own} does not list it, so the engine never applies it"
+                    yield Finding(file, None, what, edit("list it"))
 
 
 @rule
-def no_object_is_applied_twice(repository: Repository) -> Iterator[Problem]:
+def no_object_is_applied_twice(repository: Repository) -> Iterator[Finding]:
     """Kustomize refuses an object that is there twice, and two owners of one never come to rest."""
-    for cluster in clusters(repository):
-        seen: dict[tuple[str, str, str], str] = {}
-        for found in cluster.objects:
-            identity = (found.kind, found.namespace, found.name)
-            if not found.name or found.document.file.startswith(
-                tuple(f"{cluster.folder}/{folder}/" for folder in _SETUP)
-            ):
+    for each in synced(repository):
+        seen: dict[tuple[str, Identity], str] = {}
+        for found in each.objects:
+            file = found.document.file
+            if not found.identity.name or dirname(file).endswith(_SETUP):
                 continue
-            if identity in seen:
-                what = f"{found.kind} {found.name} is in {seen[identity]} already"
-                yield found.problem(("metadata", "name"), what, "keep one of them")
-            seen.setdefault(identity, found.document.file)
-        listing = cluster.lists(cluster.folder)
-        for number, entry in enumerate(listing.entries if listing else ()):
-            if listing and entry == f"{cluster.folder}/release":
+            key = (text(found.get("apiVersion")).rpartition("/")[0], found.identity)
+            if key in seen:
+                what = f"{found.identity.kind} {found.identity.name} is in {seen[key]} already"
+                yield found.finding(("metadata", "name"), what, "keep one of them")
+            seen.setdefault(key, file)
+        document, listed = each.listing(each.cluster.folder)
+        for number, entry in enumerate(listed):
+            if document and entry == f"{each.cluster.folder}/release":
                 what = "release/ is applied by an object of its own, after the Secrets"
-                line = listing.document.line("resources", number)
-                yield Problem(listing.document.file, line, what, "take the line away")
+                yield found_in(document, ("resources", number), what, "take the line away")
 
 
 @rule
-def nothing_is_left_to_substitution(repository: Repository) -> Iterator[Problem]:
+def nothing_is_left_to_substitution(repository: Repository) -> Iterator[Finding]:
     for file in repository.yaml_files:
         content = repository.text(file) or ""
         if file.startswith(("clusters/", "secrets/")) and "${" in content:
             line = content.count("\n", 0, content.index("${")) + 1
-            yield Problem(
-                file,
-                line,
-                "it holds ${, which Flux may take for a variable",
-                "write the value itself",
-            )
+            what = "it holds ${, which Flux may take for a variable"
+            yield Finding(file, line, what, edit("write the value itself"))
 
 
 @rule
-def the_age_key_has_a_name_that_the_engine_reads(repository: Repository) -> Iterator[Problem]:
+def the_age_key_has_a_name_that_the_engine_reads(repository: Repository) -> Iterator[Finding]:
     readme = "README.md"
     for number, line in enumerate((repository.text(readme) or "").splitlines(), 1):
         match = _KEY.search(line) if "sops-age" in line else None
         if match and not match["name"].endswith(".agekey"):
             what = f"the age key is stored as {match['name']}, but the engine reads *.agekey alone"
-            yield Problem(readme, number, what, "end the name in .agekey")
+            yield Finding(readme, number, what, edit("end the name in .agekey"))
 
 
 @rule
-def the_engine_has_the_identity_that_decrypts(repository: Repository) -> Iterator[Problem]:
-    engines = {
-        "flux": ("kustomize-controller", "flux-system"),
-        "argocd": ("argocd-repo-server", "argocd"),
-    }
-    name, namespace = engines[str(repository.answers.get("gitops_engine"))]
-    for cluster in clusters(repository):
-        identity = repository.answers.get(f"{cluster.environment}_kms_identity")
+def the_engine_has_the_identity_that_decrypts(repository: Repository) -> Iterator[Finding]:
+    wanted = Identity("ServiceAccount", _DECRYPTS[repository.answers["gitops_engine"]])
+    for each in synced(repository):
+        identity, place = (
+            each.cluster.answer("kms_identity"),
+            ("metadata", "annotations", each.cluster.place.kms.annotation),
+        )
         if not identity:
             continue
-        yield from expect(cluster, [("ServiceAccount", name, namespace)])
-        account = cluster.find("ServiceAccount", name)
-        if account:
-            kms = repository.matrix["environments"][cluster.environment]["kms"]
-            why = f"it is the answer {cluster.environment}_kms_identity"
-            yield from account.must_be(("metadata", "annotations", kms["annotation"]), identity, why)
-
-
-def in_order(found: list[str], expected: list[str]) -> bool:
-    """Whether two lists name the same files in the same order, `./x` being `x`."""
-    return [normpath(path) for path in found] == expected
-
-
-def texts(value: Any) -> list[str]:
-    """The texts in a list."""
-    return [item for item in sequence(value) if isinstance(item, str)]
-
-
-def _show(value: Any) -> str:
-    if value is None:
-        return "not set"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return repr(value) if isinstance(value, (dict, list)) or value == "" else str(value)
+        yield from expect(each, [wanted])
+        account = each.find(wanted)
+        if account and account.get(*place) != identity:
+            what = (
+                f"{place[-1]} is {show(account.get(*place))}, not the answer {each.cluster.answer_name('kms_identity')}"
+            )
+            yield account.finding(place, what, f"write {identity}")

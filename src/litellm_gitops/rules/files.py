@@ -1,4 +1,4 @@
-"""Every file: YAML that means one thing, and nothing left over from a merge."""
+"""Every file: YAML that means one thing, lists that list what is there, and nothing left over from a merge."""
 
 from __future__ import annotations
 
@@ -8,35 +8,46 @@ from collections.abc import Iterator
 
 import yaml
 
-from rules import Problem, rule
-from rules.document import is_ambiguous, is_word, nodes
-from rules.repository import ANSWERS, Repository
+from litellm_gitops.documents import LOADER, Document, dig, is_ambiguous, is_word, nodes, sequence, text
+from litellm_gitops.findings import Finding, edit, restore, seal
+from litellm_gitops.policies import SUITE
+from litellm_gitops.repository import ANSWERS, CHART_FILE, SEALED, VALUES, Repository, secret_name
+from litellm_gitops.rules import rule
 
+KUSTOMIZATION = "kustomization.yaml"
 _MARKER = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)", re.MULTILINE)
 _LEFT_OVER = (".rej", ".orig")
+_CHECKSUMS = re.compile(r"litellm/checksums-[^/]+\.yaml")
 # what the engine, Helm and sops read
 _DEPLOYED = ("clusters/", "litellm/", "secrets/")
 _ONE_DOCUMENT = re.compile(
     r"litellm/[^/]+\.yaml|policies/[^/]+\.yml|\.sops\.yaml|\.copier-answers\.yml|(?:.*/)?(?:kustomization|ksops)\.yaml"
 )
+_OCTAL = re.compile(r"0o?[0-7]{3,4}")
+_FLOAT = re.compile(r"[-+]?[0-9.]+[eE][-+]?[0-9]+")
+# the fields of a kustomization that name files or folders
+_LISTS = ("resources", "generators", "transformers", "components", "crds", "configurations")
 
 
 @rule
-def every_yaml_file_is_yaml(repository: Repository) -> Iterator[Problem]:
-    for file in repository.yaml_files:
+def every_yaml_file_is_yaml(repository: Repository) -> Iterator[Finding]:
+    """What is not can be read by nobody, and the other rules leave it out."""
+    for file in filter(_is_ours, repository.yaml_files):
         repository.documents(file)
-        if repository.text(file) is None:
-            yield Problem(file, None, "it is not text in UTF-8", "save it as UTF-8")
-        elif file in repository.broken and not _MARKER.search(repository.text(file) or ""):
+        content = repository.text(file)
+        if content is None:
+            yield Finding(file, None, "it is not text in UTF-8", edit("save it as UTF-8"))
+        elif file in repository.broken and not _MARKER.search(content):
             error = repository.broken[file]
-            yield Problem(file, error.line, str(error), "correct the syntax")
+            yield Finding(file, error.line, str(error), edit("correct the syntax"))
 
 
 @rule
-def no_key_is_given_twice(repository: Repository) -> Iterator[Problem]:
-    for file in repository.yaml_files:
-        for document in repository.documents(file):
-            for node in nodes(document.node):
+def no_key_is_given_twice(repository: Repository) -> Iterator[Finding]:
+    """A merge key brings keys that may be given again: that is what it is for."""
+    for file in filter(_is_ours, repository.yaml_files):
+        for root in _roots(repository, file):
+            for node in nodes(root):
                 if not isinstance(node, yaml.MappingNode):
                     continue
                 seen: dict[str, int] = {}
@@ -44,98 +55,209 @@ def no_key_is_given_twice(repository: Repository) -> Iterator[Problem]:
                     line = key.start_mark.line + 1
                     if isinstance(key, yaml.ScalarNode) and key.value in seen and key.value != "<<":
                         what = f"the key {key.value!r} stands at line {seen[key.value]} already, and the last one wins"
-                        yield Problem(file, line, what, "keep one of them")
+                        yield Finding(file, line, what, edit("keep one of them"))
                     seen.setdefault(str(key.value), line)
 
 
+def _roots(repository: Repository, file: str) -> Iterator[yaml.Node]:
+    documents, content = repository.documents(file), repository.text(file) or ""
+    if documents and "<<" in content:  # a document's own nodes have the merged keys in them
+        yield from filter(None, yaml.compose_all(content, Loader=LOADER))
+    else:
+        yield from (document.node for document in documents)
+
+
 @rule
-def yaml_means_the_same_to_every_reader(repository: Repository) -> Iterator[Problem]:
+def yaml_means_the_same_to_every_reader(repository: Repository) -> Iterator[Finding]:
+    """What YAML 1.1 (Helm, Kubernetes, this suite) and YAML 1.2 (editors, newer tools) read differently."""
     for file in repository.yaml_files:
-        # GitHub reads its files as YAML 1.2, copier writes its own
-        if file.startswith(".github/") or file == ANSWERS:
+        # GitHub reads its files as YAML 1.2, copier writes its own, only this suite reads the other
+        if file.startswith(".github/") or file in (ANSWERS, SUITE):
             continue
         for document in repository.documents(file):
+            modes = set(_modes(document.node)) if file.startswith(_DEPLOYED) else set()
             for node in nodes(document.node):
-                if isinstance(node, yaml.ScalarNode) and is_ambiguous(node):
+                if isinstance(node, yaml.ScalarNode) and is_ambiguous(node) and id(node) not in modes:
                     # a number may be a password
                     shown = repr(node.value) if is_word(node.value) else "a value"
                     what = f"{shown} is not the same to YAML 1.1 (Helm, Kubernetes) and YAML 1.2"
-                    yield Problem(file, node.start_mark.line + 1, what, "quote it, or write true or false")
+                    yield Finding(file, node.start_mark.line + 1, what, edit(_unambiguous(node.value)))
+
+
+def _modes(root: yaml.Node) -> Iterator[int]:
+    """Which values are the mode of a file: all that reads them where they are deployed takes 0400 for 256."""
+    for node in nodes(root):
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            if (
+                key.value in ("mode", "defaultMode")
+                and isinstance(value, yaml.ScalarNode)
+                and _OCTAL.match(value.value)
+            ):
+                yield id(value)
+
+
+def _unambiguous(value: str) -> str:
+    if is_word(value):
+        return "quote it, or write true or false"
+    if _OCTAL.fullmatch(value):
+        return f"write the number as {int(value.replace('o', ''), 8)}, or quote it where it is a text"
+    if _FLOAT.fullmatch(value):
+        return "write the number with a point and a sign, such as 3.0e-06, or quote it where it is a text"
+    return "quote it"
 
 
 @rule
-def no_yaml_holds_a_tab(repository: Repository) -> Iterator[Problem]:
+def no_yaml_holds_a_tab(repository: Repository) -> Iterator[Finding]:
+    """Some readers take it for spaces, others refuse it."""
     for file in repository.yaml_files:
         content = repository.text(file)
         if content and "\t" in content and file not in repository.broken:
             line = content.count("\n", 0, content.index("\t")) + 1
-            yield Problem(file, line, "it holds a tab", "use spaces, or \\t in double quotes")
+            yield Finding(file, line, "it holds a tab", edit("use spaces, or \\t in double quotes"))
 
 
 @rule
-def every_file_has_the_bytes_that_git_stores(repository: Repository) -> Iterator[Problem]:
+def every_file_has_the_bytes_that_git_stores(repository: Repository) -> Iterator[Finding]:
     """.gitattributes has the line ends of Windows taken away, so that a digest made with them fits nowhere else."""
     for file in repository.yaml_files:
         content = repository.text(file) or ""
         if not file.startswith(_DEPLOYED):
             continue
+        again = seal("save it with LF") if SEALED.fullmatch(file) else edit("save it with LF")
         if "\r" in content:
             line = content.count("\n", 0, content.index("\r")) + 1
-            yield Problem(file, line, "it has line ends of Windows", "save it with LF, then seal")
+            yield Finding(file, line, "it has line ends of Windows", again)
         if content.startswith("\ufeff"):
-            yield Problem(file, 1, "it begins with a byte order mark", "save it as UTF-8 without")
+            yield Finding(file, 1, "it begins with a byte order mark", edit("save it as UTF-8 without"))
 
 
 @rule
-def no_second_document_is_overlooked(repository: Repository) -> Iterator[Problem]:
+def no_second_document_is_overlooked(repository: Repository) -> Iterator[Finding]:
+    """Helm, sops and Kustomize read the first one of these files."""
     for file in repository.yaml_files:
         if _ONE_DOCUMENT.fullmatch(file) and len(repository.documents(file)) > 1:
             line = repository.documents(file)[1].line()
             what = "it holds a second document, which nothing reads"
-            yield Problem(file, line, what, "move it into the first, or into a file of its own")
+            yield Finding(file, line, what, edit("move it into the first, or into a file of its own"))
 
 
 @rule
-def nothing_that_is_deployed_is_a_link(repository: Repository) -> Iterator[Problem]:
-    for file in repository.files:
-        if file.startswith(_DEPLOYED) and (repository.root / file).is_symlink():
-            what = "it is a symbolic link: Flux leaves it out, Argo CD refuses one that leads out"
-            yield Problem(file, None, what, "replace it by a real file")
+def no_link_leads_the_engine_astray(repository: Repository) -> Iterator[Finding]:
+    """Argo CD refuses a repository in which any link leads out of it. https://argo-cd.readthedocs.io/en/stable/"""
+    for file in filter(repository.source.is_link, repository.files):
+        path = repository.root / file
+        leads = path.readlink().as_posix() if path.is_symlink() else posixpath.basename(file)
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(file), leads))
+        if target.startswith(("../", "/")) or target == "..":
+            what = "it is a symbolic link that leads out of the repository, and Argo CD then refuses all of it"
+            yield Finding(file, None, what, edit("replace it by a real file"))
+        elif file.startswith(_DEPLOYED) and not file.startswith("secrets/"):  # those have a rule of their own
+            yield Finding(file, None, "it is a symbolic link, which Flux leaves out", edit("replace it by a real file"))
 
 
 @rule
-def git_ignores_nothing_that_is_deployed(repository: Repository) -> Iterator[Problem]:
-    wanted = ["litellm/Chart.yaml", "litellm/values.yaml"]
-    for environment in repository.environments:
-        names = [f"{name}.sops" for name in repository.needed(environment)]
-        wanted += [f"secrets/{environment}/{name}.yaml" for name in ("kustomization", *names)]
-        wanted += [f"litellm/{name}-{environment}.yaml" for name in ("values", "checksums")]
-        folder = repository.root / "clusters" / environment
-        wanted += [path.relative_to(repository.root).as_posix() for path in folder.rglob("*.yaml")]
+def git_ignores_nothing_that_is_deployed(repository: Repository) -> Iterator[Finding]:
+    """What git ignores never reaches a cluster."""
+    wanted = [CHART_FILE, VALUES]
+    for cluster in repository.clusters:
+        wanted += [f"{cluster.secrets_folder}/{KUSTOMIZATION}", cluster.values_file, cluster.checksums_file]
+        folder = repository.root / cluster.folder
+        wanted += [path.relative_to(repository.root).as_posix() for path in sorted(folder.rglob("*.yaml"))]
     for file in wanted:
         if (repository.root / file).is_file() and not repository.has(file):
-            yield Problem(
-                file,
-                None,
-                "git ignores it, so that it never reaches the cluster",
-                "take the line that matches it out of .gitignore",
-            )
+            fix = edit("take the line that matches it out of .gitignore")
+            yield Finding(file, None, "git ignores it, so that it never reaches the cluster", fix)
 
 
 @rule
-def no_merge_is_left_unfinished(repository: Repository) -> Iterator[Problem]:
-    for folder in {posixpath.dirname(file) for file in repository.files}:
-        for path in (repository.root / folder).iterdir():
+def no_merge_is_left_unfinished(repository: Repository) -> Iterator[Finding]:
+    """Neither its markers, nor the files that a merge leaves beside."""
+    for folder in sorted({posixpath.dirname(file) for file in repository.files}):
+        for path in sorted((repository.root / folder).iterdir()):
             if path.name.endswith(_LEFT_OVER):  # git ignores them, so they are in no list
                 what = "it is what a merge or `copier update --conflict rej` could not apply"
-                yield Problem(
-                    posixpath.join(folder, path.name),
-                    None,
-                    what,
-                    "apply it by hand, then delete it",
-                )
+                yield Finding(posixpath.join(folder, path.name), None, what, edit("apply it by hand, then delete it"))
+    for file in filter(_is_ours, repository.files):
+        content = repository.text(file) or ""
+        for match in _MARKER.finditer(content):
+            line = content.count("\n", 0, match.start()) + 1
+            yield Finding(file, line, "a merge marker is left", edit("resolve the conflict"))
+
+
+def _is_ours(file: str) -> bool:
+    """Whether the rules here speak of a file that is no YAML, or in conflict: those about sealing do of the others."""
+    return not SEALED.fullmatch(file) and not _CHECKSUMS.fullmatch(file)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Kustomizations
+
+
+@rule
+def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> Iterator[Finding]:
+    """What is not listed never reaches the cluster; what is listed and not there stops everything else."""
+    clusters = {cluster.secrets_folder: cluster for cluster in repository.clusters}
     for file in repository.files:
-        content = repository.text(file)
-        for match in _MARKER.finditer(content or ""):
-            line = (content or "").count("\n", 0, match.start()) + 1
-            yield Problem(file, line, "a merge marker is left", "resolve the conflict")
+        if posixpath.basename(file) != KUSTOMIZATION:
+            continue
+        document, folder = repository.document(file), posixpath.dirname(file)
+        if document is None:
+            if file not in repository.broken:
+                yield Finding(file, None, "it lists nothing", restore())
+            continue
+        listed = _listed(repository, document)
+        wanted = clusters[folder].wanted if folder in clusters else {}
+        needed = {secret.file for secret in wanted.values()}
+        yield from _misleading(repository, document, folder)
+        for path, place in sorted(listed.items()):
+            exists = repository.has(path) or repository.has(f"{path}/{KUSTOMIZATION}") or repository.under(path)
+            if not exists and path not in needed:  # a needed Secret that is missing has a rule of its own
+                fix = edit("take the line away, or add the file")
+                yield Finding(*place, f"it lists {path}, which does not exist", fix)
+        for path in repository.under(folder) if folder.startswith("secrets/") else ():
+            name = posixpath.basename(path)
+            orphaned = SEALED.fullmatch(path) and secret_name(path) in set(repository.matrix.secrets) - set(wanted)
+            if path not in listed and path != file and path.endswith((".yaml", ".yml")) and not orphaned:
+                what = f"it does not list {name}, so that the cluster never gets it"
+                yield Finding(file, document.line("resources"), what, edit(f"add {name}"))
+    for folder in clusters:
+        file = f"{folder}/{KUSTOMIZATION}"
+        if not repository.has(file) and repository.under(folder):
+            yield Finding(file, None, "is missing", restore())
+
+
+def _misleading(repository: Repository, document: Document, folder: str) -> Iterator[Finding]:
+    """Lists and settings with which Kustomize fails, or puts objects where nobody looks for them."""
+    file, away = document.file, edit("take the line away")
+    for field in _LISTS:
+        entries = sequence(document.value.get(field))
+        for number, entry in enumerate(entries):
+            line = document.line(field, number)
+            if entry in entries[:number]:
+                yield Finding(
+                    file, line, f"it lists {entry} twice, which Kustomize refuses", edit("take one line away")
+                )
+            elif folder.startswith("secrets/") and text(entry).startswith("../"):
+                yield Finding(file, line, f"it lists {entry}, which belongs to another cluster", away)
+    namespace = document.value.get("namespace")
+    expected = repository.namespace if folder.startswith("secrets/") else None
+    if folder.startswith(("secrets/", "clusters/")) and namespace and namespace != expected:
+        what = f"namespace: {namespace} moves everything out of its namespace"
+        yield Finding(file, document.line("namespace"), what, away)
+
+
+def _listed(repository: Repository, document: Document) -> dict[str, tuple[str, int]]:
+    """What a kustomization lists, itself or through a generator of KSOPS -> (file, line) of the entry."""
+    found: dict[str, tuple[str, int]] = {}
+    folder = posixpath.dirname(document.file)
+    for field in _LISTS:
+        for number, entry in enumerate(sequence(document.value.get(field))):
+            if not isinstance(entry, str) or "://" in entry or "\n" in entry:
+                continue
+            path = posixpath.normpath(posixpath.join(folder, entry))
+            found[path] = (document.file, document.line(field, number))
+            for generator in repository.documents(path) if field == "generators" else ():
+                for position, listed in enumerate(sequence(dig(generator.value, "files"))):
+                    sealed = posixpath.normpath(posixpath.join(posixpath.dirname(path), str(listed)))
+                    found[sealed] = (path, generator.line("files", position))
+    return found

@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from rules import Problem, rule
-from rules.repository import Repository, dig, mapping, sequence, text
+from litellm_gitops.documents import dig, mapping, merge, sequence, text, texts, walk
+from litellm_gitops.findings import Finding, edit, restore
+from litellm_gitops.repository import Repository
+from litellm_gitops.rules import rule
 
 _WORKFLOWS = ".github/workflows"
 _OURS = (f"{_WORKFLOWS}/validate.yaml", f"{_WORKFLOWS}/update.yaml")
@@ -19,34 +21,34 @@ _ATTRIBUTES = ".gitattributes"
 # a call of the whole suite whose result counts
 _SUITE = re.compile(r"(?:^|[\s;&/])pytest(?![\w.-])(?P<more>[^\n;]*)", re.MULTILINE)
 _PART = re.compile(r"(?:^|\s)-[mk]\b|--collect-only|--co\b|--deselect|--ignore|\|\|\s*(?:true|:)")
-_GITLAB_KEYWORDS = {
-    "default",
-    "workflow",
-    "variables",
-    "stages",
-    "include",
-    "image",
-    "cache",
-}
+_GITLAB_KEYWORDS = {"default", "workflow", "variables", "stages", "include", "image", "cache"}
+_NEVER = re.compile(r"(?:\$\{\{\s*)?false(?:\s*\}\})?|0", re.IGNORECASE)
+# what anybody may write, who sends a pull request or an issue; a shell would run it
+# https://docs.github.com/en/actions/concepts/security/script-injections
+_UNTRUSTED = re.compile(
+    r"\$\{\{[^}]*(?:github\.head_ref|github\.event\.(?:[\w.*]+\.)?(?:title|body|message|name|email|label|ref|page_name)\b)"
+)
+_ALL_SECRETS = re.compile(r"toJSON\(\s*secrets\s*\)", re.IGNORECASE)
+_DEPLOYED = ("clusters/", "litellm/", "policies/", "secrets/")
 
 
 @rule
-def every_push_runs_the_suite(repository: Repository) -> Iterator[Problem]:
+def every_push_runs_the_suite(repository: Repository) -> Iterator[Finding]:
+    """On the branch that the engine follows, whatever file was changed."""
     platform = repository.answers.get("ci_platform")
-    todo = "run `uv run pytest` on every push, as a step that may fail the job"
+    fix = edit("run `uv run --locked pytest` on every push, as a step that may fail the job")
     if platform == "github":
-        files = [
-            file
-            for file in repository.under(_WORKFLOWS)
-            if file.endswith((".yaml", ".yml")) and file not in repository.broken
-        ]
+        names = [file for file in repository.under(_WORKFLOWS) if file.endswith((".yaml", ".yml"))]
+        files = [file for file in names if file not in repository.broken]
         if files and not any(_runs_the_suite(repository, file) for file in files):
-            yield Problem(files[-1], None, "no workflow runs the suite on a push", todo)
-    if platform == "gitlab" and repository.has(_GITLAB) and _GITLAB not in repository.broken:
-        document = repository.document(_GITLAB)
-        jobs = mapping(document and document.value)
-        if "include" not in jobs and not any(map(_is_the_suite, jobs.items())):
-            yield Problem(_GITLAB, None, "no job runs the suite on a push", todo)
+            place = _OURS[0] if _OURS[0] in files else files[-1]
+            yield Finding(place, None, "no workflow runs the suite on every push", fix)
+    document = repository.document(_GITLAB) if platform == "gitlab" and repository.has(_GITLAB) else None
+    if document and "include" not in document.value:
+        jobs = document.value
+        stopped = _is_never(sequence(dig(jobs, "workflow", "rules")))
+        if stopped or not any(_is_the_suite(repository, jobs, name) for name in jobs):
+            yield Finding(_GITLAB, None, "no job runs the suite on every push", fix)
 
 
 def _runs_the_suite(repository: Repository, file: str) -> bool:
@@ -54,29 +56,83 @@ def _runs_the_suite(repository: Repository, file: str) -> bool:
     value = mapping(document and document.value)
     # YAML 1.1 takes the key `on` for true
     events = value.get("on", value.get(True))
-    if not {"push", "pull_request", "merge_group"}.intersection([events] if isinstance(events, str) else events or ()):
+    filters = (
+        events if isinstance(events, dict) else dict.fromkeys([events] if isinstance(events, str) else sequence(events))
+    )
+    known = {"push", "pull_request", "merge_group"}.intersection(filters)
+    if not any(_takes_every_change(repository, mapping(filters[event])) for event in known):
         return False
     for job in map(mapping, mapping(value.get("jobs")).values()):
-        if job.get("if") is False or job.get("continue-on-error"):
+        if _is_skipped(job):
             continue
         if job.get("uses"):
             return True  # a workflow of another repository, which cannot be read here
-        for step in map(mapping, sequence(job.get("steps"))):
-            skipped = step.get("continue-on-error") or step.get("if") is False
-            if not skipped and _calls_the_suite(text(step.get("run"))):
-                return True
+        steps = [step for step in map(mapping, sequence(job.get("steps"))) if not _is_skipped(step)]
+        if any(_calls_the_suite(text(step.get("run"))) for step in steps):
+            return True
     return False
 
 
-def _is_the_suite(job: tuple[Any, Any]) -> bool:
-    name, entry = str(job[0]), mapping(job[1])
-    if name.startswith(".") or name in _GITLAB_KEYWORDS:
+def _is_skipped(part: dict[Any, Any]) -> bool:
+    return bool(part.get("continue-on-error")) or _NEVER.fullmatch(str(part.get("if", "")).strip()) is not None
+
+
+def _takes_every_change(repository: Repository, filters: dict[Any, Any]) -> bool:
+    """Whether the filters of an event let the engine's branch and every file that is deployed pass."""
+    files = [file for file in repository.files if file.startswith(_DEPLOYED)]
+    branch = [str(repository.answers.get("repo_branch"))]
+    for wanted, field in ((branch, "branches"), (files, "paths")):
+        chosen, ignored = filters.get(field), filters.get(f"{field}-ignore")
+        if chosen is not None and not all(_matches(texts(chosen), each) for each in wanted):
+            return False
+        if ignored is not None and any(_matches(texts(ignored), each) for each in wanted):
+            return False
+    return not ("tags" in filters and "branches" not in filters)
+
+
+def _matches(patterns: list[str], name: str) -> bool:
+    """Whether the last pattern that fits is no exception. https://docs.github.com/en/actions/reference/workflow-syntax"""
+    found = False
+    for pattern in patterns:
+        parts = re.split(r"(\*\*/?|\*|\?)", pattern.removeprefix("!"))
+        signs = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "."}
+        if re.fullmatch("".join(signs.get(part, re.escape(part)) for part in parts), name):
+            found = not pattern.startswith("!")
+    return found
+
+
+def _is_the_suite(repository: Repository, jobs: dict[Any, Any], name: Any) -> bool:
+    if str(name).startswith(".") or name in _GITLAB_KEYWORDS:
         return False
-    if entry.get("allow_failure") or entry.get("when") in ("manual", "never"):
+    entry = _extended(jobs, mapping(jobs[name]))
+    branch = str(repository.answers.get("repo_branch"))
+    only, refused = dig(entry, "only", "refs") or entry.get("only"), dig(entry, "except", "refs") or entry.get("except")
+    if only and not {"branches", "pushes", branch} & set(texts(only)):
+        return False
+    if {"branches", "pushes", branch} & set(texts(refused)) or _is_never(sequence(entry.get("rules"))):
+        return False
+    if entry.get("allow_failure") is True or entry.get("when") in ("manual", "never"):
         return False
     script = entry.get("script")
     lines = [script] if isinstance(script, str) else sequence(script)
     return any(_calls_the_suite(text(line)) for line in lines) or bool(entry.get("trigger"))
+
+
+def _extended(jobs: dict[Any, Any], entry: dict[Any, Any], depth: int = 0) -> dict[Any, Any]:
+    parents = entry.get("extends")
+    for parent in reversed([parents] if isinstance(parents, str) else texts(parents)):
+        if depth < 10:  # as deep as GitLab itself goes
+            entry = merge(_extended(jobs, mapping(jobs.get(parent)), depth + 1), entry)
+    return entry
+
+
+def _is_never(rules: list[Any]) -> bool:
+    """Whether GitLab makes no job by itself, whatever happens: the first rule that fits decides."""
+    certain = next(
+        (number for number, each in enumerate(rules) if not {"if", "changes", "exists"} & set(mapping(each))), None
+    )
+    possible = rules if certain is None else rules[: certain + 1]
+    return bool(rules) and all(dig(each, "when") in ("never", "manual") for each in possible)
 
 
 def _calls_the_suite(script: str) -> bool:
@@ -84,7 +140,27 @@ def _calls_the_suite(script: str) -> bool:
 
 
 @rule
-def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[Problem]:
+def no_pipeline_shows_a_secret(repository: Repository) -> Iterator[Finding]:
+    """All secrets at once, or a shell that runs what a stranger wrote."""
+    for file in repository.under(_WORKFLOWS):
+        for document in repository.documents(file) if file.endswith((".yaml", ".yml")) else ():
+            for place, found in walk(document.value):
+                if _ALL_SECRETS.search(found):
+                    what = "it hands every secret of the repository to a step"
+                    yield Finding(file, document.line(*place), what, edit("name the one that the step needs"))
+                elif place[-1] == "run" and _UNTRUSTED.search(found):
+                    what = "a shell runs what anybody may write into a title, a text or a name"
+                    fix = edit("put it into a variable of the step (env), and use that in quotes")
+                    yield Finding(file, document.line(*place), what, fix)
+    for document in repository.documents(_GITLAB) if repository.has(_GITLAB) else ():
+        for place, found in walk(document.value):
+            if place[-1] == "CI_DEBUG_TRACE" and found != "CI_DEBUG_TRACE" and found != "false":
+                what = "CI_DEBUG_TRACE writes the value of every variable into the log"
+                yield Finding(_GITLAB, document.line(*place), what, edit("take it away"))
+
+
+@rule
+def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[Finding]:
     """What the template brought; a workflow of one's own may do as it likes."""
     for file in filter(repository.has, _OURS):
         document = repository.document(file)
@@ -92,26 +168,28 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
             for number, step in enumerate(sequence(mapping(entry).get("steps"))):
                 used = text(dig(step, "uses"))
                 if document and used and not re.search(r"@(?:[0-9a-f]{40}|sha256:[0-9a-f]{64})\Z|\A\./", used):
-                    what = f"{used} is no commit, and can be moved"
                     line = document.line("jobs", job, "steps", number, "uses")
-                    yield Problem(file, line, what, "write @ and the commit of its release")
+                    what = f"{used} is no commit, and can be moved"
+                    yield Finding(file, line, what, edit("write @ and the commit of its release"))
     document = repository.document(_GITLAB) if repository.has(_GITLAB) else None
     for job, entry in mapping(document and document.value).items():
         image = dig(entry, "image", "name") or dig(entry, "image")
         if document and text(image) and not re.search(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$", text(image)):
-            what = f"the image {image} has no version"
-            yield Problem(_GITLAB, document.line(str(job), "image"), what, "name one")
+            line = document.line(str(job), "image")
+            yield Finding(_GITLAB, line, f"the image {image} has no version", edit("name one"))
     document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
     for number, entry in enumerate(sequence(dig(document and document.value, "repos"))):
         revision = str(dig(entry, "rev") or "")
         if document and dig(entry, "repo") not in ("local", "meta") and not re.search(r"\d", revision):
-            what = f"rev {revision!r} of {dig(entry, 'repo')} can be moved"
             line = document.line("repos", number, "rev")
-            yield Problem(_COMMITS, line, what, "name a release")
+            yield Finding(
+                _COMMITS, line, f"rev {revision!r} of {dig(entry, 'repo')} can be moved", edit("name a release")
+            )
 
 
 @rule
-def a_workflow_may_only_read(repository: Repository) -> Iterator[Problem]:
+def a_workflow_may_only_read(repository: Repository) -> Iterator[Finding]:
+    """What the template brought needs no more."""
     for file in filter(repository.has, _OURS):
         document = repository.document(file)
         value = mapping(document and document.value)
@@ -120,30 +198,32 @@ def a_workflow_may_only_read(repository: Repository) -> Iterator[Problem]:
         granted = value.get("permissions")
         if granted in (None, "write-all") or "write" in mapping(granted).values():
             what = "every job may write, because permissions at the top say so, or say nothing"
-            yield Problem(file, document.line("permissions"), what, "write permissions: {}")
+            yield Finding(file, document.line("permissions"), what, edit("write permissions: {}"))
         events = value.get("on", value.get(True))
         if "pull_request_target" in (events or ()):
             what = "pull_request_target runs with the rights of the repository on what anybody sends"
-            yield Problem(file, document.line(), what, "write pull_request")
+            yield Finding(file, document.line(), what, edit("write pull_request"))
 
 
 @rule
-def a_commit_is_guarded(repository: Repository) -> Iterator[Problem]:
+def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
+    """Where there are commit hooks at all."""
     document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
     if document is None:
         return
     hooks = [hook for entry in sequence(document.value.get("repos")) for hook in sequence(dig(entry, "hooks"))]
     if not any("hooks/guard_staged.py" in text(dig(hook, "entry")) for hook in hooks):
         what = "no hook runs hooks/guard_staged.py, which keeps unsealed Secrets out of git"
-        yield Problem(_COMMITS, document.line("repos"), what, "take it from git history")
+        yield Finding(_COMMITS, document.line("repos"), what, restore())
 
 
 @rule
-def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Problem]:
+def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Finding]:
+    """The digests of sealed files depend on it."""
     content = repository.text(_ATTRIBUTES)
     if content is None:
         what = "is missing, so that git may change line ends, and with them the digests"
-        yield Problem(_ATTRIBUTES, None, what, "take it from git history")
+        yield Finding(_ATTRIBUTES, None, what, restore())
         return
     kept = False
     for number, line in enumerate(content.splitlines(), 1):
@@ -153,17 +233,18 @@ def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Probl
         kept |= bool({"eol=lf", "-text", "binary"} & set(attributes))
         if "eol=crlf" in attributes or any(each.startswith("filter=") for each in attributes):
             what = f"{pattern} is stored in another form than the engine reads"
-            yield Problem(_ATTRIBUTES, number, what, "take the attribute away")
+            yield Finding(_ATTRIBUTES, number, what, edit("take the attribute away"))
     if not kept:
         what = "nothing keeps the line ends of sealed files, and with them the digests"
-        yield Problem(_ATTRIBUTES, None, what, "write: * text=auto eol=lf")
+        yield Finding(_ATTRIBUTES, None, what, edit("write: * text=auto eol=lf"))
 
 
 @rule
-def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Problem]:
+def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Finding]:
+    """Else it proposes nothing, and says so nowhere here."""
     if not repository.has(_RENOVATE):
         return
     try:
         json.loads(repository.text(_RENOVATE) or "")
     except ValueError:
-        yield Problem(_RENOVATE, None, "it is not JSON", "correct the syntax")
+        yield Finding(_RENOVATE, None, "it is not JSON", edit("correct the syntax"))

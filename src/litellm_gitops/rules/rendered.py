@@ -1,63 +1,76 @@
-"""What Helm makes of each environment, with the values that the engine gives it: `pytest -m chart`.
+"""What Helm makes of each cluster, with the values that the engine gives it: `pytest -m chart`, with helm on PATH.
 
-It takes helm and LiteLLM's chart from its registry, or, with `--litellm-chart=DIR`, from a folder.
+These are claims and no rules, because nothing else runs helm: `CLAIMS` has them by name.
 """
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
-from rules import check, kubernetes
-from rules.document import Document, parse
-from rules.repository import CHART, Repository, dig, mapping, sequence, text
-from sealing import credentials
 
-pytestmark = pytest.mark.chart
+from litellm_gitops import credentials
+from litellm_gitops.charts import Pod
+from litellm_gitops.documents import LOADER, Document, dig, mapping, parse, sequence, text
+from litellm_gitops.findings import Finding, edit
+from litellm_gitops.foreign import foreign_secrets
+from litellm_gitops.repository import CHART_FILE, Cluster, Repository
+from litellm_gitops.rules import Rule, kubernetes
 
 HELM_HOOK, ARGO_HOOK = "helm.sh/hook", "argocd.argoproj.io/hook"
 SECONDS = 300.0  # for one call of helm, downloads included
 
 
+class HelmError(Exception):
+    """Helm is missing, or refuses the chart; the message is what it says."""
+
+
 @dataclass(frozen=True)
 class Rendering:
-    """The manifests of one environment, as helm prints them."""
+    """The manifests of one cluster, as helm prints them the first time and the second."""
 
-    environment: str
+    cluster: Cluster
     output: str
+    again: str
+
+    @property
+    def pod(self) -> Pod:
+        """What the values put into the proxy's pod."""
+        assert self.cluster.values
+        return self.cluster.values.pod
 
     @cached_property
     def documents(self) -> list[Document]:
         """Everything but what `helm test` alone would run."""
-        found = parse(f"helm template ({self.environment})", self.output)
+        found = parse(f"helm template of {self.cluster.name}", self.output)
         return [each for each in found if _annotation(each, HELM_HOOK) != "test"]
 
-    def all(self, kind: str) -> list[Document]:
-        """The manifests of a kind."""
-        return [each for each in self.documents if each.value.get("kind") == kind]
+    def all(self, kind: str) -> dict[str, Document]:
+        """The manifests of a kind, by name."""
+        found = [each for each in self.documents if each.value.get("kind") == kind]
+        return {each.value["metadata"]["name"]: each for each in found}
 
-    def pods(self) -> Iterator[tuple[Document, dict[Any, Any]]]:
-        """Each manifest that makes pods, with the pod's spec."""
+    def pods(self) -> Iterator[tuple[str, dict[Any, Any]]]:
+        """Each manifest that makes pods, as Kind/name, with the pod's spec."""
         for document in self.documents:
-            pod = dig(document.value, "spec", "template", "spec")
-            if pod:
-                yield document, mapping(pod)
+            if pod := mapping(dig(document.value, "spec", "template", "spec")):
+                yield _name(document), pod
 
     def containers(self) -> Iterator[tuple[str, dict[Any, Any]]]:
         """Each container, named as Kind/name/container."""
-        for document, pod in self.pods():
-            for container in [
-                *sequence(pod.get("initContainers")),
-                *sequence(pod.get("containers")),
-            ]:
-                yield f"{_name(document)}/{container['name']}", container
+        for name, pod in self.pods():
+            for container in (*sequence(pod.get("initContainers")), *sequence(pod.get("containers"))):
+                yield f"{name}/{container['name']}", container
+
+    def finding(self, what: str, fix: str = "correct the values that it comes from") -> Finding:
+        """A finding in the values of this cluster."""
+        return Finding(self.cluster.values_file, None, f"as helm renders it, {what}", edit(fix))
 
 
 def _name(document: Document) -> str:
@@ -68,235 +81,197 @@ def _annotation(document: Document, name: str) -> str:
     return text(dig(document.value, "metadata", "annotations", name))
 
 
-def _helm(*arguments: str | Path) -> str:
-    """What helm prints. Fails the test with what it says, where it fails."""
-    program = shutil.which("helm")
-    if program is None:
-        pytest.fail("helm is not on PATH: https://helm.sh/docs/intro/install/", pytrace=False)
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False)
-    if done.returncode:
-        pytest.fail(f"helm {arguments[0]}: {done.stderr.strip()}", pytrace=False)
-    return done.stdout
+class Renderings:
+    """What helm makes of each cluster of a repository, from a copy of its chart with the dependency in it.
+
+    `folder` is a new one for that copy, `chart` the folder of another LiteLLM chart. Raises HelmError.
+    """
+
+    def __init__(self, repository: Repository, folder: Path, chart: Path | None = None) -> None:
+        self._folder = folder
+        shutil.copytree(repository.root / "litellm", folder, ignore=shutil.ignore_patterns("charts", "Chart.lock"))
+        if chart:
+            file = folder / Path(CHART_FILE).name
+            umbrella = yaml.load(file.read_text("utf-8"), LOADER)
+            version = yaml.load((chart / "Chart.yaml").read_text("utf-8"), LOADER)["version"]
+            umbrella["dependencies"][0] |= {"repository": f"file://{chart.resolve()}", "version": version}
+            file.write_text(yaml.safe_dump(umbrella), "utf-8")
+        _helm("dependency", "build", folder)
+        clusters = [cluster for cluster in repository.clusters if cluster.values]
+        self.all = [Rendering(cluster, self._template(cluster), self._template(cluster)) for cluster in clusters]
+
+    def _template(self, cluster: Cluster) -> str:
+        files = [f"--values={self._folder / name}" for name in _values_files(cluster)]
+        version = f"--kube-version={cluster.repository.answers['kubernetes_version']}"
+        return _helm(
+            "template", "litellm", self._folder, f"--namespace={cluster.repository.namespace}", version, *files
+        )
+
+    def rule(self, name: str) -> Rule:
+        """A claim of `CLAIMS` as a rule, which `rules.evaluate` takes."""
+        return Rule(name, "rendered", lambda _: (finding for each in self.all for finding in CLAIMS[name](each)))
 
 
-@pytest.fixture(scope="session")
-def chart(repository: Repository, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the umbrella chart with its dependency in it."""
-    target = tmp_path_factory.mktemp("chart") / "litellm"
-    ignore = shutil.ignore_patterns("charts", "Chart.lock")
-    shutil.copytree(repository.root / "litellm", target, ignore=ignore)
-    given = pytestconfig.getoption("--litellm-chart")
-    if given:
-        folder = Path(given).resolve()
-        version = yaml.safe_load((folder / "Chart.yaml").read_text("utf-8"))["version"]
-        umbrella = yaml.safe_load((target / "Chart.yaml").read_text("utf-8"))
-        umbrella["dependencies"][0] |= {"repository": f"file://{folder}", "version": version}
-        (target / "Chart.yaml").write_text(yaml.safe_dump(umbrella), "utf-8")
-    _helm("dependency", "build", target)
-    return target
-
-
-def _values_files(repository: Repository, environment: str) -> list[str]:
-    """The values files that the engine's own manifest names, in their order, as names in the chart."""
-    for file in repository.under(f"clusters/{environment}"):
-        for document in repository.documents(file):
+def _values_files(cluster: Cluster) -> list[str]:
+    """The files of values that an engine's own manifest names, in their order, as names in the chart."""
+    for file in cluster.repository.under(cluster.folder):
+        for document in cluster.repository.documents(file):
             files = dig(document.value, "spec", "chart", "spec", "valuesFiles")
             files = files or dig(document.value, "spec", "source", "helm", "valueFiles")
             if files:
                 return [Path(name).name for name in files]
-    pytest.fail(f"clusters/{environment} names no values files", pytrace=False)
+    raise HelmError(f"{cluster.folder} names no files of values")
 
 
-def _template(repository: Repository, chart: Path, environment: str) -> str:
-    files = [f"--values={chart / name}" for name in _values_files(repository, environment)]
-    version = f"--kube-version={repository.answers['kubernetes_version']}"
-    return _helm("template", "litellm", chart, f"--namespace={repository.namespace}", version, *files)
-
-
-@pytest.fixture(scope="session")
-def renderings(repository: Repository, chart: Path) -> list[Rendering]:
-    """What helm makes of each environment."""
-    return [
-        Rendering(environment, _template(repository, chart, environment)) for environment in repository.environments
-    ]
-
-
-def refuse(problems: list[str]) -> None:
-    """Fails with these, one in a line."""
-    if problems:
-        pytest.fail("\n".join(problems), pytrace=False)
+def _helm(*arguments: str | Path) -> str:
+    program = shutil.which("helm")
+    if program is None:
+        raise HelmError("helm is not on PATH: https://helm.sh/docs/intro/install/")
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False)
+    if done.returncode:
+        raise HelmError(f"helm {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 
+Claim = Callable[[Rendering], Iterator[Finding]]
+CLAIMS: dict[str, Claim] = {}
 
-def test_the_chart_renders_the_proxy(renderings: list[Rendering]) -> None:
-    expected = {
-        "Deployment/litellm",
-        "Service/litellm",
-        "ConfigMap/litellm-config",
-        "Job/litellm-migrations",
+
+def claim(function: Claim) -> Claim:
+    """Put a function among the claims."""
+    CLAIMS[function.__name__] = function
+    return function
+
+
+@claim
+def the_chart_renders_the_proxy(each: Rendering) -> Iterator[Finding]:
+    """Everything is there under its own name."""
+    for name in sorted({*each.pod.chart.makes} - set(map(_name, each.documents))):
+        yield each.finding(f"there is no {name}")
+
+
+@claim
+def two_renderings_are_identical(each: Rendering) -> Iterator[Finding]:
+    """Nothing is made up at each rendering."""
+    if each.again != each.output:
+        yield each.finding("a second rendering differs, so that the engine would change the cluster for ever")
+
+
+@claim
+def every_rendered_manifest_fits_its_schema(each: Rendering) -> Iterator[Finding]:
+    """The rules of Kubernetes hold for what is rendered."""
+    rendered = Repository(each.cluster.repository.root, each.cluster.repository.source)
+    rendered.__dict__["manifests"] = each.documents
+    yield from kubernetes.every_manifest_fits_the_schema_of_its_kind(rendered)
+    yield from kubernetes.every_name_is_valid(rendered)
+
+
+@claim
+def the_chart_makes_no_secret(each: Rendering) -> Iterator[Finding]:
+    """Only sealed files make Secrets."""
+    yield from (each.finding(f"there is a Secret {name}") for name in each.all("Secret"))
+
+
+@claim
+def no_credential_is_rendered(each: Rendering) -> Iterator[Finding]:
+    """Nothing that is rendered looks like a credential."""
+    yield from (each.finding(f"line {line} holds {kind}") for line, kind in credentials.find(each.output))
+
+
+@claim
+def no_container_has_a_variable_twice(each: Rendering) -> Iterator[Finding]:
+    """Kubernetes refuses a variable that is set twice."""
+    for place, container in each.containers():
+        names = [variable["name"] for variable in sequence(container.get("env"))]
+        yield from (each.finding(f"{place} has {name} twice") for name in sorted(set(names)) if names.count(name) > 1)
+
+
+@claim
+def the_proxy_runs_the_pinned_image(each: Rendering) -> Iterator[Finding]:
+    """LiteLLM is the image of the values, and every other one has a version."""
+    pinned = ":".join(str(each.pod.get(each.pod.chart.image, field)) for field in ("repository", "tag"))
+    for place, container in each.containers():
+        image = str(container["image"])
+        if place.startswith(each.pod.chart.runs) and image != pinned:
+            yield each.finding(f"{place} runs {image}, not {pinned}")
+        elif "@sha256:" not in image and image.rpartition(":")[2] in (image, "latest"):
+            yield each.finding(f"{place} runs {image}, which has no version")
+
+
+@claim
+def the_service_account_is_what_the_method_wants(each: Rendering) -> Iterator[Finding]:
+    """The account of the pods has the annotations of the chosen methods, and of no other."""
+    answer, matrix = each.cluster.repository.answer, each.cluster.repository.matrix
+    of_methods = {name for method in matrix.methods.values() for name in method.service_account_annotations}
+    wanted = {
+        name: answer(value)
+        for method in each.cluster.methods.values()
+        for name, value in method.service_account_annotations.items()
     }
-    refuse(
-        [
-            f"{each.environment}: there is no {name}"
-            for each in renderings
-            for name in sorted(expected - set(map(_name, each.documents)))
-        ]
-    )
+    for document in each.all("Deployment").values():
+        name = text(dig(document.value, "spec", "template", "spec", "serviceAccountName"))
+        if name not in each.all("ServiceAccount"):
+            yield each.finding(f"{_name(document)} runs as ServiceAccount/{name}, which is not rendered")
+            continue
+        there = mapping(dig(each.all("ServiceAccount")[name].value, "metadata", "annotations"))
+        found = {key: value for key, value in there.items() if key in of_methods}
+        if found != wanted:
+            yield each.finding(f"ServiceAccount/{name} has the annotations {found}, not {wanted}")
 
 
-def test_two_renderings_are_identical(repository: Repository, chart: Path, renderings: list[Rendering]) -> None:
-    refuse(
-        [
-            f"{each.environment}: a second rendering differs, so the engine would change the cluster for ever"
-            for each in renderings
-            if _template(repository, chart, each.environment) != each.output
-        ]
-    )
+@claim
+def the_migrations_run_before_everything_else(each: Rendering) -> Iterator[Finding]:
+    """Jobs are Helm hooks under both engines, and wait for nothing that comes after them."""
+    for job in each.all("Job").values():
+        hooks = {hook.strip() for hook in _annotation(job, HELM_HOOK).split(",")}
+        if hooks != {"pre-install", "pre-upgrade"} or _annotation(job, ARGO_HOOK):
+            yield each.finding(f"{_name(job)} is not a Helm hook alone")
+        account = dig(job.value, "spec", "template", "spec", "serviceAccountName")
+        if account in each.all("ServiceAccount"):
+            yield each.finding(f"{_name(job)} waits for ServiceAccount {account}, which comes after it")
 
 
-def test_every_rendered_manifest_fits_its_schema(repository: Repository, renderings: list[Rendering]) -> None:
-    problems: list[str] = []
-    for each in renderings:
-        rendered = Repository(repository.root)
-        rendered.__dict__["manifests"] = each.documents
-        for rule in (
-            kubernetes.every_manifest_fits_the_schema_of_its_kind,
-            kubernetes.every_name_is_valid,
-        ):
-            problems += map(str, check(rule, rendered))
-    refuse(problems)
+@claim
+def every_secret_and_key_that_a_pod_reads_exists(each: Rendering) -> Iterator[Finding]:
+    """What pods read is sealed here, rendered, or made by somebody else."""
+    keys: dict[str, dict[str, Any]] = {
+        "Secret": {secret.name: secret.keys for secret in each.cluster.sealed}
+        | foreign_secrets(each.cluster.repository, each.cluster),
+        "ConfigMap": {name: mapping(found.value.get("data")) for name, found in each.all("ConfigMap").items()},
+    }
+    found = [(place, *reference) for place, pod in each.pods() for reference in _references(pod)]
+    for place, kind, name, key in dict.fromkeys(found):
+        if name not in keys[kind]:
+            yield each.finding(f"{place} reads {kind} {name}, which does not exist")
+        elif key and keys[kind][name] is not None and key not in keys[kind][name]:
+            yield each.finding(f"{place} reads key {key!r} of {kind} {name}, which has none")
 
 
-def test_the_chart_makes_no_secret(renderings: list[Rendering]) -> None:
-    refuse([f"{each.environment}: {_name(made)}" for each in renderings for made in each.all("Secret")])
+def _references(value: Any) -> Iterator[tuple[str, str, str]]:
+    """(kind, name, key or nothing for all) of every Secret and ConfigMap that a pod needs."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(sequence(value)):
+        kind = _KINDS.get(str(key))
+        if not kind or not isinstance(inner, dict):
+            yield from _references(inner)
+        elif not inner.get("optional"):
+            keys = [text(dig(item, "key")) for item in (inner, *sequence(inner.get("items")))]
+            name = str(inner.get("secretName", inner.get("name")))
+            yield from ((kind, name, each) for each in list(filter(None, keys)) or [""])
 
 
-def test_no_credential_is_rendered(renderings: list[Rendering]) -> None:
-    refuse(
-        [
-            f"{each.environment}: line {line} holds {kind}"
-            for each in renderings
-            for line, kind in credentials.find(each.output)
-        ]
-    )
+_KINDS = {
+    **dict.fromkeys(("secret", "secretRef", "secretKeyRef"), "Secret"),
+    **dict.fromkeys(("configMap", "configMapRef", "configMapKeyRef"), "ConfigMap"),
+}
 
 
-def test_no_container_has_a_variable_twice(renderings: list[Rendering]) -> None:
-    problems = []
-    for each in renderings:
-        for place, container in each.containers():
-            names = [variable["name"] for variable in sequence(container.get("env"))]
-            twice = sorted({name for name in names if names.count(name) > 1})
-            problems += [f"{each.environment}: {place} has {name} twice" for name in twice]
-    refuse(problems)
-
-
-def test_the_proxy_runs_the_pinned_image(repository: Repository, renderings: list[Rendering]) -> None:
-    problems = []
-    for each in renderings:
-        values = next(found for found in repository.values if found.environment == each.environment)
-        pinned = f"{values.get('image', 'repository')}:{values.get('image', 'tag')}"
-        for place, container in each.containers():
-            image = str(container["image"])
-            own = place.startswith(("Deployment/litellm/litellm", "Job/litellm-migrations/"))
-            if own and image != pinned:
-                problems.append(f"{each.environment}: {place} runs {image}, not {pinned}")
-            elif "@sha256:" not in image and image.rpartition(":")[2] in (image, "latest"):
-                problems.append(f"{each.environment}: {place} runs {image}, which has no version")
-    refuse(problems)
-
-
-def test_the_service_account_is_what_the_method_wants(repository: Repository, renderings: list[Rendering]) -> None:
-    problems = []
-    for each in renderings:
-        wanted = {
-            name: repository.answer(value)
-            for method in repository.methods(each.environment).values()
-            for name, value in mapping(method.get("service_account_annotations")).items()
-        }
-        of_methods = {
-            name
-            for method in mapping(repository.matrix["methods"]).values()
-            for name in mapping(method.get("service_account_annotations"))
-        }
-        accounts = {_name(found): found for found in each.all("ServiceAccount")}
-        for document in each.all("Deployment"):
-            name = f"ServiceAccount/{dig(document.value, 'spec', 'template', 'spec', 'serviceAccountName')}"
-            account = accounts.get(name)
-            if account is None:
-                problems.append(f"{each.environment}: {_name(document)} runs as {name}, which is not rendered")
-                continue
-            there = mapping(dig(account.value, "metadata", "annotations"))
-            found = {key: value for key, value in there.items() if key in of_methods}
-            if found != wanted:
-                problems.append(f"{each.environment}: {name} has the annotations {found}, not {wanted}")
-    refuse(problems)
-
-
-def test_the_migrations_run_before_everything_else(renderings: list[Rendering]) -> None:
-    problems = []
-    for each in renderings:
-        created = {found.value["metadata"]["name"] for found in each.all("ServiceAccount")}
-        for job in each.all("Job"):
-            hooks = {hook.strip() for hook in _annotation(job, HELM_HOOK).split(",")}
-            if hooks != {"pre-install", "pre-upgrade"} or _annotation(job, ARGO_HOOK):
-                problems.append(f"{each.environment}: {_name(job)} is not a Helm hook alone")
-            account = dig(job.value, "spec", "template", "spec", "serviceAccountName")
-            if account in created:
-                what = f"waits for ServiceAccount {account}, which comes after it"
-                problems.append(f"{each.environment}: {_name(job)} {what}")
-    refuse(problems)
-
-
-def test_every_secret_and_key_that_a_pod_reads_exists(repository: Repository, renderings: list[Rendering]) -> None:
-    problems = []
-    for each in renderings:
-        keys = {secret.name: secret.keys for secret in repository.sealed[each.environment]}
-        maps = {found.value["metadata"]["name"]: found.value for found in each.all("ConfigMap")}
-        for place, kind, name, key in _references(each):
-            there = keys.get(name) if kind == "Secret" else mapping(dig(maps.get(name), "data"))
-            if there is None or (kind == "ConfigMap" and name not in maps):
-                problems.append(f"{each.environment}: {place} reads {kind} {name}, which does not exist")
-            elif key is not None and key not in there:
-                problems.append(f"{each.environment}: {place} reads key {key!r} of {kind} {name}, which has none")
-    refuse(problems)
-
-
-def _references(rendering: Rendering) -> Iterator[tuple[str, str, str, str | None]]:
-    """(who, kind, name, key or None for all) of every Secret and ConfigMap that a pod needs."""
-    for place, container in rendering.containers():
-        for entry in sequence(container.get("envFrom")):
-            for field, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
-                if entry.get(field) and not entry[field].get("optional"):
-                    yield place, kind, entry[field]["name"], None
-        for entry in sequence(container.get("env")):
-            for field, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
-                reference = mapping(dig(entry, "valueFrom", field))
-                if reference and not reference.get("optional"):
-                    yield place, kind, reference["name"], reference["key"]
-    for document, pod in rendering.pods():
-        for volume in sequence(pod.get("volumes")):
-            for kind, source, name in (
-                ("Secret", mapping(volume.get("secret")), "secretName"),
-                ("ConfigMap", mapping(volume.get("configMap")), "name"),
-            ):
-                if source and not source.get("optional"):
-                    items = [item["key"] for item in sequence(source.get("items"))]
-                    for key in items or [None]:
-                        yield f"{_name(document)}, volume {volume['name']}", kind, source[name], key
-
-
-def test_the_proxy_gets_its_configuration(repository: Repository, renderings: list[Rendering]) -> None:
-    problems = []
-    for each in renderings:
-        values = next(found for found in repository.values if found.environment == each.environment)
-        (document,) = [found for found in each.all("ConfigMap") if _name(found) == "ConfigMap/litellm-config"]
-        config = yaml.safe_load(document.value["data"]["config.yaml"])
-        for section in mapping(values.get("proxy_config")):
-            wanted, there = values.get("proxy_config", section), config.get(section)
-            kept = {key: mapping(there).get(key) for key in wanted} if isinstance(wanted, dict) else there
-            if kept != wanted:
-                problems.append(f"{each.environment}: {section} is not that of {CHART}.proxy_config")
-    refuse(problems)
+@claim
+def the_proxy_gets_its_configuration(each: Rendering) -> Iterator[Finding]:
+    """The ConfigMap holds what the values say."""
+    there = yaml.load(dig(each.all("ConfigMap")["litellm-config"].value, "data", "config.yaml"), LOADER)
+    for section, wanted in mapping(each.pod.config()).items():
+        found = mapping(there).get(section)
+        if (found if not isinstance(wanted, dict) else {key: mapping(found).get(key) for key in wanted}) != wanted:
+            yield each.finding(f"{section} of the proxy's configuration is another")

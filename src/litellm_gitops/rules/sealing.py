@@ -1,208 +1,352 @@
-"""Every value of every Secret is encrypted, for the right recipients, and no credential stands anywhere else."""
+"""Every value of every Secret is encrypted, for the right recipients, and no credential stands anywhere else.
+
+What can be said of one file alone is in functions of their own: the guard calls them, too.
+"""
 
 from __future__ import annotations
 
+import fnmatch
+import json
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
-from sealing import creation_rules, credentials, keyless
-from sealing.errors import SealingError
-from sealing.inputs import ENV_FILE
+from litellm_gitops import credentials
+from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
+from litellm_gitops.files import ignored, matching
+from litellm_gitops.findings import Finding, edit, fill, rekey, seal, update
+from litellm_gitops.repository import ANSWERS, SEALED, Repository
+from litellm_gitops.rules import rule
+from litellm_gitops.sealing import creation_rules
+from litellm_gitops.sealing.errors import SealingError
+from litellm_gitops.sealing.inputs import ENV_FILE
+from litellm_gitops.sealing.recipients import KMS, Rule, of_file, of_rule, split
+from litellm_gitops.sealing.report import lacking
+from litellm_gitops.sealing.sealed_file import PLACEHOLDER_ANNOTATION, Flaw, Kind, check, fix_of, unsealed
 
-from rules import Problem, rule
-from rules.ignored import ignored
-from rules.repository import (
-    ANSWERS,
-    SEAL,
-    SEALED,
-    UPDATE,
-    Place,
-    Repository,
-    dig,
-    mapping,
-    sequence,
-    text,
-    walk,
-)
-
-_CONFIG = creation_rules.CONFIG
-_KEY_FILE = re.compile(r"(?:.*/)?keys/[^/]+|.*\.agekey|(?:.*/)?(?:age\.key|keys\.txt)")
+CONFIG = creation_rules.CONFIG
+# The one list of what else may lie below secrets/; policies/suite.yml adds to it. All of it is searched for plaintext.
+BESIDE = ("*.yaml", "*.yml", "*.md", "*/.gitkeep", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
+# Inputs of sealing and private keys by their names: no file of them enters git, also by `git add --force`.
+_NEVER = ("*.agekey", "age.key", "keys.txt", ENV_FILE, "gcp-service-account.json*", "access-token*")
+_KEY_FILE = re.compile(r"(?:.*/)?keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+")
+_PUBLIC_KEY = re.compile(r"^# public key: (age1\w+)", re.MULTILINE)
+_OF_THE_RULE = (Kind.RECIPIENTS, Kind.RULE)
 _CREDENTIAL = re.compile(
     r"(?:PASSWORD|PASSWD|(?<![A-Z])PASS|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?"
     r"|(?:API|MASTER)_?KEY|(?:ACCESS|PRIVATE|SECRET)_KEY)\Z",
     re.IGNORECASE,
 )
-# in values of charts, where `existingSecret` is the name of a Secret
+# in values of charts, where other keys end in the name of a Secret
 _NAME_OF_SECRET = re.compile(r"(?<!client)(?<!client_)secret\Z|credentials?\Z", re.IGNORECASE)
-# what else may stand beside the sealed files
-_BESIDE = re.compile(r"secrets/(?:.*/)?(?:[^/]+\.ya?ml|[^/]+\.md|\.gitkeep)")
-_NO_KEY = re.compile(r".*(?:\.gitkeep|README\.md)")
+# nothing, a path in the container, another variable, what Helm puts in, or a switch
+_REFERENCE = re.compile(r"|None|/.*|\$\(.+\)|os\.environ/\w+|\{\{.*\}\}|true|false|[0-9]{1,6}", re.IGNORECASE)
+_TAKE_OUT = edit("take it away, seal it, and revoke it: whoever has read the file knows it")
+_SEAL_IT = edit("take the value out, and seal it as secrets/<cluster>/<name>.sops.yaml")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What can be said of one file
+
+
+def plaintext_of(file: str, content: str) -> Iterator[Finding]:
+    """The Secrets in plaintext in a file that is no sealed one."""
+    for flaw in unsealed(content) if not SEALED.fullmatch(file) else ():
+        yield Finding(file, flaw.line, flaw.what, _SEAL_IT)
+
+
+def credentials_of(file: str, content: str) -> Iterator[Finding]:
+    """The credentials that are known by their form."""
+    for line, kind in credentials.find(content):
+        yield Finding(file, line, f"holds {kind} in plaintext", _TAKE_OUT)
+
+
+def flaws_of(file: str, content: str, config: Mapping[str, Any]) -> list[Flaw]:
+    """What is wrong with a sealed file. What comes of another flaw is left out."""
+    entry = _find(config, file)
+    flaws = list(dict.fromkeys(check(content, creation_rules.as_rule(entry) if entry else Rule())))
+    malformed = [each for each in flaws if each.kind is Kind.MALFORMED]
+    if any(each.kind is Kind.UNSEALED for each in flaws):
+        return [each for each in flaws if each.kind is Kind.UNSEALED]  # then all of it can be read
+    return [each for each in flaws if each not in malformed[1:]]  # one is enough, for it is to be sealed again
+
+
+def never_in_git(file: str) -> bool:
+    """Whether a file is an input of sealing or a private key by its name."""
+    name = posixpath.basename(file)
+    return any(fnmatch.fnmatchcase(name, each) for each in _NEVER) or _KEY_FILE.fullmatch(file) is not None
+
+
+def _find(config: Mapping[str, Any], file: str) -> dict[str, Any] | None:
+    try:
+        return creation_rules.find(config, file)
+    except SealingError:
+        return None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The sealed files
 
 
 @rule
-def every_value_of_every_secret_is_sealed(repository: Repository) -> Iterator[Problem]:
-    config = _config(repository)
-    for environment in repository.environments:
-        if _is_unsound(repository, config, environment):
-            continue  # which is told below
-        for secret in repository.sealed[environment]:
-            entry = _find(config, secret.file)
-            if entry is None:
-                continue
-            todo = f"seal it again: {SEAL} --rotate {secret.name} --cluster {environment}"
-            for flaw in keyless.check(repository.text(secret.file) or "", creation_rules.as_rule(entry)):
-                yield Problem(secret.file, flaw.line, flaw.what, todo)
-    # of an environment of the matrix that was not chosen, matrix.py tells every file
+def every_value_of_every_secret_is_sealed(repository: Repository) -> Iterator[Finding]:
+    """Of recipients, and of the rule that a file was sealed by, another rule speaks."""
+    rules = _rules(repository)
+    names = {*repository.matrix.environments, *rules.names}
+    for file, flaws in rules.flaws.items():
+        for flaw in flaws:
+            if flaw.kind not in _OF_THE_RULE:
+                yield Finding(file, flaw.line, flaw.what, fix_of(flaw, repository, file))
+        if file.split("/")[1] not in names and _find(rules.config, file) is None:
+            fix = edit("move it into the folder of a cluster, or write a rule for its folder")
+            yield Finding(file, None, f"no creation rule of {CONFIG} matches it", fix)
+
+
+@rule
+def nothing_unknown_lies_among_the_sealed_files(repository: Repository) -> Iterator[Finding]:
+    """Nobody could tell whether it holds a value in plaintext."""
+    allowed = beside(repository, repository.suite.beside) if repository.suite.beside else set()
+    for file in repository.files:
+        if file.partition("/")[0] != "secrets":
+            continue
+        if repository.source.is_link(file):
+            fix = edit("replace it by a real file")
+            yield Finding(file, None, "it is a symbolic link, which the GitOps engine does not follow", fix)
+        elif file.endswith((".sops.yaml", ".sops.yml")) and not SEALED.fullmatch(file):
+            yield Finding(file, None, "no engine reads a Secret here", edit("move it to secrets/<cluster>/"))
+        elif file not in allowed and not any(fnmatch.fnmatchcase(file, each) for each in BESIDE):
+            fix = edit("move it elsewhere, seal it as a Secret, or list it under `beside` in policies/suite.yml")
+            yield Finding(file, None, "it lies among the sealed Secrets and cannot be checked", fix)
+
+
+def beside(repository: Repository, patterns: list[str]) -> set[str]:
+    """The files below secrets/ that patterns name, in the format of .gitignore and from that folder on."""
+    below = [file.partition("/")[2] for file in repository.under("secrets")]
+    return {f"secrets/{name}" for name in matching(patterns, below)}
+
+
+def sealed_files(repository: Repository) -> dict[str, list[str]]:
+    """Every file that is a sealed Secret by its name, by the folder that it lies in; of links another rule speaks."""
+    found: dict[str, list[str]] = {}
     for file in repository.under("secrets"):
         match = SEALED.fullmatch(file)
-        if not match or match[1] in mapping(repository.matrix["environments"]):
-            continue
-        entry, content = _find(config, file), repository.characters(file)
-        if entry is None:
-            todo = "move it into the folder of an environment, or write a rule for its folder"
-            yield Problem(file, None, f"no creation rule of {_CONFIG} matches it", todo)
-        for flaw in keyless.check(content, creation_rules.as_rule(entry)) if entry else ():
-            yield Problem(file, flaw.line, flaw.what, "seal it again, with sops")
+        if match and not repository.source.is_link(file):
+            found.setdefault(match[1], []).append(file)
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The creation rules and the recipients
+
+
+class _Rules:
+    """The creation rules: the sound one of each cluster, and what is wrong with the others. Read once, by `_rules`."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.document, self.files = repository.document(CONFIG), sealed_files(repository)
+        self.config: dict[str, Any] = {}
+        self.sound: dict[str, dict[str, Any]] = {}
+        self.findings: list[Finding] = []
+        self.names = [cluster.name for cluster in repository.clusters]
+        entries: dict[str, dict[str, Any] | None] = {}
+        try:
+            self.config = creation_rules.load(repository)
+            entries = {name: creation_rules.of_cluster(self.config, name) for name in self.names}
+        except SealingError as error:
+            what = str(error).removeprefix(CONFIG).lstrip(" :")
+            self.findings.append(Finding(CONFIG, None, what, edit("then run the suite again")))
+        self.flaws = {
+            file: flaws_of(file, repository.characters(file), self.config)
+            for files in self.files.values()
+            for file in files
+        }
+        missing = [name for name, entry in entries.items() if entry is None]
+        if missing and repository.has(CONFIG):
+            what = f"no rule matches {', '.join(f'secrets/{name}/' for name in missing)}"
+            self.findings.append(Finding(CONFIG, None, what, seal()))
+        elif missing and self.files:
+            lost = edit("take it from git history: a new one would name other keys")
+            self.findings.append(Finding(CONFIG, None, "is missing", lost))
+        for name, entry in entries.items():
+            found = list(self._problems(name, entry)) if entry else []
+            self.findings += [each for each in found if each not in self.findings]  # one rule may take several clusters
+            if entry and not found:
+                self.sound[name] = entry
+        self.changed = {name: self._changed(repository, name) for name in self.sound}
+
+    def line(self, entry: Any, *field: str) -> int | None:
+        """Where a rule, or a field of it, stands."""
+        rules = self.config.get("creation_rules", [])
+        number = next((number for number, each in enumerate(rules) if each is entry), None)
+        return self.document.line("creation_rules", number, *field) if self.document and number is not None else None
+
+    def _problems(self, name: str, entry: dict[str, Any]) -> Iterator[Finding]:
+        if entry.get("path_regex") not in [creation_rules.path_regex(each) for each in self.names]:
+            what = "its path_regex takes the Secrets of a cluster, and is that of none"
+            fix = edit(f"write a rule for each cluster: path_regex: {creation_rules.path_regex('<cluster>')}")
+            yield Finding(CONFIG, self.line(entry), what, fix)
+        else:
+            for what in creation_rules.problems(self.config, name):
+                yield Finding(CONFIG, self.line(entry), what, edit("correct the rule"))
+            taken = [other for file in self.files.get(name, ()) if (other := _find(self.config, file)) is not entry]
+            if taken:
+                what = f"it comes before the rule of secrets/{name}/, and takes files of that folder"
+                yield Finding(CONFIG, self.line(taken[0]), what, edit("take it away, or put it behind"))
+
+    def _changed(self, repository: Repository, name: str) -> Finding | None:
+        """What there is to say of a rule for whose recipients not one file of its cluster is sealed."""
+        documents = [document for file in self.files.get(name, ()) if (document := repository.document(file))]
+        found = [{key for keys in of_file(each.value).values() for key in keys} for each in documents]
+        named = {key for keys in of_rule(self.sound[name]).values() for key in keys}
+        known = set[str]().union(*found)
+        if not known or named in found:
+            return None
+        parts = [f"{', '.join(sorted(new))} is new" for new in [named - known] if new]
+        parts += [f"{', '.join(sorted(old))} is gone" for old in [known - named] if old]
+        what = f"the rule of {name} names others than its files are sealed for: {'; '.join(parts)}"
+        fix = rekey(name, "correct the rule if this is not meant")
+        return Finding(CONFIG, self.line(self.sound[name], "age"), what, fix)
+
+
+@lru_cache(maxsize=1)
+def _rules(repository: Repository) -> _Rules:
+    return _Rules(repository)
 
 
 @rule
-def no_secret_stands_outside_of_the_sealed_files(repository: Repository) -> Iterator[Problem]:
-    where = "secrets/<environment>/<name>.sops.yaml"
-    for document in repository.manifests:
-        kind = dig(document.value, "kind")
-        if kind == "Secret" and not SEALED.fullmatch(document.file):
-            yield Problem(
-                document.file,
-                document.line("kind"),
-                "it is a Secret that is not sealed",
-                f"seal it as {where}",
-            )
-    for file in repository.files:
-        if SEALED.fullmatch(file):
+def every_cluster_has_one_sound_creation_rule(repository: Repository) -> Iterator[Finding]:
+    """A rule for other folders than those of the clusters is the owner's business."""
+    rules = _rules(repository)
+    yield from rules.findings
+    lines: dict[str, int] = {}
+    absent = set(repository.matrix.environments) - set(rules.names)
+    for entry in sequence(rules.config.get("creation_rules")):
+        pattern, line = text(mapping(entry).get("path_regex")), rules.line(entry)
+        if pattern in lines:
+            what = f"its path_regex is that of line {lines[pattern]}, and the first one wins"
+            yield Finding(CONFIG, line, what, edit("keep one of them"))
+        lines.setdefault(pattern, line or 0)
+        for name in absent:
+            if pattern == creation_rules.path_regex(name):
+                fix = update("cluster_environments", "[…]", "take it away")
+                yield Finding(CONFIG, line, f"the environment {name} was not chosen", fix)
+
+
+@rule
+def every_secret_is_sealed_for_whom_its_rule_names(repository: Repository) -> Iterator[Finding]:
+    """Where no file of a cluster fits its rule, the rule was changed, and that is where it is told; else a file was."""
+    rules = _rules(repository)
+    for name, entry in rules.sound.items():
+        if finding := rules.changed[name]:
+            yield finding
             continue
-        for flaw in keyless.unsealed(repository.characters(file)):
-            yield Problem(file, flaw.line, flaw.what, f"seal it as {where}")
+        for file in rules.files.get(name, ()):
+            for flaw in rules.flaws[file]:
+                if flaw.kind in _OF_THE_RULE:
+                    yield Finding(file, flaw.line, flaw.what, fix_of(flaw, repository, file))
+        # without an answer a cluster has a key that was made for it, and the clone that has its file can compare
+        key_file = f"keys/{name}.agekey"
+        path = repository.root / key_file
+        own = _PUBLIC_KEY.findall(path.read_text("utf-8", "replace")) if path.is_file() else []
+        if own and not _answered(repository) and not set(own) & set(split(entry.get("age"))):
+            what = f"the rule of {name} lacks {own[-1]}, the public key of {key_file}"
+            yield Finding(CONFIG, rules.line(entry, "age"), what, rekey(name, "add it, or move that file away"))
+
+
+def _answered(repository: Repository) -> list[str]:
+    return sorted(texts(repository.answers.get("age_recipients")))
+
+
+@rule
+def the_recipients_are_those_of_the_answers(repository: Repository) -> Iterator[Finding]:
+    """Where rule and files agree in every cluster and the answers do not, it is told at the answers."""
+    rules, wanted = _rules(repository), _answered(repository)
+    settled = {name: entry for name, entry in rules.sound.items() if not rules.changed[name]}
+    others = {name: sorted(split(entry.get("age"))) for name, entry in settled.items()}
+    differing = [name for name in others if wanted and others[name] != wanted]
+    if differing == rules.names and len({tuple(keys) for keys in others.values()}) == 1:
+        what = "age_recipients differs from the recipients that every Secret is sealed for"
+        document = repository.document(ANSWERS)
+        first = f"write the answered ones into {CONFIG} and run {rekey().text}"
+        fix = update("age_recipients", json.dumps(others[differing[0]]), first)
+        yield Finding(ANSWERS, document.line("age_recipients") if document else None, what, fix)
+        differing = []
+    for name in differing:
+        what = f"the recipients of {name} differ from age_recipients in {ANSWERS}"
+        fix = rekey(name, "correct the rule, or answer age_recipients anew")
+        yield Finding(CONFIG, rules.line(settled[name], "age"), what, fix)
+    for cluster in repository.clusters:
+        entry, question = settled.get(cluster.name), cluster.answer_name("kms_key")
+        for field in KMS if entry else ():
+            named, answered = split(mapping(entry).get(field)), cluster.kms.get(field)
+            if answered and answered not in named:
+                what = f"the rule of {cluster.name} lacks {answered}, which {question} in {ANSWERS} names"
+                fix = rekey(cluster.name, f"add `{field}: {answered}` to it")
+                yield Finding(CONFIG, rules.line(entry), what, fix)
+            for other in named if wanted else ():
+                if other != answered:
+                    what = f"the rule of {cluster.name} has {other}, which no answer in {ANSWERS} names"
+                    fix = rekey(cluster.name, f"take it away, or answer {question}")
+                    yield Finding(CONFIG, rules.line(entry), what, fix)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Plaintext anywhere
+
+
+@rule
+def no_placeholder_is_left(repository: Repository) -> Iterator[Finding]:
+    """An input was missing when it was sealed."""
+    for cluster in repository.clusters:
+        for wanted in cluster.wanted.values():
+            missing, document = lacking(cluster, wanted), repository.document(wanted.file)
+            if missing is not None and document:
+                line = document.line("metadata", "annotations", PLACEHOLDER_ANNOTATION)
+                what = "it is a placeholder, because an input was missing when it was sealed"
+                first = f"give {', '.join(str(wanted.keys[key]) for key in missing)}"
+                yield Finding(wanted.file, line, what, fill(cluster.name, first))
+
+
+@rule
+def no_secret_stands_outside_of_the_sealed_files(repository: Repository) -> Iterator[Finding]:
+    """In YAML of any form, in JSON, in texts inside of them, in patches and generators, in templates of a chart."""
+    for file in repository.files:
+        yield from plaintext_of(file, repository.characters(file))
     for document in repository.manifests:
         # what a patch is for stands where it is named
         for patch in sequence(dig(document.value, "patches")):
             entry = text(dig(patch, "path"))
             file = posixpath.normpath(posixpath.join(posixpath.dirname(document.file), entry))
             if entry and dig(patch, "target", "kind") == "Secret":
-                for flaw in keyless.unsealed(repository.characters(file), patch=True):
-                    yield Problem(file, flaw.line, flaw.what, f"seal it as {where}")
-    for file in repository.under("secrets"):
-        # files.py tells of a link
-        if not _BESIDE.fullmatch(file) and not (repository.root / file).is_symlink():
-            todo = f"seal it as {where}, or move it elsewhere"
-            yield Problem(file, None, "it stands among the sealed Secrets and cannot be checked", todo)
-    for values in repository.values:
-        for path, found in walk(values.get()):
-            if found == "Secret" and path and path[-1] == "kind":
-                yield values.problem(path, "it is a Secret that is not sealed", f"seal it as {where}")
+                for flaw in unsealed(repository.characters(file), patch=True):
+                    yield Finding(file, flaw.line, flaw.what, _SEAL_IT)
 
 
 @rule
-def every_environment_has_one_sound_creation_rule(repository: Repository) -> Iterator[Problem]:
-    if not repository.has(_CONFIG):
-        yield Problem(_CONFIG, None, "is missing", f"make it: {SEAL}")
-        return
-    try:
-        config = creation_rules.load(repository.root)
-        for environment in repository.environments:
-            for what in creation_rules.problems(config, environment, _files(repository, environment)):
-                yield Problem(_CONFIG, None, what, f"correct it, then {SEAL} --check")
-    except SealingError as error:
-        yield Problem(_CONFIG, None, str(error).removeprefix(f"{_CONFIG} "), "then run the suite again")
-        return
-    document = repository.document(_CONFIG)
-    seen: dict[str, int] = {}
-    for number, entry in enumerate(sequence(config.get("creation_rules"))):
-        line = document.line("creation_rules", number) if document else None
-        pattern = text(mapping(entry).get("path_regex"))
-        if not pattern.startswith("^"):
-            what = "a rule without path_regex, or with one that does not begin with ^, takes files of other folders"
-            yield Problem(_CONFIG, line, what, "write one rule for each folder: ^secrets/<environment>/")
-        if pattern in seen:
-            what = f"its path_regex is that of line {seen[pattern]}, and the first one wins"
-            yield Problem(_CONFIG, line, what, "keep one of them")
-        seen.setdefault(pattern, line or 0)
-        for environment in mapping(repository.matrix["environments"]):
-            if environment not in repository.environments and pattern == creation_rules.path_regex(environment):
-                todo = f"take it away, or choose the environment: {UPDATE} cluster_environments=…"
-                yield Problem(_CONFIG, line, f"the environment {environment} was not chosen", todo)
-
-
-@rule
-def the_recipients_are_those_of_the_answers(repository: Repository) -> Iterator[Problem]:
-    wanted = sorted(map(str, sequence(repository.answers.get("age_recipients"))))
-    document = repository.document(_CONFIG)
-    config = _config(repository)
-    for environment in repository.environments:
-        entry = _find(config, f"secrets/{environment}/any.sops.yaml")
-        if entry is None or _is_unsound(repository, config, environment):
-            continue
-        number = config["creation_rules"].index(entry)
-        line = document.line("creation_rules", number, "age") if document else None
-        # without an answer each environment has a key that was made for it
-        if wanted and sorted(creation_rules.split(entry.get("age"))) != wanted:
-            what = f"the recipients of {environment} differ from age_recipients in {ANSWERS}"
-            todo = f"{UPDATE} 'age_recipients=[…]', or correct the rule; then {SEAL} --rekey"
-            yield Problem(_CONFIG, line, what, todo)
-        question = f"{environment}_kms_key"
-        key = repository.answers.get(question)
-        field = text(dig(repository.matrix, "environments", environment, "kms", "rule"))
-        if key and key not in creation_rules.split(entry.get(field)):
-            what = f"the rule of {environment} lacks {key}, which {question} in {ANSWERS} names"
-            todo = f"add `{field}: {key}` to it, then {SEAL} --rekey"
-            yield Problem(_CONFIG, line, what, todo)
-        for each in creation_rules.KMS if wanted else ():
-            for other in creation_rules.split(entry.get(each)):
-                if (each, other) != (field, key):
-                    what = f"the rule of {environment} has {other}, which no answer in {ANSWERS} names"
-                    todo = f"take it away, or answer it: {UPDATE} {question}=…; then {SEAL} --rekey"
-                    yield Problem(_CONFIG, line, what, todo)
-
-
-@rule
-def no_placeholder_is_left(repository: Repository) -> Iterator[Problem]:
-    annotation = keyless.PLACEHOLDER_ANNOTATION
-    for environment in repository.environments:
-        for secret in repository.sealed[environment]:
-            if annotation in mapping(dig(secret.document.value, "metadata", "annotations")):
-                line = secret.document.line("metadata", "annotations", annotation)
-                keys = mapping(dig(repository.needed(environment).get(secret.name), "keys"))
-                names = [name for source in keys.values() for name in _inputs(mapping(source))]
-                what = "it is a placeholder, because an input was missing when it was sealed"
-                again = f"{SEAL} --rotate {secret.name} --cluster {environment}"
-                todo = f"give {', '.join(names) or 'its inputs'}, then {again}"
-                yield Problem(secret.file, line, what, todo)
-
-
-@rule
-def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Problem]:
-    todo = "take it away, seal it, and revoke it: whoever has read the file knows it"
+def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Finding]:
+    """By its form in any file, by its name in the values."""
     for file in repository.files:
-        for line, kind in credentials.find(repository.characters(file)):
-            yield Problem(file, line, f"{kind} stands in plaintext", todo)
+        yield from credentials_of(file, repository.characters(file))
     for values in repository.values:
-        methods = repository.methods(values.environment).values()
-        told = {name for method in methods for name in sequence(method.get("forbids"))}
-        told.add("PROXY_MASTER_KEY")
-        for name, (path, value) in values.variables.items():
-            if _CREDENTIAL.search(name) and value and name not in told and not _is_reference(value):
-                yield values.problem(path, f"{name} has its value in plaintext", todo)
-        for path, name, value in _leaves(values.get()):
+        chart, methods = values.chart, values.cluster.methods.values()
+        reported = {name for method in methods for name in method.forbids} | {"PROXY_MASTER_KEY"}
+        for variable in values.pod.variables.values():
+            credential = _CREDENTIAL.search(variable.name) and variable.name not in reported
+            if credential and variable.value and not _is_reference(variable.value):
+                yield values.finding(variable.place, f"{variable.name} has its value in plaintext", _TAKE_OUT)
+        # the schema speaks of models, what is above of variables
+        elsewhere = (chart.variables, chart.variable_list, chart.model_list)
+        for place, name, value in _leaves(values.get()):
             # a name with / is that of an annotation
             if "/" in name or not _CREDENTIAL.search(name) or _is_reference(value):
                 continue
-            # the schema tells of models, what is above of variables
-            if path[0] in ("envVars", "extraEnvVars") or path[1:2] == ("model_list",):
+            if any(place[: len(above)] == above for above in elsewhere):
                 continue
-            settings = path[0] == "proxy_config" or path[-1] == "value"
+            settings = place[: len(chart.config)] == chart.config or place[-1] == "value"
             if settings or not _NAME_OF_SECRET.search(name):
-                yield values.problem(path, f"{name} has its value in plaintext", todo)
+                yield values.finding(place, f"{name} has its value in plaintext", _TAKE_OUT)
 
 
 def _leaves(value: Any, path: Place = ()) -> Iterator[tuple[Place, str, Any]]:
@@ -216,77 +360,30 @@ def _leaves(value: Any, path: Place = ()) -> Iterator[tuple[Place, str, Any]]:
         for number, child in enumerate(value):
             yield from _leaves(child, (*path, number))
     else:
-        name = next((part for part in reversed(path) if isinstance(part, str)), "")
-        yield path, name, value
+        yield path, next((part for part in reversed(path) if isinstance(part, str)), ""), value
 
 
 def _is_reference(value: Any) -> bool:
-    # nothing, a path in the container, another variable, what Helm puts in, or a switch
-    pattern = r"|None|/.*|\$\(.+\)|os\.environ/\w+|\{\{.*\}\}|true|false|[0-9]{1,6}"
-    return re.fullmatch(pattern, str(value), re.IGNORECASE) is not None
+    return _REFERENCE.fullmatch(str(value)) is not None
 
 
 @rule
-def git_ignores_inputs_and_keys(repository: Repository) -> Iterator[Problem]:
-    sources = [
-        name
-        for secret in mapping(repository.matrix["secrets"]).values()
-        for source in mapping(secret.get("keys")).values()
-        for name in [mapping(source).get("file")]
-        if name
-    ]
-    wanted = [ENV_FILE, *map(str, sources)]
-    for environment in repository.environments:
-        wanted += [f"{name}__{environment.upper()}" for name in map(str, sources)]
+def git_ignores_inputs_and_keys(repository: Repository) -> Iterator[Finding]:
+    """.gitignore names them, so that no `git add .` takes one; nor does git hold one already."""
+    sources = {key.get("file") for secret in repository.matrix.secrets.values() for key in secret.keys.values()}
+    files = sorted(filter(None, sources))
+    wanted = [ENV_FILE, *files]
+    for cluster in repository.clusters:
+        wanted += [f"{name}__{cluster.name.upper().replace('-', '_')}" for name in files]
         # the second is where a run that dies leaves one
-        wanted += [f"{folder}keys/{environment}.agekey" for folder in ("", ".sealing/")]
+        wanted += [cluster.key_file, f".sealing/{cluster.key_file}"]
     for file in sorted(set(wanted) - ignored(repository.root, wanted)):
-        yield Problem(
-            ".gitignore",
-            None,
-            f"git does not ignore {file}, which holds secrets",
-            f"add the line /{file}",
-        )
-    for file in repository.files:
-        if _KEY_FILE.fullmatch(file) and not _NO_KEY.fullmatch(file):
-            yield Problem(file, None, "a private key is not ignored by git", _forget(repository, file))
-    for file in sorted(set(wanted) & repository.tracked):
-        yield Problem(file, None, "git holds a file that holds secrets", _forget(repository, file))
-
-
-def _forget(repository: Repository, file: str) -> str:
-    if file in repository.tracked:
-        return f"git rm --cached {file}, and take what it holds for known: make new keys, revoke credentials"
-    return f"move it out of the repository, or ignore it: add /{file} to .gitignore"
-
-
-def _inputs(source: dict[str, Any]) -> list[str]:
-    return [
-        *map(str, sequence(source.get("inputs"))[:1]),
-        *([f"the file {source['file']}"] if "file" in source else []),
-    ]
-
-
-def _config(repository: Repository) -> dict[str, Any]:
-    try:
-        return creation_rules.load(repository.root)
-    except SealingError:
-        return {}
-
-
-def _files(repository: Repository, environment: str) -> list[str]:
-    return [secret.file for secret in repository.sealed[environment]]
-
-
-def _is_unsound(repository: Repository, config: dict[str, Any], environment: str) -> bool:
-    try:
-        return bool(creation_rules.problems(config, environment, _files(repository, environment)))
-    except SealingError:
-        return True
-
-
-def _find(config: dict[str, Any], path: str) -> dict[str, Any] | None:
-    try:
-        return creation_rules.find(config, path)
-    except SealingError:
-        return None
+        what = f"git does not ignore {file}, which holds secrets"
+        yield Finding(".gitignore", None, what, edit(f"add the line /{file}"))
+    for file in sorted(repository.tracked.union(repository.files)):
+        if file in repository.tracked and (file in wanted or never_in_git(file)):
+            first = f"git rm --cached {file}, and take what it holds for known: make new keys, revoke credentials"
+            yield Finding(file, None, "is a private key or an input of sealing, which never enters git", edit(first))
+        elif never_in_git(file) and file not in wanted:
+            fix = edit(f"move it out of the repository, or ignore it: add /{file} to .gitignore")
+            yield Finding(file, None, "a private key is not ignored by git", fix)

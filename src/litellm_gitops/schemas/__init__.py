@@ -1,115 +1,119 @@
-"""JSON schemas, each compiled once: Kubernetes' own, as kubernetes-validate brings them, and any other.
+"""JSON schemas, each compiled once: of the engines' kinds, of Kubernetes' own, and of a chart's values.
 
-kubernetes-validate's own call reads 1.5 MB of definitions again for every object; here they are read once.
+<engine>.json is made by tools/schemas.py of the definitions of the pinned releases, kustomize.json is written by hand.
+Both hold `kinds` by `apiVersion kind`, and the `$defs` that these share. <chart>.json is the closed schema of the
+values of the chart around it. Kubernetes' own come with kubernetes-validate, whose `validate` reads 1.5 MB of
+definitions for every object; here they are read once.
+
+`validator.iter_errors(value)` gives one error for each field that is unknown or missing and each value that is wrong;
+`place` says where it is, `describe` what it is.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
-from typing import Any
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
-from rules import Problem, UnreadableError
+from litellm_gitops.schemas.errors import describe, dialect, imported, place
 
-_FOLDER = "kubernetes-json-schema"
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+__all__ = ["NoSchemaError", "describe", "engine", "known", "kubernetes", "place", "values", "versions"]
+
+Schema = dict[str, Any]
 
 
 class NoSchemaError(Exception):
-    """There is no such kind in that version of Kubernetes."""
+    """There is no such kind in that version of Kubernetes, or no such chart."""
+
+
+@cache
+def engine(api_version: str, kind: str) -> Validator | None:
+    """A strict validator of a whole object that Flux, Argo CD or Kustomize reads; None where they know no such kind."""
+    found = _kinds().get(f"{api_version} {kind}")
+    return _validator(found) if found else None
+
+
+@cache
+def values(chart: str) -> Validator:
+    """A strict validator of the values of the chart around LiteLLM's own, `chart`. Raises NoSchemaError."""
+    file = files(__name__) / f"{chart}.json"
+    if not file.is_file():
+        raise NoSchemaError
+    return _validator(json.loads(file.read_text("utf-8")))
 
 
 def versions() -> list[str]:
-    """The Kubernetes versions, as 1.35, whose schemas are installed."""
-    found = {path.name.split("-")[0].removeprefix("v").rsplit(".", 1)[0] for path in _root().iterdir()}
-    return sorted(found, key=lambda version: tuple(map(int, version.split("."))))
+    """The Kubernetes versions, as 1.35, whose schemas are installed; the newest last."""
+    return list(_releases())
 
 
 @cache
-def kubernetes(version: str, api_version: str, kind: str) -> Any:
-    """A strict validator of one kind of object. Raises NoSchemaError."""
+def kubernetes(version: str, api_version: str, kind: str) -> Validator:
+    """A strict validator of a whole object of Kubernetes' own, in the version 1.35 or so. Raises NoSchemaError."""
     # apps/v1 -> apps-v1, rbac.authorization.k8s.io/v1 -> rbac-v1: the names of kubernetes-validate's files
     group = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1-", api_version)
-    file = _root() / f"v{version}.0-local-strict" / f"{kind.lower()}-{group}.json"
-    if not re.fullmatch(r"[a-z0-9-]+\.json", file.name) or not file.is_file():
+    name = f"{kind.lower()}-{group}.json"
+    if version not in _releases() or not re.fullmatch(r"[a-z0-9-]+\.json", name):
         raise NoSchemaError
-    source = file.read_text("utf-8")
-    names = [
-        (entry["kind"], "/".join(filter(None, (entry["group"], entry["version"]))))
-        for entry in json.loads(source).get("x-kubernetes-group-version-kind", ())
-    ]
-    if (
-        kind,
-        api_version,
-    ) not in names:  # the file's name is in lower case and holds only the start of the group
+    try:
+        schema = _contents(version, name)
+    except FileNotFoundError:
+        raise NoSchemaError from None
+    if (api_version, kind) not in _named(schema):  # the file's name is in lower case and holds the start of the group
         raise NoSchemaError
-    return validator(source, file.with_name("_definitions.json"))
+    return _validator(schema, _definitions(version))
 
 
 @cache
-def validator(source: str, definitions: Path | None = None) -> Any:
-    """A validator of the JSON schema that `source` holds. Raises ValueError when it is not JSON."""
-    # imported here, because they take longer than most of the rules
-    from jsonschema.validators import validator_for
-    from referencing import Registry, Resource
+def known(version: str) -> frozenset[tuple[str, str]]:
+    """(apiVersion, kind) of all that has a schema here: the engines' kinds, and Kubernetes' own in that version."""
+    own = {name for schema in _definitions(version).contents["$defs"].values() for name in _named(schema)}
+    return frozenset(own | {(api_version, kind) for api_version, _, kind in (name.partition(" ") for name in _kinds())})
 
-    schema = json.loads(source)
-    registry: Any = Registry()
+
+@cache
+def _kinds() -> dict[str, Schema]:
+    found = {}
+    for file in files(__name__).iterdir():
+        if file.name.endswith(".json"):
+            content = json.loads(file.read_text("utf-8"))
+            shared = {key: content.get(key) for key in ("$schema", "$defs")}
+            found.update({name: shared | schema for name, schema in content.get("kinds", {}).items()})
+    return found
+
+
+def _validator(schema: Schema, definitions: Any = None) -> Validator:
+    registry = imported("referencing").Registry()
     if definitions:
-        registry = Resource.from_contents(_definitions(definitions)) @ registry
-    return validator_for(schema)(schema, registry=registry)
+        registry = definitions @ registry
+    validator: Validator = dialect(schema["$schema"])(schema, registry=registry)
+    return validator
 
 
 @cache
-def _definitions(file: Path) -> Any:
-    return json.loads(file.read_text("utf-8"))
+def _releases() -> dict[str, str]:
+    utils = imported("kubernetes_validate.utils")
+    return {utils.major_minor(release): release for release in utils.all_versions()}
 
 
-def place(error: Any) -> tuple[str | int, ...]:
-    """Where an error stands: at a field that does not exist or is missing, else at the value that is wrong."""
-    path = tuple(error.absolute_path)
-    names = {"additionalProperties": _unknown, "required": _missing}.get(error.validator, lambda _: [])(error)
-    return (*path, names[0]) if names else path
+def _contents(version: str, name: str) -> Schema:
+    file = f"kubernetes-json-schema/v{_releases()[version]}-local-strict/{name}"
+    contents: Schema = imported("kubernetes_validate.utils").schema_contents(file, version)
+    return contents
 
 
-def _missing(error: Any) -> list[str]:
-    # jsonschema tells each missing field in an error of its own, but names it in the message alone
-    return [str(key) for key in error.validator_value if repr(key) in error.message.split(" is ")[0]]
+@cache
+def _definitions(version: str) -> Any:
+    return imported("referencing").Resource.from_contents(_contents(version, "_definitions.json"))
 
 
-def _unknown(error: Any) -> list[str]:
-    known = set(error.schema.get("properties", ()))
-    return sorted(str(key) for key in error.instance if key not in known)
-
-
-def describe(error: Any) -> str:
-    """What a validation error says, without the value that is wrong: it may be a secret."""
-    where = ".".join(map(str, error.absolute_path)) or "it"
-    wanted = error.validator_value
-    match error.validator:
-        case "type":
-            kinds = [kind for kind in (wanted if isinstance(wanted, list) else [wanted]) if kind != "null"]
-            return f"{where} is not of the type {' or '.join(kinds)}"
-        case "additionalProperties" | "unevaluatedProperties":
-            return f"{where} has a field that does not exist: {', '.join(_unknown(error))}"
-        case "required":
-            return f"{where} lacks {', '.join(_missing(error))}"
-        case "enum":
-            return f"{where} is not one of {', '.join(map(str, wanted))}"
-        case "const":
-            return f"{where} is not {wanted}"
-        case "minimum" | "maximum" | "minLength" | "maxLength" | "minItems" | "maxItems" | "pattern":
-            return f"{where} does not fit {error.validator}: {wanted}"
-        case name:
-            return f"{where} does not fit {name}"
-
-
-def _root() -> Path:
-    # found, not imported: the import alone takes longer than the suite's own work
-    spec = importlib.util.find_spec("kubernetes_validate")
-    if spec is None or not spec.submodule_search_locations:
-        what = "kubernetes-validate, which it lists, is not installed"
-        raise UnreadableError(Problem("pyproject.toml", None, what, "install it: uv sync"))
-    return Path(spec.submodule_search_locations[0]) / _FOLDER
+def _named(schema: Schema) -> Iterator[tuple[str, str]]:
+    """(apiVersion, kind) of each kind that a schema of Kubernetes is of."""
+    for entry in schema.get("x-kubernetes-group-version-kind", ()):
+        yield "/".join(filter(None, (entry["group"], entry["version"]))), entry["kind"]

@@ -1,9 +1,5 @@
 """Sealing: from the inputs of an operator to encrypted Secret manifests, plaintext never on disk.
 
-Nothing here needs more than Python's standard library and PyYAML, so that it runs under copier's own interpreter.
+Under copier's own interpreter this needs what copier itself needs, and no more: ruamel.yaml and pyrage are imported
+where they are used.
 """
-
-from importlib.util import find_spec
-
-if find_spec("yaml") is None:
-    raise SystemExit("PyYAML is not installed for this Python: write `uv run` in place of `python`, or install PyYAML")

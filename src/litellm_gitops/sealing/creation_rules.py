@@ -1,76 +1,89 @@
-"""`.sops.yaml`: one creation rule for each environment. It is the operator's: rules are added, never changed.
+"""`.sops.yaml`: one creation rule for each cluster. It is the operator's: rules are added, never changed.
 
 Format: https://getsops.io/docs/#using-sopsyaml-conf-to-select-kms-pgp-and-age-for-new-files
 """
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
 
-from sealing.errors import SealingError
-from sealing.keyless import ENCRYPTED_REGEX, LOADER, Rule
+from litellm_gitops.documents import LOADER, mapping
+from litellm_gitops.repository import Repository
+from litellm_gitops.sealing.errors import SealingError
+from litellm_gitops.sealing.recipients import ENCRYPTED_REGEX, KMS, Rule, is_age_key, of_rule, split
 
 CONFIG = ".sops.yaml"
-# The fields of a rule for the key services of the clouds. Any one of a rule's keys, or an age key, decrypts.
-KMS = ("kms", "gcp_kms", "azure_keyvault")
 _HEAD = """\
-# For whom each environment's Secrets are encrypted; the first rule that matches a file's path wins.
-# After a change of recipients: python hooks/seal_secrets.py --rekey
-creation_rules:
+# For whom each cluster's Secrets are encrypted; the first rule that matches a file's path wins.
+# After a change of recipients: uv run hooks/seal_secrets.py --rekey
 """
 _TAIL = """\
 stores:
   yaml:
     indent: 2
 """
+_FIELDS = {"path_regex", "encrypted_regex", "mac_only_encrypted", "age", *KMS}
 
 
-def load(root: Path) -> dict[str, Any]:
-    """The content of `.sops.yaml`, empty when it is not there. Raises SealingError when it is no configuration."""
+def load(source: Repository | str | None) -> dict[str, Any]:
+    """The content of `.sops.yaml`, of a repository or of its text, with a list `creation_rules`, which may be empty.
+
+    Raises SealingError when it is no configuration.
+    """
+    if isinstance(source, Repository):
+        text = source.text(CONFIG)
+        if text is None and source.content(CONFIG) is not None:
+            raise SealingError(f"{CONFIG} is no UTF-8 text: correct it, or take it from git history")
+    else:
+        text = source
     try:
-        content = yaml.load((root / CONFIG).read_text("utf-8"), LOADER)
-    except FileNotFoundError:
-        return {}
+        content = yaml.load(text or "", LOADER)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise SealingError(f"{CONFIG} is not valid YAML: correct it, or take it from git history") from None
-    rules = content.get("creation_rules") if isinstance(content, dict) else None
+    content = {} if content is None else content
+    rules = (content.get("creation_rules") or []) if isinstance(content, dict) else None
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise SealingError(f"{CONFIG} has no list `creation_rules`: correct it, or take it from git history")
-    assert isinstance(content, dict)
-    return content
+    return {**content, "creation_rules": rules}
 
 
 def find(config: Mapping[str, Any], path: str) -> dict[str, Any] | None:
-    """The creation rule for a file, as sops finds it: the first whose path_regex matches somewhere in `path`."""
+    """The creation rule for a file, as sops finds it: the first whose path_regex matches somewhere in `path`.
+
+    Raises SealingError when an earlier path_regex cannot be read.
+    """
     for rule in config.get("creation_rules", []):
         pattern = rule.get("path_regex")
         try:
             if pattern is None or re.search(str(pattern), path):
-                assert isinstance(rule, dict)
-                return rule
+                return mapping(rule)
         except re.error:
             raise SealingError(f"{CONFIG}: path_regex {pattern!r} is not a regular expression: correct it") from None
     return None
 
 
+def of_cluster(config: Mapping[str, Any], cluster: str) -> dict[str, Any] | None:
+    """The creation rule that the Secrets of a cluster are sealed by."""
+    return find(config, f"secrets/{cluster}/any.sops.yaml")
+
+
+def is_needed(config: Mapping[str, Any], cluster: str, sealed: bool) -> bool:
+    """Whether a cluster still has to get a rule: where none matches, or, as long as nothing is `sealed`, a general one.
+
+    A general rule is for files of any folder.
+    """
+    entry = of_cluster(config, cluster)
+    return entry is None or (not sealed and entry is find(config, "elsewhere/any.sops.yaml"))
+
+
 def as_rule(entry: Mapping[str, Any]) -> Rule:
     """What a sealed file must agree with."""
-    return Rule(
-        recipients={
-            "age": split(entry.get("age")),
-            "kms": split(entry.get("kms")),
-            "gcp_kms": split(entry.get("gcp_kms")),
-            # https://VAULT/keys/NAME/VERSION stands in a file as its three parts
-            "azure_kv": [key.replace("/keys/", "/") for key in split(entry.get("azure_keyvault"))],
-        },
-        encrypted_regex=str(entry.get("encrypted_regex", "")),
-        mac_only_encrypted=entry.get("mac_only_encrypted") is True,
-    )
+    return Rule(of_rule(entry), str(entry.get("encrypted_regex", "")), entry.get("mac_only_encrypted") is True)
 
 
 def clouds(entry: Mapping[str, Any]) -> bool:
@@ -78,94 +91,111 @@ def clouds(entry: Mapping[str, Any]) -> bool:
     return any(split(entry.get(field)) for field in KMS)
 
 
-def problems(config: Mapping[str, Any], environment: str, files: Iterable[str] = ()) -> list[str]:
-    """What makes the rule of an environment unsafe or unusable; sops itself accepts all of it.
+def problems(config: Mapping[str, Any], cluster: str, files: Iterable[str] = ()) -> list[str]:
+    """What makes the rule of a cluster unsafe or unusable; sops itself accepts all of it.
 
-    `files` are those that this rule has to be for, as paths from the root.
+    `files` are those that this rule has to be for, as paths from the root. Raises SealingError as `find` does.
     """
-    entry = find(config, f"secrets/{environment}/any.sops.yaml")
+    entry = of_cluster(config, cluster)
+    name = f"the rule of secrets/{cluster}/"
     if entry is None:
-        return [f"no rule matches secrets/{environment}/"]
+        return [f"no rule matches secrets/{cluster}/"]
     found = []
-    if entry.get("path_regex") != path_regex(environment):
-        found.append(
-            f"the rule of secrets/{environment}/ has path_regex {entry.get('path_regex')!r}, "
-            f"not {path_regex(environment)!r}"
-        )
-    unknown = set(entry) - {"path_regex", "encrypted_regex", "mac_only_encrypted", "age", *KMS}
-    if unknown:
-        fields = sorted(map(str, unknown))
-        found.append(f"the rule of secrets/{environment}/ has a field that is not used here: {', '.join(fields)}")
+    if entry.get("path_regex") != path_regex(cluster):
+        found.append(f"{name} has path_regex {entry.get('path_regex')!r}, not {path_regex(cluster)!r}")
+    if unknown := sorted(map(str, set(entry) - _FIELDS)):
+        found.append(f"{name} has a field that is not used here: {', '.join(unknown)}")
     if entry.get("encrypted_regex") != ENCRYPTED_REGEX:
         # any other one, also one that does not compile, leaves values in plaintext without an error
-        found.append(f"the rule of secrets/{environment}/ must have encrypted_regex {ENCRYPTED_REGEX}")
+        found.append(f"{name} must have encrypted_regex {ENCRYPTED_REGEX}")
     recipients = split(entry.get("age"))
     if not recipients and not clouds(entry):
-        found.append(f"the rule of secrets/{environment}/ names no recipient")
-    if not all(re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", recipient) for recipient in recipients):
-        found.append(f"the rule of secrets/{environment}/ names a recipient that is not an age public key")
-    for file in files:
-        if find(config, file) is not entry:
-            found.append(f"another rule than that of secrets/{environment}/ comes first for {file}")
-    return found
+        found.append(f"{name} names no recipient")
+    # never quoted: it may be a private key
+    found += [f"{name} names a recipient that is not an age public key" for each in recipients if not is_age_key(each)]
+    found += [f"another rule than that of secrets/{cluster}/ comes first for {file}" for file in files
+              if find(config, file) is not entry]  # fmt: skip
+    return list(dict.fromkeys(found))
 
 
-def path_regex(environment: str) -> str:
-    """The files that an environment's rule is for."""
-    return rf"^secrets/{environment}/.*\.sops\.ya?ml$"
+def path_regex(cluster: str) -> str:
+    """The files that a cluster's rule is for."""
+    return rf"^secrets/{cluster}/.*\.sops\.ya?ml$"
 
 
-def add(text: str | None, environment: str, recipients: Sequence[str], kms: Mapping[str, str]) -> str:
-    """`.sops.yaml` with a rule for `environment` at the end of its creation rules, the rest to the byte as it was.
+def add(text: str | None, cluster: str, recipients: Sequence[str], kms: Mapping[str, str]) -> str:
+    """`.sops.yaml` with a rule for a cluster, before the first that would take its files, else at the end.
 
-    `recipients` are age public keys, `kms` maps a field of the rule to a key of that cloud.
-    Raises SealingError when the file is laid out so that the rule cannot be added without a change of the rest.
+    `recipients` are age public keys, `kms` maps a field of the rule to a key of that cloud. Everything else keeps its
+    meaning and, as far as ruamel.yaml can, its bytes. Raises SealingError when that cannot be.
     """
-    rule = _render(environment, recipients, kms)
+    rule = {"path_regex": path_regex(cluster), "encrypted_regex": ENCRYPTED_REGEX, "mac_only_encrypted": True}
+    rule |= {"age": list(recipients), **kms}
+    before = load(text)
+    rules = before["creation_rules"]
+    taken = of_cluster(before, cluster)
+    at = next(number for number, each in enumerate([*rules, taken]) if each is taken)
     if text is None:
-        return _HEAD + rule + _TAIL
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    assert isinstance(root, yaml.MappingNode)
-    rules = next(value for key, value in root.value if key.value == "creation_rules")
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    last = rules.value[-1].end_mark if rules.value else rules.end_mark
-    at = last.line + (1 if last.column else 0)
-    while at and not lines[at - 1].strip():
-        at -= 1
-    column = rules.start_mark.column
-    indented = "".join(f"{' ' * column}{line[2:]}" for line in rule.splitlines(keepends=True))
-    result = "".join(lines[:at]) + indented + "".join(lines[at:])
-    before, after = yaml.load(text, LOADER), _parsed(result)
-    wanted = {**before, "creation_rules": [*before["creation_rules"], *yaml.load(rule, LOADER)]}
-    if after != wanted:
+        return f"{_HEAD}creation_rules:\n{_render(rule)}{_TAIL}"
+    if yaml.load(text, LOADER) is None:  # comments at most
+        result = f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}creation_rules:\n{_render(rule)}"
+    else:
+        result = _edited(text, rule, at)
+    if load(result) != {**before, "creation_rules": [*rules[:at], rule, *rules[at:]]}:
         raise SealingError(
-            f"{CONFIG} has a layout that cannot be added to: add this rule to creation_rules yourself\n{rule}"
+            f"{CONFIG} has a layout that no rule can be added to: write it in block style, as README.md shows. "
+            "Nothing was sealed."
         )
     return result
 
 
-def split(value: Any) -> list[str]:
-    """Recipients of a rule: sops takes a list, or one text with commas."""
-    parts = value if isinstance(value, list) else str(value or "").split(",")
-    return [str(part).strip() for part in parts if str(part).strip()]
+def _render(rule: Mapping[str, Any]) -> str:
+    lines = []
+    for field, value in rule.items():
+        lines += [f"{field}:", *(f"  - {each}" for each in value)] if isinstance(value, list) else [f"{field}: {value}"]
+    text = "\n".join(f"    {line}" for line in lines).replace(": True", ": true")
+    return f"  - {text.lstrip()}\n"
 
 
-def _parsed(text: str) -> Any:
+def _edited(text: str, rule: Mapping[str, Any], at: int) -> str:
+    """`text` with a rule at place `at` of its creation rules, by ruamel.yaml, which keeps comments and quotes."""
     try:
-        return yaml.load(text, LOADER)
-    except yaml.YAMLError:
-        return None
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
+        from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted
+        from ruamel.yaml.util import load_yaml_guess_indent
+    except ImportError:
+        raise SealingError(
+            f"ruamel.yaml, which adds a rule to {CONFIG}, is not installed: run this as `uv run …`, and copier as "
+            "`uvx --with ruamel.yaml --with pyrage copier …`. Nothing was sealed."
+        ) from None
+    try:
+        editor = YAML()
+        editor.preserve_quotes = True
+        content, indent, sequence = load_yaml_guess_indent(text, yaml=editor)
+        editor.width = 4096
+        editor.explicit_start = True if re.match(r"(?:\s*#.*\n|\s*\n)*---", text) else None
+        sequence = 2 if sequence is None else sequence
+        editor.indent(mapping=2 if sequence else indent or 2, sequence=sequence + 2, offset=sequence)
+        if not content.get("creation_rules"):
+            content["creation_rules"] = []
+        flow = getattr(content["creation_rules"], "fa", None)
+        # in flow style sops reads `?` in another way unless it is quoted, and JSON stays JSON
+        content["creation_rules"].insert(at, _quoted(rule, Quoted) if flow and flow.flow_style() else dict(rule))
+        out = io.StringIO()
+        editor.dump(content, out)
+    except (YAMLError, AttributeError, TypeError, ValueError) as error:
+        raise SealingError(
+            f"{CONFIG} cannot be edited ({type(error).__name__}): correct it, or take it from git history. "
+            "Nothing was sealed."
+        ) from None
+    return out.getvalue().replace("\n", "\r\n") if "\r\n" in text else out.getvalue()
 
 
-def _render(environment: str, recipients: Sequence[str], kms: Mapping[str, str]) -> str:
-    lines = [
-        f"  - path_regex: {path_regex(environment)}",
-        f"    encrypted_regex: {ENCRYPTED_REGEX}",
-        "    mac_only_encrypted: true",
-        "    age:",
-        *(f"      - {recipient}" for recipient in recipients),
-        *(f"    {field}: {key}" for field, key in kms.items()),
-    ]
-    return "\n".join(lines) + "\n"
+def _quoted(value: Any, quote: Callable[[str], str]) -> Any:
+    """A value with all of its texts in quotes."""
+    if isinstance(value, dict):
+        return {quote(key): _quoted(each, quote) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_quoted(each, quote) for each in value]
+    return quote(value) if isinstance(value, str) else value

@@ -7,7 +7,7 @@ FAILED = 1  # nothing changed
 USAGE = 2
 PLACEHOLDER = 3
 NO_SOPS = 4
-UNSEALED = 5
+UNSEALED = 5  # or in conflict
 INTERRUPTED = 130
 
 

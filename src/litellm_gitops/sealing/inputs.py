@@ -1,16 +1,18 @@
-"""The operator's inputs: where a value is looked up, and what it must look like before it is sealed."""
+"""The operator's inputs: where a value is looked up."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sealing.errors import SealingError
+from litellm_gitops.documents import mapping, sequence
+from litellm_gitops.policies import MATRIX, SECRETS, Source
+from litellm_gitops.repository import Repository, WantedSecret
+from litellm_gitops.sealing import forms
+from litellm_gitops.sealing.errors import SealingError
 
 ENV_FILE = "deployment_outputs.env"
 FOLDER_VARIABLE = "LITELLM_GITOPS_INPUTS"
@@ -21,7 +23,10 @@ _LINE = re.compile(
     r"""(?P<value>(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])*)\s*(?:\s\#.*)?""",
     re.ASCII,  # as for a shell: another kind of space belongs to the value
 )
-_PART = re.compile(r"""'(?P<single>[^']*)'|"(?P<double>(?:\\.|[^"\\])*)"|\\(?P<escaped>.)""")
+_PART = re.compile(r"""'(?P<single>[^']*)'|"(?P<double>(?:\\.|[^"\\])*)"|(?P<bare>(?:\\.|[^'"\\])+)""")
+_SPACED = re.compile(r"""\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*(?:\s+=\s*|=\s+)[^\s#].*""")
+# what a shell would take for something else
+_BARE, _DOUBLE = re.compile(r"[\\$`;&|<>()]|\A~"), re.compile(r"(?<!\\)(?:\\\\)*[$`]")
 
 
 class Value:
@@ -48,6 +53,11 @@ class Value:
     __str__ = __repr__
 
 
+def suffix(cluster: str) -> str:
+    """What the name of an input ends in that is for one cluster alone."""
+    return f"__{cluster.upper().replace('-', '_')}"
+
+
 @dataclass(frozen=True)
 class Inputs:
     """All inputs of one run. `given` holds what came on stdin, which is taken before any other source."""
@@ -71,78 +81,109 @@ class Inputs:
         text = _read(folder / ENV_FILE)
         return cls(folder, parse_env(text) if text else {}, os.environ, given or {})
 
-    def text(self, names: Sequence[str], environment: str) -> tuple[str, Value] | None:
-        """The input of one of these names for `environment`, and which. A blank value is none.
+    def lookup(self, key: str, source: Source, cluster: str) -> Value | None:
+        """The checked value of a Secret's key for a cluster, or None when the input is missing.
 
-        The environment's own value (NAME__ENVIRONMENT) goes before a shared one, the process environment before the
-        file, an earlier name before a later one.
+        Raises SealingError when the input has not its form.
         """
-        for name in names:
-            if name in self.given:
-                return name, Value(self.given[name], STDIN)
-        for suffix in (f"__{environment.upper()}", ""):
-            for name in names:
-                if value := _present(self.environ.get(name + suffix)):
-                    line = _present(self.lines.get(name + suffix))
-                    return name, Value(value, "the environment", line not in (None, value))
-            for name in names:
-                if value := _present(self.lines.get(name + suffix)):
-                    return name, Value(value, ENV_FILE)
-        return None
-
-    def file(self, name: str, environment: str) -> Value | None:
-        """The content of the input file `name` for `environment`, its own (NAME__ENVIRONMENT) before the shared one."""
-        if name in self.given:
-            return Value(self.given[name], STDIN)
-        for key in (f"{name}__{environment.upper()}", name):
-            if text := _present(_read(self.folder / key)):
-                return Value(text, key)
-        return None
-
-    def lookup(self, key: str, source: Mapping[str, Any], environment: str) -> Value | None:
-        """The checked value of a Secret's key, or None when the input is missing.
-
-        `source` is the key's entry in policies/secrets.yml. Raises SealingError when the input has not its form.
-        """
-        found: Value | None
-        if "file" in source:
-            name, found = source["file"], self.file(source["file"], environment)
-        else:
-            default = Value(source["default"]) if "default" in source else None
-            name, found = self.text(source["inputs"], environment) or (source["inputs"][0], default)
+        name, found = self._file(source.file, cluster) if source.file else self._text(source, cluster)
         if found is None or not found.reveal().strip():
             return None
         text = found.reveal().rstrip("\r\n")
-        problem = _problem(text, source.get("form", "text"))
-        if problem:
-            raise SealingError(f"{name} (for {environment}, key {key}) {problem}. Nothing was sealed.")
-        return Value(text, found.origin and f"{name} from {found.origin}", found.hides)
+        if problem := forms.problem(text, source.form):
+            raise SealingError(f"{name} (for {cluster}, key {key}) {problem}. Nothing was sealed.")
+        return Value(forms.sealed(text, source.form), found.origin and f"{name} from {found.origin}", found.hides)
+
+    def _text(self, source: Source, cluster: str) -> tuple[str, Value | None]:
+        """The input that gives a value, and which. A blank one is none.
+
+        The cluster's own goes before a shared one, the process environment before the file, an earlier name before a
+        later one.
+        """
+        for name in source.inputs:
+            if name in self.given:
+                return name, Value(self.given[name], STDIN)
+        for end in (suffix(cluster), ""):
+            for name in source.inputs:
+                if value := _present(self.environ.get(name + end)):
+                    line = _present(self.lines.get(name + end))
+                    return name, Value(value, "the environment", line not in (None, value))
+            for name in source.inputs:
+                if value := _present(self.lines.get(name + end)):
+                    return name, Value(value, ENV_FILE)
+        return next(iter(source.inputs), ""), None if source.default is None else Value(source.default)
+
+    def _file(self, name: str, cluster: str) -> tuple[str, Value | None]:
+        """The content of an input file, the cluster's own before the shared one."""
+        if name in self.given:
+            return name, Value(self.given[name], STDIN)
+        for key in (name + suffix(cluster), name):
+            if text := _present(_read(self.folder / key)):
+                return name, Value(text, key)
+        return name, None
 
 
-def describe(source: Mapping[str, Any]) -> str:
-    """What an operator has to provide for a key, in words."""
-    if "file" in source:
-        return f"the file {source['file']}"
-    return " or ".join(source["inputs"])
+def refuse_unknown(repository: Repository, secrets: Sequence[WantedSecret]) -> None:
+    """Raise SealingError where policies/secrets.yml takes a value from an input that the matrix does not name for it.
+
+    Otherwise whoever may write to git has another variable of the operator's sealed, for a reader of his own.
+    """
+    for secret in secrets:
+        known = repository.matrix.secrets.get(secret.name)
+        for key, source in secret.keys.items():
+            allowed = set(_names(known.keys.get(key))) if known else set()
+            for name in source.names:
+                if name not in allowed:
+                    raise SealingError(
+                        f"{SECRETS}: {secret.name} takes {key} from {name}, which {MATRIX} does not name for it: take "
+                        f"{SECRETS} from git history. Nothing was read."
+                    )
+
+
+def _names(source: object) -> Iterator[str]:
+    """The inputs and the file of a source in the matrix, whatever the answers."""
+    fields = mapping(source)
+    yield from map(str, sequence(fields.get("inputs")))
+    if "file" in fields:
+        yield str(fields["file"])
+    for choices in mapping(fields.get("by_answer")).values():
+        for choice in mapping(choices).values():
+            yield from _names(choice)
 
 
 def parse_env(text: str) -> dict[str, str]:
     """The assignments of a shell-style file: quotes, comments and `export` are understood, nothing is executed.
 
-    Raises SealingError with the line's number, never its text, for a line that is none of these.
+    Raises SealingError with the line's number, never its text, for a line that is none of these, that a shell would
+    read in another way, or that gives a name another value than an earlier one.
     """
-    found = {}
+    found: dict[str, tuple[str, int]] = {}
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line)
-        if not match:
+        if problem := _problem(line, match):
+            raise SealingError(f"{ENV_FILE} line {number} {problem}. Nothing was sealed.")
+        assert match
+        name, value = match["name"], _PART.sub(_unquote, match["value"])
+        if name in found and found[name][0] != value:
             raise SealingError(
-                f"{ENV_FILE} line {number} is not KEY=value: quote a value that holds spaces or quotes, on one line. "
+                f"{ENV_FILE} line {number} gives {name} another value than line {found[name][1]}: keep one of them. "
                 "Nothing was sealed."
             )
-        found[match["name"]] = _PART.sub(_unquote, match["value"])
-    return found
+        found[name] = (value, number)
+    return {name: value for name, (value, _) in found.items()}
+
+
+def _problem(line: str, match: re.Match[str] | None) -> str:
+    if not match:
+        if _SPACED.fullmatch(line):
+            return "has a space beside its =: leave it out, as a shell demands"
+        return "is not KEY=value: quote a value that holds spaces or quotes, on one line"
+    for part in _PART.finditer(match["value"]):
+        if (part["bare"] and _BARE.search(part["bare"])) or (part["double"] and _DOUBLE.search(part["double"])):
+            return "holds a character that a shell reads in another way (a backslash, $, &, …): write the value in '…'"
+    return ""
 
 
 def _present(text: str | None) -> str | None:
@@ -152,7 +193,7 @@ def _present(text: str | None) -> str | None:
 def _unquote(part: re.Match[str]) -> str:
     if part["double"] is not None:
         return re.sub(r'\\([$`"\\])', r"\1", part["double"])
-    return str(part["single"] if part["single"] is not None else part["escaped"])
+    return str(part["single"] if part["single"] is not None else part["bare"])
 
 
 def _read(path: Path) -> str | None:
@@ -164,56 +205,3 @@ def _read(path: Path) -> str | None:
         raise SealingError(f"{path.name} is not UTF-8 text. Nothing was sealed.") from None
     except OSError as error:
         raise SealingError(f"{path.name} cannot be read: {error.strerror}. Nothing was sealed.") from None
-
-
-# form -> (pattern, what is wrong with a value that does not match)
-_FORMS: Mapping[str, tuple[str, str]] = {
-    "text": (
-        r"[^\x00-\x1f\x7f\ud800-\udfff]+",
-        "holds a line break, another control character, or bytes that are not UTF-8",
-    ),
-    "aws_access_key_id": (
-        r"AKIA[A-Z0-9]{16}",
-        "is not the access key id of an AWS user: AKIA and 16 capital letters or digits "
-        "(ASIA… is a temporary key, which expires)",
-    ),
-    "uuid": (
-        r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
-        "is not a UUID such as 00000000-0000-0000-0000-000000000000",
-    ),
-    "github_token": (
-        r"gh[a-z]_[A-Za-z0-9_]{20,255}",
-        "is not a GitHub token (gho_… or ghu_…): make one with hooks/get_copilot_token.py",
-    ),
-    "url_unreserved": (
-        r"[A-Za-z0-9._~-]+",
-        "holds a character other than letters, digits and . _ ~ -, but the chart puts it as it is "
-        "into the database URL: choose another one",
-    ),
-    "url_host": (
-        r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?",
-        "is not a host name, or a host name and a port: leave out the scheme and the database",
-    ),
-}
-
-
-def _problem(text: str, form: str) -> str | None:
-    if form == "gcp_service_account":
-        return _service_account_problem(text)
-    pattern, problem = _FORMS[form]
-    return None if re.fullmatch(pattern, text) else problem
-
-
-def _service_account_problem(text: str) -> str | None:
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return "is not JSON: download the key of the service account again"
-    if not isinstance(content, dict) or content.get("type") != "service_account":
-        return 'is not the key of a service account: its "type" must be "service_account"'
-    for field in ("project_id", "private_key", "client_email", "token_uri"):
-        if not isinstance(content.get(field), str) or not content[field]:
-            return f'is not the key of a service account: it lacks "{field}"'
-    if not content["private_key"].startswith("-----BEGIN "):
-        return 'is not the key of a service account: its "private_key" is not a PEM block'
-    return None

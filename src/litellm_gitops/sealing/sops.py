@@ -11,162 +11,181 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sealing.creation_rules import CONFIG
-from sealing.errors import NO_SOPS, SealingError
+from litellm_gitops.sealing.creation_rules import CONFIG
+from litellm_gitops.sealing.errors import NO_SOPS, SealingError
 
 OLDEST = (3, 11, 0)
 # Loses the message authentication code of files with comments: getsops/sops#2243.
 BROKEN = {(3, 13, 2)}
 _TIMEOUT_SECONDS = 60
 _NO_KEY = 128
+# Names of files and profiles. AWS_ACCESS_KEY_ID and AZURE_CLIENT_SECRET are inputs of sealing, and the proxy's.
 LOGIN = re.compile(
     r"AWS_(?:PROFILE|REGION|DEFAULT_REGION|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE)"
     r"|GOOGLE_APPLICATION_CREDENTIALS|CLOUDSDK_CONFIG|AZURE_CONFIG_DIR"
     r"|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy|SSL_CERT_(?:FILE|DIR)"
 )
-# Several run at once, and Ctrl-C reaches only those that had begun.
-_RUNNING: set[subprocess.Popen[bytes]] = set()
-_LOCK = threading.Lock()
-_STOPPING = threading.Event()
+# Where sops looks for an age key: https://getsops.io/docs/#encrypting-using-age. Files are meant from the folder of the
+# caller, and sops runs in the root of the repository.
+_KEY_FILES = ("SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE", "XDG_CONFIG_HOME")
+_KEY_TEXTS = ("SOPS_AGE_KEY", "SOPS_AGE_KEY_CMD", "SOPS_AGE_SSH_PRIVATE_KEY_CMD")
 _INSTALL = "install sops 3.13.3 (https://github.com/getsops/sops/releases)"
 
-
-@cache
-def program() -> str:
-    """The path of a usable sops. Raises SealingError with code NO_SOPS when there is none."""
-    path = shutil.which("sops")
-    if not path:
-        raise SealingError(f"sops is not on PATH: {_INSTALL}", NO_SOPS)
-    try:
-        answer = _run([path, "--version", "--disable-version-check"])
-    except (OSError, subprocess.TimeoutExpired):
-        raise SealingError(f"{path} does not run: {_INSTALL}", NO_SOPS) from None
-    match = re.match(rb"sops (\d+)\.(\d+)\.(\d+)", answer.stdout)
-    version = tuple(int(part) for part in match.groups()) if match else (0, 0, 0)
-    if version < OLDEST or version in BROKEN:
-        shown = ".".join(map(str, version)) if match else "of an unknown version"
-        why = "loses message authentication codes" if version in BROKEN else "is too old: 3.11.0 or newer is needed"
-        raise SealingError(f"{path} is sops {shown}, which {why}: {_INSTALL}", NO_SOPS)
-    return path
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
-def encrypt(manifest: Mapping[str, Any], config: Path, relative: Path, *, clouds: bool) -> str:
-    """`manifest` as YAML, encrypted by the creation rule of `config` for the path `relative` to it.
-
-    `clouds` says that the rule names a key of a cloud: sops then gets what says who the operator is.
-    Raises SealingError when sops refuses.
-    """
-    command = [
-        *(
-            program(),
-            "--config",
-            str(config),
-            "encrypt",
-            "--filename-override",
-            str(config.parent / relative),
-        ),
-        *("--input-type", "json", "--output-type", "yaml"),
-    ]
-    stdin = json.dumps(manifest, default=str).encode()  # a date in an annotation is one to YAML
-    more = _cloud_login() if clouds else None
-    answer = _sops(command, stdin, config.parent, relative.as_posix(), more)
-    if answer.returncode:
-        raise SealingError(f"{relative}: {_reason(answer, clouds)}. Nothing was sealed.")
-    return answer.stdout.decode()
+def search_path(root: Path) -> str:
+    """PATH without the folders of which a repository could be one: those that are relative, empty, or inside it."""
+    inside = root.resolve()
+    entries = [Path(entry) for entry in os.environ.get("PATH", os.defpath).split(os.pathsep)]
+    return os.pathsep.join(
+        str(entry) for entry in entries if entry.is_absolute() and not entry.resolve().is_relative_to(inside)
+    )
 
 
-def decrypt(path: Path, root: Path, identity: Path | None) -> dict[str, Any]:
-    """The plaintext manifest of a sealed file. `identity` is a file of age private keys.
-
-    Without one, or when it does not fit, sops looks where it always does: SOPS_AGE_KEY_FILE, the user's key file, or a
-    cloud's KMS. Raises SealingError when no key fits or the file was changed.
-    """
-    relative = path.relative_to(root).as_posix()
-    command = [program(), "decrypt", "--input-type", "yaml", "--output-type", "json"]
-    sealed = path.read_bytes()
-    own = {**_own_keys(), **_cloud_login()}
-    more = {"SOPS_AGE_KEY_FILE": str(identity)} if identity else own
-    answer = _sops(command, sealed, root, relative, more)
-    if identity and answer.returncode == _NO_KEY:
-        answer = _sops(command, sealed, root, relative, own)
-    if answer.returncode:
-        raise SealingError(f"{relative}: {_reason(answer)}. Nothing was changed.")
-    content = json.loads(answer.stdout)
-    assert isinstance(content, dict)
-    return content
+def find(name: str, root: Path) -> str | None:
+    """The path of a program that no file of the repository can stand in for."""
+    path = search_path(root)
+    return shutil.which(name, path=path) if path else None
 
 
-def _sops(
-    command: list[str],
-    stdin: bytes,
-    root: Path,
-    relative: str,
-    more: Mapping[str, str] | None = None,
-) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return _run(command, stdin, root, more)
-    except subprocess.TimeoutExpired:
-        raise SealingError(
-            f"{relative}: sops did not answer within {_TIMEOUT_SECONDS} s. Nothing was changed."
-        ) from None
+class Sops:
+    """A usable sops, for one run in one repository. Raises SealingError with code NO_SOPS when there is none."""
 
-
-def _run(
-    command: list[str],
-    stdin: bytes = b"",
-    cwd: Path | None = None,
-    more: Mapping[str, str] | None = None,
-) -> subprocess.CompletedProcess[bytes]:
-    # SOPS_* of the caller would silently replace the recipients of the rule, so the environment is made anew.
-    kept = {key: value for key, value in os.environ.items() if key in ("PATH", "HOME", "LANG", "TMPDIR")}
-    # a run ends before garbage collection would pay, and most of it is the start of the program
-    settings = {"SOPS_DISABLE_VERSION_CHECK": "1", "GOGC": "off"}
-    environment = {**kept, **settings, **(more or {})}
-    with _LOCK:
-        if _STOPPING.is_set():
-            raise SealingError("interrupted. Nothing was changed.")
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            cwd=cwd,
-        )
-        _RUNNING.add(process)
-    with process:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        # Several run at once, and Ctrl-C reaches only those that had begun.
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._stopping = False
+        path = find("sops", root)
+        if not path:
+            raise SealingError(f"sops is not on PATH: {_INSTALL}", NO_SOPS)
+        self._path = path
         try:
-            stdout, stderr = process.communicate(stdin, timeout=_TIMEOUT_SECONDS)
-        except BaseException:
-            process.kill()
+            answer = self._run(["--version", "--disable-version-check"], b"", {})
+        except (OSError, subprocess.TimeoutExpired):
+            raise SealingError(f"{path} does not run: {_INSTALL}", NO_SOPS) from None
+        match = re.match(rb"sops (\d+)\.(\d+)\.(\d+)", answer.stdout)
+        version = tuple(int(part) for part in match.groups()) if match else (0, 0, 0)
+        if version < OLDEST or version in BROKEN:
+            shown = ".".join(map(str, version)) if match else "of an unknown version"
+            loses = "loses message authentication codes"
+            why = loses if version in BROKEN else "is too old: 3.11.0 or newer is needed"
+            raise SealingError(f"{path} is sops {shown}, which {why}: {_INSTALL}", NO_SOPS)
+
+    def encrypt(self, manifest: Mapping[str, Any], config: Path, file: str, *, clouds: bool) -> str:
+        """`manifest` as YAML, encrypted by the creation rule of `config` for `file`, a path relative to it.
+
+        `clouds` says that the rule names a key of a cloud: sops then gets what says who the operator is.
+        Raises SealingError when sops refuses.
+        """
+        path = str(config.parent / file)
+        command = ["--config", str(config), "encrypt", "--filename-override", path]
+        command += ["--input-type", "json", "--output-type", "yaml"]
+        stdin = json.dumps(manifest, default=str).encode()  # a date in an annotation is one to YAML
+        answer = self._call(command, stdin, file, _cloud_login() if clouds else {})
+        if answer.returncode:
+            raise SealingError(f"{file}: {_reason(answer, clouds)}. Nothing was sealed.")
+        return answer.stdout.decode()
+
+    def decrypt(self, text: str, file: str, identity: Path | None) -> dict[str, Any]:
+        """The plaintext manifest of a sealed file. `identity` is a file of age private keys.
+
+        Without one, or when it does not fit, sops looks where it always does: SOPS_AGE_KEY and its siblings, the user's
+        key file, or a cloud's KMS. Give it only a text that was checked: sops calls whoever its metadata names.
+        Raises SealingError when no key fits or the file was changed.
+        """
+        command = ["decrypt", "--input-type", "yaml", "--output-type", "json"]
+        own = {**_own_keys(), **_cloud_login()}
+        more = {"SOPS_AGE_KEY_FILE": str(identity)} if identity else own
+        answer = self._call(command, text.encode(), file, more)
+        if identity and answer.returncode == _NO_KEY:
+            answer = self._call(command, text.encode(), file, own)
+        if answer.returncode:
+            raise SealingError(f"{file}: {_reason(answer)}. Nothing was changed.")
+        content = json.loads(answer.stdout)
+        assert isinstance(content, dict)
+        return content
+
+    def map(self, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+        """The results in order, several at once. After an error, or Ctrl-C, what has not begun does not begin."""
+        pool = ThreadPoolExecutor()
+        try:
+            futures = [pool.submit(function, item) for item in items]
+            waiting = set(futures)
+            while waiting:
+                # not for ever: a signal that comes just before a wait begins would be noticed only after it
+                done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+            return [future.result() for future in futures]
+        except BaseException as error:
+            if not isinstance(error, Exception):  # Ctrl-C, or what a caller makes of a signal
+                self._stop()
             raise
         finally:
-            _RUNNING.discard(process)
-    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+            pool.shutdown(cancel_futures=True)
 
+    def _stop(self) -> None:
+        """End every sops that runs, and let no other begin."""
+        with self._lock:
+            self._stopping = True
+            for process in list(self._running):  # one that ends leaves it at once
+                process.kill()
 
-def stop() -> None:
-    """End every sops that runs, and let no other begin: the command was interrupted."""
-    with _LOCK:
-        _STOPPING.set()
-        for process in list(_RUNNING):  # one that ends leaves it at once
-            process.kill()
+    def _call(
+        self, command: Sequence[str], stdin: bytes, file: str, more: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return self._run(command, stdin, more)
+        except subprocess.TimeoutExpired:
+            raise SealingError(
+                f"{file}: sops did not answer within {_TIMEOUT_SECONDS} s. Nothing was changed."
+            ) from None
+
+    def _run(self, command: Sequence[str], stdin: bytes, more: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
+        # SOPS_* of the caller would silently replace the recipients of the rule, so the environment is made anew.
+        kept = {key: value for key, value in os.environ.items() if key in ("HOME", "LANG", "TMPDIR")}
+        # a run ends before garbage collection would pay, and most of it is the start of the program
+        settings = {"PATH": search_path(self._root), "SOPS_DISABLE_VERSION_CHECK": "1", "GOGC": "off"}
+        pipe = subprocess.PIPE
+        with self._lock:
+            if self._stopping:
+                raise SealingError("interrupted. Nothing was changed.")
+            process = subprocess.Popen(
+                [self._path, *command],
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
+                env={**kept, **settings, **more},
+                cwd=self._root,
+            )
+            self._running.add(process)
+        with process:
+            try:
+                stdout, stderr = process.communicate(stdin, timeout=_TIMEOUT_SECONDS)
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                self._running.discard(process)
+        return subprocess.CompletedProcess(list(command), process.returncode, stdout, stderr)
 
 
 def _cloud_login() -> dict[str, str]:
-    # Names of files and profiles. AWS_ACCESS_KEY_ID and AZURE_CLIENT_SECRET are inputs of sealing, and the proxy's.
     return {name: value for name, value in os.environ.items() if LOGIN.fullmatch(name)}
 
 
 def _own_keys() -> dict[str, str]:
-    names = ("SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE", "XDG_CONFIG_HOME")
-    # sops runs in the root of the repository, whatever folder these are meant from
-    return {name: str(Path(os.environ[name]).absolute()) for name in names if os.environ.get(name)}
+    files = {name: str(Path(os.environ[name]).absolute()) for name in _KEY_FILES if os.environ.get(name)}
+    return {**files, **{name: os.environ[name] for name in _KEY_TEXTS if os.environ.get(name)}}
 
 
 def _reason(answer: subprocess.CompletedProcess[bytes], clouds: bool = False) -> str:
@@ -174,15 +193,15 @@ def _reason(answer: subprocess.CompletedProcess[bytes], clouds: bool = False) ->
     said = answer.stderr
     if b"no matching creation rules" in said:
         return f"no creation rule in {CONFIG} matches it: add one for its folder"
-    if b"unknown recipient type" in said or b"malformed recipient" in said or b"failed to parse input" in said:
+    if any(each in said for each in (b"unknown recipient type", b"malformed recipient", b"failed to parse input")):
         return f"a recipient in {CONFIG} is not a valid age public key: correct its rule"
     reasons = {
         25: "a value was changed or moved after it was sealed: take the file from git history, or rotate it",
         51: "it was changed after it was sealed (its MAC does not fit): take the file from git history",
         61: f"{CONFIG} is missing",
         111: f"its rule in {CONFIG} names no usable key",
-        _NO_KEY: "no private key that opens it was found: put it in keys/, name its file in SOPS_AGE_KEY_FILE, "
-        "or log in to the cloud whose key it is sealed for",
+        _NO_KEY: "no private key that opens it was found: put it in keys/, name it by SOPS_AGE_KEY_FILE, SOPS_AGE_KEY "
+        "or SOPS_AGE_KEY_CMD, or log in to the cloud whose key it is sealed for",
         203: "it is sealed already",
     }
     other = f"sops ended with exit code {answer.returncode}"

@@ -8,7 +8,7 @@ finished by the next run, unless somebody changed one of these files since.
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +16,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from sealing.errors import SealingError
+from litellm_gitops.findings import SEAL
+from litellm_gitops.sealing.errors import SealingError
 
 STAGE = ".sealing"
 _JOURNAL = "journal.json"
@@ -28,6 +29,8 @@ def lock(root: Path, *, shared: bool = False) -> Iterator[None]:
 
     A `shared` one is for who only reads.
     """
+    import fcntl  # which Windows does not have
+
     handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
@@ -42,7 +45,8 @@ def refuse_link(path: Path, root: Path) -> None:
         if step == root:
             return
         if step.is_symlink():
-            raise SealingError(f"{step.relative_to(root)} is a symbolic link: replace it by a real file or folder")
+            name = step.relative_to(root)
+            raise SealingError(f"{name} is a symbolic link: replace it by a real file or folder. Nothing was changed.")
     raise SealingError(f"{path} lies outside the repository")
 
 
@@ -54,14 +58,10 @@ def unfinished(root: Path) -> bool:
 class Transaction:
     """Files that are put in place together. Used as a context under the lock: leaving it commits, an error drops all.
 
-    The stage mirrors the repository, so that a program which goes by paths can be pointed at either. `finished` names
-    what a run that died had begun and was put in place now, `dropped` a file for whose sake the rest of such a run was
-    not: it was changed since. `committed` says that this process put its own files in place, `resumed` those of a run
-    that died.
+    The stage mirrors the repository, so that a program which goes by paths can be pointed at either. Files are named
+    by their paths from the root. `finished` names what a run that died had begun and was put in place now, `dropped` a
+    file for whose sake the rest of such a run was not: it was changed since. `committed`: its own files are in place.
     """
-
-    committed = False
-    resumed = False
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -69,6 +69,7 @@ class Transaction:
         self._targets: list[str] = []
         self.finished: list[str] = []
         self.dropped: str | None = None
+        self.committed = False
 
     def __enter__(self) -> Transaction:
         refuse_link(self._stage, self._root)
@@ -76,7 +77,6 @@ class Transaction:
             self.dropped = _changed_since(self._root)
             if self.dropped is None:
                 self.finished = _apply(self._root)
-                Transaction.resumed = True
         if self._stage.exists():
             _discard(self._stage)
         return self
@@ -89,27 +89,41 @@ class Transaction:
             if not unfinished(self._root):
                 shutil.rmtree(self._stage, ignore_errors=True)
 
-    def put(self, path: Path, text: str, mode: int = 0o644) -> None:
-        """Stage `text` for `path`. Raises SealingError for a symbolic link, OSError when the disk refuses."""
-        refuse_link(path, self._root)
-        target = path.relative_to(self._root)
-        staged = self._stage / target
+    def put(self, file: str, text: str, mode: int = 0o644) -> None:
+        """Stage `text` for `file`. Raises SealingError for a symbolic link, OSError when the disk refuses."""
+        refuse_link(self._root / file, self._root)
+        staged = self._stage / file
         self._stage.mkdir(mode=0o700, exist_ok=True)
         staged.parent.mkdir(parents=True, exist_ok=True)
         staged.unlink(missing_ok=True)
         _create(staged, text, mode)
-        if target.as_posix() not in self._targets:
-            self._targets.append(target.as_posix())
+        if file not in self._targets:
+            self._targets.append(file)
 
-    def current(self, path: Path) -> Path:
-        """Where the content of `path` is now: staged, or in place."""
-        staged = self._stage / path.relative_to(self._root)
-        return staged if staged.is_file() else path
+    def drop(self) -> None:
+        """Forget what is staged."""
+        self._targets.clear()
+
+    def current(self, file: str) -> Path:
+        """Where the content of `file` is now: staged, or in place."""
+        staged = self._stage / file
+        return staged if staged.is_file() else self._root / file
 
     @property
     def changed(self) -> list[str]:
-        """What is staged, as paths from the root."""
+        """What is staged."""
         return list(self._targets)
+
+    @property
+    def left(self) -> str:
+        """How a run that ends early leaves the repository, in a sentence."""
+        if unfinished(self._root):
+            return f"Some of its files are in place: {SEAL} finishes it."
+        if self.committed:
+            return "All of its files are in place."
+        if self.finished:
+            return "What a run that died had begun is in place; nothing else was changed."
+        return "Nothing was changed."
 
     def _commit(self) -> None:
         for target in self._targets:
@@ -119,14 +133,14 @@ class Transaction:
             if path.is_dir():
                 raise SealingError(f"{target} is a folder: remove it. Nothing was changed.")
             if not os.access(path.parent, os.W_OK | os.X_OK):
-                raise SealingError(f"{Path(target).parent} is not writable. Nothing was changed.")
+                raise SealingError(f"{PurePosixPath(target).parent} is not writable. Nothing was changed.")
         journal = {target: [_digest(self._root / target), _digest(self._stage / target)] for target in self._targets}
         part = self._stage / f"{_JOURNAL}.part"
         _create(part, json.dumps(journal), 0o600)
         part.replace(self._stage / _JOURNAL)
         _sync_folder(self._stage)
         _apply(self._root)
-        Transaction.committed = True  # before the journal goes: a signal may come at any moment
+        self.committed = True  # before the journal goes: a signal may come at any moment
         _discard(self._stage)
 
 
@@ -173,7 +187,7 @@ def _discard(stage: Path) -> None:
 
 def _create(path: Path, text: str, mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, mode), "w", encoding="utf-8", newline="\n") as file:
+    with os.fdopen(os.open(path, flags, mode), "w", encoding="utf-8", newline="") as file:
         os.fchmod(file.fileno(), mode)
         file.write(text)
         file.flush()
@@ -184,5 +198,9 @@ def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
+    except OSError as error:
+        # FUSE, 9p and shared folders of virtual machines cannot; the renames are done all the same
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
     finally:
         os.close(handle)

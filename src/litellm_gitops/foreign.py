@@ -1,0 +1,64 @@
+"""Secrets that nobody seals here: an operator in the cluster makes them, by the owner's word or by a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from litellm_gitops.documents import Place, dig, mapping, sequence, text
+from litellm_gitops.repository import Cluster, Repository
+
+# kind -> where the name of the Secret stands, the first that is there; the manifest's own name where none is
+_NAMES: dict[str, tuple[Place, ...]] = {
+    "ExternalSecret": (("spec", "target", "name"),),
+    "SealedSecret": (("spec", "template", "metadata", "name"),),
+    "Certificate": (("spec", "secretName"),),
+    "VaultStaticSecret": (("spec", "destination", "name"),),
+    "VaultDynamicSecret": (("spec", "destination", "name"),),
+    "InfisicalSecret": (("spec", "managedSecretReference", "secretName"),),
+    "OnePasswordItem": (),
+    "Secret": (),  # without a value, which something in the cluster fills
+}
+_DATABASE = ("app", "superuser", "ca", "replication", "server")  # what CloudNativePG puts behind its cluster's name
+
+
+def foreign_secrets(repository: Repository, cluster: Cluster) -> dict[str, frozenset[str] | None]:
+    """The Secrets that others put into the proxy's namespace of a cluster, with their keys, or None: not known.
+
+    They are declared in policies/suite.yml, or follow from a manifest of the repository. Raises UnreadableError.
+    """
+    found: dict[str, frozenset[str] | None] = {}
+    for manifest in _manifests(repository, cluster):
+        namespace = dig(manifest, "metadata", "namespace")
+        if manifest.get("kind") in _NAMES and namespace in (None, repository.namespace):
+            own = text(dig(manifest, "metadata", "name"))
+            names = [text(dig(manifest, *place)) for place in _NAMES[str(manifest["kind"])]]
+            found[next(filter(None, names), own)] = _keys(manifest)
+        if text(manifest.get("apiVersion")).startswith("postgresql.cnpg.io/") and manifest.get("kind") == "Cluster":
+            found |= dict.fromkeys(f"{text(dig(manifest, 'metadata', 'name'))}-{suffix}" for suffix in _DATABASE)
+    for declared in repository.suite.secrets:
+        if declared.clusters is None or cluster.name in declared.clusters:
+            found[declared.name] = None if declared.keys is None else frozenset(declared.keys)
+    return found
+
+
+def _manifests(repository: Repository, cluster: Cluster) -> Iterator[dict[Any, Any]]:
+    others = tuple(f"{each.folder}/" for each in repository.clusters if each is not cluster)
+    for document in repository.manifests:
+        if not document.file.startswith((*others, "secrets/")):  # those are sealed here
+            yield mapping(document.value)
+    if cluster.values:
+        yield from map(mapping, sequence(cluster.values.get(*cluster.values.chart.objects)))
+
+
+def _keys(manifest: dict[Any, Any]) -> frozenset[str] | None:
+    spec = mapping(manifest.get("spec"))
+    match manifest.get("kind"):
+        case "SealedSecret":
+            return frozenset(map(str, mapping(spec.get("encryptedData"))))
+        case "ExternalSecret" if not spec.get("dataFrom") and not dig(spec, "target", "template"):
+            return frozenset(str(dig(entry, "secretKey")) for entry in sequence(spec.get("data")))
+        case "Certificate":
+            return frozenset({"ca.crt", "tls.crt", "tls.key"})
+        case _:
+            return None

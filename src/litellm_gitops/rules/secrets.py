@@ -1,0 +1,256 @@
+"""Every Secret that a pod reads is there, once, under its name, with its keys; and a change of it restarts the pod."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from litellm_gitops import policies
+from litellm_gitops.documents import Document, Place, dig, mapping, text, texts
+from litellm_gitops.findings import Finding, Fix, delete, edit, restore, seal
+from litellm_gitops.foreign import foreign_secrets
+from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, secret_name
+from litellm_gitops.rules import rule
+from litellm_gitops.sealing.sealed_file import Flaw, Kind, fix_of
+
+_CHECKSUM = "checksum/"
+# annotations with which the engine does not apply what is there already
+_LEFT_ALONE = {
+    ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
+    ("kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent"),
+    ("kustomize.toolkit.fluxcd.io/ssa", "Ignore"),
+}
+_NONCE = re.compile(r"ENC\[AES256_GCM,data:[^,]+,iv:([^,]+),")
+_NOT_IGNORED = "take the line that matches it out of .gitignore"
+
+
+@rule
+def the_list_of_secrets_follows_from_the_answers(repository: Repository) -> Iterator[Finding]:
+    """policies/secrets.yml is rendered from the matrix, and edited by nobody."""
+    document, answers = repository.document(policies.SECRETS), repository.document(ANSWERS)
+    chosen = texts(repository.answers.get("cluster_environments"))
+    for name in sorted({name for name in chosen if chosen.count(name) > 1}):
+        line = answers.line("cluster_environments") if answers else None
+        yield Finding(ANSWERS, line, f"cluster_environments names {name} twice", edit("take one away"))
+    for name, known in repository.matrix.secrets.items():
+        entry = repository.policy.secrets.get(name)
+        needed = [cluster.name for cluster in repository.clusters if _is_needed(cluster, name, known.when)]
+        for what in _differences(repository, name, entry, needed):
+            yield Finding(policies.SECRETS, document.line("secrets", name) if document else None, what, restore())
+
+
+def _differences(
+    repository: Repository, name: str, entry: policies.ListedSecret | None, needed: list[str]
+) -> Iterator[str]:
+    known, listed = repository.matrix.secrets[name], entry.clusters if entry else []
+    if sorted(listed) != sorted(needed):
+        yield f"{name} is listed for {_list(listed)}, but the answers need it for {_list(needed)}"
+    elif entry and set(entry.keys) != set(known.keys):
+        yield f"{name} has the keys {_list(entry.keys)}, not {_list(known.keys)}"
+    elif entry:
+        if bool(entry.never_rotate) != bool(known.never_rotate):
+            yield f"{name} may not be rotated, which never_rotate has to say"
+        for key, source in entry.keys.items():
+            form = known.form(key, repository.answers)
+            if source.form != form:
+                yield f"the values of {key} in {name} are not checked as {form}"
+
+
+def _is_needed(cluster: Cluster, name: str, when: str | dict[str, list[str]]) -> bool:
+    if isinstance(when, dict):
+        return any(cluster.repository.answers.get(answer) in wanted for answer, wanted in when.items())
+    return when == "always" or any(method.secret == name for method in cluster.methods.values())
+
+
+@rule
+def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
+    """With exactly the keys that are needed."""
+    for cluster in repository.clusters:
+        sealed = {secret.name: secret for secret in cluster.sealed}
+        for name, wanted in cluster.wanted.items():
+            secret = sealed.get(name)
+            if not repository.has(wanted.file):
+                ignored = (repository.root / wanted.file).is_file()
+                what = "git ignores it, so that it never reaches the cluster" if ignored else "is missing"
+                yield Finding(wanted.file, None, what, edit(_NOT_IGNORED) if ignored else seal(cluster=cluster.name))
+            elif secret is None:
+                continue  # another rule speaks of what is there
+            elif secret.keys != set(wanted.keys) and secret.keys:  # one without values is told by another rule
+                what = f"it holds {_list(secret.keys)}, but {policies.SECRETS} says {_list(wanted.keys)}"
+                yield Finding(secret.file, secret.document.line("stringData"), what, _again(repository, secret.file))
+
+
+@rule
+def every_secret_file_holds_the_secret_of_its_name(repository: Repository) -> Iterator[Finding]:
+    """In the proxy's namespace, and so that the cluster takes a change of it."""
+    for cluster in repository.clusters:
+        for secret in cluster.sealed:
+            yield from _misnamed(repository, secret)
+            if secret.name in cluster.wanted:
+                yield from _stubborn(repository, secret)
+
+
+def _misnamed(repository: Repository, secret: SealedSecret) -> Iterator[Finding]:
+    document, expected = secret.document, secret_name(secret.file)
+    namespace = dig(document.value, "metadata", "namespace")
+    if secret.name != expected:
+        what = f"it holds the Secret {secret.name!r}"
+        fix = edit(f"write {expected} into metadata.name, or rename the file, then {seal().text}")
+        yield Finding(secret.file, document.line("metadata", "name"), what, fix)
+    if namespace != repository.namespace:
+        what = f"its namespace is {namespace!r}, but the proxy reads Secrets of {repository.namespace!r}"
+        fix = seal(f"write namespace: {repository.namespace}")
+        yield Finding(secret.file, document.line("metadata", "namespace"), what, fix)
+
+
+def _stubborn(repository: Repository, secret: SealedSecret) -> Iterator[Finding]:
+    document = secret.document
+    for name, found in mapping(dig(document.value, "metadata", "annotations")).items():
+        if (name, found) in _LEFT_ALONE:
+            line = document.line("metadata", "annotations", name)
+            what = f"{name}: {found} keeps a new value from the cluster"
+            yield Finding(secret.file, line, what, seal("take the annotation away"))
+    for field, wanted in (("type", "Opaque"), ("immutable", None)):
+        if (found := document.value.get(field)) != wanted:
+            what = f"{field} is {found!r}, so that the cluster refuses its next change"
+            fix = seal(f"write {field}: {wanted}" if wanted else f"take {field} away")
+            yield Finding(secret.file, document.line(field), what, fix)
+    if "data" in document.value:
+        what = "its values stand in data, which holds base64"
+        yield Finding(secret.file, document.line("data"), what, _again(repository, secret.file))
+
+
+def _again(repository: Repository, file: str) -> Fix:
+    return fix_of(Flaw(Kind.IDENTITY, 1, ""), repository, file)
+
+
+@rule
+def no_sealed_value_is_a_copy(repository: Repository) -> Iterator[Finding]:
+    """A value is sealed for its place, and a Secret of ours for its cluster; an own Secret may be in several."""
+    seen: dict[str, tuple[SealedSecret, str]] = {}
+    ours = {secret.file for cluster in repository.clusters for secret in cluster.wanted.values()}
+    for secret in (secret for cluster in repository.clusters for secret in cluster.sealed):
+        values = mapping(secret.document.value.get("stringData"))
+        for key, value in [*values.items(), ("sops.mac", dig(secret.document.value, "sops", "mac"))]:
+            match = _NONCE.match(text(value))
+            if not match:
+                continue
+            first, name = seen.setdefault(match[1], (secret, str(key)))
+            if name != key or (first is not secret and {first.file, secret.file} <= ours):
+                what = f"{key} is the sealed {name} of {first.file}"
+                line = secret.document.line("stringData", str(key))
+                yield Finding(secret.file, line, what, _again(repository, secret.file))
+                break  # the others come from the same file
+
+
+@rule
+def no_secret_is_orphaned(repository: Repository) -> Iterator[Finding]:
+    """What no answer needs any more, and what no value names, so that the proxy never sees it."""
+    known = repository.matrix.secrets
+    # they have rules of their own
+    guarded = {value for value in repository.chart.guards(repository.answers.get("redis")).values() if value in known}
+    reported = guarded | {method.secret for method in repository.matrix.methods.values()}
+    for cluster in repository.clusters:
+        for secret in cluster.sealed:
+            if secret.name in known and secret.name not in cluster.wanted:
+                what = f"nothing in {cluster.name} needs {secret.name} any more"
+                fix = delete(secret.file, f"take its line out of {cluster.secrets_folder}/kustomization.yaml")
+                yield Finding(secret.file, None, what, fix)
+        named = {each.name for each in cluster.values.pod.secret_references()} if cluster.values else set(known)
+        for name in cluster.wanted:
+            if cluster.values and name in known and name not in reported | named:
+                what = f"no value names the Secret {name}, so that the proxy never sees it"
+                place = cluster.values.chart.env_from
+                yield cluster.values.finding(place, what, edit(f"list {name} under {place[-1]}, or name it as before"))
+
+
+@rule
+def values_name_only_secrets_and_keys_that_exist(repository: Repository) -> Iterator[Finding]:
+    """Sealed here, or made by others: in the repository's manifests, or declared in policies/suite.yml."""
+    for cluster in repository.clusters:
+        keys: dict[str, Collection[str] | None] = {
+            **foreign_secrets(repository, cluster),
+            **{secret.name: secret.keys for secret in cluster.sealed},
+            **{name: set(wanted.keys) for name, wanted in cluster.wanted.items()},
+        }
+        for each in cluster.values.pod.secret_references() if cluster.values else ():
+            assert cluster.values
+            if each.name not in keys:
+                if each.name not in repository.matrix.secrets:  # else a rule of the auth matrix tells
+                    what = f"the Secret {each.name!r} is not in {cluster.secrets_folder}/"
+                    fix = edit(
+                        "correct the name, seal a Secret of that name, or declare who makes it in policies/suite.yml"
+                    )
+                    yield cluster.values.finding(each.place, what, fix)
+            elif each.key is not None and each.key not in (keys[each.name] or {each.key}):
+                what = f"the Secret {each.name!r} has no key {each.key!r}, only {_list(keys[each.name] or ())}"
+                yield cluster.values.finding(each.place, what, edit("correct the key"))
+
+
+@rule
+def every_checksum_is_that_of_its_secret(repository: Repository) -> Iterator[Finding]:
+    """Sealing writes them, so that a changed Secret restarts the pods that read it."""
+    for cluster in repository.clusters:
+        document, file = repository.document(cluster.checksums_file), cluster.checksums_file
+        again = seal(cluster=cluster.name)
+        if file in repository.broken:
+            yield Finding(file, repository.broken[file].line, str(repository.broken[file]), again)
+        elif document is None:
+            # without a single Secret there is nothing to sum up
+            if cluster.sealed or repository.has(file):
+                yield Finding(file, None, "is missing, so that a changed Secret restarts no pod", again)
+        else:
+            yield from _foreign_lines(cluster, document)
+            yield from _digests(cluster, document, again)
+
+
+def _places(cluster: Cluster) -> dict[Place, set[str]]:
+    """Where annotations of pods stand -> the Secrets whose change must restart these pods."""
+    chart = cluster.repository.chart
+    ours = {secret.name for secret in cluster.sealed} & set(cluster.wanted)
+    places = {(chart.name, *chart.pod_annotations): ours}
+    if cluster.repository.answers.get("redis") == "bundled":
+        places[chart.name, *chart.redis_pod_annotations] = {"litellm-redis"} & ours
+    return places
+
+
+def _foreign_lines(cluster: Cluster, document: Document) -> Iterator[Finding]:
+    places = _places(cluster)
+    parents = sorted({place[:depth] for place in places for depth in range(len(place))}, key=len)
+    found: list[Place] = [(*parent, key) for parent in parents for key in mapping(dig(document.value, *parent))]
+    annotations = [(*place, str(key)) for place in places for key in mapping(dig(document.value, *place))]
+    wrong = [path for path in found if path not in parents and path not in places]
+    wrong += [path for path in annotations if not str(path[-1]).startswith(_CHECKSUM)]
+    for path in wrong:
+        what = f"{path[-1]} is no checksum of a Secret"
+        yield Finding(document.file, document.line(*path), what, edit(f"move it to {cluster.values_file}"))
+
+
+def _digests(cluster: Cluster, document: Document, again: Fix) -> Iterator[Finding]:
+    sealed = {secret.name: secret.file for secret in cluster.sealed}
+    for place, restarting in _places(cluster).items():
+        annotations = mapping(dig(document.value, *place))
+        for annotation, digest in annotations.items():
+            name = str(annotation).removeprefix(_CHECKSUM)
+            line = document.line(*place, str(annotation))
+            if name in sealed:
+                content = cluster.repository.content(sealed[name]) or b""
+                if hashlib.sha256(content).hexdigest() != digest:
+                    # damage to a sealed file shows here alone, without a key
+                    what = f"it is not the SHA-256 of {sealed[name]}"
+                    fix = seal("take that file from git history if nobody meant to change it", cluster.name)
+                    yield Finding(document.file, line, what, fix)
+            elif name != annotation and name not in cluster.wanted:
+                what = f"there is no Secret {name} in {cluster.secrets_folder}/"
+                yield Finding(document.file, line, what, again)
+        for name in sorted(restarting):
+            if f"{_CHECKSUM}{name}" not in annotations:
+                pods = "Redis" if place[1:] == cluster.repository.chart.redis_pod_annotations else "the proxy"
+                what = f"it lacks {name}, so that its change does not restart {pods}"
+                yield Finding(document.file, None, what, again)
+
+
+def _list(names: Iterable[Any]) -> str:
+    return ", ".join(sorted(map(str, names))) or "nothing"

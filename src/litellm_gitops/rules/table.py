@@ -1,0 +1,147 @@
+"""Rules that are data: what must stand, or must not, at a place of an engine's objects. One file for each engine.
+
+`objects` names what every cluster gets, as `Kind namespace/name`; `all_there` is the rule that demands them. `rules`
+holds the rows of each other rule:
+
+    of     the object, or several
+    at     the place: keys, of which `a|b` stands for both and `*` for each item of a list
+    kms    true or false: only with, or without, a key service that decrypts
+    a test, with its value: see _TESTS
+    why    why it must be so
+    fix    what to do, where the test's own fix does not say it
+
+In a text stand {answers}, {namespace}, {cluster.…}, and the names of the files of values: {own.…}, {checksums.…}.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from pathlib import PurePosixPath
+from posixpath import normpath
+from typing import Any
+
+import yaml
+
+from litellm_gitops.documents import LOADER, Place, dig, sequence, text, texts
+from litellm_gitops.findings import Finding
+from litellm_gitops.repository import Repository
+from litellm_gitops.rules import RULES, Function, Rule
+from litellm_gitops.rules.engine import Identity, Object, Synced, expect, show, synced
+
+# its name -> (whether what stands there passes, given the row's value; what is wrong; what to do)
+_TESTS: Mapping[str, tuple[Callable[[Any, Any], bool], str, str]] = {
+    "is": (lambda found, value: found == value, "is {found}", "write {place}: {value}"),
+    "is_or_unset": (lambda found, value: found in (None, value), "is {found}", "take it out"),
+    "is_not": (lambda found, value: found != value, "is {found}", "take it out"),
+    "empty": (lambda found, _: not found, "is set", "take it out"),
+    "absent": (lambda found, _: found is None, "is set", "take it out"),
+    "there": (lambda found, _: found is not None, "is missing", "add it"),
+    "within": (lambda found, value: isinstance(found, int) and value[0] <= found <= value[1], "is {found}", ""),
+    "leads_to": (lambda found, value: normpath(text(found) or ".") == value, "is {found}", "write {place}: ./{value}"),
+    "lists": (lambda found, value: [*map(normpath, texts(found))] == value, "are others", "list {value}"),
+    "holds": (lambda found, value: value in _parts(found), "lacks {value}", "add {value}"),
+    "names": (lambda found, value: _is_named(found, value), "does not name {value}", "add it"),
+    "names_if_set": (lambda found, value: not found or _is_named(found, value), "does not name {value}", "add it"),
+    "names_not": (lambda found, value: not _is_named(found, value), "names {value}", "take it out"),
+    "spares": (lambda found, value: not {*value} & {*_parts(found)}, "takes in too much", ""),
+}
+
+
+def _parts(value: Any) -> list[Any]:
+    """The items of a list, or of a text between commas or spaces."""
+    return re.split(r"[,\s]+", value) if isinstance(value, str) else sequence(value)
+
+
+def _is_named(patterns: Any, value: Any) -> bool:
+    """Whether one in a list of patterns fits a text, or one in a list of mappings of patterns a mapping of texts."""
+    fields = value if isinstance(value, dict) else {"": value}
+    entries = [entry if isinstance(entry, dict) else {"": entry} for entry in sequence(patterns)]
+    return any(all(fnmatchcase(wanted, text(entry.get(key))) for key, wanted in fields.items()) for entry in entries)
+
+
+class Table:
+    """The table of an engine. Each of its rules is registered."""
+
+    def __init__(self, engine: str) -> None:
+        self.engine = engine
+        self._content = yaml.load((files(__package__) / f"{engine}.yml").read_text("utf-8"), LOADER)
+        for name in (self._content["all_there"], *self._content["rules"]):
+            self._register(name)
+
+    def rule(self, function: Function) -> Function:
+        """Register a function as the rule of its name, after the rows of that name."""
+        self._register(function.__name__, function)
+        return function
+
+    def _register(self, name: str, more: Function | None = None) -> None:
+        def evaluate(repository: Repository) -> Iterator[Finding]:
+            yield from self._findings(name, repository)
+            if more:
+                yield from more(repository)
+
+        RULES[name] = Rule(name, self.engine, evaluate)
+
+    def clusters(self, repository: Repository) -> list[Synced]:
+        """What each cluster reads; nothing where another engine was chosen."""
+        return synced(repository, self.engine)
+
+    def identity(self, each: Synced, key: str) -> Identity:
+        """The identity of one of `objects`."""
+        kind, path = str(self._content["objects"][key]).format_map(_words(each)).split(" ", 1)
+        return Identity(kind, path)
+
+    def each(self, repository: Repository, *keys: str) -> Iterator[tuple[Synced, Object]]:
+        """The sound objects of `objects`, with what their clusters read. An operator's own are left alone."""
+        for each in self.clusters(repository):
+            for key in keys:
+                if found := each.find(self.identity(each, key)):
+                    yield each, found
+
+    def _findings(self, name: str, repository: Repository) -> Iterator[Finding]:
+        if name == self._content["all_there"]:
+            for each in self.clusters(repository):
+                yield from expect(each, [self.identity(each, key) for key in self._content["objects"]])
+        for row in self._content["rules"].get(name, ()):
+            for each, found in self.each(repository, *([row["of"]] if isinstance(row["of"], str) else row["of"])):
+                if row.get("kms") in (None, bool(each.cluster.kms)):
+                    for place in _places(found.document.value, row["at"]):
+                        yield from _evaluate(row, found, place, _words(each))
+
+
+def _evaluate(row: Mapping[str, Any], found: Object, place: Place, words: Mapping[str, Any]) -> Iterator[Finding]:
+    test = next(test for test in _TESTS if test in row)
+    passes, what, fix = _TESTS[test]
+    value = _filled(row[test], words)
+    if not passes(found.get(*place), value):
+        listed = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        shown = ", ".join(map(show, listed))
+        words = {**words, "place": ".".join(map(str, place)), "found": show(found.get(*place)), "value": shown}
+        what = f"{{place}} {what}".format_map(words)
+        yield found.finding(place, f"{what}: {row['why'].format_map(words)}", row.get("fix", fix).format_map(words))
+
+
+def _filled(value: Any, words: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_filled(item, words) for item in value]
+    if isinstance(value, dict):
+        return {key: _filled(item, words) for key, item in value.items()}
+    return value.format_map(words) if isinstance(value, str) else value
+
+
+def _words(each: Synced) -> Mapping[str, Any]:
+    cluster, namespace = each.cluster, each.repository.namespace
+    own, checksums = PurePosixPath(cluster.values_file), PurePosixPath(cluster.checksums_file)
+    words = {**each.repository.answers, "namespace": namespace, "cluster": cluster, "own": own, "checksums": checksums}
+    return defaultdict(str, words)  # an answer may be missing
+
+
+def _places(value: Any, at: list[str], above: Place = ()) -> Iterator[Place]:
+    if not at:
+        yield above
+        return
+    for key in range(len(sequence(value))) if at[0] == "*" else at[0].split("|"):
+        yield from _places(dig(value, key), at[1:], (*above, key))

@@ -1,0 +1,105 @@
+"""What is wrong with a value, one error a field, in words that never repeat the value: it may be a secret."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from litellm_gitops.documents import Place
+from litellm_gitops.findings import Finding, UnreadableError, edit
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+Errors = Iterator["ValidationError"]
+
+
+def place(error: ValidationError) -> Place:
+    """Where an error stands: at the field that is unknown or missing, else at the value that is wrong."""
+    path = tuple(error.absolute_path)
+    return (*path, str(error.validator_value)) if error.validator in _OF_A_FIELD else path
+
+
+def describe(error: ValidationError) -> str:
+    """What an error says, without the value that is wrong."""
+    where = ".".join(map(str, error.absolute_path)) or "it"
+    wanted: Any = error.validator_value
+    match error.validator:
+        case "type":
+            return f"{where} is not of the type {_types([error.schema])}"
+        case "anyOf" | "oneOf" if all("type" in each for each in wanted):
+            return f"{where} is not of the type {_types(wanted)}"
+        case "additionalProperties":
+            return f"{where} has a field that does not exist: {wanted}{_meant(error)}"
+        case "required":
+            return f"{where} lacks {wanted}"
+        case "enum":
+            return f"{where} is not one of {', '.join(map(str, wanted))}"
+        case "const":
+            return f"{where} is not {wanted}"
+        case "anyOf" | "oneOf" | "allOf" | "not":
+            return f"{where} does not fit {error.validator}"
+        case name:
+            return f"{where} does not fit {name}: {wanted}"
+
+
+def _types(schemas: list[Any]) -> str:
+    listed = [schema["type"] for schema in schemas]
+    kinds = [kind for each in listed for kind in (each if isinstance(each, list) else [each])]
+    return " or ".join(kind for kind in kinds if kind != "null")
+
+
+def _meant(error: Any) -> str:
+    from difflib import get_close_matches  # only where there is something to say
+
+    known = {name.lower(): name for name in error.schema.get("properties", ())}
+    close = get_close_matches(str(error.validator_value).lower(), known, 1, 0.8)  # 0.6 takes operation for apiVersion
+    return f"; did you mean {known[close[0]]}?" if close else ""
+
+
+def _required(validator: Any, required: list[str], instance: Any, schema: dict[str, Any]) -> Errors:
+    for name in required if isinstance(instance, dict) else ():
+        if instance.get(name) is None:
+            yield imported("jsonschema.exceptions").ValidationError("it is missing", validator_value=name)
+
+
+def _properties(validator: Any, properties: dict[str, Any], instance: Any, schema: dict[str, Any]) -> Errors:
+    for name, inner in properties.items() if isinstance(instance, dict) else ():
+        if instance.get(name) is not None:
+            yield from validator.descend(instance[name], inner, path=name, schema_path=name)
+
+
+def _additional(validator: Any, allowed: Any, instance: Any, schema: dict[str, Any]) -> Errors:
+    known = schema.get("properties", {})  # no schema here has patternProperties
+    for name in instance if isinstance(instance, dict) and allowed is not True else ():
+        if name in known:
+            continue
+        if allowed is False:
+            yield imported("jsonschema.exceptions").ValidationError("it is unknown", validator_value=name)
+        else:
+            yield from validator.descend(instance[name], allowed, path=name)
+
+
+# jsonschema tells all unknown fields in one error, and names a missing one in its message alone. Here each is an error
+# whose `validator_value` is the field.
+_OF_A_FIELD: dict[str, Callable[..., Errors]] = {"required": _required, "additionalProperties": _additional}
+# The API server takes a field that is null for one that is not there, and so does Helm.
+_KEYWORDS = _OF_A_FIELD | {"properties": _properties}
+
+
+@cache
+def dialect(name: str) -> Any:
+    """The class of jsonschema that validates by the dialect of that `$schema`, with errors as above."""
+    validators = imported("jsonschema.validators")
+    return validators.extend(validators.validator_for({"$schema": name}), _KEYWORDS)
+
+
+def imported(name: str) -> Any:
+    """A module that takes longer to import than most rules to run, and that the hooks do without."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        what = f"{name.partition('.')[0]}, which it lists, is not installed"
+        raise UnreadableError(Finding("pyproject.toml", None, what, edit("install it: uv sync"))) from None

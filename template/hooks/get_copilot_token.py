@@ -1,0 +1,15 @@
+#!/usr/bin/env python3
+"""Logs in to GitHub Copilot by the device flow. README.md, GitHub Copilot."""
+
+import sys
+
+sys.path[: not sys.flags.safe_path] = []  # this folder: no file beside this one is taken for a module
+from pathlib import Path  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "vendor"))
+try:
+    from litellm_gitops.copilot.command import main
+except ModuleNotFoundError as missing:
+    sys.exit(f"{missing.name} is not installed: uv run hooks/get_copilot_token.py")
+sys.exit(main(ROOT))

@@ -1,0 +1,15 @@
+#!/usr/bin/env python3
+"""Seals the Secrets of this repository; `--help` lists what else. README.md, Secrets."""
+
+import sys
+
+sys.path[: not sys.flags.safe_path] = []  # this folder: no file beside this one is taken for a module
+from pathlib import Path  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "vendor"))
+try:
+    from litellm_gitops.sealing.commands import main
+except ModuleNotFoundError as missing:
+    sys.exit(f"{missing.name} is not installed: uv run hooks/seal_secrets.py")
+sys.exit(main(ROOT))

@@ -1,0 +1,343 @@
+"""Faults and edits of what Argo CD reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.answers import everything
+from tests.support.faults import (
+    Edit,
+    Fault,
+    append_item,
+    change,
+    delete,
+    drop,
+    remove,
+    set_value,
+    substitute,
+    swap,
+    together,
+    write,
+)
+from tests.support.findings import accepted, found_by_its_rule_alone
+
+ARGOCD = everything(gitops_engine="argocd")
+LIST = "clusters/aws/kustomization.yaml"
+PROJECT = "clusters/aws/project.yaml"
+RELEASE = "clusters/aws/release.yaml"
+ROOT = "clusters/aws/root.yaml"
+SETTINGS = "clusters/aws/argocd-setup/argocd-cm.yaml"
+REPO_SERVER = "clusters/aws/argocd-setup/argocd-repo-server.yaml"
+KUSTOMIZATION = "secrets/aws/kustomization.yaml"
+KSOPS = "secrets/aws/ksops.yaml"
+SOURCE = ("spec", "source")
+FILES = (*SOURCE, "helm", "valueFiles")
+AUTOMATED = ("spec", "syncPolicy", "automated")
+RETRY = ("spec", "syncPolicy", "retry")
+REVISION = ("metadata", "annotations", "litellm-gitops/revision")
+REPLACEMENT = ("replacements", 0, "targets", 0)
+POD = ("spec", "template", "spec")
+SERVER = (*POD, "containers", 0)
+NAMESPACE = {"group": "", "kind": "Namespace"}
+SECRET = {"group": "", "kind": "Secret"}
+DEPLOYMENT = {"group": "apps", "kind": "Deployment"}
+
+
+def own(content: str) -> Edit:
+    """An object of the operator's own in a cluster, which its list names."""
+    return together(append_item(LIST, ("resources",), "own.yaml"), write("clusters/aws/own.yaml", content))
+
+
+def application(source: str) -> Edit:
+    """An Application of the operator's own."""
+    return own(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: own, namespace: argocd}\n"
+        f"spec: {{project: default, destination: {{name: in-cluster, namespace: own}}, source: {{{source}}}}}\n"
+    )
+
+
+def _all(rows: dict[str, tuple[str, Edit]]) -> dict[str, Fault]:
+    return {name: (*row, ARGOCD) for name, row in rows.items()}
+
+
+FAULTS = _all(
+    {
+        # fields
+        "the field of Flux": ("the_engine_knows_every_field", change(RELEASE, "valueFiles:", "valuesFiles:")),
+        "a wrong place": ("the_engine_knows_every_field", set_value(RELEASE, ("spec", "releaseName"), "litellm")),
+        "a text where a number belongs": ("the_engine_knows_every_field", set_value(RELEASE, (*RETRY, "limit"), "3")),
+        "a required field left out": ("the_engine_knows_every_field", remove(ROOT, (*SOURCE, "repoURL"))),
+        "an annotation as a number": ("the_engine_knows_every_field", set_value(RELEASE, REVISION, 1)),
+        "an unknown field of KSOPS": ("the_engine_knows_every_field", set_value(KSOPS, ("secrets",), [])),
+        "a Secret that KSOPS makes of any file": (
+            "the_engine_knows_every_field",
+            together(
+                write("secrets/aws/notes.md", "example\n"),
+                set_value(KSOPS, ("secretFrom",), [{"metadata": {"name": "own"}, "files": ["./notes.md"]}]),
+            ),
+        ),
+        "an API version that never was": (
+            "every_manifest_fits_the_schema_of_its_kind",
+            set_value(RELEASE, ("apiVersion",), "argoproj.io/v1"),
+        ),
+        "a misspelt kind": (
+            "every_manifest_fits_the_schema_of_its_kind",
+            own("apiVersion: argoproj.io/v1alpha1\nkind: ApplicationsSet\nmetadata: {name: own, namespace: argocd}\n"),
+        ),
+        # files
+        "a file that is not there": ("every_kustomization_lists_exactly_what_is_there", delete(RELEASE)),
+        "a file that nobody applies": ("every_file_of_a_cluster_is_applied", drop(LIST, "- namespace.yaml")),
+        "no list at all": ("every_file_of_a_cluster_is_applied", delete(LIST)),
+        "a sealed Secret that is not applied": (
+            "every_kustomization_lists_exactly_what_is_there",
+            drop(KSOPS, "litellm-salt-key"),
+        ),
+        "a Secret in the list that does not exist": (
+            "every_kustomization_lists_exactly_what_is_there",
+            append_item(KSOPS, ("files",), "./litellm-extra.sops.yaml"),
+        ),
+        # objects
+        "no application of applications": ("every_cluster_has_its_argo_cd_objects", delete(ROOT)),
+        "an Application of another name": (
+            "every_cluster_has_its_argo_cd_objects",
+            set_value(ROOT, ("metadata", "name"), "cluster"),
+        ),
+        "a project in another namespace": (
+            "every_cluster_has_its_argo_cd_objects",
+            set_value(PROJECT, ("metadata", "namespace"), "default"),
+        ),
+        # sources
+        "another repository": (
+            "argo_cd_follows_this_repository",
+            set_value(RELEASE, (*SOURCE, "repoURL"), "https://github.com/example/other.git"),
+        ),
+        "another branch": ("argo_cd_follows_this_repository", set_value(ROOT, (*SOURCE, "targetRevision"), "HEAD")),
+        "a tag instead of the branch": (
+            "argo_cd_follows_this_repository",
+            set_value(RELEASE, (*SOURCE, "targetRevision"), "v1.0.0"),
+        ),
+        # project
+        "the default project": (
+            "every_application_belongs_to_the_project",
+            set_value(RELEASE, ("spec", "project"), "default"),
+        ),
+        "a project that does not permit the repository": (
+            "the_project_permits_its_applications",
+            set_value(PROJECT, ("spec", "sourceRepos", 0), "https://github.com/example/other.git"),
+        ),
+        "a project that does not permit the namespace": (
+            "the_project_permits_its_applications",
+            set_value(PROJECT, ("spec", "destinations", 0, "namespace"), "default"),
+        ),
+        "a project that does not permit to make a namespace": (
+            "the_project_permits_its_applications",
+            set_value(PROJECT, ("spec", "clusterResourceWhitelist", 0, "kind"), "CustomResourceDefinition"),
+        ),
+        "a project that permits nothing outside of a namespace": (
+            "the_project_permits_its_applications",
+            remove(PROJECT, ("spec", "clusterResourceWhitelist")),
+        ),
+        "a project that keeps Secrets away": (
+            "the_project_permits_its_applications",
+            set_value(PROJECT, ("spec", "namespaceResourceBlacklist"), [SECRET]),
+        ),
+        "a project for Deployments alone": (
+            "the_project_permits_its_applications",
+            set_value(PROJECT, ("spec", "namespaceResourceWhitelist"), [DEPLOYMENT]),
+        ),
+        "a project that keeps the Namespace away": (
+            "the_project_permits_its_applications",
+            set_value(PROJECT, ("spec", "clusterResourceBlacklist"), [NAMESPACE]),
+        ),
+        # paths and values
+        "sealed Secrets as they are": (
+            "argo_cd_renders_every_source_as_it_is_meant",
+            set_value(ROOT, (*SOURCE, "directory"), {"recurse": True}),
+        ),
+        "Secrets under other names": (
+            "argo_cd_renders_every_source_as_it_is_meant",
+            set_value(ROOT, (*SOURCE, "kustomize", "namePrefix"), "aws-"),
+        ),
+        "a chart in the place of a folder": (
+            "argo_cd_renders_every_source_as_it_is_meant",
+            set_value(RELEASE, (*SOURCE, "chart"), "litellm"),
+        ),
+        "a release for another namespace": (
+            "argo_cd_renders_every_source_as_it_is_meant",
+            set_value(RELEASE, (*SOURCE, "helm", "namespace"), "default"),
+        ),
+        "the releases of two clusters swapped": (
+            "the_argo_cd_release_takes_its_values",
+            swap(RELEASE, "clusters/gcp/release.yaml"),
+        ),
+        "the repo servers of two clusters swapped": (
+            "argo_cd_runs_ksops",
+            swap(REPO_SERVER, "clusters/gcp/argocd-setup/argocd-repo-server.yaml"),
+        ),
+        "the folder of another cluster": (
+            "every_argo_cd_path_leads_to_its_folder",
+            set_value(ROOT, (*SOURCE, "path"), "clusters/gcp"),
+        ),
+        "a wrong path": (
+            "every_argo_cd_path_leads_to_its_folder",
+            set_value(RELEASE, (*SOURCE, "path"), "charts/litellm"),
+        ),
+        "a path of one's own that does not exist": (
+            "every_argo_cd_path_leads_to_its_folder",
+            application("repoURL: 'https://github.com/example/litellm-gitops.git', path: apps, targetRevision: main"),
+        ),
+        "the values of another cluster": (
+            "the_argo_cd_release_takes_its_values",
+            set_value(RELEASE, (*FILES, 1), "values-gcp.yaml"),
+        ),
+        "values relative to the repository, as Flux has them": (
+            "the_argo_cd_release_takes_its_values",
+            set_value(RELEASE, (*FILES, 1), "litellm/values-aws.yaml"),
+        ),
+        "no checksums, so that a new Secret restarts nothing": (
+            "the_argo_cd_release_takes_its_values",
+            remove(RELEASE, (*FILES, 2)),
+        ),
+        "a value that the suite does not see": (
+            "the_argo_cd_release_takes_its_values",
+            set_value(RELEASE, (*SOURCE, "helm", "parameters"), [{"name": "own.replicas", "value": "1"}]),
+        ),
+        # order
+        "the Secrets of another cluster": (
+            "the_release_goes_to_the_commit_of_its_secrets",
+            change(LIST, "secrets/aws", "secrets/gcp"),
+        ),
+        "a release that follows the branch by itself": (
+            "the_release_goes_to_the_commit_of_its_secrets",
+            set_value(LIST, (*REPLACEMENT, "fieldPaths", 0), "spec.project"),
+        ),
+        "a replacement for another Application": (
+            "the_release_goes_to_the_commit_of_its_secrets",
+            set_value(LIST, (*REPLACEMENT, "select", "name"), "other"),
+        ),
+        "a release that is not told its commit": (
+            "the_release_goes_to_the_commit_of_its_secrets",
+            drop(ROOT, "$ARGOCD_APP_REVISION"),
+        ),
+        "the name of a variable in place of the commit": (
+            "the_release_goes_to_the_commit_of_its_secrets",
+            remove(ROOT, (*SOURCE, "kustomize", "commonAnnotationsEnvsubst")),
+        ),
+        "no place for the commit": (
+            "the_release_goes_to_the_commit_of_its_secrets",
+            set_value(RELEASE, REVISION[:2], {"example.com/note": "none"}),
+        ),
+        "a wave, which may hold up every newer commit": (
+            "the_release_goes_to_the_commit_of_its_secrets",
+            set_value(RELEASE, ("metadata", "annotations", "argocd.argoproj.io/sync-wave"), "1"),
+        ),
+        # the release
+        "the release in another namespace": (
+            "the_argo_cd_release_lands_beside_its_secrets",
+            set_value(RELEASE, ("spec", "destination", "namespace"), "default"),
+        ),
+        "the release in another cluster": (
+            "the_argo_cd_release_lands_beside_its_secrets",
+            set_value(RELEASE, ("spec", "destination", "server"), "https://10.0.0.1"),
+        ),
+        "no second try": ("a_failed_sync_is_tried_again", set_value(RELEASE, (*RETRY, "limit"), 0)),
+        "the same commit for ever": ("a_failed_sync_is_tried_again", set_value(RELEASE, (*RETRY, "limit"), -1)),
+        "Secrets that wait for a person": ("a_failed_sync_is_tried_again", set_value(ROOT, (*RETRY, "limit"), 5)),
+        "always the same commit": ("a_failed_sync_is_tried_again", remove(ROOT, (*RETRY, "refresh"))),
+        "drift that stays": ("argo_cd_lets_git_win", remove(RELEASE, (*AUTOMATED, "selfHeal"))),
+        "removed objects that stay": ("argo_cd_lets_git_win", set_value(ROOT, (*AUTOMATED, "prune"), False)),
+        "a release that nobody syncs": ("argo_cd_lets_git_win", set_value(RELEASE, (*AUTOMATED, "enabled"), False)),
+        "a folder that takes all away when it is empty": (
+            "argo_cd_lets_git_win",
+            set_value(RELEASE, (*AUTOMATED, "allowEmpty"), True),
+        ),
+        "an Application that is left alone": (
+            "argo_cd_lets_git_win",
+            set_value(RELEASE, ("metadata", "annotations", "argocd.argoproj.io/skip-reconcile"), "true"),
+        ),
+        "Secrets whose change is not seen": (
+            "argo_cd_lets_git_win",
+            set_value(ROOT, ("spec", "ignoreDifferences"), [{**SECRET, "jsonPointers": ["/data"]}]),
+        ),
+        "plaintext in an annotation": (
+            "argo_cd_keeps_no_copy_of_a_secret",
+            set_value(ROOT, ("spec", "syncPolicy", "syncOptions", 0), "Validate=false"),
+        ),
+        # decryption
+        "ciphertext that is applied": (
+            "every_secret_goes_through_ksops",
+            set_value(KUSTOMIZATION, ("resources",), ["litellm-masterkey.sops.yaml"]),
+        ),
+        "a Secret that is listed twice": (
+            "every_secret_goes_through_ksops",
+            append_item(KSOPS, ("files",), "./litellm-redis.sops.yaml"),
+        ),
+        "a Secret of another cluster in the list": (
+            "every_secret_goes_through_ksops",
+            append_item(KSOPS, ("files",), "../gcp/litellm-aws-auth.sops.yaml"),
+        ),
+        "a generator as a manifest": (
+            "every_kustomization_lists_exactly_what_is_there",
+            change(KUSTOMIZATION, "generators:", "resources:"),
+        ),
+        "another program": ("every_secret_goes_through_ksops", change(KSOPS, "path: ksops", "path: ./ksops")),
+        "plugins that Kustomize does not run": ("argo_cd_runs_ksops", change(SETTINGS, " --enable-exec", "")),
+        "a key under a name that is not there": (
+            "argo_cd_runs_ksops",
+            set_value(REPO_SERVER, (*SERVER, "env", 0, "value"), "/sops-age/age.key"),
+        ),
+        "a key that is not mounted": (
+            "argo_cd_runs_ksops",
+            set_value(REPO_SERVER, (*POD, "volumes", 1, "secret", "secretName"), "age"),
+        ),
+        "a program that nobody installs": (
+            "argo_cd_runs_ksops",
+            set_value(REPO_SERVER, (*POD, "initContainers", 0, "volumeMounts", 0, "mountPath"), "/tools"),
+        ),
+        "a version where a digest belongs": (
+            "argo_cd_runs_ksops",
+            change(REPO_SERVER, "viaductoss/ksops:", "viaductoss/ksops@"),
+        ),
+        # removal
+        "an Application that leaves its objects behind": (
+            "argo_cd_removes_in_order",
+            remove(RELEASE, ("metadata", "finalizers")),
+        ),
+        "a project that goes before its Applications": (
+            "argo_cd_removes_in_order",
+            change(PROJECT, "Prune=false,Delete=false", "Prune=false"),
+        ),
+        "an application that manages itself": (
+            "argo_cd_removes_in_order",
+            append_item(LIST, ("resources",), "root.yaml"),
+        ),
+    }
+)
+
+# What an operator may do, and no rule minds.
+HARMLESS: dict[str, Edit] = {
+    "an Application of one's own": application(
+        "repoURL: 'https://example.com/charts', chart: own, targetRevision: 1.2.3"
+    ),
+    "a project for every repository": set_value(PROJECT, ("spec", "sourceRepos"), ["*"]),
+    "a project for every namespace and kind": together(
+        substitute(PROJECT, r"namespace: litellm$", 'namespace: "*"'),
+        set_value(PROJECT, ("spec", "clusterResourceWhitelist"), [{"group": "*", "kind": "*"}]),
+    ),
+    "replicas that something else sets": set_value(
+        RELEASE, ("spec", "ignoreDifferences"), [{**DEPLOYMENT, "jsonPointers": ["/spec/replicas"]}]
+    ),
+    "notifications": set_value(
+        RELEASE, ("metadata", "annotations", "notifications.argoproj.io/subscribe.on-sync-failed.slack"), "alerts"
+    ),
+    "another destination for the project": append_item(
+        PROJECT, ("spec", "destinations"), {"server": "https://kubernetes.default.svc", "namespace": "own"}
+    ),
+    "a rollout of Argo's other project": own(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: own, namespace: litellm}\nspec: {}\n"
+    ),
+}
+ACCEPTED: dict[str, Edit | tuple[Edit, dict[str, Any]]] = {name: (edit, ARGOCD) for name, edit in HARMLESS.items()}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_an_operator_adds_is_left_alone = accepted(ACCEPTED)

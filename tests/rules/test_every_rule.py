@@ -1,0 +1,77 @@
+"""What holds for every rule: a fault that it finds, no finding in a repository as it is rendered, no traceback."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from litellm_gitops import rules
+from tests.support.answers import answers, everything
+from tests.support.faults import ANSWERS, AWS, MATRIX, POLICY, RULES, SHARED, credential, git, write
+from tests.support.findings import UNREADABLE, Copy, findings, report
+
+BASES = {
+    "everything": everything(),
+    "argocd": everything(gitops_engine="argocd"),
+    "gitlab": everything(ci_platform="gitlab"),
+    "small": answers(["gcp"], ["bedrock"]),
+    "bundled": answers(["gcp"], ["bedrock"], redis="bundled"),
+}
+
+
+def test_every_rule_has_a_fault_that_it_finds() -> None:
+    tables = [
+        getattr(importlib.import_module(f"tests.rules.{path.stem}"), "FAULTS", {})
+        for path in Path(__file__).parent.glob("test_*.py")
+    ]
+    covered = {fault[0] for faults in tables for fault in faults.values()}
+    assert covered - {UNREADABLE} == set(rules.load())
+
+
+@pytest.mark.parametrize("base", BASES.values(), ids=BASES)
+def test_a_rendered_repository_breaks_no_rule_in_git_or_before(base: dict[str, Any], repository: Copy) -> None:
+    root = repository(base)
+    found = findings(root)
+    assert not found, report(found)
+    git(root, "init", "--quiet")
+    for form, name in (("aws", "deployment_outputs.env"), ("github", "access-token"), ("age", "keys/aws.agekey")):
+        credential(form, name)(root)
+    assert not findings(root), report(findings(root))
+    git(root, "add", ".")
+    assert not findings(root), report(findings(root))
+
+
+ODD: list[Any] = [
+    *(None, 1, 1.5, True, "x", "", [], {}, [{}], [[1]], {"a": 1}, {1: 2}, [None], {"a": {"b": []}}),
+]
+
+
+@pytest.mark.parametrize("file", [AWS, SHARED, MATRIX, POLICY, ANSWERS, "secrets/aws/litellm-redis.sops.yaml", RULES])
+def test_a_value_of_any_type_fails_no_rule(file: str, repository: Copy) -> None:
+    root = repository(everything())
+    text = (root / file).read_text("utf-8")
+    choose = random.Random(file)
+    paths = list(_paths(yaml.safe_load(text)))
+    for path in choose.sample(paths, min(20, len(paths))):
+        content = [yaml.safe_load(text)]
+        *above, last = (0, *path)
+        place: Any = content
+        for part in above:
+            place = place[part]
+        place[last] = choose.choice(ODD)
+        write(file, yaml.safe_dump(content[0], sort_keys=False))(root)
+        assert "failed on a value of an unexpected type" not in report(findings(root)), (path, place[last])
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    if not isinstance(value, dict | list):
+        return
+    for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from _paths(entry, (*path, key))

@@ -1,0 +1,189 @@
+"""Faults and edits of what every file must be."""
+
+from __future__ import annotations
+
+from tests.support.faults import (
+    AWS,
+    AZURE,
+    CHART,
+    SHARED,
+    Edit,
+    Fault,
+    add,
+    append,
+    change,
+    credential,
+    delete,
+    link,
+    replace_bytes,
+    substitute,
+    together,
+    write,
+    write_bytes,
+)
+from tests.support.findings import accepted, found_by_its_rule_alone
+from tests.support.sealed_store import own_secret, refresh
+
+REDIS = "secrets/aws/litellm-redis.sops.yaml"
+
+# Ten times as much with each line.
+BOMB = "b0: &b0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"b{level}: &b{level} [{', '.join([f'*b{level - 1}'] * 10)}]\n" for level in range(1, 11)
+)
+
+
+FAULTS: dict[str, Fault] = {
+    "a bracket that is not closed": ("every_yaml_file_is_yaml", append("policies/renovate.yaml", "broken: [\n")),
+    "values that are not YAML": ("every_yaml_file_is_yaml", append(AZURE, " wrong\n   indentation: {\n")),
+    "a sealed file that is not YAML": ("every_value_of_every_secret_is_sealed", append(REDIS, "}\n")),
+    "a file in Latin-1": ("every_yaml_file_is_yaml", write_bytes("docs.yaml", "name: José\n".encode("latin-1"))),
+    "aliases that make a file endless": ("every_yaml_file_is_yaml", append(AWS, "own: &own [*own]\n")),
+    "aliases that make values too large": ("every_yaml_file_is_yaml", append(AWS, BOMB)),
+    "aliases that make a sealed Secret too large": (
+        "every_value_of_every_secret_is_sealed",
+        together(append(REDIS, BOMB), refresh),
+    ),
+    "a key given twice in values": (
+        "no_key_is_given_twice",
+        change(SHARED, "replicaCount: 2", "replicaCount: 1\n  replicaCount: 2"),
+    ),
+    "a key given twice deep in a list": (
+        "no_key_is_given_twice",
+        change(AWS, "pathType: Prefix", "pathType: Exact\n            pathType: Prefix"),
+    ),
+    "an octal number": (
+        "yaml_means_the_same_to_every_reader",
+        substitute(SHARED, r"request_timeout: .*", "request_timeout: 0600"),
+    ),
+    "a time that is a number": (
+        "yaml_means_the_same_to_every_reader",
+        change(SHARED, "set_verbose: false", "set_verbose: false\n      start: 12:30:45"),
+    ),
+    "a yes that is true to Helm alone": (
+        "yaml_means_the_same_to_every_reader",
+        change(SHARED, "set_verbose: false", "set_verbose: no"),
+    ),
+    "a price that is a text to YAML 1.1 alone": (
+        "yaml_means_the_same_to_every_reader",
+        substitute(SHARED, r"request_timeout: .*", "request_timeout: 6e2"),
+    ),
+    "a date that is none to YAML 1.2": (
+        "yaml_means_the_same_to_every_reader",
+        change(SHARED, "set_verbose: false", "set_verbose: false\n      start: 2026-11-29"),
+    ),
+    "a key given twice beside a merge": (
+        "no_key_is_given_twice",
+        write("extra/own.yaml", "a: &a {b: 1}\nc:\n  <<: *a\n  b: 2\n  b: 3\n"),
+    ),
+    "a tab in values": ("no_yaml_holds_a_tab", append(AWS, "# one\ttwo\n")),
+    "a merge marker in the README": (
+        "no_merge_is_left_unfinished",
+        append("README.md", "<<<<<<< before updating\nmine\n=======\n>>>>>>> after updating\n"),
+    ),
+    "a merge marker in values": (
+        "no_merge_is_left_unfinished",
+        change(AZURE, "  ingress:\n", "<<<<<<< before updating\n  ingress:\n"),
+    ),
+    "a rejected part of an update": ("no_merge_is_left_unfinished", append("litellm/values.yaml.rej", "@@\n")),
+    "line ends of Windows in values": ("every_file_has_the_bytes_that_git_stores", replace_bytes(AWS, b"\n", b"\r\n")),
+    "line ends of Windows in a sealed Secret": (
+        "every_file_has_the_bytes_that_git_stores",
+        together(replace_bytes(REDIS, b"\n", b"\r\n"), refresh),
+    ),
+    "a byte order mark": (
+        "every_file_has_the_bytes_that_git_stores",
+        replace_bytes(AWS, b"# Amazon", b"\xef\xbb\xbf# Amazon"),
+    ),
+    "a second document of values": (
+        "no_second_document_is_overlooked",
+        append(AWS, "---\nlitellm-helm:\n  replicaCount: 5\n"),
+    ),
+    "a link in place of values": ("no_link_leads_the_engine_astray", link(AWS)),
+    "a link that leads out of the repository": (
+        "no_link_leads_the_engine_astray",
+        lambda root: (root / "notes").symlink_to("../elsewhere"),
+    ),
+    "a link to a place of this machine": (
+        "no_link_leads_the_engine_astray",
+        lambda root: (root / "notes").symlink_to("/etc/hosts"),
+    ),
+    "a link in place of a sealed Secret": ("nothing_unknown_lies_among_the_sealed_files", link(REDIS)),
+    "a link to a folder among the sealed Secrets": (
+        "nothing_unknown_lies_among_the_sealed_files",
+        lambda root: (root / "secrets/aws/own").symlink_to("../../docs", target_is_directory=True),
+    ),
+    "a cluster that git ignores": ("git_ignores_nothing_that_is_deployed", append(".gitignore", "clusters/aws/\n")),
+    "a list of Secrets that was emptied": (
+        "every_kustomization_lists_exactly_what_is_there",
+        write("secrets/gcp/kustomization.yaml", "# nothing\n"),
+    ),
+    "a sealed Secret that the cluster never gets": (
+        "every_kustomization_lists_exactly_what_is_there",
+        own_secret("own", of="secrets/aws/litellm-salt-key.sops.yaml", listed=False),
+    ),
+    "a listed file that does not exist": (
+        "every_kustomization_lists_exactly_what_is_there",
+        append("secrets/azure/kustomization.yaml", "  - own.sops.yaml\n"),
+    ),
+    "a list that puts everything elsewhere": (
+        "every_kustomization_lists_exactly_what_is_there",
+        append("secrets/aws/kustomization.yaml", "namespace: default\n"),
+    ),
+    "a file that is listed twice": (
+        "every_kustomization_lists_exactly_what_is_there",
+        append("secrets/aws/kustomization.yaml", "  - litellm-redis.sops.yaml\n"),
+    ),
+    "the Secrets of another environment in a list": (
+        "every_kustomization_lists_exactly_what_is_there",
+        append("secrets/aws/kustomization.yaml", "  - ../gcp\n"),
+    ),
+    "no list of the sealed Secrets": (
+        "every_kustomization_lists_exactly_what_is_there",
+        delete("secrets/gcp/kustomization.yaml"),
+    ),
+    "checksums that git ignores": (
+        "git_ignores_nothing_that_is_deployed",
+        append(".gitignore", "litellm/checksums-*\n"),
+    ),
+}
+
+# What an owner may do, and no rule minds.
+HARMLESS: dict[str, Edit] = {
+    "a merge key, and what overrides it": together(
+        write("extra/own.yaml", "a: &a {b: 1, c: 2}\nd: &d {e: 3}\nf:\n  <<: [*a, *d]\n  b: 4\n"),
+        write("extra/other.yaml", "a: &a\n  b: 1\nc: {<<: *a, b: 2}\n"),
+    ),
+    "the mode of a file, as everybody writes it": together(
+        add(CHART.volumes, [{"name": "salt", "secret": {"secretName": "litellm-salt-key", "defaultMode": 440}}]),
+        substitute(AWS, r"defaultMode.*: 440", "defaultMode: 0440"),
+    ),
+    "a template of CloudFormation": write(
+        "aws/role.yaml", "Resources:\n  Role: !GetAtt Own.Arn\n  Name: !Sub '${A}'\n"
+    ),
+    "a link to a folder that is not deployed": together(
+        write("docs/v1/README.md", "Ours.\n"),
+        lambda root: (root / "docs/latest").symlink_to("v1", target_is_directory=True),
+    ),
+    "a template of their own in the chart": write(
+        "litellm/templates/own.yaml", "{{- if .Values.own }}\nkind: {{ .Values.own }}\n{{- end }}\n"
+    ),
+    "values for trials, which git ignores": together(
+        append(".gitignore", "/litellm/values-local.yaml\n"), write("litellm/values-local.yaml", "litellm-helm: {}\n")
+    ),
+    "a configuration of another tool": write("mkdocs.yml", "site_name: LLM\nplugins: !ENV [search]\n"),
+    "documents and images of their own": together(
+        write("docs/README.md", "What `sk-…` is, and why ${PASSWORD} stands here.\n"),
+        write_bytes("docs/logo.png", b"\x89PNG\0\xff"),
+    ),
+    "comments, and another style of YAML": change(
+        AWS, "    - litellm-salt-key\n", "    - 'litellm-salt-key'  # ours\n"
+    ),
+    "a virtual environment, which git ignores": together(
+        write(".venv/lib/broken.yaml", "a: [\n"), credential("aws", ".venv/lib/fixture.py")
+    ),
+    "what helm fetched, which git ignores": write("litellm/Chart.lock", "dependencies: []\n"),
+    "another cluster that the template does not know": write("clusters/onprem/README.md", "By hand.\n"),
+}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)

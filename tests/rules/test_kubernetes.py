@@ -1,0 +1,218 @@
+"""Faults and edits of what Kubernetes takes."""
+
+from __future__ import annotations
+
+from tests.support.answers import everything
+from tests.support.faults import (
+    ANSWERS,
+    AWS,
+    AZURE,
+    CHART,
+    GCP,
+    SHARED,
+    SUITE,
+    Edit,
+    Fault,
+    add,
+    append,
+    append_item,
+    change,
+    substitute,
+    together,
+    write,
+)
+from tests.support.findings import Copy, accepted, findings, found_by_its_rule_alone
+from tests.support.sealed_store import resealed
+
+LIST = "clusters/aws/kustomization.yaml"
+REDIS = "secrets/aws/litellm-redis.sops.yaml"
+
+
+def own(content: str) -> Edit:
+    """An object of the owner's own in a cluster, which its list names."""
+    return together(append_item(LIST, ("resources",), "own.yaml"), write("clusters/aws/own.yaml", content))
+
+
+FAULTS: dict[str, Fault] = {
+    "a version of Kubernetes that is not known": (
+        "the_kubernetes_version_is_known",
+        substitute(ANSWERS, r"kubernetes_version: .*", "kubernetes_version: '1.99'"),
+    ),
+    "a field that Kubernetes does not know": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        append("clusters/aws/namespace.yaml", "specs: {}\n"),
+    ),
+    "a label that is a number": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        resealed(REDIS, change(REDIS, "  namespace: litellm\n", "  namespace: litellm\n  labels:\n    tier: 1\n")),
+    ),
+    "a manifest of no kind": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        write("secrets/README.yaml", "name: none\n"),
+    ),
+    "an API version that does not exist": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        resealed(REDIS, change(REDIS, "apiVersion: v1\n", "apiVersion: v2\n")),
+    ),
+    "a removed API version": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        write("extra/ingress.yaml", "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata:\n  name: own\n"),
+    ),
+    "a misspelt kind": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        own("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicies\nmetadata: {name: own, namespace: litellm}\n"),
+    ),
+    "a misspelt group": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        own("apiVersion: networking.k8s.oi/v1\nkind: NetworkPolicy\nmetadata: {name: own, namespace: litellm}\n"),
+    ),
+    "a mode as a text": (
+        "what_values_put_into_the_pod_fits_its_schema",
+        add(CHART.volumes, [{"name": "cache", "configMap": {"name": "own", "defaultMode": "0440"}}]),
+    ),
+    "a variable that is a number": (
+        "what_values_put_into_the_pod_fits_its_schema",
+        change(SHARED, 'value: "6379"', "value: 6379"),
+    ),
+    "a variable with two values": (
+        "what_values_put_into_the_pod_fits_its_schema",
+        change(SHARED, "    - name: REDIS_PASSWORD\n", '    - name: REDIS_PASSWORD\n      value: ""\n'),
+    ),
+    "a misspelt reference": (
+        "what_values_put_into_the_pod_fits_its_schema",
+        add(
+            CHART.variable_list,
+            [{"name": "OWN", "valueFrom": {"secretKeyref": {"name": "litellm-redis", "key": "redis-password"}}}],
+            SHARED,
+        ),
+    ),
+    "a misspelt toleration": (
+        "what_values_put_into_the_pod_fits_its_schema",
+        add(("tolerations",), [{"keys": "dedicated"}]),
+    ),
+    "a misspelt volume": (
+        "what_values_put_into_the_pod_fits_its_schema",
+        add(CHART.volumes, [{"name": "cache", "emptydir": {}}]),
+    ),
+    "an amount in another unit": (
+        "every_resource_is_a_quantity_within_its_limit",
+        change(SHARED, "memory: 4Gi\n    limits", "memory: 4GB\n    limits"),
+    ),
+    "an amount in words": (
+        "every_resource_is_a_quantity_within_its_limit",
+        change(SHARED, 'cpu: "1"', 'cpu: "1 core"'),
+    ),
+    "a limit below the request": (
+        "every_resource_is_a_quantity_within_its_limit",
+        change(SHARED, "limits:\n      memory: 4Gi\n\n", "limits:\n      memory: 2Gi\n\n"),
+    ),
+    "a host in upper case": (
+        "every_name_is_valid",
+        change(
+            AWS,
+            "    hosts:\n",
+            "    hosts:\n      - host: LLM.example.com\n        paths:\n"
+            "          - path: /\n            pathType: Prefix\n",
+        ),
+    ),
+    "a label that Kubernetes refuses": (
+        "every_name_is_valid",
+        resealed(
+            REDIS, change(REDIS, "  namespace: litellm\n", "  namespace: litellm\n  labels:\n    tier: front end\n")
+        ),
+    ),
+    "an annotation with two prefixes": (
+        "every_name_is_valid",
+        add(CHART.pod_annotations, {"example.com/own/name": "x"}),
+    ),
+    "a volume in upper case": ("every_name_is_valid", add(CHART.volumes, [{"name": "Cache", "emptyDir": {}}])),
+    "a variable with a space": ("every_name_is_valid", add(CHART.variables, {"LOG LEVEL": "x"})),
+}
+
+FOREIGN = (
+    "external-secrets.io/v1 ExternalSecret",
+    "monitoring.coreos.com/v1 ServiceMonitor",
+    "monitoring.coreos.com/v1 PrometheusRule",
+    "gateway.networking.k8s.io/v1 HTTPRoute",
+    "cert-manager.io/v1 Certificate",
+    "bitnami.com/v1alpha1 SealedSecret",
+    "keda.sh/v1alpha1 ScaledObject",
+    "cilium.io/v2 CiliumNetworkPolicy",
+    "postgresql.cnpg.io/v1 Cluster",
+    "kyverno.io/v1 ClusterPolicy",
+    "autoscaling.k8s.io/v1 VerticalPodAutoscaler",
+    "serving.knative.dev/v1 Service",
+    "crd.projectcalico.org/v1 NetworkPolicy",
+)
+
+
+def foreign(kind: str) -> Edit:
+    """An object of a kind that somebody else defines."""
+    api_version, name = kind.split(" ")
+    return own(f"apiVersion: {api_version}\nkind: {name}\nmetadata: {{name: own, namespace: litellm}}\nspec: {{}}\n")
+
+
+# What an owner may do, and no rule minds.
+HARMLESS: dict[str, Edit] = {
+    **{kind: foreign(kind) for kind in FOREIGN},
+    "a kind that is declared": together(
+        foreign("networking.k8s.io/v2 Own"), append_item(SUITE, ("kinds",), "networking.k8s.io/v2 Own")
+    ),
+    "a role with a colon in its name": own(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n"
+        "metadata: {name: 'litellm:view', namespace: litellm}\nrules: []\n"
+    ),
+    "a mode as a decimal number": add(
+        CHART.volumes, [{"name": "cache", "configMap": {"name": "own", "defaultMode": 288}}]
+    ),
+    "other resources": substitute(
+        SHARED,
+        r'cpu: "1"\n      memory: 4Gi\n    limits:\n      memory: 4Gi',
+        'cpu: "2"\n      memory: 8Gi\n    limits:\n      memory: 8Gi',
+    ),
+    "amounts in other units": substitute(
+        SHARED,
+        r'cpu: "1"\n      memory: 4Gi\n    limits:\n',
+        "cpu: 1500m\n      memory: 4096Mi\n    limits:\n      cpu: 2\n",
+    ),
+    "tolerations and affinity": together(
+        add(("tolerations",), [{"key": "dedicated", "operator": "Exists"}]),
+        add(
+            ("affinity",),
+            {
+                "nodeAffinity": {
+                    "requiredDuringSchedulingIgnoredDuringExecution": {
+                        "nodeSelectorTerms": [
+                            {"matchExpressions": [{"key": "kubernetes.io/arch", "operator": "In", "values": ["amd64"]}]}
+                        ]
+                    }
+                }
+            },
+        ),
+    ),
+    "a host for every name": change(
+        AWS,
+        "    hosts:\n",
+        '    hosts:\n      - host: "*.llm.example.com"\n        paths:\n'
+        "          - path: /\n            pathType: Prefix\n",
+    ),
+    "labels and annotations": together(
+        add(CHART.pod_labels, {"team": "ai"}, GCP), add(CHART.pod_annotations, {"example.com/cost-center": "42"}, GCP)
+    ),
+    "a node selector": add(("nodeSelector",), {"kubernetes.io/arch": "amd64"}, AZURE),
+    "a manifest of their own in a cluster": own(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: own\n"
+        "  namespace: litellm\nspec:\n  podSelector: {}\n  policyTypes:\n    - Ingress\n"
+    ),
+}
+
+
+def test_the_fix_of_a_mode_works(repository: Copy) -> None:
+    root = repository(everything())
+    FAULTS["a mode as a text"][1](root)
+    (found,) = findings(root)
+    assert found.fix.text == "write 288, which is 0440 in decimal"
+
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)

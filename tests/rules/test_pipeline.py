@@ -1,0 +1,191 @@
+"""Faults and edits of continuous integration, commits, updates."""
+
+from __future__ import annotations
+
+from tests.support.answers import everything
+from tests.support.faults import Edit, Fault, append, change, delete, remove, set_value, substitute, together, write
+from tests.support.findings import accepted, found_by_its_rule_alone
+
+VALIDATE = ".github/workflows/validate.yaml"
+COMMITS = ".pre-commit-config.yaml"
+GITLAB_FILE = ".gitlab-ci.yml"
+GITLAB = everything(ci_platform="gitlab")
+RUN = ("jobs", "suite", "steps", 2, "run")
+ON = """\
+on:
+  push: {filters}
+permissions: {{}}
+jobs:
+  suite:
+    runs-on: ubuntu-latest
+    steps:
+      - run: {run}
+"""
+
+
+def pushed(filters: str = "{}", run: str = "pytest") -> Edit:
+    """A workflow for pushes of some kind, in place of the template's."""
+    return write(VALIDATE, ON.format(filters=filters, run=run))
+
+
+FAULTS: dict[str, Fault] = {
+    "a pipeline that runs nothing": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, RUN, "echo done"),
+    ),
+    "a suite whose result does not count": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, RUN, "uv run pytest || true"),
+    ),
+    "a suite that may fail": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, (*RUN[:-1], "continue-on-error"), True),
+    ),
+    "half of the suite": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, RUN, "uv run pytest -k answers"),
+    ),
+    "a suite that is switched off": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, ("jobs", "suite", "if"), False),
+    ),
+    "a suite for who asks": ("every_push_runs_the_suite", change(VALIDATE, "  push:\n  pull_request:\n", "")),
+    "a suite that is switched off by an expression": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, ("jobs", "suite", "if"), "${{ false }}"),
+    ),
+    "a suite for another branch": ("every_push_runs_the_suite", pushed("{branches: [release]}")),
+    "a suite for every branch but the engine's": ("every_push_runs_the_suite", pushed("{branches-ignore: ['ma*']}")),
+    "a suite for tags": ("every_push_runs_the_suite", pushed("{tags: ['v*']}")),
+    "a suite that is blind to Secrets": ("every_push_runs_the_suite", pushed("{paths-ignore: ['secrets/**']}")),
+    "a suite for values alone": ("every_push_runs_the_suite", pushed("{paths: ['litellm/**']}")),
+    "every secret in a step": (
+        "no_pipeline_shows_a_secret",
+        set_value(VALIDATE, (*RUN[:-1], "env"), {"ALL": "${{ toJSON(secrets) }}"}),
+    ),
+    "the title of a pull request in a shell": (
+        "no_pipeline_shows_a_secret",
+        write(
+            ".github/workflows/own.yaml",
+            "on: pull_request\njobs:\n  own:\n    runs-on: ubuntu-latest\n    steps:\n"
+            "      - run: echo ${{ github.event.pull_request.title }}\n",
+        ),
+    ),
+    "no suite": ("every_push_runs_the_suite", delete(VALIDATE)),
+    "an action by its tag": (
+        "nothing_that_the_pipeline_runs_can_move",
+        substitute(VALIDATE, r"(actions/checkout)@.*", r"\1@v7"),
+    ),
+    "an action by its branch": (
+        "nothing_that_the_pipeline_runs_can_move",
+        substitute(VALIDATE, r"(astral-sh/setup-uv)@.*", r"\1@main"),
+    ),
+    "a commit hook by its branch": (
+        "nothing_that_the_pipeline_runs_can_move",
+        substitute(COMMITS, r"rev: v1\..*", "rev: master"),
+    ),
+    "a workflow that may do everything": (
+        "a_workflow_may_only_read",
+        set_value(VALIDATE, ("permissions",), "write-all"),
+    ),
+    "a workflow that says nothing of its rights": ("a_workflow_may_only_read", remove(VALIDATE, ("permissions",))),
+    "a workflow with rights for what anybody sends": (
+        "a_workflow_may_only_read",
+        set_value(VALIDATE, ("on", "pull_request_target"), {}),
+    ),
+    "no guard before a commit": (
+        "a_commit_is_guarded",
+        change(COMMITS, "entry: python hooks/guard_staged.py", 'entry: "true"'),
+    ),
+    "no .gitattributes": ("git_keeps_sealed_files_to_the_byte", delete(".gitattributes")),
+    "line ends that git may change": (
+        "git_keeps_sealed_files_to_the_byte",
+        change(".gitattributes", "* text=auto eol=lf", "* text=auto"),
+    ),
+    "sealed files that git stores elsewhere": (
+        "git_keeps_sealed_files_to_the_byte",
+        append(".gitattributes", "*.sops.yaml filter=lfs diff=lfs merge=lfs -text\n"),
+    ),
+    "a setting of Renovate without its comma": (
+        "renovate_can_read_its_configuration",
+        change("renovate.json", '"minimumReleaseAge": "3 days",', '"minimumReleaseAge": "3 days"'),
+    ),
+    "a pipeline that runs nothing (GitLab)": (
+        "every_push_runs_the_suite",
+        set_value(GITLAB_FILE, ("suite", "script"), ["echo done"]),
+        GITLAB,
+    ),
+    "a suite that may fail (GitLab)": (
+        "every_push_runs_the_suite",
+        set_value(GITLAB_FILE, ("suite", "allow_failure"), True),
+        GITLAB,
+    ),
+    "a suite for who asks (GitLab)": (
+        "every_push_runs_the_suite",
+        set_value(GITLAB_FILE, ("suite", "when"), "manual"),
+        GITLAB,
+    ),
+    "a suite that never runs (GitLab)": (
+        "every_push_runs_the_suite",
+        set_value(GITLAB_FILE, (".validate", "rules"), [{"when": "never"}]),
+        GITLAB,
+    ),
+    "a pipeline that never runs (GitLab)": (
+        "every_push_runs_the_suite",
+        set_value(GITLAB_FILE, ("workflow", "rules"), [{"when": "never"}]),
+        GITLAB,
+    ),
+    "a suite for tags (GitLab)": (
+        "every_push_runs_the_suite",
+        set_value(GITLAB_FILE, ("suite", "only"), ["tags"]),
+        GITLAB,
+    ),
+    "a log with every variable (GitLab)": (
+        "no_pipeline_shows_a_secret",
+        set_value(GITLAB_FILE, ("variables", "CI_DEBUG_TRACE"), "true"),
+        GITLAB,
+    ),
+    "an image that moves": (
+        "nothing_that_the_pipeline_runs_can_move",
+        substitute(GITLAB_FILE, r'(image: "ghcr.*):.*"', r'\1:latest"'),
+        GITLAB,
+    ),
+}
+
+# What an owner may do, and no rule minds.
+HARMLESS: dict[str, Edit] = {
+    "a workflow of their own": write(
+        ".github/workflows/own.yaml", "on: push\njobs:\n  own:\n    runs-on: ubuntu-latest\n"
+    ),
+    "a workflow of their own with an action by its tag": write(
+        ".github/workflows/own.yaml",
+        "on: push\njobs:\n  own:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v7\n",
+    ),
+    "the suite on another runner, with other options": together(
+        substitute(VALIDATE, r"ubuntu-24.04", "self-hosted"),
+        set_value(VALIDATE, RUN, "uv run --frozen pytest -v --tb=short"),
+    ),
+    "a workflow that may read": set_value(VALIDATE, ("permissions",), {"contents": "read"}),
+    "the suite in a workflow of another repository": write(
+        VALIDATE,
+        "on: [push]\npermissions: {}\njobs:\n  suite:\n    uses: example/ci/.github/workflows/suite.yaml@main\n",
+    ),
+    "the suite on the engine's branch": pushed("{branches: ['rel/**', ma?n]}"),
+    "the suite but for documents": pushed("{paths-ignore: ['docs/**', '*.md']}"),
+    "a title in a variable": set_value(
+        VALIDATE, (*RUN[:-1], "env"), {"TITLE": "${{ github.event.pull_request.title }}"}
+    ),
+    "the suite under another name": together(
+        write(".github/workflows/ci.yml", "on: push\njobs:\n  a:\n    steps:\n      - run: pytest\n"), delete(VALIDATE)
+    ),
+    "Dependabot in place of Renovate": together(
+        delete("renovate.json"), write(".github/dependabot.yml", "version: 2\nupdates: []\n")
+    ),
+    "no commit hooks": delete(COMMITS),
+    "images in the storage of large files": append(".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n"),
+    "a workflow less": delete(".github/workflows/update.yaml"),
+    "a test of their own": write("tests/test_own.py", "def test_own() -> None:\n    assert True\n"),
+}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)

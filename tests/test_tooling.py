@@ -1,0 +1,103 @@
+"""How the package gets into a repository, and what is said at the end of a rendering or an update."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from litellm_gitops import vendored
+from tests.support.findings import findings, report
+from tests.support.inputs import Inputs
+from tests.support.project import ANSWERS, Project, Start, commit, git
+from tests.support.sealed import content
+from tests.support.warm import Warm
+
+
+def reference(project: Project) -> list[str]:
+    """The commits that the files of a repository name as the package's."""
+    files = ("pyproject.toml", ".pre-commit-config.yaml")
+    return [each for name in files for each in re.findall(r"@([0-9a-f]{40})", (project.root / name).read_text())]
+
+
+def test_a_pinned_package_moves_to_the_commit_of_the_release(releases: Path, start: Start) -> None:
+    project = start("v0.0.2", tooling="pinned")
+    assert reference(project) == [git(releases, "rev-parse", "v0.0.2^{commit}").strip()] * 2
+    (project.root / "uv.lock").touch()
+    commit(project.root, "Lock")
+    said = project.update()
+    assert reference(project) == [git(releases, "rev-parse", "v0.1.0^{commit}").strip()] * 2
+    assert not project.conflicts()
+    assert said.splitlines()[-1] == "  uv lock"
+
+
+def test_a_vendored_package_is_the_release_to_the_byte_whatever_was_edited(releases: Path, start: Start) -> None:
+    project = start("v0.0.2")
+    folder = project.root / vendored.FOLDER
+    (folder / "findings.py").write_text("import this\n")
+    (folder / "guard.py").unlink()
+    (folder / "own.py").touch()
+    commit(project.root, "Meddle")
+    project.update()
+    assert content(folder) == content(releases / "src/litellm_gitops")
+    assert (project.root / vendored.DIGEST).read_text() == f"{vendored.digest(folder)}\n"
+    assert not project.conflicts()
+
+
+def test_nothing_of_a_vendored_package_is_ignored_by_git(start: Start) -> None:
+    project = start("v0.1.0")
+    known = git(project.root, "ls-files", "vendor").splitlines()
+    assert {f"vendor/{path}" for path in content(project.root / "vendor")} == set(known)
+
+
+def test_an_answer_switches_between_pinned_and_vendored(start: Start) -> None:
+    project = start("v0.0.2")
+    before = project.files()
+    for release in ("v0.0.2", "v0.1.0"):
+        there = () if release == "v0.1.0" else ("--vcs-ref", ":current:")
+        project.update("--data", "tooling=pinned", *there)
+        assert not (project.root / "vendor").exists()
+        assert len(reference(project)) == 2
+        commit(project.root, "Pinned")
+        project.update("--data", "tooling=vendored", "--vcs-ref", ":current:")
+        assert reference(project) == []
+        assert not project.conflicts()
+        assert before == project.files() or release == "v0.1.0"
+        commit(project.root, "Vendored")
+    assert not findings(project.root), report(findings(project.root))
+
+
+def test_a_template_from_a_url_is_pinned_by_default(releases: Path, warm: Warm, tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    root.mkdir()
+    project = Project(root, Inputs().write(tmp_path / "inputs"), warm)
+    project.copy(f"git+file://{releases}", **ANSWERS)
+    assert project.answer("tooling") == "pinned"
+    assert f'"litellm-gitops[suite] @ git+file://{releases}@' in (root / "pyproject.toml").read_text()
+    assert not findings(root), report(findings(root))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is said at the end
+
+
+def test_a_misspelt_answer_is_named_with_what_it_may_have_been(start: Start) -> None:
+    said = start("v0.0.2").update("--data", "providr=[bedrock]", "--data", "xyzzy=1")
+    assert "unknown answer: providr; did you mean providers?\n" in said
+    assert "unknown answer: xyzzy\n" in said
+
+
+def test_without_sops_the_last_line_runs_from_where_the_user_stands(releases: Path, warm: Warm, tmp_path: Path) -> None:
+    project = Project(tmp_path, Inputs().write(tmp_path / "inputs"), warm)
+    data = [item for name, value in ANSWERS.items() for item in ("--data", f"{name}={value}")]
+    for target in ("repository", str(tmp_path / "with space")):
+        answer = project.copier("copy", "--trust", "--defaults", *data, str(releases), target, path="/usr/bin:/bin")
+        assert answer.returncode == 0
+        *_, last = answer.stderr.rstrip().splitlines()
+        command, _, rest = last.strip().partition(" && ")
+        done = subprocess.run(
+            ["sh", "-c", f"{command} && pwd"], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == str(tmp_path / target)
+        assert rest == "uv run hooks/seal_secrets.py"
+        assert (tmp_path / target / vendored.DIGEST).exists()
