@@ -20,7 +20,10 @@ JOB = ("Job/litellm-migrations", "spec", "template")
 TEMPLATED = [{"name": "side", "image": "{{ .Values.image.repository }}:1"}]
 NAMED = [{"name": "side", "image": "ghcr.io/berriai/litellm:1"}]
 SECRET = {"name": "litellm-postgresql", "usernameKey": "username", "passwordKey": "password"}
-SELECTOR = {"app.kubernetes.io/name": "litellm", "app.kubernetes.io/instance": "litellm"}
+SELECTOR = {
+    f"app.kubernetes.io/{key}": value
+    for key, value in {"name": "litellm", "instance": "litellm", "component": "proxy"}.items()
+}
 
 # The least that makes each chart render a proxy with a database of ours.
 LEAST: dict[str, dict[str, Any]] = {
@@ -202,11 +205,9 @@ SETTINGS: dict[str, tuple[str, dict[str, Any], dict[tuple[str | int, ...], Any]]
         MONOLITH,
         {"gateway": {"pdb": {"enabled": True}}},
         {
-            ("Deployment/litellm", "spec", "selector", "matchLabels"): SELECTOR
-            | {"app.kubernetes.io/component": "proxy"},
-            ("Service/litellm", "spec", "selector"): SELECTOR | {"app.kubernetes.io/component": "proxy"},
-            ("PodDisruptionBudget/litellm", "spec", "selector", "matchLabels"): SELECTOR
-            | {"app.kubernetes.io/component": "proxy"},
+            ("Deployment/litellm", "spec", "selector", "matchLabels"): SELECTOR,
+            ("Service/litellm", "spec", "selector"): SELECTOR,
+            ("PodDisruptionBudget/litellm", "spec", "selector", "matchLabels"): SELECTOR,
         },
     ),
     "replicas count for nothing beside the HPA that is on by default": (

@@ -44,6 +44,8 @@ LAYOUTS = {
     "JSON": '{"creation_rules": [{"path_regex": "^kubernetes/", "age": "{age}"}], "stores": {"yaml": {"indent": 2}}}\n',
     "JSON of several lines": '{\n  "creation_rules": [\n    {"path_regex": "^kubernetes/", "age": "{age}"}\n  ]\n}\n',
     "an empty mapping": "{}\n",
+    "JSON without rules": '{"creation_rules": []}\n',
+    "JSON without rules, but stores": '{"stores": {"yaml": {"indent": 2}}, "creation_rules": []}\n',
     "line feeds of Windows": "creation_rules:\r\n  - path_regex: ^kubernetes/\r\n    age: {age}\r\n",
 }
 # Whose meaning is not ours to guess.

@@ -13,9 +13,11 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.support.answers import ENVIRONMENTS, PROVIDERS, everything
 from tests.conftest import render_into
+from tests.support.answers import ENVIRONMENTS, PROVIDERS, everything
 from tests.test_questions import ROOT, load, places, questions
+
+pytestmark = pytest.mark.usefixtures("quick_copier")
 
 # One good value of each question that takes text.
 GOOD: dict[str, str] = {
@@ -47,8 +49,10 @@ GOOD: dict[str, str] = {
 }
 # What can be chosen, by the question; a list where several can.
 CHOICES: dict[str, set[str]] = {
+    "interview": {"quick", "full"},
     "gitops_engine": {"flux", "argocd"},
     "ci_platform": {"github", "gitlab", "none"},
+    "tooling": {"pinned", "vendored"},
     "cluster_environments": set(ENVIRONMENTS),
     "providers": set(PROVIDERS),
     "bedrock_auth_aws": {"irsa", "aws_user"},

@@ -55,6 +55,16 @@ def test_exactly_the_commands_can_be_run_by_their_names(render: Callable[..., Pa
             assert bool(path.stat().st_mode & stat.S_IXUSR) == is_command, path
 
 
+def test_the_demo_is_small_enough_to_be_owned(sealed: Callable[..., Path]) -> None:
+    """The targets of docs/architecture.md, of what `make demo` renders, without sealed Secrets."""
+    root = sealed(**yaml.safe_load((ROOT / "examples" / "answers" / "demo.yml").read_text("utf-8")))
+    texts = {path: text.decode() for path, text in _content(root).items() if not path.endswith(".sops.yaml")}
+    lines = {path: len(text.splitlines()) for path, text in texts.items()}
+    assert len(lines) + 1 <= 62, "with .sops.yaml"
+    assert sum(lines.values()) <= 2500
+    assert sum(count for path, count in lines.items() if path.endswith(".py")) <= 250
+
+
 @pytest.mark.parametrize("name", ["flux-github", "argocd-gitlab"])
 def test_the_same_answers_render_the_same_bytes(
     name: str, render: Callable[..., Path], template: Path, tmp_path: Path

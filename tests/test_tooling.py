@@ -1,16 +1,23 @@
-"""How the package gets into a repository, and what is said at the end of a rendering or an update."""
+"""How the package gets into a repository, what calls it there, and what is said after a rendering or an update."""
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from litellm_gitops import vendored
+import pytest
+
+from litellm_gitops import rules, vendored
+from tests.support.answers import everything
 from tests.support.findings import findings, report
 from tests.support.inputs import Inputs
 from tests.support.project import ANSWERS, Project, Start, commit, git
-from tests.support.sealed import content
+from tests.support.sealed import content, environment
+from tests.support.template import ROOT
 from tests.support.warm import Warm
 
 
@@ -52,18 +59,14 @@ def test_nothing_of_a_vendored_package_is_ignored_by_git(start: Start) -> None:
 
 def test_an_answer_switches_between_pinned_and_vendored(start: Start) -> None:
     project = start("v0.0.2")
-    before = project.files()
-    for release in ("v0.0.2", "v0.1.0"):
-        there = () if release == "v0.1.0" else ("--vcs-ref", ":current:")
-        project.update("--data", "tooling=pinned", *there)
-        assert not (project.root / "vendor").exists()
-        assert len(reference(project)) == 2
-        commit(project.root, "Pinned")
-        project.update("--data", "tooling=vendored", "--vcs-ref", ":current:")
-        assert reference(project) == []
-        assert not project.conflicts()
-        assert before == project.files() or release == "v0.1.0"
-        commit(project.root, "Vendored")
+    project.update("--data", "tooling=pinned")
+    assert not (project.root / "vendor").exists()
+    assert len(reference(project)) == 2
+    assert not findings(project.root), report(findings(project.root))
+    commit(project.root, "Pinned")
+    project.update("--data", "tooling=vendored", "--vcs-ref", ":current:")
+    assert reference(project) == []
+    assert not project.conflicts()
     assert not findings(project.root), report(findings(project.root))
 
 
@@ -75,6 +78,51 @@ def test_a_template_from_a_url_is_pinned_by_default(releases: Path, warm: Warm, 
     assert project.answer("tooling") == "pinned"
     assert f'"litellm-gitops[suite] @ git+file://{releases}@' in (root / "pyproject.toml").read_text()
     assert not findings(root), report(findings(root))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Entry points and claims
+
+HOOKS = {"auth_matrix.py", "get_copilot_token.py", "guard_staged.py", "seal_secrets.py"}
+
+
+def test_an_entry_point_is_a_call_and_a_claim_file_is_one_claim(render: Callable[..., Path]) -> None:
+    root = render(**everything())
+    assert {path.name for path in (root / "hooks").iterdir()} == HOOKS
+    for folder, most in (("hooks", 15), ("tests", 35)):
+        for path in (root / folder).iterdir():
+            assert len(path.read_text().splitlines()) <= most, path
+
+
+@pytest.mark.parametrize("engine", ["flux", "argocd"])
+def test_every_rule_is_claimed_in_exactly_one_file(engine: str, render: Callable[..., Path]) -> None:
+    tests = (render(**everything(gitops_engine=engine)) / "tests").glob("test_*.py")
+    calls = [call for path in tests for call in re.findall(r"\bof\(([^)]*)\)", path.read_text())]
+    claimed = [subject for call in calls for subject in re.findall(r'"(\w+)"', call)]
+    subjects = {each.subject for each in [*rules.load().values(), *rules.of("decrypted")]}
+    assert sorted(claimed) == sorted(subjects - {"flux", "argocd"} | {engine})
+
+
+@pytest.mark.parametrize("name", sorted(HOOKS))
+def test_no_file_beside_an_entry_point_is_taken_for_a_module(
+    name: str, render: Callable[..., Path], tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(render(**everything()), tmp_path / "repository"))
+    for module in ("pathlib", "resource", "yaml", "litellm_gitops"):
+        (root / "hooks" / f"{module}.py").write_text("raise SystemExit('shadowed')")
+    arguments = ["--help"] if name in ("get_copilot_token.py", "seal_secrets.py") else []
+    command = [sys.executable, str(root / "hooks" / name), *arguments]
+    env = environment(PYTHONPATH=str(ROOT / "src"), PYTHONDONTWRITEBYTECODE="1")
+    done = subprocess.run(command, env=env, cwd=root, capture_output=True, text=True, check=False)
+    assert "shadowed" not in done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(HOOKS))
+def test_without_the_package_an_entry_point_says_what_to_run(name: str, render: Callable[..., Path]) -> None:
+    path = render(**everything()) / "hooks" / name
+    done = subprocess.run([sys.executable, "-S", str(path)], capture_output=True, text=True, env={}, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"litellm_gitops is not installed: uv run hooks/{name}\n"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

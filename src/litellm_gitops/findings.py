@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SEAL = "uv run hooks/seal_secrets.py"
-UPDATE = "uvx copier update --trust --vcs-ref :current: --data"
+UPDATE = "uvx --with pyrage --with ruamel.yaml copier update --trust --skip-answered --vcs-ref :current: --data"
 
 
 class Action(StrEnum):
@@ -64,7 +64,7 @@ class Fix:
             case Action.EDIT:
                 return self.first
             case Action.RESTORE:
-                again = "take it from git history, or run `uvx copier recopy --trust`"
+                again = "take it from git history, or run `uvx --with pyrage copier recopy --trust`"
                 return f"{self.first}: {again}" if self.first else again
             case Action.DELETE:
                 return f"{self.first}: {self.command}" if self.first else self.command or "delete the file"

@@ -202,10 +202,10 @@ class Cluster:
         """Its values, where their files are there, are YAML, and hold something for the chart."""
         shared, own = self.repository.document(VALUES), self.repository.document(self.values_file)
         name = self.repository.chart.name
-        if not all(isinstance(dig(layer and layer.value, name), dict) for layer in (shared, own)):
+        if not (shared and own and all(isinstance(layer.value.get(name), dict) for layer in (shared, own))):
             return None
-        assert shared is not None
-        assert own is not None
+        if any([key.value for key, _ in layer.node.value].count(name) > 1 for layer in (shared, own)):
+            return None  # one of them is not seen, and a rule of its own says so
         checksums = self.repository.document(self.checksums_file)
         layers = (shared, own, checksums) if checksums else (shared, own)
         merged = reduce(merge, [layer.value for layer in layers])

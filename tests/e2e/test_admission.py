@@ -36,13 +36,13 @@ def admission(run: Run, authority: trustme.CA) -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="module")
-def manifests(lean: Callable[..., Path], run: Run, pytestconfig: pytest.Config) -> dict[str, tuple[str, Object]]:
+def manifests(sealed: Callable[..., Path], run: Run, pytestconfig: pytest.Config) -> dict[str, tuple[str, Object]]:
     """Every different manifest, by its text: where it occurs first, and what it is."""
     found: dict[str, tuple[str, Object]] = {}
     releases: dict[str, tuple[Path, str]] = {}  # by all that a rendering of the chart reads
     for name, answers in combinations():
         for engine in ENGINES:
-            root = lean(**answers, gitops_engine=engine)
+            root = sealed(**answers, gitops_engine=engine)
             for text, file in _files(root):
                 found.setdefault(text, (f"{engine}, {name}: {file}", yaml.safe_load(text)))
             for environment in answers["cluster_environments"]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.inputs import Inputs
 from tests.leaks import tracer
 from tests.leaks.canaries import Canaries
 from tests.leaks.watch import Sandbox, Traced, Untraced, Watch
+from tests.support.inputs import Inputs
 from tests.support.sealed import seal
 
 ANSWERS = {

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import quick
-from tests.support.inputs import Inputs
 from tests.leaks.canaries import PRIVATE_KEY, Canaries
 from tests.leaks.conftest import WATCHES
 from tests.leaks.watch import Sandbox, Watch, git
+from tests.support import quick
+from tests.support.inputs import Inputs
 from tests.support.sealed import decrypt, opened
 
 COPIER = [sys.executable, "-P", "-W", "ignore", quick.__file__]

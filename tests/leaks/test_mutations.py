@@ -1,4 +1,4 @@
-"""The search for leaks can fail: hooks that are changed to leak, one way each, are caught, and at the right place."""
+"""The search for leaks can fail: a package that is changed to leak, one way each, is caught, at the right place."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 
+import litellm_gitops
 from tests.leaks.canaries import PRIVATE_KEY, Canaries, Seen
 from tests.leaks.conftest import WATCHES
 from tests.leaks.test_faults import failing
 from tests.leaks.watch import Sandbox, Traced, Watch, git
 
-SOPS, SEAL = "hooks/sealing/sops.py", "hooks/seal_secrets.py"
-INPUTS = "hooks/sealing/inputs.py"
-STDIN = "    stdin = json.dumps(manifest, default=str).encode()  # a date in an annotation is one to YAML\n"
+SOPS, RUN, COMMANDS, INPUTS = (f"sealing/{name}.py" for name in ("sops", "run", "commands", "inputs"))
+STDIN = "        stdin = json.dumps(manifest, default=str).encode()  # a date in an annotation is one to YAML\n"
 VALUE = 'manifest["stringData"]["AZURE_CLIENT_SECRET"]'
 
 
 @dataclass(frozen=True)
 class Leak:
-    """A change to the hooks, and where the leak is then found."""
+    """A change to the package, and where the leak is then found."""
 
     edits: dict[str, tuple[str, str]]
     found: str
@@ -35,7 +36,7 @@ class Leak:
 
 def before_sops(code: str, found: str, alone: bool = True) -> Leak:
     """`code` runs just before sops gets the manifest, which is in `stdin`; `value` is a secret of it."""
-    lines = "".join(f"    {line}\n" for line in [f"value = {VALUE}", *code.splitlines()])
+    lines = "".join(f"        {line}\n" for line in [f"value = {VALUE}", *code.splitlines()])
     return Leak({SOPS: (STDIN, STDIN + lines)}, found, alone)
 
 
@@ -43,8 +44,8 @@ LEAKS = {
     "an argument of sops": Leak(
         {
             SOPS: (
-                '"--input-type", "json"',
-                f'"--decryption-order=" + {VALUE}, "--input-type", "json"',
+                'command += ["--input-type", "json"',
+                f'command += ["--decryption-order=" + {VALUE}, "--input-type", "json"',
             )
         },
         "AZURE_CLIENT_SECRET in arguments of sops",
@@ -59,11 +60,11 @@ LEAKS = {
         "AZURE_CLIENT_SECRET in arguments of sh",
     ),
     "a variable for sops": Leak(
-        {SOPS: ("{**kept, ", '{**kept, "SOPS_INPUT": stdin.decode(), ')},
+        {SOPS: ("env={**kept, ", 'env={"SOPS_INPUT": stdin.decode(), **kept, ')},
         "AZURE_CLIENT_SECRET in environment of sops",
     ),
     "everything that the operator has in his environment": Leak(
-        {SOPS: ('if key in ("PATH", "HOME", "LANG", "TMPDIR")', "if key")},
+        {SOPS: ('if key in ("HOME", "LANG", "TMPDIR")', "if key")},
         "AZURE_CLIENT_SECRET in environment of sops",
     ),
     "a temporary file without a name": before_sops(
@@ -98,10 +99,10 @@ LEAKS = {
     ),
     "plaintext that is staged and sealed afterwards": Leak(
         {
-            SEAL: (
-                "    relative = path.relative_to(repository.root)\n    manifest =",
-                "    import json\n    relative = path.relative_to(repository.root)\n"
-                "    transaction.put(path, json.dumps(dict(manifest)))\n    manifest =",
+            RUN: (
+                "        clouds = creation_rules.clouds(entry)\n",
+                "        clouds = creation_rules.clouds(entry)\n"
+                "        import json\n        self.transaction.put(file, json.dumps(dict(manifest)))\n",
             )
         },
         "AZURE_CLIENT_SECRET in file .*/litellm-azure-auth.sops.yaml",
@@ -115,59 +116,50 @@ LEAKS = {
     ),
     "a traceback": Leak(
         {
-            SEAL: (
+            COMMANDS: (
                 "    except Exception as error:\n",
                 "    except Exception as error:\n        raise\n",
             ),
-            SOPS: (STDIN, STDIN + '    raise ValueError(f"cannot seal {manifest}")\n'),
+            SOPS: (STDIN, STDIN + '        raise ValueError(f"cannot seal {manifest}")\n'),
         },
         "AZURE_CLIENT_SECRET in stderr",
     ),
     "the text of an unexpected error": Leak(
         {
-            SEAL: ("unexpected {type(error).__name__}", "unexpected {error}"),
-            SOPS: (STDIN, STDIN + '    raise ValueError(f"cannot seal {manifest}")\n'),
+            COMMANDS: ("unexpected {type(error).__name__}", "unexpected {error}"),
+            SOPS: (STDIN, STDIN + '        raise ValueError(f"cannot seal {manifest}")\n'),
         },
         "AZURE_CLIENT_SECRET in stderr",
     ),
     "a value that shows itself": Leak(
         {
             INPUTS: ('return "Value(…)"', "return self._text"),
-            SEAL: (
-                "    texts = _at_once(encrypt, plans)\n",
-                "    print(plans[0])\n    texts = _at_once(encrypt, plans)\n",
-            ),
+            RUN: ("        texts = self.sops.map(", "        print(plans[0])\n        texts = self.sops.map("),
         },
         "AZURE_CLIENT_SECRET in stdout",
     ),
     "a digest of the value among the checksums": Leak(
         {
-            SEAL: (
-                "    flaws = keyless.check(text, creation_rules.as_rule(entry))\n",
-                "    import hashlib\n"
-                '    value = str(manifest["stringData"].get("AZURE_CLIENT_SECRET"))\n'
-                "    _DIGESTS[relative.as_posix()] = hashlib.sha256(value.encode()).hexdigest()\n"
-                "    flaws = keyless.check(text, creation_rules.as_rule(entry))\n",
+            RUN: (
+                "        for flaw in sealed_file.check(text, creation_rules.as_rule(entry)):\n",
+                "        import hashlib\n"
+                '        value = str(manifest["stringData"].get("AZURE_CLIENT_SECRET"))\n'
+                "        _DIGESTS[file] = hashlib.sha256(value.encode()).hexdigest()\n"
+                "        for flaw in sealed_file.check(text, creation_rules.as_rule(entry)):\n",
             ),
-            "hooks/seal_secrets.py#2": (
-                "digest(transaction.current(path))",
-                "_DIGESTS.get(path.relative_to(repository.root).as_posix()) or digest(transaction.current(path))",
-            ),
-            "hooks/seal_secrets.py#3": (
-                "_PLACEHOLDER_VALUE =",
-                "_DIGESTS = {}\n_PLACEHOLDER_VALUE =",
-            ),
+            f"{RUN}#2": ("checksums.digest(self.", "_DIGESTS.get(file) or checksums.digest(self."),
+            f"{RUN}#3": ("_PLACEHOLDER_VALUE =", "_DIGESTS = {}\n_PLACEHOLDER_VALUE ="),
         },
         "AZURE_CLIENT_SECRET in file .*/litellm/checksums-aws.yaml",
     ),
     "an annotation of the sealed file, in base64": Leak(
         {
-            SEAL: (
-                "    if annotations:\n",
-                "    import base64\n"
-                "    text = str({key: value.reveal() for key, value in plan.values.items()})\n"
-                '    annotations["last-applied"] = base64.b64encode(text.encode()).decode()\n'
-                "    if annotations:\n",
+            RUN: (
+                "        if annotations:\n",
+                "        import base64\n"
+                "        text = str({key: value.reveal() for key, value in plan.values.items()})\n"
+                '        annotations["last-applied"] = base64.b64encode(text.encode()).decode()\n'
+                "        if annotations:\n",
             )
         },
         "AZURE_CLIENT_SECRET in file .*/litellm-azure-auth.sops.yaml",
@@ -190,9 +182,11 @@ LEAKS = {
 
 
 def apply(leak: Leak, root: Path) -> None:
-    """Change the hooks of a repository."""
+    """Bring the package into a repository, where it goes before the installed one, and change it."""
+    package = root / "vendor" / "litellm_gitops"
+    shutil.copytree(Path(litellm_gitops.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     for name, (old, new) in leak.edits.items():
-        path = root / name.partition("#")[0]
+        path = package / name.partition("#")[0]
         text = path.read_text()
         assert text.count(old) == 1, f"{name} has changed: {old!r}"
         path.write_text(text.replace(old, new))

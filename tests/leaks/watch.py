@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tools
-from tests.support.inputs import Inputs
 from tests.leaks import tracer
 from tests.leaks.canaries import Seen
+from tests.support.inputs import Inputs
 from tests.support.sealed import environment
 
 _EVERY_SECONDS = 0.1

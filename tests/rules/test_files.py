@@ -43,6 +43,7 @@ FAULTS: dict[str, Fault] = {
         "every_value_of_every_secret_is_sealed",
         together(append(REDIS, BOMB), refresh),
     ),
+    "the values of the chart given twice": ("no_key_is_given_twice", append(AWS, "litellm-helm: {}\n")),
     "a key given twice in values": (
         "no_key_is_given_twice",
         change(SHARED, "replicaCount: 2", "replicaCount: 1\n  replicaCount: 2"),

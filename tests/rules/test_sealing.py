@@ -552,7 +552,7 @@ def test_a_finding_never_repeats_a_misplaced_value(repository: Copy) -> None:
     append("clusters/aws/kustomization.yaml", "  - {kind: Secret, data: {a: canary-0815}}\n")(root)
     found = report(findings(root))
     assert "a value is not the same to YAML 1.1" in found
-    assert "is a mapping, not a text" in found
+    assert "resources.5 is not of the type string" in found
     assert "0123456701" not in found
     assert "0815" not in found
 

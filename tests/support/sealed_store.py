@@ -1,24 +1,24 @@
 """Sealed Secrets for repositories of which only the rendering differs: each was sealed once, by the real sops.
 
 What a Secret holds does not depend on the other answers, so a repository takes those that it needs from the store. Its
-rules of sops and its checksums are written here, too.
+`.sops.yaml` and its checksums are made by the code that ships.
 """
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyrage
 import yaml
 
-from litellm_gitops.repository import Repository
+from litellm_gitops.repository import Repository, secret_name
+from litellm_gitops.sealing import checksums, creation_rules
 from tests.support.answers import everything
 from tests.support.faults import RULES, Edit, append, together, write
 from tests.support.inputs import Inputs
@@ -44,7 +44,7 @@ class SealedStore:
         shutil.copytree(render(**answers), root)
         store = cls(root, recipient)
         repository = Repository(root)
-        (root / RULES).write_text(store.rules({cluster.name: {} for cluster in repository.clusters}), "utf-8")
+        store.write_rules(repository)
         given = Inputs()
         for cluster in repository.clusters:
             for wanted in cluster.wanted.values():
@@ -59,25 +59,17 @@ class SealedStore:
                 encrypt(yaml.safe_dump(manifest, sort_keys=False), root / wanted.file, root)
         return store
 
-    def rules(self, kms: Mapping[str, Mapping[str, str]]) -> str:
-        """The text of .sops.yaml for these clusters, with the keys of a cloud that each has."""
-        lines = ["creation_rules:"]
-        for cluster, keys in kms.items():
-            lines += [
-                rf"  - path_regex: ^secrets/{cluster}/.*\.sops\.ya?ml$",
-                "    encrypted_regex: ^(data|stringData)$",
-                "    mac_only_encrypted: true",
-                "    age:",
-                f"      - {self.recipient}",
-                *(f"    {field}: {key}" for field, key in keys.items()),
-            ]
-        return "\n".join([*lines, "stores:", "  yaml:", "    indent: 2", ""])
+    def write_rules(self, repository: Repository) -> None:
+        """Write .sops.yaml with a rule for each cluster."""
+        rules: str | None = None
+        for cluster in repository.clusters:
+            rules = creation_rules.add(rules, cluster.name, [self.recipient], cluster.kms)
+        (repository.root / RULES).write_text(rules or "", "utf-8")
 
     def seal(self, root: Path) -> None:
         """Give a rendered repository the Secrets that it needs. It must have been rendered for `recipient`."""
         repository = Repository(root)
-        kms = {cluster.name: cluster.kms for cluster in repository.clusters}
-        (root / RULES).write_text(self.rules(kms), "utf-8")
+        self.write_rules(repository)
         for cluster in repository.clusters:
             for wanted in cluster.wanted.values():
                 text = (self.folder / wanted.file).read_text("utf-8")
@@ -101,23 +93,9 @@ def _wrapped(field: str, key: str) -> str:
 
 def refresh(root: Path) -> None:
     """Write the checksums of what is sealed."""
-    repository = Repository(root)
-    for cluster in repository.clusters:
-        digests = {
-            f"checksum/{path.name.removesuffix('.sops.yaml')}": hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted((root / cluster.secrets_folder).glob("*.sops.yaml"))
-        }
-        places = {repository.chart.pod_annotations: digests}
-        if repository.answers["redis"] == "bundled":
-            redis = "checksum/litellm-redis"
-            places[repository.chart.redis_pod_annotations] = {redis: digests[redis]}
-        content: dict[str, Any] = {}
-        for place, value in places.items():
-            here = content.setdefault(repository.chart.name, {})
-            for part in place[:-1]:
-                here = here.setdefault(part, {})
-            here[place[-1]] = value
-        (root / cluster.checksums_file).write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+    for cluster in Repository(root).clusters:
+        digests = {secret_name(file): checksums.digest((root / file).read_bytes()) for file in cluster.sealed_files}
+        (root / cluster.checksums_file).write_text(checksums.text(cluster, digests), "utf-8")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -172,7 +150,5 @@ def copied(file: str, to: str) -> Edit:
 
 def other_nonce(text: str, key: str) -> str:
     """The text with another nonce in the value of a key, as one that is sealed by itself has."""
-    import base64
-
     nonce = base64.b64encode(secrets.token_bytes(32)).decode()
     return re.sub(rf"({key}: ENC.*,iv:)[^,]+", rf"\g<1>{nonce}", text)

@@ -26,7 +26,7 @@ _MODEL_ANSWERS = {
 @rule
 def every_cluster_has_its_values(repository: Repository) -> Iterator[Finding]:
     """The shared file of values and that of each cluster are there, and hold something for the chart."""
-    leave = update("cluster_environments", "[…]", first="take it from git history, or leave the environment")
+    leave = update("cluster_environments", "[…]", first="take it from git history")
     for file in (VALUES, *(cluster.values_file for cluster in repository.clusters)):
         document = repository.document(file)
         fix = restore() if file == VALUES else leave

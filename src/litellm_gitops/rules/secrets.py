@@ -75,11 +75,15 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
                 ignored = (repository.root / wanted.file).is_file()
                 what = "git ignores it, so that it never reaches the cluster" if ignored else "is missing"
                 yield Finding(wanted.file, None, what, edit(_NOT_IGNORED) if ignored else seal(cluster=cluster.name))
-            elif secret is None:
+            if secret is None or not repository.has(wanted.file):
                 continue  # another rule speaks of what is there
-            elif secret.keys != set(wanted.keys) and secret.keys:  # one without values is told by another rule
+            if secret.keys != set(wanted.keys) and secret.keys:  # one without values is told by another rule
                 what = f"it holds {_list(secret.keys)}, but {policies.SECRETS} says {_list(wanted.keys)}"
                 yield Finding(secret.file, secret.document.line("stringData"), what, _again(repository, secret.file))
+            for key, value in mapping(dig(secret.document.value, "stringData")).items():
+                if value == "" and key in wanted.keys:  # sops leaves it as it is; without a master key anybody may enter
+                    line = secret.document.line("stringData", str(key))
+                    yield Finding(secret.file, line, f"{key} is empty", _again(repository, secret.file))
 
 
 @rule

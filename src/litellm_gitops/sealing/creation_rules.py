@@ -179,9 +179,9 @@ def _edited(text: str, rule: Mapping[str, Any], at: int) -> str:
         editor.indent(mapping=2 if sequence else indent or 2, sequence=sequence + 2, offset=sequence)
         if not content.get("creation_rules"):
             content["creation_rules"] = []
-        flow = getattr(content["creation_rules"], "fa", None)
         # in flow style sops reads `?` in another way unless it is quoted, and JSON stays JSON
-        content["creation_rules"].insert(at, _quoted(rule, Quoted) if flow and flow.flow_style() else dict(rule))
+        flow = any(each.fa.flow_style() for each in (content, content["creation_rules"]) if hasattr(each, "fa"))
+        content["creation_rules"].insert(at, _quoted(rule, Quoted) if flow else dict(rule))
         out = io.StringIO()
         editor.dump(content, out)
     except (YAMLError, AttributeError, TypeError, ValueError) as error:

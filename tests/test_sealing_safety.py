@@ -1,0 +1,423 @@
+"""Who may write to git, to a folder in PATH or to an input, gains nothing; and what an operator has is not lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+import tools
+from litellm_gitops.repository import Repository
+from litellm_gitops.sealing import keys, rotation, state
+from litellm_gitops.sealing.errors import SealingError
+from litellm_gitops.sealing.seal import seal as seal_here
+from tests.support.inputs import Inputs
+from tests.support.sealed import changed, content, encrypt, environment, opened, seal
+
+ANSWERS = {
+    "cluster_environments": ["aws", "gcp"],
+    "providers": ["azure_openai", "github_copilot"],
+    "azure_openai_endpoint": "https://example.openai.azure.com/",
+}
+SECRET = "secrets/aws/litellm-azure-auth.sops.yaml"
+KEY = ("--rotate", "litellm-azure-auth", "--key", "AZURE_CLIENT_SECRET", "--cluster", "aws")
+VAULT = "\n".join(
+    [
+        "    hc_vault:",
+        "        - vault_address: http://127.0.0.1:9",
+        "          engine_path: transit",
+        "          key_name: x",
+        '          created_at: "2026-01-01T00:00:00Z"',
+        "          enc: vault:v1:AAAA",
+        "",
+    ]
+)
+STRANGER = "arn:aws:kms:us-west-2:999999999999:key/0f0e0d0c-0b0a-0908-0706-050403020100"
+KMS = f'  kms:\n    - arn: {STRANGER}\n      created_at: "2026-01-01T00:00:00Z"\n      enc: AQICAHh=\n'
+
+
+@pytest.fixture(scope="module")
+def inputs() -> Inputs:
+    return Inputs()
+
+
+@pytest.fixture
+def folder(inputs: Inputs, tmp_path: Path) -> Path:
+    return inputs.write(tmp_path / "inputs")
+
+
+@pytest.fixture
+def unsealed(render: Callable[..., Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(render(**ANSWERS), tmp_path / "repository"))
+
+
+@pytest.fixture(scope="module")
+def sealed_once(render: Callable[..., Path], inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = Path(shutil.copytree(render(**ANSWERS), tmp_path_factory.mktemp("sealed") / "repository"))
+    assert seal(root, inputs=inputs.write(tmp_path_factory.mktemp("inputs"))).returncode == 0
+    return root
+
+
+@pytest.fixture
+def sealed(sealed_once: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(sealed_once, tmp_path / "repository"))
+
+
+def noting(folder: Path) -> Path:
+    """A folder with the real sops behind one that notes its arguments and its standard input."""
+    folder.mkdir()
+    program = folder / "sops"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {folder}/calls\ntee -a {folder}/calls | {tools.path("sops")} "$@"\n')
+    program.chmod(0o755)
+    return folder
+
+
+def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    own = ["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"]
+    return subprocess.run(["git", *own, *arguments], cwd=root, capture_output=True, text=True, check=False)
+
+
+# --- a sealed file that names others ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [
+        (r"(?ms)^  age:\n.*?(?=^  \w)", VAULT.replace("    ", "  ", 1)),
+        (r"(?m)^sops:\n", f"sops:\n{VAULT.replace('    ', '  ', 1)}"),
+        (r"(?m)^sops:\n", f"sops:\n{KMS}"),
+        (r"(?m)^sops:\n", "sops:\n  pgp:\n    - fp: ABCD\n      enc: x\n"),
+    ],
+    ids=["vault in place of age", "vault beside age", "another's KMS beside age", "PGP beside age"],
+)
+def test_sops_is_not_started_for_a_file_that_names_others_than_its_rule(
+    sealed: Path, folder: Path, tmp_path: Path, pattern: str, new: str
+) -> None:
+    path = sealed / SECRET
+    text = path.read_text()
+    path.write_text(re.sub(pattern, lambda _: new, text, count=1))
+    assert path.read_text() != text
+    before = content(sealed)
+    bin_ = noting(tmp_path / "bin")
+    env = {**environment(folder), "PATH": f"{bin_}:/usr/bin:/bin"}
+    answer = seal(sealed, *KEY, env=env)
+    assert answer.returncode == 1
+    assert f"{SECRET}:" in answer.stderr
+    assert "decrypt" not in (bin_ / "calls").read_text()
+    assert content(sealed) == before
+
+
+def test_rekey_calls_no_cloud_that_the_rule_does_not_name(sealed: Path, tmp_path: Path) -> None:
+    path = sealed / SECRET
+    values = opened(sealed)
+    path.write_text(path.read_text().replace("sops:\n", f"sops:\n{KMS}", 1))
+    bin_ = noting(tmp_path / "bin")
+    env = {**environment(), "PATH": f"{bin_}:/usr/bin:/bin"}
+    answer = seal(sealed, "--rekey", env=env)
+    assert answer.returncode == 0, answer.stderr
+    assert "decrypt" in (bin_ / "calls").read_text()
+    assert STRANGER not in (bin_ / "calls").read_text()
+    assert STRANGER not in path.read_text()
+    assert opened(sealed) == values
+    assert "their pods restart" in answer.stdout
+
+
+def test_rekey_takes_away_a_recipient_that_the_rule_lost(sealed: Path, tmp_path: Path) -> None:
+    _, other = keys.make(tmp_path)
+    config = sealed / ".sops.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("    age:\n", f"    age:\n      - {other}\n"))
+    assert seal(sealed, "--rekey").returncode == 0
+    assert other in (sealed / SECRET).read_text()
+    config.write_text(text)
+    assert seal(sealed, "--rekey").returncode == 0
+    assert other not in (sealed / SECRET).read_text()
+    assert seal(sealed, "--check").returncode == 0
+
+
+# --- inputs and programs ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [[], ["--rotate", "litellm-azure-auth"], ["--fill"]])
+def test_an_input_that_the_matrix_does_not_name_is_never_read(
+    unsealed: Path, folder: Path, arguments: list[str]
+) -> None:
+    if arguments:
+        assert seal(unsealed).returncode == 3
+    policy = unsealed / "policies" / "secrets.yml"
+    policy.write_text(policy.read_text().replace("[AZURE_CLIENT_SECRET]", "[GITHUB_TOKEN]"))
+    before = content(unsealed)
+    token = Inputs().files["access-token"]
+    answer = seal(unsealed, *arguments, env=environment(folder, GITHUB_TOKEN=token))
+    assert answer.returncode == 1
+    assert "takes AZURE_CLIENT_SECRET from GITHUB_TOKEN, which policies/auth-matrix.yml does not name" in answer.stderr
+    assert content(unsealed) == before
+
+
+@pytest.mark.parametrize("entry", ["", ".", "repository/bin", "{root}/bin", "{root}/hooks/../bin"])
+def test_no_program_of_the_repository_is_run(unsealed: Path, folder: Path, tmp_path: Path, entry: str) -> None:
+    bin_ = unsealed / "bin"
+    bin_.mkdir()
+    for place in (bin_, unsealed, unsealed.parent):  # the command starts in the last one
+        for name in ("sops", "age-keygen"):
+            (place / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+            (place / name).chmod(0o755)
+    path = f"{entry.replace('{root}', str(unsealed))}:{environment()['PATH']}"
+    answer = seal(unsealed, env={**environment(folder), "PATH": path})
+    assert answer.returncode == 0, answer.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+# --- what an operator has --------------------------------------------------------------------------------------------
+
+
+def test_the_keys_of_an_installation_that_moves_in_are_taken_and_said(unsealed: Path, folder: Path) -> None:
+    master, salt = "sk-" + "1a" * 16, "an old salt key"
+    (folder / "deployment_outputs.env").open("a").write(f"LITELLM_SALT_KEY='{salt}'\n")
+    answer = seal(unsealed, env=environment(folder, LITELLM_MASTER_KEY=master))
+    assert answer.returncode == 0
+    values = opened(unsealed, "*/litellm-*key")
+    for cluster in ("aws", "gcp"):
+        assert values[cluster, "litellm-masterkey"]["masterkey"] == master
+        assert values[cluster, "litellm-salt-key"]["LITELLM_SALT_KEY"] == salt
+    notes = [line for line in answer.stderr.splitlines() if line.startswith("note:")]
+    assert notes == [
+        "note: litellm-masterkey (aws, gcp) has LITELLM_MASTER_KEY from the environment",
+        "note: litellm-salt-key (aws, gcp) has LITELLM_SALT_KEY from deployment_outputs.env",
+    ]
+    assert not [each for each in (master, salt) if each in answer.stdout + answer.stderr]
+
+
+def test_the_names_of_the_deployment_before_serve(unsealed: Path, folder: Path) -> None:
+    outputs = folder / "deployment_outputs.env"
+    lines = [line for line in outputs.read_text().splitlines() if "DATABASE" not in line]
+    codemie = {"HOST": "db.example.internal", "USER": "codemie", "PASSWORD": "p@ss/w:rd"}
+    lines += [f"CODEMIE_POSTGRES_DATABASE_{name}='{value}'" for name, value in codemie.items()]
+    outputs.write_text("\n".join(lines) + "\n")
+    assert seal(unsealed, inputs=folder).returncode == 0
+    values = opened(unsealed, "aws/litellm-postgresql")["aws", "litellm-postgresql"]
+    assert values == {"host": "db.example.internal", "username": "codemie", "password": "p%40ss%2Fw%3Ard"}
+
+
+@pytest.mark.parametrize("name", ["SOPS_AGE_KEY", "SOPS_AGE_KEY_CMD", "SOPS_AGE_KEY_FILE", "home"])
+def test_a_key_in_any_usual_place_opens(sealed: Path, folder: Path, tmp_path: Path, name: str) -> None:
+    key = tmp_path / "mine"
+    shutil.move(sealed / "keys" / "aws.agekey", key)
+    values = {
+        "SOPS_AGE_KEY": key.read_text().splitlines()[-1],
+        "SOPS_AGE_KEY_CMD": f"cat {key}",
+        "SOPS_AGE_KEY_FILE": str(key),
+    }
+    env = environment(folder, **({name: values[name]} if name in values else {"HOME": str(tmp_path)}))
+    if name == "home":
+        (tmp_path / ".config/sops/age").mkdir(parents=True)
+        shutil.copy(key, tmp_path / ".config/sops/age/keys.txt")
+    assert seal(sealed, "--rekey", "--cluster", "aws", env=env).returncode == 0
+    assert seal(sealed, *KEY, env=env).returncode == 0
+    assert seal(sealed, *KEY, inputs=folder).returncode == 1
+
+
+def test_an_own_secret_may_have_an_empty_value(sealed: Path) -> None:
+    own = sealed / "secrets" / "aws" / "team-keys.sops.yaml"
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "team-keys", "namespace": "litellm"},
+        "type": "Opaque",
+        "stringData": {"EXTRA": "", "KEY": "value"},
+    }
+    encrypt(manifest, own, sealed)
+    assert 'EXTRA: ""' in own.read_text()
+    assert not [each for each in state.findings(Repository(sealed)) if "is not encrypted" in each.what]
+    assert seal(sealed, "--rekey").returncode == 0
+    assert 'EXTRA: ""' in own.read_text()
+    own.write_text(own.read_text().replace('EXTRA: ""', "EXTRA:"))
+    assert "stringData.EXTRA is not encrypted" in seal(sealed, "--check").stderr
+
+
+def test_fill_seals_the_placeholders_whose_inputs_are_there(unsealed: Path, inputs: Inputs, folder: Path) -> None:
+    token = (folder / "access-token").read_text()
+    outputs = folder / "deployment_outputs.env"
+    lines = outputs.read_text()
+    outputs.write_text("")
+    (folder / "access-token").unlink()
+    answer = seal(unsealed, inputs=folder)
+    assert answer.returncode == 3
+    assert answer.stderr.splitlines()[-1] == "then: uv run hooks/seal_secrets.py --fill"
+    assert "litellm-azure-auth" not in answer.stdout
+    before = content(unsealed)
+    answer = seal(unsealed, "--fill", inputs=folder)
+    assert (answer.returncode, answer.stdout) == (3, "no placeholder has its inputs now; nothing was changed\n")
+    assert content(unsealed) == before
+    (folder / "access-token").write_text(token)
+    outputs.write_text("".join(line for line in lines.splitlines(True) if "AZURE_CLIENT_SECRET" not in line))
+    answer = seal(unsealed, "--fill", inputs=folder)
+    assert answer.returncode == 3
+    assert "litellm-azure-auth (aws, gcp): give AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, " in answer.stderr
+    assert changed(before, content(unsealed)) == {
+        *(f"litellm/checksums-{each}.yaml" for each in ("aws", "gcp")),
+        *(
+            f"secrets/{each}/litellm-{name}.sops.yaml"
+            for each in ("aws", "gcp")
+            for name in ("github-copilot", "postgresql")
+        ),
+    }
+    outputs.write_text(lines)
+    assert seal(unsealed, "--fill", "--cluster", "gcp", inputs=folder).returncode == 0
+    assert seal(unsealed, "--fill", inputs=folder).returncode == 0
+    assert opened(unsealed)["aws", "litellm-azure-auth"]["AZURE_CLIENT_SECRET"] == inputs.lines["AZURE_CLIENT_SECRET"]
+    assert seal(unsealed, "--check").returncode == 0
+
+
+def test_a_file_that_git_ignores_is_not_written_over(unsealed: Path, folder: Path) -> None:
+    (unsealed / ".gitignore").open("a").write("\n/secrets/aws/litellm-azure-auth.sops.yaml\n")
+    (unsealed / SECRET).write_text("mine\n")
+    answer = seal(unsealed, inputs=folder)
+    assert answer.returncode == 1
+    assert f"{SECRET} is there, but git ignores it" in answer.stderr
+    assert (unsealed / SECRET).read_text() == "mine\n"
+
+
+# --- git conflicts ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def conflict(sealed: Path, folder: Path) -> Path:
+    """A merge of two branches that rotated one Secret, with the markers of git in it."""
+    (sealed / ".gitattributes").unlink()
+    git(sealed, "init", "--quiet", "--initial-branch", "main")
+    for branch in ("main", "other"):
+        if branch == "other":
+            git(sealed, "checkout", "--quiet", "-b", "other", "HEAD")
+            git(sealed, "checkout", "--quiet", "main")
+        git(sealed, "add", "--all")
+        git(sealed, "commit", "--quiet", "--message", "x")
+    for branch in ("main", "other"):
+        git(sealed, "checkout", "--quiet", branch)
+        assert seal(sealed, "--rotate", "litellm-masterkey", "--cluster", "aws", inputs=folder).returncode == 0
+        git(sealed, "commit", "--quiet", "--all", "--message", branch)
+    assert git(sealed, "merge", "main").returncode == 1
+    assert "<<<<<<<" in (sealed / "secrets/aws/litellm-masterkey.sops.yaml").read_text()
+    return sealed
+
+
+def test_a_conflict_has_a_state_of_its_own_and_nothing_is_written_over_it(conflict: Path, folder: Path) -> None:
+    file = "secrets/aws/litellm-masterkey.sops.yaml"
+    before = content(conflict)
+    for arguments in ([], ["--rekey"], list(KEY), ["--rotate", "litellm-postgresql"]):
+        answer = seal(conflict, *arguments, inputs=folder)
+        assert answer.returncode == 5, arguments
+        assert f"{file}:" in answer.stderr
+        assert f"take one side whole (git checkout --theirs {file}, or --ours)" in answer.stderr
+        assert content(conflict) == before
+    assert seal(conflict, "--check").returncode == 5
+    assert re.search(r"^aws +litellm-masterkey +masterkey +conflict ", seal(conflict, "--list").stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("side", ["--theirs", "--ours"])
+def test_the_advice_for_a_conflict_works(conflict: Path, folder: Path, side: str) -> None:
+    assert git(conflict, "checkout", side, "secrets/aws/litellm-masterkey.sops.yaml").returncode == 0
+    assert seal(conflict, inputs=folder).returncode == 0, "the checksums follow"
+    assert seal(conflict, "--check").returncode == 0
+    assert opened(conflict, "aws/litellm-masterkey")
+
+
+def test_a_rotation_mends_the_conflict_of_its_own_secret(conflict: Path, folder: Path) -> None:
+    assert seal(conflict, "--rotate", "litellm-masterkey", inputs=folder).returncode == 0
+    assert seal(conflict, "--check").returncode == 0
+
+
+# --- the machine -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_folder_that_cannot_be_synced_is_no_failure(
+    sealed: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for name, value in environment(folder).items():
+        monkeypatch.setenv(name, value)
+    assert rotation.rotate(Repository(sealed), "litellm-masterkey") == 0
+    assert not state.findings(Repository(sealed))
+
+
+def test_keys_that_were_open_to_others_are_closed(sealed: Path, folder: Path) -> None:
+    (sealed / "keys").chmod(0o755)
+    (sealed / "keys" / "aws.agekey").chmod(0o644)
+    answer = seal(sealed, inputs=folder)
+    assert "keys was open to others" in answer.stderr
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (sealed / "keys", *(sealed / "keys").iterdir())}
+    assert modes == {"keys": 0o700, "aws.agekey": 0o600, "gcp.agekey": 0o600}
+
+
+@pytest.mark.parametrize("missing", ["fcntl", "resource"])
+def test_windows_is_told_of_wsl_in_a_line(sealed: Path, missing: str) -> None:
+    code = (
+        f"import sys; from pathlib import Path; sys.modules['{missing}'] = None\n"
+        "from litellm_gitops.sealing.commands import main; sys.exit(main(Path.cwd(), ['--check']))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-B", "-c", code], cwd=sealed, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 1
+    assert "WSL" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+
+
+# --- in the process of another command -------------------------------------------------------------------------------
+
+
+def test_an_input_is_prepared_and_sealed_in_the_process(
+    unsealed: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment(folder).items():
+        monkeypatch.setenv(name, value)
+    before = content(unsealed)
+    repository = Repository(unsealed)
+    assert rotation.prepare_input(repository, "litellm-github-copilot") == ["aws", "gcp"]
+    assert content(unsealed) == before
+    token = Inputs().files["access-token"]
+    assert rotation.rotate(repository, "litellm-github-copilot", given={"access-token": token}) == 0
+    assert opened(unsealed, "*/litellm-github-copilot")["gcp", "litellm-github-copilot"] == {"access-token": token}
+    assert seal_here(Repository(unsealed)) == 0
+    assert not state.findings(Repository(unsealed))
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(SealingError, match="sops is not on PATH"):
+        rotation.prepare_input(repository, "litellm-github-copilot")
+
+
+@pytest.mark.parametrize("broken", ["recipient", "rule", "input"])
+def test_what_would_fail_is_said_when_an_input_is_prepared(
+    sealed: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    for name, value in environment(folder).items():
+        monkeypatch.setenv(name, value)
+    files = {"recipient": ".sops.yaml", "rule": ".sops.yaml", "input": "policies/secrets.yml"}
+    path = sealed / files[broken]
+    text = path.read_text()
+    config = yaml.safe_load(text)
+    if broken == "recipient":
+        config["creation_rules"][0]["age"] = ["age1" + "q" * 58]
+    elif broken == "rule":
+        config["creation_rules"][0]["encrypted_regex"] = "["
+    else:
+        config["secrets"]["litellm-github-copilot"]["keys"]["access-token"] = {"inputs": ["GITHUB_TOKEN"]}
+    path.write_text(yaml.safe_dump(config))
+    with pytest.raises(SealingError):
+        rotation.prepare_input(Repository(sealed), "litellm-github-copilot")
