@@ -229,9 +229,9 @@ def test_the_gitlab_pipeline_fits_its_published_schema(gitlab: Path) -> None:
 def test_gitlab_does_what_github_does(gitlab: Path) -> None:
     pipeline = load(gitlab / ".gitlab-ci.yml")
     scripts = {name: " ".join(job["script"]) for name, job in pipeline.items() if "script" in job}
-    assert "uv run pytest --junit-xml=report.xml" in scripts["suite"]
-    assert "uv run pytest -m chart" in scripts["chart"]
-    assert "uv run copier check-update" in scripts["template"]
+    assert "uv run --locked pytest --junit-xml=report.xml" in scripts["suite"]
+    assert "uv run --locked pytest -m chart" in scripts["chart"]
+    assert "copier check-update" in scripts["template"]
     assert "hooks/auth_matrix.py" in str(pipeline["suite"]["after_script"])
 
 
@@ -330,7 +330,7 @@ def test_a_sealed_file_can_be_compared_decrypted(github: Path, tmp_path: Path) -
 # ---------------------------------------------------------------------------------------------------------------------
 # The auth matrix as a table
 
-# environment, provider, method, Secret
+# cluster, provider, method, Secret
 MATRIX = """\
 aws | AWS Bedrock | IAM role for the service account (IRSA) | none
 aws | Google Vertex AI | GCP service account credentials | `litellm-gcp-auth`
@@ -353,7 +353,7 @@ def table(root: Path) -> list[list[str]]:
     done = subprocess.run(command, cwd=root.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     head, rule, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in done.stdout.splitlines())
-    assert head == ["environment", "provider", "method", "Secret", "state"]
+    assert head == ["cluster", "provider", "method", "Secret", "state"]
     assert set(rule) == {"---"}
     return rows
 

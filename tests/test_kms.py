@@ -116,6 +116,13 @@ def test_the_rule_names_the_key_beside_age_and_a_file_must_be_sealed_for_both(
     assert seal(root).returncode == 0, "the checksums follow"
     assert seal(root, "--check").returncode == 0
 
+    # whoever writes to git makes sops assume a role of his
+    kind, (entry,) = next(iter(metadata.items()))
+    path = root / "secrets" / cloud / "litellm-masterkey.sops.yaml"
+    manifest["sops"][kind] = [{**entry, "role": "arn:aws:iam::999999999999:role/x"}]
+    path.write_text(yaml.safe_dump(manifest, sort_keys=False))
+    assert f"has an unexpected role in sops.{kind}" in seal(root, "--check").stderr
+
 
 ENGINES = {
     "flux": ("clusters/aws/flux-setup/serviceaccount.yaml", "clusters/aws/secrets.yaml"),

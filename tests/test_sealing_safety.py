@@ -165,10 +165,11 @@ def test_an_input_that_the_matrix_does_not_name_is_never_read(
 
 @pytest.mark.parametrize("entry", ["", ".", "repository/bin", "{root}/bin", "{root}/hooks/../bin"])
 def test_no_program_of_the_repository_is_run(unsealed: Path, folder: Path, tmp_path: Path, entry: str) -> None:
+    assert git(unsealed, "init", "--quiet").returncode == 0
     bin_ = unsealed / "bin"
     bin_.mkdir()
     for place in (bin_, unsealed, unsealed.parent):  # the command starts in the last one
-        for name in ("sops", "age-keygen"):
+        for name in ("sops", "age-keygen", "git"):
             (place / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
             (place / name).chmod(0o755)
     path = f"{entry.replace('{root}', str(unsealed))}:{environment()['PATH']}"
@@ -242,6 +243,15 @@ def test_an_own_secret_may_have_an_empty_value(sealed: Path) -> None:
     assert 'EXTRA: ""' in own.read_text()
     own.write_text(own.read_text().replace('EXTRA: ""', "EXTRA:"))
     assert "stringData.EXTRA is not encrypted" in seal(sealed, "--check").stderr
+
+
+def test_an_empty_value_of_a_needed_secret_is_found(sealed: Path) -> None:
+    path = sealed / "secrets" / "aws" / "litellm-masterkey.sops.yaml"
+    path.write_text(re.sub(r"masterkey: ENC.*", 'masterkey: ""', path.read_text()))
+    assert seal(sealed).returncode == 0, "the checksums follow, as an attacker has them follow"
+    answer = seal(sealed, "--check")
+    assert answer.returncode == 5
+    assert "masterkey is empty — uv run hooks/seal_secrets.py --rotate litellm-masterkey" in answer.stderr
 
 
 def test_fill_seals_the_placeholders_whose_inputs_are_there(unsealed: Path, inputs: Inputs, folder: Path) -> None:

@@ -35,6 +35,8 @@ CLASSES = {
     "general_settings.coordination_redis": "litellm.proxy._types.CoordinationRedisParams",
     "general_settings.key_management_settings": "litellm.types.secret_managers.main.KeyManagementSettings",
     "general_settings.litellm_jwtauth": "litellm.proxy._types.LiteLLM_JWTAuth",
+    "general_settings.plugins.*": "litellm.proxy._types.PluginConfig",
+    "general_settings.role_permissions.*": "litellm.proxy._types.RoleBasedPermissions",
     "guardrails.*.litellm_params": "litellm.types.guardrails.LitellmParams",
     "litellm_settings.default_team_settings.*": "litellm.proxy._types.TeamDefaultSettings",
     "litellm_settings.model_group_settings": "litellm.types.router.ModelGroupSettings",
@@ -42,8 +44,10 @@ CLASSES = {
     "litellm_settings.upperbound_key_generate_params": (
         "litellm.types.proxy.management_endpoints.ui_sso.LiteLLM_UpperboundKeyGenerateParams"
     ),
+    "mcp_servers.*": "litellm.types.mcp_server.mcp_server_manager.MCPServer",
     "model_list.*.litellm_params": "litellm.types.router.LiteLLM_Params",
     "model_list.*.model_info": "litellm.types.router.ModelInfo",
+    "policies.*.guardrails": "litellm.types.proxy.policy_engine.policy_types.PolicyGuardrails",
     "prompts.*": "litellm.types.prompts.init_prompts.PromptSpec",
     "router_settings.allowed_fails_policy": "litellm.types.router.AllowedFailsPolicy",
     "router_settings.provider_budget_config.*": "litellm.types.utils.BudgetConfig",
@@ -56,7 +60,14 @@ ARGUMENTS = {  # of a strategy, by its name
     "usage-based-routing-v2": "litellm.router_strategy.lowest_tpm_rpm_v2.RoutingArgs",
 }
 # What a class asks for and LiteLLM itself fills in, and what it takes under a second name before the class sees it.
-FILLED_IN = {"ModelInfo": {"id"}, "PromptSpec": {"prompt_info"}, "PromptInfo": {"prompt_type"}}
+FILLED_IN = {
+    "MCPServer": {"name", "server_id", "transport"},
+    "ModelInfo": {"id"},
+    "PromptInfo": {"prompt_type"},
+    "PromptSpec": {"prompt_info"},
+}
+# Classes that look at unknown keys themselves.
+CLOSED = {"LiteLLM_JWTAuth"}
 SECOND_NAMES = {"BudgetConfig": {"time_period": "budget_duration", "budget_limit": "max_budget"}}
 PLAIN = {str: "str", int: "int", float: "float", bool: "bool", type(None): "null", dict: "dict", list: "list"}
 
@@ -81,7 +92,7 @@ class Types:
         self.models: dict[str, Any] = {}
 
     def of(self, hint: Any) -> Any:
-        """The type of an annotation; "any" where anything fits, "never" for what no YAML can be."""
+        """The type of an annotation; "any" where anything fits."""
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
         if hint in PLAIN:
             return PLAIN[hint]
@@ -99,15 +110,16 @@ class Types:
             return {"enum": [each.value for each in hint]}
         if hasattr(hint, "model_fields") or typing.is_typeddict(hint):
             return {"model": self.model(hint)}
-        return "never" if inspect.isclass(hint) and hint is not object else "any"
+        return "any"
 
     def either(self, hints: tuple[Any, ...]) -> Any:
-        """Any of some types."""
+        """Any of some types, but those that no YAML can be, such as a class of httpx."""
         if {object, Any} & set(hints):
             return "any"
         found: list[Any] = []
-        for each in map(self.of, hints):
-            found += [each] if each not in found and each != "never" else []
+        for hint in hints:
+            kind = self.of(hint)
+            found += [kind] if kind not in found and not (kind == "any" and inspect.isclass(hint)) else []
         return "any" if "any" in found else found
 
     def model(self, owner: Any) -> str:
@@ -124,7 +136,7 @@ class Types:
             required = (required or set(getattr(owner, "__required_keys__", ()))) - FILLED_IN.get(owner.__name__, set())
             known = {key: self.of(hint) for key, hint in fields.items()}
             known |= {second: known[key] for second, key in SECOND_NAMES.get(owner.__name__, {}).items()}
-            extra = owner.model_config.get("extra") if pydantic else None
+            extra = "forbid" if owner.__name__ in CLOSED else owner.model_config.get("extra") if pydantic else None
             self.models[name] = {"fields": known, "required": sorted(required), "extra": extra or "ignore"}
         return name
 
@@ -192,7 +204,7 @@ def library() -> Iterator[str]:
         if isinstance(node, ast.ImportFrom):
             names = [each.asname or each.name for each in node.names]
         for name in names:
-            value = getattr(litellm, name, None)
+            value = getattr(litellm, name, asked)  # a function where there is no such attribute
             if not name.startswith("_") and not name.endswith("_models") and not name.isupper():
                 if not callable(value) and not inspect.ismodule(value):
                     yield name
@@ -216,7 +228,7 @@ def sections() -> dict[str, list[str]]:
     general = {*load("litellm.proxy._types.ConfigGeneralSettings").model_fields}
     settings = {*library(), *by_getattr(), *compared("key", functions("load_config"))}
     keys = {
-        "": asked(lambda name: name in ("config", "_config"), functions("ProxyConfig", "run_server")),
+        "": {"include", *asked(lambda name: name in ("config", "_config"), functions("ProxyConfig", "run_server"))},
         "general_settings": general | {*asked(lambda name: name.endswith("general_settings"), everywhere)},
         "litellm_settings": settings | {*asked(lambda name: name.endswith("litellm_settings"), everywhere)},
         "router_settings": set(router) - managed,

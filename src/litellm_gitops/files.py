@@ -12,7 +12,6 @@ from typing import Protocol
 
 # No GIT_DIR of a hook, and no settings of the user that ignore more than the repository does.
 _ENVIRONMENT = {
-    "PATH": os.environ.get("PATH", os.defpath),
     "HOME": os.environ.get("HOME", "/"),
     "GIT_CONFIG_COUNT": "1",
     "GIT_CONFIG_KEY_0": "core.excludesFile",
@@ -41,13 +40,23 @@ class Source(Protocol):
         """Whether it is a symbolic link, or lies below one."""
 
 
+def search_path(root: Path) -> str:
+    """PATH without the folders that whoever writes to git can fill: those that are relative, empty, or in `root`."""
+    inside = root.resolve()
+    entries = [Path(entry) for entry in os.environ.get("PATH", os.defpath).split(os.pathsep)]
+    return os.pathsep.join(
+        str(entry) for entry in entries if entry.is_absolute() and not entry.resolve().is_relative_to(inside)
+    )
+
+
 def git(root: Path, *arguments: str, given: bytes = b"") -> bytes | None:
     """What `git ARGUMENTS` prints in `root`; None where that is no git repository of its own, or git does not run."""
     if not (root / ".git").exists():
         return None
+    environment = {**_ENVIRONMENT, "PATH": search_path(root)}
     try:
         answer = subprocess.run(
-            ["git", *arguments], cwd=root, input=given, env=_ENVIRONMENT, capture_output=True, timeout=30, check=False
+            ["git", *arguments], cwd=root, input=given, env=environment, capture_output=True, timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -145,7 +154,11 @@ class Staged:
 
     def _git(self, *arguments: str, given: bytes = b"") -> bytes:
         # with the environment of the commit: git may have set GIT_INDEX_FILE
-        return subprocess.run(["git", *arguments], cwd=self.root, input=given, capture_output=True, check=True).stdout
+        environment = {**os.environ, "PATH": search_path(self.root)}
+        command = ["git", *arguments]
+        return subprocess.run(
+            command, cwd=self.root, input=given, env=environment, capture_output=True, check=True
+        ).stdout
 
 
 def ignored(root: Path, names: Iterable[str]) -> set[str]:

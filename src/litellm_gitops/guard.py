@@ -19,7 +19,7 @@ from litellm_gitops.rules import sealing
 from litellm_gitops.sealing import creation_rules
 from litellm_gitops.sealing.errors import SealingError
 
-_RULES = (
+RULES = (
     sealing.every_value_of_every_secret_is_sealed,
     sealing.nothing_unknown_lies_among_the_sealed_files,
     sealing.every_cluster_has_one_sound_creation_rule,
@@ -70,7 +70,7 @@ def findings(root: Path, staged: Staged) -> Iterator[Finding]:
     changed = set(staged.changed)
     sealed = any(SEALED.fullmatch(file) for file in changed)
     try:
-        found = rules.evaluate(Repository(root, staged), [rules.RULES[each.__name__] for each in _RULES])
+        found = rules.evaluate(Repository(root, staged), [rules.RULES[each.__name__] for each in RULES])
     except UnreadableError:
         yield from _of_each(staged)
         return

@@ -1,4 +1,4 @@
-"""Copier four times as fast; what it renders stays the same. `python tests/support/quick.py CACHE …` is copier's command line.
+"""Copier four times as fast; what it renders stays the same. As a program it is copier's: `quick.py CACHE …`.
 
 Copier compiles every template again for every repository, every name of a file and every question included, reads YAML
 with the slow loader, asks git about each file that it writes and whether a folder is a bundle, puts all answers

@@ -215,6 +215,11 @@ def _rules(repository: Repository) -> _Rules:
     return _Rules(repository)
 
 
+def flawed(repository: Repository) -> set[str]:
+    """The sealed files of which the rules here speak."""
+    return {file for file, flaws in _rules(repository).flaws.items() if flaws}
+
+
 @rule
 def every_cluster_has_one_sound_creation_rule(repository: Repository) -> Iterator[Finding]:
     """A rule for other folders than those of the clusters is the owner's business."""
@@ -252,7 +257,8 @@ def every_secret_is_sealed_for_whom_its_rule_names(repository: Repository) -> It
         own = _PUBLIC_KEY.findall(path.read_text("utf-8", "replace")) if path.is_file() else []
         if own and not _answered(repository) and not set(own) & set(split(entry.get("age"))):
             what = f"the rule of {name} lacks {own[-1]}, the public key of {key_file}"
-            yield Finding(CONFIG, rules.line(entry, "age"), what, rekey(name, "add it, or move that file away"))
+            fix = edit(f"add it, then {rekey(name).text}; or move that file away")
+            yield Finding(CONFIG, rules.line(entry, "age"), what, fix)
 
 
 def _answered(repository: Repository) -> list[str]:

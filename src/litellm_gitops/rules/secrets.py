@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -13,6 +12,8 @@ from litellm_gitops.findings import Finding, Fix, delete, edit, restore, seal
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, secret_name
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.sealing import flawed
+from litellm_gitops.sealing import checksums
 from litellm_gitops.sealing.sealed_file import Flaw, Kind, fix_of
 
 _CHECKSUM = "checksum/"
@@ -81,7 +82,7 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
                 what = f"it holds {_list(secret.keys)}, but {policies.SECRETS} says {_list(wanted.keys)}"
                 yield Finding(secret.file, secret.document.line("stringData"), what, _again(repository, secret.file))
             for key, value in mapping(dig(secret.document.value, "stringData")).items():
-                if value == "" and key in wanted.keys:  # sops leaves it as it is; without a master key anybody may enter
+                if value == "" and key in wanted.keys:  # sops leaves it as it is; no master key lets everybody in
                     line = secret.document.line("stringData", str(key))
                     yield Finding(secret.file, line, f"{key} is empty", _again(repository, secret.file))
 
@@ -233,27 +234,26 @@ def _foreign_lines(cluster: Cluster, document: Document) -> Iterator[Finding]:
 
 
 def _digests(cluster: Cluster, document: Document, again: Fix) -> Iterator[Finding]:
-    sealed = {secret.name: secret.file for secret in cluster.sealed}
+    repository, file = cluster.repository, document.file
+    sealed = {secret_name(each): each for each in cluster.sealed_files}
+    others = (every_needed_secret_is_there, every_secret_file_holds_the_secret_of_its_name, no_sealed_value_is_a_copy)
+    # where a file is wrong, its digest is the least
+    known = flawed(repository).union(finding.file for other in others for finding in other(repository))
     for place, restarting in _places(cluster).items():
         annotations = mapping(dig(document.value, *place))
         for annotation, digest in annotations.items():
-            name = str(annotation).removeprefix(_CHECKSUM)
-            line = document.line(*place, str(annotation))
-            if name in sealed:
-                content = cluster.repository.content(sealed[name]) or b""
-                if hashlib.sha256(content).hexdigest() != digest:
-                    # damage to a sealed file shows here alone, without a key
-                    what = f"it is not the SHA-256 of {sealed[name]}"
-                    fix = seal("take that file from git history if nobody meant to change it", cluster.name)
-                    yield Finding(document.file, line, what, fix)
-            elif name != annotation and name not in cluster.wanted:
-                what = f"there is no Secret {name} in {cluster.secrets_folder}/"
-                yield Finding(document.file, line, what, again)
+            name, line = str(annotation).removeprefix(_CHECKSUM), document.line(*place, str(annotation))
+            content = repository.content(sealed[name]) or b"" if name in sealed else b""
+            if name in sealed and sealed[name] not in known and checksums.digest(content) != digest:
+                # damage to a sealed file shows here alone, without a key
+                fix = seal("take that file from git history if nobody meant to change it", cluster.name)
+                yield Finding(file, line, f"it is not the SHA-256 of {sealed[name]}", fix)
+            elif name != annotation and name not in sealed and name not in cluster.wanted:
+                yield Finding(file, line, f"there is no Secret {name} in {cluster.secrets_folder}/", again)
         for name in sorted(restarting):
             if f"{_CHECKSUM}{name}" not in annotations:
-                pods = "Redis" if place[1:] == cluster.repository.chart.redis_pod_annotations else "the proxy"
-                what = f"it lacks {name}, so that its change does not restart {pods}"
-                yield Finding(document.file, None, what, again)
+                pods = "Redis" if place[1:] == repository.chart.redis_pod_annotations else "the proxy"
+                yield Finding(file, None, f"it lacks {name}, so that its change does not restart {pods}", again)
 
 
 def _list(names: Iterable[Any]) -> str:

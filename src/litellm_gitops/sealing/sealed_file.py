@@ -95,8 +95,7 @@ def only(text: str, rule: Rule) -> str:
     The MAC does not cover them. Raises ValueError where they cannot be taken away line by line, as sops writes them.
     """
     lines = text.splitlines(keepends=True)
-    root = yaml.compose(text, Loader=LOADER)
-    meta = entries(entries(root).get("sops"))
+    meta = entries(entries(yaml.compose(text, Loader=LOADER)).get("sops"))
     for kind in KEY_TYPES:
         if kind == "age":  # nobody is called for it
             continue
@@ -217,7 +216,11 @@ def _keys(kind: str, listed: yaml.Node | None, meta: yaml.Node, rule: Rule) -> I
     named = []
     for key, node in of_metadata(listed, kind):
         named.append(key)
-        wrapped = scalar(entries(node).get("enc")) or ""
+        fields = entries(node)
+        for name in sorted(set(fields) - {*KEY_TYPES[kind], "created_at", "enc"}):
+            if fields[name].value:  # such as the role of another account, which sops would assume
+                yield Flaw(Kind.MALFORMED, line(fields[name]), f"has an unexpected {name} in sops.{kind}")
+        wrapped = scalar(fields.get("enc")) or ""
         if not (_is_wrapped_by_age(wrapped) if kind == "age" else wrapped):
             yield Flaw(Kind.MALFORMED, line(node), f"has no wrapped data key for a recipient in sops.{kind}")
     if sorted(named) != sorted(rule.recipients.get(kind, [])):

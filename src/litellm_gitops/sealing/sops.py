@@ -16,6 +16,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
+from litellm_gitops.files import search_path
 from litellm_gitops.sealing.creation_rules import CONFIG
 from litellm_gitops.sealing.errors import NO_SOPS, SealingError
 
@@ -38,15 +39,6 @@ _INSTALL = "install sops 3.13.3 (https://github.com/getsops/sops/releases)"
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-
-
-def search_path(root: Path) -> str:
-    """PATH without the folders of which a repository could be one: those that are relative, empty, or inside it."""
-    inside = root.resolve()
-    entries = [Path(entry) for entry in os.environ.get("PATH", os.defpath).split(os.pathsep)]
-    return os.pathsep.join(
-        str(entry) for entry in entries if entry.is_absolute() and not entry.resolve().is_relative_to(inside)
-    )
 
 
 def find(name: str, root: Path) -> str | None:

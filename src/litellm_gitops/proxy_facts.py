@@ -1,0 +1,178 @@
+"""What the pinned release of LiteLLM knows of its configuration: schemas/proxy-config.json, as words and as types.
+
+`python -m tools.proxy_config` of the template's repository takes it from the release itself.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Union
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import NotRequired, Required, TypedDict
+
+from litellm_gitops.documents import Place
+
+_FILE = Path(__file__).parent / "schemas" / "proxy-config.json"
+_PLAIN = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict, "list": list, "null": None, "any": Any}
+# What a class wants, in words, by the start of the kind of pydantic's error.
+_WANTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text, in quotes",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a mapping",
+    "datetime": "a time",
+    "time": "a time",
+}
+REFERENCE = "os.environ/"
+
+
+@cache
+def facts() -> dict[str, Any]:
+    """The whole file: `version`, `sections`, `words`, `classes`, `strategy_arguments`, `models`."""
+    content: dict[str, Any] = json.loads(_FILE.read_text("utf-8"))
+    return content
+
+
+@cache
+def words(kind: str) -> frozenset[str]:
+    """The words of a kind, such as `strategies`."""
+    return frozenset(facts()["words"][kind])
+
+
+@cache
+def keys(section: str) -> frozenset[str]:
+    """The keys that a section knows; the top of the file is the section without a name."""
+    return frozenset(facts()["sections"][section])
+
+
+def sections_of(key: str) -> list[str]:
+    """The sections that know a key, the top of the file left out."""
+    return [section for section in facts()["sections"] if section and key in keys(section)]
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The known word that a misspelt one was meant to be; empty where none differs in one letter, or two of many."""
+    allowed = (len(word) > 3) + (len(word) > 7)
+    distances = {each: _distance(word, each) for each in sorted(known) if abs(len(each) - len(word)) <= allowed}
+    best = min(distances, key=lambda each: distances[each], default="")
+    return best if 0 < distances.get(best, 0) <= allowed else ""
+
+
+def _distance(one: str, other: str) -> int:
+    """How many letters are to be added, taken away, changed or swapped with their neighbour."""
+    before: list[int] = []
+    row = [*range(len(other) + 1)]
+    for number, letter in enumerate(one, 1):
+        last, before, row = before, row, [number]
+        for column, expected in enumerate(other, 1):
+            best = min(before[column] + 1, row[-1] + 1, before[column - 1] + (letter != expected))
+            if number > 1 and column > 1 and (letter, one[number - 2]) == (other[column - 2], expected):
+                best = min(best, last[column - 2] + 1)
+            row.append(best)
+    return row[-1]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Types
+
+
+def fields(model: str) -> frozenset[str]:
+    """The fields of a class."""
+    return frozenset(facts()["models"][model]["fields"])
+
+
+def is_closed(model: str) -> bool:
+    """Whether a class has no use for a field that it does not know."""
+    return bool(facts()["models"][model]["extra"] != "allow")
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """What a class refuses: where, and what it wants there. A field is `missing`, or `unknown` to it, or of another type."""
+
+    place: Place
+    wanted: str
+    missing: bool = False
+    unknown: bool = False
+
+
+def misfits(model: str, value: Any) -> list[Misfit]:
+    """What a class refuses of a value, in words that do not repeat it.
+
+    It is read as pydantic reads it, which takes "10" for a number. A reference to a variable fits every type.
+    """
+    found: list[Misfit] = []
+    wanted: dict[Place, list[str]] = {}
+    try:
+        _adapter(model).validate_python(as_rendered(value))
+    except ValidationError as error:
+        for each in error.errors(include_url=False):
+            place, kind, given = _existing(each["loc"], value), each["type"], each["input"]
+            if kind in ("missing", "extra_forbidden"):
+                found.append(Misfit(place, str(each["loc"][-1]), kind == "missing", kind == "extra_forbidden"))
+            elif not (isinstance(given, str) and given.startswith(REFERENCE)):
+                word = _WANTED.get(kind.partition("_")[0], "of another type")
+                word = f"one of {each['ctx']['expected']}" if kind in ("literal_error", "enum") else word
+                wanted[place] = [*dict.fromkeys([*wanted.get(place, ()), word])]
+    return [*found, *(Misfit(place, " or ".join(some)) for place, some in wanted.items())]
+
+
+def as_rendered(value: Any) -> Any:
+    """A value as Helm hands it on: a date is a text."""
+    if isinstance(value, dict):
+        return {str(key): as_rendered(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [as_rendered(each) for each in value]
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def _existing(path: tuple[Any, ...], value: Any) -> Place:
+    """The parts of a path that exist: pydantic puts the names of the members of a union between them."""
+    place: Place = ()
+    for part in path:
+        if (isinstance(value, dict) and part in value) or (isinstance(value, list) and part in range(len(value))):
+            place, value = (*place, part), value[part]
+    return place
+
+
+@cache
+def _adapter(model: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_class(model))
+
+
+@cache
+def _class(model: str) -> Any:
+    entry = facts()["models"][model]
+    hints = {
+        key: (Required if key in entry["required"] else NotRequired)[_type(kind)]
+        for key, kind in entry["fields"].items()
+    }
+    made: Any = TypedDict(model.rpartition(".")[2], hints)  # type: ignore[operator]
+    made.__pydantic_config__ = ConfigDict(extra=entry["extra"])
+    return made
+
+
+def _type(kind: Any) -> Any:
+    match kind:
+        case str():
+            return _PLAIN[kind]
+        case list():
+            return Union[tuple(map(_type, kind))]  # noqa: UP007 - of a number that is not known here
+        case {"list": item}:
+            return list[_type(item)]  # type: ignore[misc]
+        case {"dict": item}:
+            return dict[str, _type(item)]  # type: ignore[misc]
+        case {"enum": [*known]}:
+            return Literal[tuple(known)]
+        case {"model": name}:
+            return _class(name)
+    raise ValueError(kind)
