@@ -1,8 +1,10 @@
-"""The auth matrix of the source document, as literals, so that the data cannot drift from it unseen."""
+"""The auth matrix of the contract, as literals, so that the data cannot drift from it unseen."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -11,64 +13,151 @@ import yaml
 
 from litellm_gitops.charts import LITELLM_HELM as CHART
 from litellm_gitops.documents import Place, dig, merge
-from tests.support.answers import ENVIRONMENTS, PROVIDERS, ROLE_ARN, VERTEX_PROJECT, answers
+from tests.support.answers import (
+    ACCOUNT,
+    ENVIRONMENTS,
+    PROVIDERS,
+    ROLE_ARN,
+    TENANT,
+    VERTEX_PROJECT,
+    answers,
+    client_id,
+    each,
+    keyless,
+)
 from tests.support.findings import findings, report
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# environment -> provider -> the methods that are allowed, the recommended one first
+# The contract's first table: environment -> provider -> the methods that are allowed, the recommended one first
 CELLS = {
     "aws": {
-        "bedrock": ["irsa", "aws_user"],
-        "vertex_ai": ["gcp_service_account"],
-        "azure_openai": ["entra_id"],
+        "bedrock": ["irsa", "pod_identity", "aws_user"],
+        "vertex_ai": ["gcp_federation", "gcp_service_account"],
+        "azure_openai": ["entra_federation", "entra_id", "azure_api_key"],
         "github_copilot": ["oauth_token"],
     },
     "gcp": {
-        "bedrock": ["aws_user"],
-        "vertex_ai": ["gcp_service_account"],
-        "azure_openai": ["entra_id"],
+        "bedrock": ["web_identity", "aws_user"],
+        "vertex_ai": ["gke_workload_identity", "gcp_service_account"],
+        "azure_openai": ["entra_federation", "entra_id", "azure_api_key"],
         "github_copilot": ["oauth_token"],
     },
     "azure": {
-        "bedrock": ["aws_user"],
-        "vertex_ai": ["gcp_service_account"],
-        "azure_openai": ["entra_id"],
+        "bedrock": ["web_identity", "aws_user"],
+        "vertex_ai": ["gcp_federation", "gcp_service_account"],
+        "azure_openai": ["aks_workload_identity", "entra_id", "azure_api_key"],
         "github_copilot": ["oauth_token"],
     },
 }
+# What the source document knows of, and `credentials: stored` chooses
+OF_THE_SOURCE = {"irsa", "aws_user", "gcp_service_account", "entra_id", "oauth_token"}
 
-# method -> what it leaves in the pod of a cluster, and nothing else: place of the chart -> value
+PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/litellm-{environment}/providers/litellm"
+METADATA = {"AWS_EC2_METADATA_DISABLED": "true"}
+VERTEX = {"VERTEX_PROJECT": VERTEX_PROJECT}
+VERTEX_CONFIG = {"litellm_settings": {"vertex_project": "os.environ/VERTEX_PROJECT"}}
+ENTRA_CONFIG = {"litellm_settings": {"enable_azure_ad_token_refresh": True}}
+SALT = ["litellm-salt-key"]
+
+
+def volume(name: str, audience: str, file: str = "token") -> list[dict[str, Any]]:
+    token = {"audience": audience, "expirationSeconds": 3600, "path": file}
+    return [{"name": name, "projected": {"sources": [{"serviceAccountToken": token}]}}]
+
+
+def mounted(name: str, path: str) -> list[dict[str, Any]]:
+    return [{"name": name, "mountPath": path, "readOnly": True}]
+
+
+# The second table: method -> what it leaves in the pod of a cluster, and nothing else: place of the chart -> value.
+# {environment} stands for that of the cluster.
 LEAVES: dict[str, dict[Place, Any]] = {
     "irsa": {
         CHART.service_account: {
             "create": True,
             "annotations": {"eks.amazonaws.com/role-arn": ROLE_ARN},
         },
-        CHART.env_from: ["litellm-salt-key"],
+        CHART.env_from: SALT,
+        CHART.variables: METADATA,
+    },
+    "pod_identity": {CHART.env_from: SALT, CHART.variables: METADATA},
+    "web_identity": {
+        CHART.env_from: SALT,
+        CHART.variables: {
+            "AWS_ROLE_ARN": ROLE_ARN,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/secrets/aws/token",
+            "AWS_ROLE_SESSION_NAME": "litellm",
+            "AWS_REGION": "us-west-2",
+            "AWS_DEFAULT_REGION": "us-west-2",
+            **METADATA,
+        },
+        CHART.volumes: volume("aws-token", "sts.amazonaws.com"),
+        CHART.mounts: mounted("aws-token", "/var/run/secrets/aws"),
     },
     "aws_user": {
-        CHART.env_from: ["litellm-salt-key", "litellm-aws-auth"],
+        CHART.env_from: [*SALT, "litellm-aws-auth"],
+    },
+    "gke_workload_identity": {CHART.env_from: SALT, CHART.variables: VERTEX, CHART.config: VERTEX_CONFIG},
+    "gcp_federation": {
+        CHART.env_from: SALT,
+        CHART.variables: {
+            "VERTEXAI_CREDENTIALS": (
+                '{"type":"external_account","audience":"//iam.googleapis.com/'
+                + PROVIDER
+                + '","subject_token_type":"urn:ietf:params:oauth:token-type:jwt",'
+                '"token_url":"https://sts.googleapis.com/v1/token",'
+                '"credential_source":{"file":"/var/run/secrets/google/token","format":{"type":"text"}}}'
+            ),
+            **VERTEX,
+        },
+        CHART.volumes: volume("google-token", f"https://iam.googleapis.com/{PROVIDER}"),
+        CHART.mounts: mounted("google-token", "/var/run/secrets/google"),
+        CHART.config: VERTEX_CONFIG,
     },
     "gcp_service_account": {
-        CHART.env_from: ["litellm-salt-key"],
+        CHART.env_from: SALT,
         CHART.volumes: [
             {"name": "gcp-service-account", "secret": {"secretName": "litellm-gcp-auth"}},
         ],
-        CHART.mounts: [
-            {"name": "gcp-service-account", "mountPath": "/var/secrets/gcp", "readOnly": True},
-        ],
+        CHART.mounts: mounted("gcp-service-account", "/var/secrets/gcp"),
         CHART.variables: {
             "GOOGLE_APPLICATION_CREDENTIALS": "/var/secrets/gcp/gcp-service-account.json",
-            "VERTEX_PROJECT": VERTEX_PROJECT,
+            **VERTEX,
         },
-        CHART.config: {"litellm_settings": {"vertex_project": "os.environ/VERTEX_PROJECT"}},
+        CHART.config: VERTEX_CONFIG,
+    },
+    "aks_workload_identity": {
+        CHART.service_account: {
+            "create": True,
+            "annotations": {"azure.workload.identity/client-id": client_id("azure")},
+        },
+        CHART.pod_labels: {"azure.workload.identity/use": "true"},
+        CHART.env_from: SALT,
+        CHART.variables: {"AZURE_CREDENTIAL": "WorkloadIdentityCredential"},
+        CHART.config: ENTRA_CONFIG,
+    },
+    "entra_federation": {
+        CHART.env_from: SALT,
+        CHART.variables: {
+            "AZURE_CLIENT_ID": "{client_id}",
+            "AZURE_TENANT_ID": TENANT,
+            "AZURE_AUTHORITY_HOST": "https://login.microsoftonline.com/",
+            "AZURE_CREDENTIAL": "WorkloadIdentityCredential",
+            "AZURE_FEDERATED_TOKEN_FILE": "/var/run/secrets/azure/tokens/azure-identity-token",
+        },
+        CHART.volumes: volume("azure-token", "api://AzureADTokenExchange", "azure-identity-token"),
+        CHART.mounts: mounted("azure-token", "/var/run/secrets/azure/tokens"),
+        CHART.config: ENTRA_CONFIG,
     },
     "entra_id": {
-        CHART.env_from: ["litellm-salt-key", "litellm-azure-auth"],
+        CHART.env_from: [*SALT, "litellm-azure-auth"],
+    },
+    "azure_api_key": {
+        CHART.env_from: [*SALT, "litellm-azure-api-key"],
     },
     "oauth_token": {
-        CHART.env_from: ["litellm-salt-key"],
+        CHART.env_from: SALT,
         CHART.volumes: [
             {"name": "github-copilot-token", "secret": {"secretName": "litellm-github-copilot"}},
         ],
@@ -87,12 +176,12 @@ LEAVES: dict[str, dict[Place, Any]] = {
     },
 }
 
-# method -> the Secret that it needs, with its keys
+# method -> the Secret that it needs, with its keys; the others are keyless
 SECRETS: dict[str, dict[str, set[str]]] = {
-    "irsa": {},
     "aws_user": {"litellm-aws-auth": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}},
     "gcp_service_account": {"litellm-gcp-auth": {"gcp-service-account.json"}},
     "entra_id": {"litellm-azure-auth": {"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"}},
+    "azure_api_key": {"litellm-azure-api-key": {"AZURE_API_KEY"}},
     "oauth_token": {"litellm-github-copilot": {"access-token"}},
 }
 
@@ -131,12 +220,35 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text("utf-8"))
 
 
-def test_the_data_is_the_table_of_the_source_document() -> None:
+def leaves(environment: str, method: str) -> dict[Place, Any]:
+    """What a method leaves in the pod of a cluster in that environment."""
+    words = {"{environment}": environment, "{client_id}": client_id(environment)}
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [filled(each) for each in value]
+        for word, text in words.items():
+            value = value.replace(word, text) if isinstance(value, str) else value
+        return value
+
+    return {place: filled(value) for place, value in LEAVES[method].items()}
+
+
+def one(environment: str, provider: str, method: str) -> dict[str, Any]:
+    """The answers for one cell."""
+    return each({environment: {provider: method}})
+
+
+def test_the_data_is_the_table_of_the_contract() -> None:
     matrix = load(ROOT / "policies" / "auth-matrix.yml")
     assert matrix["cells"] == CELLS
     assert tuple(matrix["environments"]) == ENVIRONMENTS
     assert tuple(matrix["providers"]) == PROVIDERS
     assert set(matrix["methods"]) == set(LEAVES)
+    assert {name for name, method in matrix["methods"].items() if "usual" in method} == OF_THE_SOURCE
+    assert {name for name, method in matrix["methods"].items() if "secret" in method} == set(SECRETS)
 
 
 def test_every_method_says_what_it_is_for() -> None:
@@ -145,50 +257,134 @@ def test_every_method_says_what_it_is_for() -> None:
         cells = [cell for row in matrix["cells"].values() for cell in row.items()]
         assert any(name in methods for provider, methods in cells if provider == method["provider"])
         assert method.get("secret") in {None, *matrix["secrets"]}
+        assert method["revoke"]
     for provider in matrix["providers"].values():
         assert provider["model_prefix"].endswith("/")
 
 
 @pytest.mark.parametrize(("environment", "provider", "method"), EVERY_CELL)
-def test_a_method_leaves_exactly_what_the_document_says(
+def test_a_method_leaves_exactly_what_the_contract_says(
     environment: str, provider: str, method: str, render: Callable[..., Path]
 ) -> None:
-    root = render(**answers([environment], [provider], method))
+    root = render(**one(environment, provider, method))
     values = load(root / "litellm" / f"values-{environment}.yaml")
     assert set(values) == {CHART.name}
     found = values[CHART.name]
     assert dig(found, *CHART.ingress_hosts, 0, "host") == f"litellm.{environment}.example.com"
-    assert _without_ingress(found) == _nested(LEAVES[method])
+    assert _without_ingress(found) == _nested(leaves(environment, method))
 
 
 @pytest.mark.parametrize(("environment", "provider", "method"), EVERY_CELL)
-def test_a_method_needs_exactly_the_secret_of_the_document(
+def test_a_method_needs_exactly_the_secret_of_the_contract(
     environment: str, provider: str, method: str, render: Callable[..., Path]
 ) -> None:
-    root = render(**answers([environment], [provider], method))
+    root = render(**one(environment, provider, method))
     policy = load(root / "policies" / "secrets.yml")
     assert policy["namespace"] == "litellm"
     found = {name: set(secret["keys"]) for name, secret in policy["secrets"].items()}
-    assert found == {**ALWAYS, **SECRETS[method]}
+    assert found == {**ALWAYS, **SECRETS.get(method, {})}
     assert all(secret["clusters"] == [environment] for secret in policy["secrets"].values())
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_an_environment_with_every_provider_has_what_each_method_leaves(
-    environment: str, render: Callable[..., Path]
+@pytest.mark.parametrize("engine", ["flux", "argocd"])
+@pytest.mark.parametrize(("environment", "provider", "method"), EVERY_CELL)
+def test_every_cell_passes_every_rule(
+    environment: str, provider: str, method: str, engine: str, sealed: Callable[..., Path]
 ) -> None:
-    root = render(**answers(ENVIRONMENTS, PROVIDERS))
-    found = load(root / "litellm" / f"values-{environment}.yaml")[CHART.name]
-    methods = [CELLS[environment][provider][0] for provider in PROVIDERS]
+    found = findings(sealed(**one(environment, provider, method), gitops_engine=engine))
+    assert not found, report(found)
+
+
+def pairs() -> list[dict[str, dict[str, str]]]:
+    """Methods for all cells, often enough that any two that may stand together do so once: chosen greedily."""
+    cells = [(environment, provider) for environment in CELLS for provider in PROVIDERS]
+    left = {
+        pair
+        for (one, other) in combinations(cells, 2)
+        for pair in product(((one, name) for name in _of(one)), ((other, name) for name in _of(other)))
+    }
+    rows: list[dict[str, dict[str, str]]] = []
+    while left:
+        chosen: dict[tuple[str, str], str] = dict(min(left))
+        for cell in cells:
+            if cell not in chosen:
+                # the method that makes the most pairs which were not there yet
+                chosen[cell] = max(_of(cell), key=lambda name: len(_new(left, {**chosen, cell: name})))
+        left -= _new(left, chosen)
+        rows.append({environment: {p: chosen[environment, p] for p in PROVIDERS} for environment in CELLS})
+    return rows
+
+
+def _of(cell: tuple[str, str]) -> list[str]:
+    return CELLS[cell[0]][cell[1]]
+
+
+Pair = tuple[tuple[tuple[str, str], str], tuple[tuple[str, str], str]]
+
+
+def _new(left: set[Pair], chosen: dict[tuple[str, str], str]) -> set[Pair]:
+    return {(one, other) for one, other in left if chosen.get(one[0]) == one[1] and chosen.get(other[0]) == other[1]}
+
+
+@pytest.mark.parametrize("methods", pairs(), ids=lambda methods: "-".join(methods["aws"].values()))
+def test_any_two_methods_live_side_by_side(methods: dict[str, dict[str, str]], sealed: Callable[..., Path]) -> None:
+    root = sealed(**each(methods, gitops_engine="argocd" if "aws_user" in methods["aws"].values() else "flux"))
+    found = findings(root)
+    assert not found, report(found)
+    for environment, cells in methods.items():
+        there = load(root / "litellm" / f"values-{environment}.yaml")[CHART.name]
+        assert _without_ingress(there) == _nested(_together(environment, [*cells.values()]))
+
+
+@pytest.mark.parametrize("credentials", ["stored", "keyless"])
+def test_an_environment_with_every_provider_has_what_each_method_leaves(
+    credentials: str, render: Callable[..., Path]
+) -> None:
+    given = keyless() if credentials == "keyless" else answers(ENVIRONMENTS, PROVIDERS)
+    root = render(**given)
+    for environment in ENVIRONMENTS:
+        found = load(root / "litellm" / f"values-{environment}.yaml")[CHART.name]
+        allowed = CELLS[environment]
+        methods = [
+            next(
+                (name for name in allowed[provider] if credentials == "stored" and name in OF_THE_SOURCE),
+                allowed[provider][0],
+            )
+            for provider in PROVIDERS
+        ]
+        assert _without_ingress(found) == _nested(_together(environment, methods))
+
+
+def _together(environment: str, methods: list[str]) -> dict[Place, Any]:
     expected: dict[Place, Any] = {}
     for method in methods:
-        for place, value in LEAVES[method].items():
+        for place, value in leaves(environment, method).items():
             if isinstance(value, list):
                 before = expected.setdefault(place, [])
                 before.extend(entry for entry in value if entry not in before)
             else:
-                expected.setdefault(place, {}).update(value)
-    assert _without_ingress(found) == _nested(expected)
+                expected[place] = merge(expected.get(place, {}), value)
+    return expected
+
+
+def test_keyless_leaves_the_least_that_can_be_sealed(render: Callable[..., Path]) -> None:
+    root = render(**keyless())
+    assert set(load(root / "policies" / "secrets.yml")["secrets"]) == {*ALWAYS, "litellm-github-copilot"}
+
+
+def test_an_account_to_act_as_is_named_where_it_was_given(render: Callable[..., Path]) -> None:
+    accounts = {f"{environment}_gcp_service_account": ACCOUNT for environment in ENVIRONMENTS}
+    root = render(**keyless(**accounts))
+    annotations = (*CHART.service_account, "annotations", "iam.gke.io/gcp-service-account")
+    for environment in ENVIRONMENTS:
+        values = load(root / "litellm" / f"values-{environment}.yaml")[CHART.name]
+        if environment == "gcp":
+            assert dig(values, *annotations) == ACCOUNT
+        else:
+            credentials = json.loads(dig(values, *CHART.variables, "VERTEXAI_CREDENTIALS"))
+            assert credentials["service_account_impersonation_url"] == (
+                f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{ACCOUNT}:generateAccessToken"
+            )
 
 
 def _without_ingress(values: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import render_into
-from tests.support.answers import ENVIRONMENTS, PROVIDERS, everything
+from tests.support.answers import ACCOUNT, ENVIRONMENTS, PROVIDERS, everything, keyless
 from tests.test_questions import ROOT, load, places, questions
 
 pytestmark = pytest.mark.usefixtures("quick_copier")
@@ -25,6 +25,8 @@ GOOD: dict[str, str] = {
     "repo_url": "https://github.com/example/llm-gateway.git",
     "repo_branch": "main",
     "eks_aws_role_arn": "arn:aws:iam::123456789012:role/litellm",
+    **{key: value for key, value in keyless().items() if re.match("(aws|gcp|azure)_", key) and isinstance(value, str)},
+    **{f"{environment}_gcp_service_account": ACCOUNT for environment in ENVIRONMENTS},
     "bedrock_region": "eu-central-1",
     "vertex_project": "example-ai",
     "vertex_location": "europe-west4",
@@ -55,7 +57,13 @@ CHOICES: dict[str, set[str]] = {
     "tooling": {"pinned", "vendored"},
     "cluster_environments": set(ENVIRONMENTS),
     "providers": set(PROVIDERS),
-    "bedrock_auth_aws": {"irsa", "aws_user"},
+    "credentials": {"stored", "keyless", "each"},
+    **{
+        f"{provider}_auth_{environment}": set(methods)
+        for environment, cells in load(ROOT / "policies" / "auth-matrix.yml")["cells"].items()
+        for provider, methods in cells.items()
+        if len(methods) > 1
+    },
     "redis": {"none", "external", "bundled"},
     "kubernetes_version": set(load(ROOT / "policies" / "pins.yml")["kubernetes"]["versions"]),
 }
@@ -140,7 +148,8 @@ def test_a_value_survives_exactly_or_is_refused_with_nothing_written(
 ) -> None:
     name, value = answer
     redis = "bundled" if name.endswith("_storage_class") else "external"
-    answers: dict[str, Any] = everything(**{**GOOD, "redis": redis, name: value})
+    credentials = "keyless" if name in keyless() or name.endswith("_gcp_service_account") else "stored"
+    answers: dict[str, Any] = everything(**{**GOOD, "redis": redis, "credentials": credentials, name: value})
     _survives_or_is_refused({name: value}, answers, template, workshop)
 
 
@@ -180,6 +189,8 @@ def test_a_choice_is_one_that_is_offered_or_is_refused(answer: tuple[str, Any], 
     chosen = set(value) if name in SEVERAL else {value}
     answers = everything(**GOOD)
     del answers["bedrock_auth_aws"]  # which is refused without EKS, and has a default
+    if "_auth_" in name:
+        answers["credentials"] = "each"
     answers[name] = value
     _is_kept_or_refused(name, answers, bool(chosen) and chosen <= CHOICES[name], template, workshop)
 

@@ -38,6 +38,40 @@ PLACES: Places = {
     "eks_aws_role_arn": [
         ("litellm/values-aws.yaml", at(CHART.service_account, "annotations", "eks.amazonaws.com/role-arn"), "{}")
     ],
+    **{
+        f"{environment}_bedrock_role_arn": [
+            (f"litellm/values-{environment}.yaml", at(CHART.variables, "AWS_ROLE_ARN"), "{}")
+        ]
+        for environment in ("gcp", "azure")
+    },
+    **{
+        # on AKS the token for AWS is the first
+        f"{environment}_gcp_workload_provider": [
+            (
+                f"litellm/values-{environment}.yaml",
+                at(CHART.volumes, number, "projected", "sources", 0, "serviceAccountToken", "audience"),
+                "https://iam.googleapis.com/{}",
+            )
+        ]
+        for number, environment in enumerate(("aws", "azure"))
+    },
+    "gcp_gcp_service_account": [
+        ("litellm/values-gcp.yaml", at(CHART.service_account, "annotations", "iam.gke.io/gcp-service-account"), "{}")
+    ],
+    **{
+        f"{environment}_azure_client_id": [
+            (f"litellm/values-{environment}.yaml", at(CHART.variables, "AZURE_CLIENT_ID"), "{}")
+        ]
+        for environment in ("aws", "gcp")
+    },
+    "azure_azure_client_id": [
+        (
+            "litellm/values-azure.yaml",
+            at(CHART.service_account, "annotations", "azure.workload.identity/client-id"),
+            "{}",
+        )
+    ],
+    "azure_tenant_id": [("litellm/values-gcp.yaml", at(CHART.variables, "AZURE_TENANT_ID"), "{}")],
     "vertex_project": [(OWN, at(CHART.variables, "VERTEX_PROJECT"), "{}")],
     "ingress_class": [(OWN, at(CHART.ingress_class), "{}")],
     "tls_cluster_issuer": [(OWN, at(CHART.ingress_annotations, "cert-manager.io/cluster-issuer"), "{}")],
@@ -86,7 +120,9 @@ def load(path: Path) -> Any:
 KMS_KEY = "arn:aws:kms:us-west-2:123456789012:alias/gitops/sops"
 RIGHT_AZURE_KEY = "https://example.vault.azure.net/keys/sops/0123456789abcdef0123456789abcdef"
 RIGHT = {
+    **load(EXAMPLES / "valid" / "keyless.yml"),
     **load(EXAMPLES / "demo.yml"),
+    "credentials": "stored",
     "cluster_environments": ["aws"],
     "providers": ["github_copilot"],
     "redis": "none",
@@ -270,9 +306,10 @@ def test_every_question_is_answered_in_some_valid_file() -> None:
 def test_every_answer_of_text_is_looked_for_where_it_belongs() -> None:
     looked_for = {*PLACES, *MODEL_PLACES, *ENGINE_PLACES["flux"]}
     free = {name for name, question in questions().items() if "choices" not in question}
-    # recipients go into .sops.yaml by sealing, the host of Redis into a list: they have tests of their own
+    # recipients go into .sops.yaml by sealing, the host of Redis into a list, these accounts into a text: they have
+    # tests of their own
     sealing = {name for name in free if re.fullmatch(r"age_recipients|\w+_kms_(?:key|identity)", name)}
-    assert free - looked_for == {*sealing, "redis_host"}
+    assert free - looked_for == {*sealing, "redis_host", "aws_gcp_service_account", "azure_gcp_service_account"}
     assert ENGINE_PLACES["flux"].keys() == ENGINE_PLACES["argocd"].keys()
 
 
@@ -312,6 +349,7 @@ def test_an_answer_that_was_left_out_has_its_default(template: Path, tmp_path: P
         "tooling": "vendored",
         "cluster_environments": ["aws"],
         "providers": ["github_copilot"],
+        "credentials": "stored",
         "aws_domain": "aws.example.com",
         "ingress_class": "nginx",
         "tls_cluster_issuer": "",
@@ -359,7 +397,7 @@ def asked(template: Path, target: Path, **given: Any) -> list[str]:
 def test_a_quick_interview_asks_what_every_repository_decides(template: Path, tmp_path: Path) -> None:
     seen = asked(template, tmp_path / "x", eks_aws_role_arn=ROLE_ARN)
     names = ("interview", "project_name", "repo_url", "gitops_engine", "ci_platform", "cluster_environments")
-    assert seen == [*names, "providers", "bedrock_region", "aws_domain"]
+    assert seen == [*names, "providers", "credentials", "bedrock_region", "aws_domain"]
 
 
 def test_a_full_interview_asks_everything_that_has_a_use(template: Path, tmp_path: Path) -> None:

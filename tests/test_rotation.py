@@ -20,6 +20,7 @@ from litellm_gitops.repository import Repository
 from litellm_gitops.sealing import keys, state
 from litellm_gitops.sealing.rekey import rekey as rekey_all
 from litellm_gitops.sealing.seal import seal as seal_missing
+from litellm_gitops.sealing.trust import Consent
 from tests.support.inputs import Inputs
 from tests.support.sealed import changed, content, decrypt, encrypt, environment, opened, seal
 
@@ -74,17 +75,28 @@ def start(root: Path, *arguments: str, inputs: Path) -> subprocess.Popen[bytes]:
 
 def add_recipient(root: Path) -> str:
     """Let another key open what is sealed for aws, too (that of gcp, where there is one); its public key."""
-    first, *others = re.findall(r"age1\w{58}", (root / ".sops.yaml").read_text())
+    first, *others = recipients(root)
     second = others[0] if others else keys.make(root)[1]
     text = (root / ".sops.yaml").read_text()
     (root / ".sops.yaml").write_text(text.replace(f"- {first}\n", f"- {first}\n      - {second}\n"))
     return str(second)
 
 
+def trusting(root: Path) -> list[str]:
+    """The options that accept whoever `.sops.yaml` names."""
+    return [option for each in recipients(root) for option in ("--trust", each)]
+
+
+def recipients(root: Path) -> list[str]:
+    return re.findall(r"age1\w{58}", (root / ".sops.yaml").read_text())
+
+
 def run_here(root: Path, *, rekey: bool) -> int:
     """What the command does with these options, without the start of a process; its exit code."""
     repository = Repository(root)
-    return rekey_all(repository) if rekey else seal_missing(repository)
+    if not rekey:
+        return seal_missing(repository)
+    return rekey_all(repository, consent=Consent(frozenset(recipients(root))))
 
 
 def flaws(root: Path) -> list[str]:
@@ -108,7 +120,7 @@ def test_rekey_brings_every_file_to_its_rule_and_renews_the_data_keys(sealed: Pa
     values, before = opened(sealed), ciphertexts(sealed)
     add_recipient(sealed)
     assert seal(sealed, "--check").returncode == 5
-    assert seal(sealed, "--rekey", env=environment()).returncode == 0
+    assert seal(sealed, "--rekey", *trusting(sealed), env=environment()).returncode == 0
     assert seal(sealed, "--check").returncode == 0
     assert opened(sealed) == values
     assert not before & ciphertexts(sealed)
@@ -119,7 +131,7 @@ def test_rekey_brings_every_file_to_its_rule_and_renews_the_data_keys(sealed: Pa
 def test_rekey_of_one_environment_leaves_the_others(sealed: Path) -> None:
     before = content(sealed)
     add_recipient(sealed)
-    assert seal(sealed, "--rekey", "--cluster", "aws").returncode == 0
+    assert seal(sealed, "--rekey", "--cluster", "aws", *trusting(sealed)).returncode == 0
     assert not [path for path in changed(before, content(sealed)) if "gcp" in path]
 
 
@@ -128,7 +140,7 @@ def test_rekey_with_a_damaged_file_changes_nothing(sealed: Path) -> None:
     path = sealed / "secrets" / "aws" / "litellm-postgresql.sops.yaml"
     path.write_text(path.read_text().replace("host: ENC[AES256_GCM,data:", "host: ENC[AES256_GCM,data:AAAA"))
     before = content(sealed)
-    answer = seal(sealed, "--rekey")
+    answer = seal(sealed, "--rekey", *trusting(sealed))
     assert answer.returncode == 1
     assert "secrets/aws/litellm-postgresql.sops.yaml: a value was changed or moved" in answer.stderr
     assert content(sealed) == before
@@ -138,7 +150,7 @@ def test_rekey_without_a_key_says_where_it_was_looked_for(sealed: Path) -> None:
     add_recipient(sealed)
     shutil.rmtree(sealed / "keys")
     before = content(sealed)
-    answer = seal(sealed, "--rekey", env=environment())
+    answer = seal(sealed, "--rekey", *trusting(sealed), env=environment())
     assert answer.returncode == 1
     assert "no private key that opens it was found" in answer.stderr
     assert content(sealed) == before
@@ -149,7 +161,7 @@ def test_an_operators_own_secret_is_rekeyed_with_the_others(sealed: Path) -> Non
     text = (sealed / "secrets" / "aws" / "litellm-azure-auth.sops.yaml").read_text()
     own.write_text(text.replace("name: litellm-azure-auth", "name: own"))
     add_recipient(sealed)
-    assert seal(sealed, "--rekey").returncode == 0
+    assert seal(sealed, "--rekey", *trusting(sealed)).returncode == 0
     assert len(yaml.safe_load(own.read_text())["sops"]["age"]) == 2
 
 
@@ -161,7 +173,7 @@ def test_every_file_that_the_rule_is_for_is_rekeyed(sealed: Path) -> None:
     for path in (nested, unused):
         path.write_text(text)
     add_recipient(sealed)
-    assert seal(sealed, "--rekey").returncode == 0
+    assert seal(sealed, "--rekey", *trusting(sealed)).returncode == 0
     assert [len(yaml.safe_load(p.read_text())["sops"]["age"]) for p in (nested, unused)] == [2, 2]
 
 
@@ -174,7 +186,7 @@ def test_rekey_refuses_a_file_of_which_it_would_lose_a_part(sealed: Path) -> Non
     )
     add_recipient(sealed)
     before = content(sealed)
-    answer = seal(sealed, "--rekey")
+    answer = seal(sealed, "--rekey", *trusting(sealed))
     assert answer.returncode == 1
     assert "secrets/aws/own.sops.yaml:1: must hold exactly one manifest" in answer.stderr
     assert content(sealed) == before
@@ -215,13 +227,13 @@ def test_a_run_that_is_killed_at_any_moment_leaves_all_or_nothing(
     values, folder = inputs
     for name in ("PATH", "LITELLM_GITOPS_INPUTS"):
         monkeypatch.setenv(name, environment(folder)[name])
-    options = ["--rekey"] if rekeyed else []
     # no run of the command reads the suite
     ignore = shutil.ignore_patterns("tests")
     origin = Path(shutil.copytree(render(**SMALLEST), tmp_path / "origin", ignore=ignore))
     if rekeyed:
         assert seal(origin, inputs=folder).returncode == 0
         add_recipient(origin)
+    options = ["--rekey", *trusting(origin)] if rekeyed else []
     whole = Path(shutil.copytree(origin, tmp_path / "whole"))
     began = time.monotonic()
     assert start(whole, *options, inputs=folder).wait(timeout=120) == 0

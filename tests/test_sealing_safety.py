@@ -136,7 +136,8 @@ def test_rekey_takes_away_a_recipient_that_the_rule_lost(sealed: Path, tmp_path:
     config = sealed / ".sops.yaml"
     text = config.read_text()
     config.write_text(text.replace("    age:\n", f"    age:\n      - {other}\n"))
-    assert seal(sealed, "--rekey").returncode == 0
+    assert seal(sealed, "--rekey").returncode == 6
+    assert seal(sealed, "--rekey", "--trust", other).returncode == 0
     assert other in (sealed / SECRET).read_text()
     config.write_text(text)
     assert seal(sealed, "--rekey").returncode == 0
@@ -336,6 +337,7 @@ def test_a_conflict_has_a_state_of_its_own_and_nothing_is_written_over_it(confli
 @pytest.mark.parametrize("side", ["--theirs", "--ours"])
 def test_the_advice_for_a_conflict_works(conflict: Path, folder: Path, side: str) -> None:
     assert git(conflict, "checkout", side, "secrets/aws/litellm-masterkey.sops.yaml").returncode == 0
+    assert git(conflict, "add", "secrets/aws/litellm-masterkey.sops.yaml").returncode == 0
     assert seal(conflict, inputs=folder).returncode == 0, "the checksums follow"
     assert seal(conflict, "--check").returncode == 0
     assert opened(conflict, "aws/litellm-masterkey")

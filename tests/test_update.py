@@ -300,8 +300,11 @@ def test_a_repository_from_before_the_package_follows_without_conflict_or_loss(
     assert project.conflicts() == []
     assert project.sealed() == before
     now = yaml.safe_load((root / ".copier-answers.yml").read_text())
-    assert now == {**given, "_commit": now["_commit"], "interview": "quick", "tooling": "vendored"}
-    assert changed(chart, content(root / "litellm")) == {"values.schema.json"}
+    new = {"interview": "quick", "tooling": "vendored", "credentials": "stored"}
+    assert now == {**given, "_commit": now["_commit"], **new}
+    # a pod without its role takes that of its node no more
+    of_role = {"values-aws.yaml"} if answers["bedrock_auth_aws"] == "irsa" else set()
+    assert changed(chart, content(root / "litellm")) == {"values.schema.json"} | of_role
     assert not (root / "hooks/sealing").exists()
     assert [path.name for path in (root / "tests/rules").iterdir()] == ["own.py"]
     assert "tests/rules/own.py. Nothing reads it any more" in said

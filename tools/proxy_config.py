@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import collections.abc
+import datetime
 import enum
 import inspect
 import json
@@ -69,7 +70,10 @@ FILLED_IN = {
 # Classes that look at unknown keys themselves.
 CLOSED = {"LiteLLM_JWTAuth"}
 SECOND_NAMES = {"BudgetConfig": {"time_period": "budget_duration", "budget_limit": "max_budget"}}
+# What LiteLLM itself takes apart before the class sees it.
+WIDER = {"LiteLLM_Params": {"organization": {"list": "str"}}, "ModelInfo": {"id": "int"}}
 PLAIN = {str: "str", int: "int", float: "float", bool: "bool", type(None): "null", dict: "dict", list: "list"}
+PLAIN |= {datetime.datetime: "datetime", datetime.time: "time"}
 
 
 def load(name: str) -> Any:
@@ -135,6 +139,7 @@ class Types:
             required = {key for key, each in owner.model_fields.items() if each.is_required()} if pydantic else set()
             required = (required or set(getattr(owner, "__required_keys__", ()))) - FILLED_IN.get(owner.__name__, set())
             known = {key: self.of(hint) for key, hint in fields.items()}
+            known |= {key: [*known[key], kind] for key, kind in WIDER.get(owner.__name__, {}).items()}
             known |= {second: known[key] for second, key in SECOND_NAMES.get(owner.__name__, {}).items()}
             extra = "forbid" if owner.__name__ in CLOSED else owner.model_config.get("extra") if pydantic else None
             self.models[name] = {"fields": known, "required": sorted(required), "extra": extra or "ignore"}
@@ -205,9 +210,9 @@ def library() -> Iterator[str]:
             names = [each.asname or each.name for each in node.names]
         for name in names:
             value = getattr(litellm, name, asked)  # a function where there is no such attribute
-            if not name.startswith("_") and not name.endswith("_models") and not name.isupper():
-                if not callable(value) and not inspect.ismodule(value):
-                    yield name
+            hidden = name.startswith("_") or name.endswith("_models") or name.isupper()
+            if not (hidden or callable(value) or inspect.ismodule(value)):
+                yield name
 
 
 def by_getattr() -> Iterator[str]:
@@ -269,7 +274,9 @@ def words() -> dict[str, list[str]]:
     litellm = import_module("litellm")
     registry = import_module("litellm.proxy.guardrails.guardrail_registry")
     json_providers = load("litellm.llms.openai_like.json_loader.JSONProviderRegistry")
-    logged = compared("callback", functions("success_handler", "async_success_handler", "failure_handler", "set_callbacks"))
+    logged = compared(
+        "callback", functions("success_handler", "async_success_handler", "failure_handler", "set_callbacks")
+    )
     strategies = {*typing.get_args(load("litellm.types.litellm_params.RoutingStrategyName"))}
     strategies |= {each.value for each in load("litellm.types.router.RoutingStrategy")}
     checks = typing.get_args(typing.get_args(load("litellm.types.router.OptionalPreCallChecks"))[0])

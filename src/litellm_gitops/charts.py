@@ -162,12 +162,22 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class Token:
+    """A token of the ServiceAccount that the kubelet renews: for whom, how long it is good, in which file."""
+
+    audience: Any
+    seconds: Any
+    file: Any
+
+
+@dataclass(frozen=True)
 class Volume:
     """A volume of the pod, with the Secrets in it that must exist: (name, the keys that are taken or none for all)."""
 
     place: Place
     name: str
     secrets: tuple[tuple[str, tuple[str, ...]], ...]
+    tokens: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,10 +191,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters of a model, or of a credential that models name."""
+    """The parameters of a model, of a credential that models name (by its name), or of all models."""
 
     place: Place
     given: dict[Any, Any]
+    name: str = ""
 
     @property
     def model(self) -> str:
@@ -237,7 +248,9 @@ class Pod:
         """The volumes of the pod."""
         found = []
         for place, volume in self._items(self.chart.volumes):
-            projected = [dig(source, "secret") for source in sequence(dig(volume, "projected", "sources"))]
+            sources = sequence(dig(volume, "projected", "sources"))
+            projected = [dig(source, "secret") for source in sources]
+            tokens = [mapping(dig(source, "serviceAccountToken")) for source in sources]
             secrets = [
                 (
                     str(source.get("secretName", source.get("name"))),
@@ -246,7 +259,10 @@ class Pod:
                 for source in map(mapping, [volume.get("secret"), *projected])
                 if source and not source.get("optional")
             ]
-            found.append(Volume(place, text(volume.get("name")), tuple(secrets)))
+            minted = [
+                Token(each.get("audience"), each.get("expirationSeconds"), each.get("path")) for each in tokens if each
+            ]
+            found.append(Volume(place, text(volume.get("name")), tuple(secrets), tuple(minted)))
         return found
 
     @cached_property
@@ -309,9 +325,19 @@ class Pod:
     def credentials(self) -> list[Parameters]:
         """The parameters that models name as a credential."""
         return [
-            Parameters((*place, "credential_values"), mapping(entry.get("credential_values")))
+            Parameters(
+                (*place, "credential_values"),
+                mapping(entry.get("credential_values")),
+                text(entry.get("credential_name")),
+            )
             for place, entry in self._items((*self.chart.config, "credential_list"))
         ]
+
+    @cached_property
+    def defaults(self) -> list[Parameters]:
+        """What is set for all models: by the settings of LiteLLM, and by those of its router."""
+        places = (("litellm_settings",), ("router_settings", "default_litellm_params"))
+        return [Parameters((*self.chart.config, *place), mapping(self.config(*place))) for place in places]
 
     @property
     def fewest_replicas(self) -> Any:

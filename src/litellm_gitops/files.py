@@ -33,6 +33,10 @@ class Source(Protocol):
     def tracked(self) -> frozenset[str]:
         """Those that git holds; empty where there is no git repository yet."""
 
+    @property
+    def unmerged(self) -> frozenset[str]:
+        """Those of which git waits for a side to be taken."""
+
     def read(self, name: str) -> bytes | None:
         """The content of a file; None where it is missing."""
 
@@ -49,9 +53,12 @@ def search_path(root: Path) -> str:
     )
 
 
-def git(root: Path, *arguments: str, given: bytes = b"") -> bytes | None:
-    """What `git ARGUMENTS` prints in `root`; None where that is no git repository of its own, or git does not run."""
-    if not (root / ".git").exists():
+def git(root: Path, *arguments: str, given: bytes = b"", above: bool = False) -> bytes | None:
+    """What `git ARGUMENTS` prints in `root`; None where that is no git repository of its own, or git does not run.
+
+    With `above`, one that `root` is a folder of will do.
+    """
+    if not has_git(root, above):
         return None
     environment = {**_ENVIRONMENT, "PATH": search_path(root)}
     try:
@@ -63,6 +70,11 @@ def git(root: Path, *arguments: str, given: bytes = b"") -> bytes | None:
     return answer.stdout if answer.returncode in (0, 1) else None  # check-ignore: 1 = none is ignored
 
 
+def has_git(root: Path, above: bool) -> bool:
+    """Whether a folder is a git repository or, with `above`, lies in one."""
+    return any((folder / ".git").exists() for folder in [root, *(root.resolve().parents if above else ())])
+
+
 class WorkingTree:
     """The files of a folder, by git itself where it is a repository, else by its .gitignore."""
 
@@ -70,18 +82,20 @@ class WorkingTree:
         self.root = root
 
     @cached_property
-    def _listing(self) -> tuple[list[str], frozenset[str]]:
+    def _listing(self) -> tuple[list[str], frozenset[str], frozenset[str]]:
         listed = git(self.root, "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard")
         if listed is None:
-            return sorted(_walk(self.root)), frozenset()
-        present, tracked = set(), set()
+            return sorted(_walk(self.root)), frozenset(), frozenset()
+        present, tracked, unmerged = set(), set(), set()
         for entry in _split(listed):
             status, _, name = entry.partition(" ")
             if status != "?":
                 tracked.add(name)
+            if status == "M":
+                unmerged.add(name)
             if _is_leaf(self.root / name):
                 present.add(name)
-        return sorted(present), frozenset(tracked)
+        return sorted(present), frozenset(tracked), frozenset(unmerged)
 
     @property
     def names(self) -> list[str]:
@@ -92,6 +106,23 @@ class WorkingTree:
     def tracked(self) -> frozenset[str]:
         """The files that git holds."""
         return self._listing[1]
+
+    @cached_property
+    def unmerged(self) -> frozenset[str]:
+        """The files in conflict that are as git left them: it waits for `git add`, or for another content.
+
+        With `-merge` in .gitattributes it leaves no markers, but the file as it was on this branch.
+        """
+        if not self._listing[2]:
+            return frozenset()
+        left = set()
+        for entry in _split(git(self.root, "ls-files", "-z", "--unmerged") or b""):
+            head, _, name = entry.partition("\t")
+            _, blob, stage = head.split(" ")
+            now = git(self.root, "hash-object", "--stdin-paths", given=name.encode()) or b""
+            if stage == "2" and now.decode().strip() == blob:
+                left.add(name)
+        return frozenset(left)
 
     def read(self, name: str) -> bytes | None:
         """The content of a file; None where it is missing or cannot be read."""
@@ -134,6 +165,11 @@ class Staged:
     def tracked(self) -> frozenset[str]:
         """The same: what is staged is what git holds next."""
         return frozenset(self._modes)
+
+    @property
+    def unmerged(self) -> frozenset[str]:
+        """None: git commits nothing while it waits for a side."""
+        return frozenset()
 
     def read(self, name: str) -> bytes | None:
         """The staged content of a file; None where it is not in the index."""

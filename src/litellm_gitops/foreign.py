@@ -42,6 +42,16 @@ def foreign_secrets(repository: Repository, cluster: Cluster) -> dict[str, froze
     return found
 
 
+def config_maps(repository: Repository, cluster: Cluster) -> dict[str, frozenset[str]]:
+    """The ConfigMaps of the proxy's namespace that the repository has manifests of, with their keys."""
+    return {
+        text(dig(manifest, "metadata", "name")): frozenset(map(str, mapping(manifest.get("data"))))
+        for manifest in _manifests(repository, cluster)
+        if manifest.get("kind") == "ConfigMap"
+        and dig(manifest, "metadata", "namespace") in (None, repository.namespace)
+    }
+
+
 def _manifests(repository: Repository, cluster: Cluster) -> Iterator[dict[Any, Any]]:
     others = tuple(f"{each.folder}/" for each in repository.clusters if each is not cluster)
     for document in repository.manifests:

@@ -6,7 +6,8 @@ A field that no model names is the reader's own and is not looked at.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,13 +33,29 @@ class _Closed(BaseModel):
 # policies/auth-matrix.yml
 
 
-class Answer(_Model):
-    """A value that an answer of the questionnaire gives."""
+# A text in which {name} is an answer. A list is one text in parts; one with {name?} goes where that answer is empty.
+Value = str | list[str]
+_NAME = re.compile(r"\{((?:cluster\.)?[a-z_]+)(\??)\}")
 
-    answer: str
+
+def filled(value: Value, answer: Callable[[str], Any]) -> str | None:
+    """A value with its answers in it, which `answer` gives by their names; None where nothing is left of it, or where
+    an answer that it must have is missing.
+    """
+    kept = []
+    for part in [value] if isinstance(value, str) else value:
+        found = {match[0]: answer(match[1]) for match in _NAME.finditer(part)}
+        if not all(each or name.endswith("?}") for name, each in found.items()):
+            return None
+        for name, each in found.items():
+            part = part.replace(name, str(each))
+        kept += [part] if all(found.values()) else []
+    return "".join(kept) or None
 
 
-Value = str | Answer
+def names_in(value: Value) -> list[str]:
+    """The answers in a value, by their names."""
+    return [match[1] for match in _NAME.finditer("".join(value))]
 
 
 class Kms(_Model):
@@ -74,18 +91,36 @@ class Mount(_Model):
     sub_path: str | None = None
 
 
+class Token(_Model):
+    """A token of the ServiceAccount for an audience, as a file in a folder that is mounted read-only."""
+
+    volume: str
+    audience: Value
+    path: str
+    file: str
+
+
 class Method(_Model):
     """How the proxy authenticates to a provider: what it leaves in the pod, and what may not be there beside it."""
 
     name: str
     provider: str
+    usual: bool = False
     service_account_annotations: dict[str, Value] = {}
+    pod_labels: dict[str, str] = {}
     secret: str | None = None
     env_from: bool = False
     mount: Mount | None = None
+    token: Token | None = None
     variables: dict[str, Value] = {}
     litellm_settings: dict[str, Any] = {}
     forbids: list[str] = []
+    revoke: str = ""
+
+    @property
+    def keyless(self) -> bool:
+        """Whether no credential is stored: the cloud trusts the ServiceAccount."""
+        return self.secret is None
 
 
 class Source(_Model):
@@ -131,6 +166,18 @@ class Matrix(_Model):
     cells: dict[str, dict[str, list[str]]]
     methods: dict[str, Method] = Field(min_length=1)
     secrets: dict[str, KnownSecret] = Field(min_length=1)
+
+    def allowed(self, environment: str, provider: str) -> list[str]:
+        """The methods of a cell, the recommended one first."""
+        return self.cells.get(environment, {}).get(provider, [])
+
+    def method(self, environment: str, provider: str, answers: Mapping[str, Any]) -> str:
+        """The method of a cell under these answers; it may be one that the cell does not allow."""
+        known = {name: self.methods[name] for name in self.allowed(environment, provider) if name in self.methods}
+        keyless = answers.get("credentials") in ("keyless", "each")
+        first = [name for name, method in known.items() if (method.keyless if keyless else method.usual)]
+        chosen = [answers[question]] if (question := f"{provider}_auth_{environment}") in answers else []
+        return str(next(iter([*chosen, *first, *known]), None))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -189,7 +236,7 @@ def flaws(error: ValidationError) -> list[tuple[Place, str]]:
     found = []
     for each in error.errors(include_url=False, include_input=False, include_context=False):
         # the names of the union's members, which pydantic puts into the path, stand in no file
-        place = tuple(part for part in each["loc"] if part not in ("str", "Answer", "dict[str,list[str]]"))
+        place = tuple(part for part in each["loc"] if part not in ("str", "list[str]", "dict[str,list[str]]"))
         name = ".".join(map(str, place)) or "it"
         what = {"missing": f"lacks `{place[-1] if place else ''}`", "extra_forbidden": f"{name} does not exist"}
         found.append((place, what.get(each["type"], f"{name}: {each['msg'].lower()}")))

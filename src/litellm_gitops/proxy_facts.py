@@ -11,15 +11,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Union
+from typing import Any, Literal, NotRequired, Required, Union
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from typing_extensions import NotRequired, Required, TypedDict
+from typing_extensions import TypedDict  # of typing before Python 3.12, pydantic takes no other
 
 from litellm_gitops.documents import Place
 
 _FILE = Path(__file__).parent / "schemas" / "proxy-config.json"
 _PLAIN = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict, "list": list, "null": None, "any": Any}
+_PLAIN |= {"datetime": datetime.datetime, "time": datetime.time}
 # What a class wants, in words, by the start of the kind of pydantic's error.
 _WANTED = {
     "int": "a whole number",
@@ -90,14 +91,14 @@ def fields(model: str) -> frozenset[str]:
     return frozenset(facts()["models"][model]["fields"])
 
 
-def is_closed(model: str) -> bool:
-    """Whether a class has no use for a field that it does not know."""
-    return bool(facts()["models"][model]["extra"] != "allow")
+def extra(model: str) -> str:
+    """What a class does with a field that it does not know: `allow`, `ignore` or `forbid` it."""
+    return str(facts()["models"][model]["extra"])
 
 
 @dataclass(frozen=True)
 class Misfit:
-    """What a class refuses: where, and what it wants there. A field is `missing`, or `unknown` to it, or of another type."""
+    """What a class refuses: where, and what it wants there: a field that is `missing`, or `unknown` to it, or a type."""
 
     place: Place
     wanted: str
@@ -120,7 +121,7 @@ def misfits(model: str, value: Any) -> list[Misfit]:
             if kind in ("missing", "extra_forbidden"):
                 found.append(Misfit(place, str(each["loc"][-1]), kind == "missing", kind == "extra_forbidden"))
             elif not (isinstance(given, str) and given.startswith(REFERENCE)):
-                word = _WANTED.get(kind.partition("_")[0], "of another type")
+                word = _WANTED.get(kind.partition("_")[0], "a value of another type")
                 word = f"one of {each['ctx']['expected']}" if kind in ("literal_error", "enum") else word
                 wanted[place] = [*dict.fromkeys([*wanted.get(place, ()), word])]
     return [*found, *(Misfit(place, " or ".join(some)) for place, some in wanted.items())]

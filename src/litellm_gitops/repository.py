@@ -157,6 +157,15 @@ class Cluster:
         """The question that gives a cluster's own answer, such as `domain`."""
         return f"{self.environment}_{answer}"
 
+    def question(self, name: str) -> str:
+        """The question that {name} in the matrix stands for, such as gcp_kms_key for {cluster.kms_key}."""
+        own = name.removeprefix("cluster.")
+        return self.answer_name(own) if own != name else name
+
+    def filled(self, value: policies.Value) -> str | None:
+        """A value of the matrix with this cluster's answers in it; None where there is nothing."""
+        return policies.filled(value, lambda name: self.repository.answers.get(self.question(name)))
+
     def answer(self, answer: str) -> Any:
         """A cluster's own answer, such as its `domain`; None where it was not asked."""
         return self.repository.answers.get(self.answer_name(answer))
@@ -250,6 +259,11 @@ class Repository:
         """The files that git holds; empty where there is no git repository yet."""
         return self.source.tracked
 
+    @property
+    def unmerged(self) -> frozenset[str]:
+        """The files in conflict of which no side was taken yet."""
+        return self.source.unmerged
+
     @cached_property
     def _known(self) -> frozenset[str]:
         return frozenset(self.files)
@@ -338,10 +352,6 @@ class Repository:
         """The cluster of that name."""
         return next((cluster for cluster in self.clusters if cluster.name == name), None)
 
-    def answer(self, value: policies.Value) -> Any:
-        """A value of the matrix, or the answer that it stands for."""
-        return self.answers.get(value.answer) if isinstance(value, policies.Answer) else value
-
     # -----------------------------------------------------------------------------------------------------------------
 
     def _required(self, file: str) -> Document:
@@ -374,11 +384,10 @@ class Repository:
     def _methods(self, environment: str) -> dict[str, str]:
         found = {}
         for provider in self.providers:
-            allowed = dig(self.matrix.cells, environment, provider) or []
-            question = f"{provider}_auth_{environment}"
-            found[provider] = str(self.answers.get(question, allowed[0] if allowed else None))
+            allowed = self.matrix.allowed(environment, provider)
+            found[provider] = self.matrix.method(environment, provider, self.answers)
             if found[provider] not in allowed or found[provider] not in self.matrix.methods:
-                self._refuse(question, allowed)
+                self._refuse(f"{provider}_auth_{environment}", allowed)
         return found
 
     def _refuse(self, answer: str, known: Any, value: str = "…") -> None:

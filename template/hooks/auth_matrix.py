@@ -12,4 +12,6 @@ try:
     from litellm_gitops.auth_table import main
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing.name} is not installed: uv run hooks/auth_matrix.py")
+except KeyboardInterrupt:
+    sys.exit(130)
 sys.exit(main(ROOT))

@@ -12,4 +12,6 @@ try:
     from litellm_gitops.copilot.command import main
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing.name} is not installed: uv run hooks/get_copilot_token.py")
+except KeyboardInterrupt:
+    sys.exit(130)
 sys.exit(main(ROOT))

@@ -12,4 +12,6 @@ try:
     from litellm_gitops.guard import main
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing.name} is not installed: uv run hooks/guard_staged.py")
+except KeyboardInterrupt:
+    sys.exit(130)
 sys.exit(main(ROOT))

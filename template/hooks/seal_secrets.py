@@ -12,4 +12,6 @@ try:
     from litellm_gitops.sealing.commands import main
 except ModuleNotFoundError as missing:
     sys.exit(f"{missing.name} is not installed: uv run hooks/seal_secrets.py")
+except KeyboardInterrupt:
+    sys.exit(130)
 sys.exit(main(ROOT))

@@ -69,7 +69,7 @@ def _plaintext(repository: Repository) -> None:
 
 
 def _broken_values(repository: Repository) -> None:
-    repository.edit("litellm/values.yaml", "replicaCount:", "replicasCount:")
+    repository.edit("litellm/values.yaml", "replicaCount: 2", "replicaCount: two")
 
 
 def _key(deployed: Deployment, name: str, file: Path) -> None:
@@ -153,14 +153,14 @@ FAULTS = {
         },
         in_readme={"flux": "cannot be decrypted", "argocd": "message authentication failed"},
     ),
-    "a value that the chart does not know": Fault(
+    "a value of the wrong type": Fault(
         make=_committed(_broken_values),
         mend=_reverted,
         says={
-            "flux": ("HelmRelease litellm", "replicasCount"),
-            "argocd": ("Application litellm", "replicasCount"),
+            "flux": ("HelmRelease litellm", "replica"),
+            "argocd": ("Application litellm", "replica"),
         },
-        in_readme={"flux": "values.schema.json", "argocd": "values.schema.json"},
+        in_readme={"flux": "value of the wrong type", "argocd": "value of the wrong type"},
     ),
 }
 

@@ -1,4 +1,4 @@
-"""How LiteLLM reads configurations: a program for the Python of .venv-proxy, which imports the proxy once for all of them.
+"""How LiteLLM reads configurations: a program for the Python of .venv-proxy, which imports the proxy once for them all.
 
 stdin: JSON, a list of {"config": text, "env": {…}}. stdout: for each, in any order, a line of JSON {"number": …,
 "started": …, "served": [names], "answers": {name: status}, "guardrails": [names], "state": {…}, "log": text}.
@@ -20,25 +20,40 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-AT_ONCE = 2
+AT_ONCE = 1 + (os.cpu_count() or 1)
 SECONDS = 40  # at most, for one configuration
 MASTER_KEY = "PROXY_MASTER_KEY"
+# Prices, and what differs from one process to the next.
+VOLATILE = ("model_cost", "_index", "_indices", "_index_map", "healthy_deployments", "deployment_latency_map", "_cache")
 
 
 class Upstream(http.server.BaseHTTPRequestHandler):
     """What answers each call to a model, in the words of OpenAI."""
 
     protocol_version = "HTTP/1.1"
+    failed: ClassVar[set[str]] = set()
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server asks for
-        """Any chat completion."""
-        self.rfile.read(int(self.headers["Content-Length"]))
+    def do_POST(self) -> None:
+        """Any chat completion. Below /flaky… the first call fails."""
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        flaky = self.path.split("/")[1]
+        if flaky.startswith("flaky") and flaky not in self.failed:
+            self.failed.add(flaky)
+            self.answer(500, "application/json", b"{}")
+            return
         message = {"role": "assistant", "content": "Hello"}
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-        answer = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": choices, "usage": usage}
+        answer = {
+            "id": "c",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "m",
+            "choices": choices,
+            "usage": usage,
+        }
         body = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -67,9 +82,20 @@ def state(*owners: Any) -> dict[str, str]:
     found = {}
     for owner in owners:
         for name, value in vars(owner).items():
+            if name.endswith(VOLATILE):
+                continue
             with contextlib.suppress(TypeError, ValueError):
                 found[f"{type(owner).__name__}.{name}"] = json.dumps(value, sort_keys=True)
     return found
+
+
+async def call(client: Any, body: dict[str, Any]) -> int:
+    """The worst status of a call and of a streamed one; a stream may end in an error after a good status."""
+    for way in (False, True):
+        answer = await client.post("/v1/chat/completions", json={**body, "stream": way})
+        if answer.status_code != 200 or "error" in answer.text:
+            return max(int(answer.status_code), 400)
+    return 200
 
 
 async def probe(app: Any, key: str) -> dict[str, Any]:
@@ -90,7 +116,9 @@ async def probe(app: Any, key: str) -> dict[str, Any]:
             result["answers"] = {}
             for name in dict.fromkeys(result["served"]):
                 body = {"model": name, "messages": [{"role": "user", "content": "Hello"}]}
-                result["answers"][name] = (await client.post("/v1/chat/completions", json=body)).status_code
+                result["answers"][name] = await call(client, body)
+                if result["answers"][name] != 200:
+                    break
     return result
 
 
@@ -98,7 +126,8 @@ def read(case: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """What becomes of one configuration, in this process."""
     config = folder / "config.yaml"
     config.write_text(case["config"], "utf-8")
-    os.environ.update(case["env"])
+    flaky = os.environ["UPSTREAM"].replace("/v1", f"/flaky{os.getpid()}/v1")
+    os.environ.update(case["env"], FLAKY=flaky)
     os.chdir(folder)
     found: dict[str, Any] = {"started": False}
 
@@ -116,7 +145,7 @@ def child(case: Mapping[str, Any], out: int) -> None:
     """Read one configuration, write what was found to `out`, and end."""
     signal.alarm(SECONDS)
     known = set(sys.modules)
-    with tempfile.TemporaryDirectory() as name, open(f"{name}/log", "w+b") as log:
+    with tempfile.TemporaryDirectory() as name, Path(name, "log").open("w+b") as log:
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
         try:
@@ -153,10 +182,15 @@ def every(cases: list[dict[str, Any]]) -> None:
     import_module("litellm.proxy.proxy_cli")
     import_module("litellm.proxy.proxy_server")
     for number, found in forks(list(enumerate(cases))[:1]):
+        modules = found.pop("modules", ())
         report(number, found)
-        for name in found.get("modules", ()):
+        for name in modules:
             with contextlib.suppress(Exception):
                 import_module(name)
+    for method, path in (("GET", "/health/liveliness"), ("GET", "/v1/models"), ("POST", "/v1/chat/completions")):
+        scope = {"type": "http", "method": method, "path": path, "root_path": "", "headers": []}
+        for route in import_module("litellm.proxy.proxy_server").app.routes:
+            route.matches(scope)  # FastAPI makes a route ready when it is first asked for
     gc.freeze()
     for number, found in forks(list(enumerate(cases))[:0:-1]):
         found.pop("modules", None)

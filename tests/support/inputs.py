@@ -56,6 +56,7 @@ class Inputs:
             "AZURE_TENANT_ID": str(uuid.uuid4()),
             "AZURE_CLIENT_ID": str(uuid.uuid4()),
             "AZURE_CLIENT_SECRET": _text(WORD + "~._-", 40),
+            "AZURE_API_KEY": _text(WORD, 84),
             "LITELLM_DATABASE_HOST": f"db-{_text(string.ascii_lowercase, 8)}.example.internal",
             "LITELLM_DATABASE_USERNAME": f"user{_text(string.ascii_lowercase, 8)}",
             "LITELLM_DATABASE_PASSWORD": _text(WORD, 24),

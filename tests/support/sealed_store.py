@@ -19,7 +19,7 @@ import yaml
 
 from litellm_gitops.repository import Repository, secret_name
 from litellm_gitops.sealing import checksums, creation_rules
-from tests.support.answers import everything
+from tests.support.answers import ENVIRONMENTS, each, everything
 from tests.support.faults import RULES, Edit, append, together, write
 from tests.support.inputs import Inputs
 from tests.support.sealed import encrypt
@@ -43,16 +43,19 @@ class SealedStore:
         root = folder / "repository"
         shutil.copytree(render(**answers), root)
         store = cls(root, recipient)
-        repository = Repository(root)
-        store.write_rules(repository)
+        store.write_rules(Repository(root))
+        keys = {name: {"azure_openai": "azure_api_key"} for name in ENVIRONMENTS}
+        others = Repository(render(**each(keys, age_recipients=[recipient])))
         given = Inputs()
-        for cluster in repository.clusters:
+        for cluster in (*Repository(root).clusters, *others.clusters):
             for wanted in cluster.wanted.values():
+                if (root / wanted.file).exists():
+                    continue
                 values = {key: given.expected(wanted.name, key) or secrets.token_hex(16) for key in wanted.keys}
                 manifest = {
                     "apiVersion": "v1",
                     "kind": "Secret",
-                    "metadata": {"name": wanted.name, "namespace": repository.namespace},
+                    "metadata": {"name": wanted.name, "namespace": others.namespace},
                     "type": "Opaque",
                     "stringData": values,
                 }

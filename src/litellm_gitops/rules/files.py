@@ -13,6 +13,7 @@ from litellm_gitops.findings import Finding, edit, restore, seal
 from litellm_gitops.policies import SUITE
 from litellm_gitops.repository import ANSWERS, CHART_FILE, SEALED, VALUES, Repository, secret_name
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.sealing import CONFIG
 
 KUSTOMIZATION = "kustomization.yaml"
 _MARKER = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)", re.MULTILINE)
@@ -186,7 +187,7 @@ def no_merge_is_left_unfinished(repository: Repository) -> Iterator[Finding]:
 
 def _is_ours(file: str) -> bool:
     """Whether the rules here speak of a file that is no YAML, or in conflict: those about sealing do of the others."""
-    return not SEALED.fullmatch(file) and not _CHECKSUMS.fullmatch(file)
+    return not (file == CONFIG or SEALED.fullmatch(file) or _CHECKSUMS.fullmatch(file))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

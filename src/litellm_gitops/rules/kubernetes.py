@@ -14,6 +14,7 @@ from litellm_gitops.policies import SUITE
 from litellm_gitops.repository import ANSWERS, Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.engine import found_in, show
+from litellm_gitops.rules.sealing import flawed
 
 # Argo's other projects, such as Rollouts and Workflows, have kinds in the group of Argo CD.
 _SHARED_GROUPS = {"argoproj.io"}
@@ -59,7 +60,8 @@ def the_kubernetes_version_is_known(repository: Repository) -> Iterator[Finding]
 def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterator[Finding]:
     version = _version(repository)
     for document in repository.manifests if version else ():
-        yield from _misfits(document, version, repository.suite.kinds)
+        if document.file not in flawed(repository):
+            yield from _misfits(document, version, repository.suite.kinds)
 
 
 def _kind(document: Document) -> tuple[str, str]:

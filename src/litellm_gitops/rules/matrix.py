@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from litellm_gitops.documents import Place, mapping, walk
+from litellm_gitops import charts, foreign
+from litellm_gitops.documents import Document, Place, mapping, sequence, text, walk
 from litellm_gitops.findings import Finding, Fix, edit, update
-from litellm_gitops.policies import Answer, Method, Value
-from litellm_gitops.repository import Cluster, Repository, Values
+from litellm_gitops.foreign import foreign_secrets
+from litellm_gitops.policies import Method, Mount, Token, Value, names_in
+from litellm_gitops.repository import SEALED, Cluster, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 
 _ACCOUNT = "litellm"  # README.md, First steps
-# parameters with which a model of another provider, or in another account, may do as it likes
-_OTHERS = {"api_key", "aws_role_name", "aws_profile_name"}
+# azure-identity keeps what it read for ten minutes, and the kubelet renews a token after 80 % of its life
+_SECONDS = 3600
+# parameters with which a model of another provider may go into another account
+_OTHERS = {"aws_role_name", "aws_profile_name"}
 
 
 @rule_of_values
@@ -23,6 +27,7 @@ def every_chosen_method_has_what_it_needs(values: Values) -> Iterator[Finding]:
         method, needs = values.repository.matrix.methods[name], f"{provider} by {name}"
         yield from _service_account(values, method, needs)
         yield from _secret(values, method, needs)
+        yield from _token(values, method.token, needs) if method.token else ()
         yield from _settings(values, method, needs)
 
 
@@ -31,51 +36,80 @@ def _service_account(values: Values, method: Method, needs: str) -> Iterator[Fin
     if annotations and values.get(*place, "create") is not True:
         what = f"the service account is not created, but {needs} annotates it"
         yield values.finding((*place, "create"), what, edit("set create: true"))
-    if annotations and values.get(*place, "name") != _ACCOUNT:
+    if method.keyless and values.get(*place, "name") != _ACCOUNT:
         what = f"{needs} trusts the service account {_ACCOUNT} alone"
         yield values.finding((*place, "name"), what, edit(f"write name: {_ACCOUNT}"))
     for annotation, value in annotations.items():
-        expected = values.repository.answer(value)
+        expected = values.cluster.filled(value)
         if values.get(*place, "annotations", annotation) != expected:
-            what = f"{needs} needs the service account annotation {annotation}: {expected}"
-            yield values.finding((*place, "annotations", annotation), what, _restore(value))
+            what = f"{needs} needs the service account annotation {annotation}{_shown(expected)}"
+            yield values.finding((*place, "annotations", annotation), what, _restore(values, value))
+    for label, wanted in method.pod_labels.items():
+        if values.get(*values.chart.pod_labels, label) != wanted:
+            what = f"{needs} needs the pod label {label}: {wanted}, else it gets no token"
+            yield values.finding((*values.chart.pod_labels, label), what, edit("restore it"))
 
 
 def _secret(values: Values, method: Method, needs: str) -> Iterator[Finding]:
     chart, pod, secret = values.chart, values.pod, str(method.secret)
     if method.env_from and secret not in pod.env_from:
         yield values.finding(chart.env_from, f"{needs} needs the variables of {secret}", edit(f"list {secret}"))
-    mount = method.mount
-    if mount is None:
-        return
-    # with all keys of the Secret
-    volumes = {volume.name for volume in pod.volumes if (secret, ()) in volume.secrets}
+    if method.mount:
+        # with all keys of the Secret
+        volumes = [volume.name for volume in pod.volumes if (secret, ()) in volume.secrets]
+        yield from _mounted(values, volumes, method.mount, needs, f"the Secret {secret}")
+
+
+def _token(values: Values, token: Token, needs: str) -> Iterator[Finding]:
+    """The token is in a volume, with the audience that the cloud asks for and time enough, and is mounted."""
+    wanted = charts.Token(values.cluster.filled(token.audience), _SECONDS, token.file)
+    named = [volume for volume in values.pod.volumes if volume.name == token.volume and volume.tokens]
+    fitting = [volume.name for volume in values.pod.volumes if wanted in volume.tokens]
+    if named and not fitting:
+        what = (
+            f"{needs} needs a token with audience: {wanted.audience}, expirationSeconds: {_SECONDS}, path: {token.file}"
+        )
+        yield values.finding(named[0].place, what, _restore(values, token.audience))
+    else:
+        yield from _mounted(values, fitting, Mount(volume="", path=token.path), needs, f"the token {token.volume}")
+
+
+def _mounted(values: Values, volumes: list[str], mount: Mount, needs: str, what: str) -> Iterator[Finding]:
     wanted = (mount.path, mount.sub_path, True)
     if not volumes:
-        yield values.finding(chart.volumes, f"{needs} needs a volume of the Secret {secret}", edit("restore it"))
+        yield values.finding(values.chart.volumes, f"{needs} needs a volume of {what}", edit("restore it"))
     elif not any(
-        each.volume in volumes and (each.path, each.sub_path, each.read_only) == wanted for each in pod.mounts
+        each.volume in volumes and (each.path, each.sub_path, each.read_only) == wanted for each in values.pod.mounts
     ):
         part = f", subPath: {mount.sub_path}" if mount.sub_path else ""
-        what = f"{needs} needs {secret} mounted with mountPath: {mount.path}, readOnly: true{part}"
-        yield values.finding(chart.mounts, what, edit("restore the mount"))
+        what = f"{needs} needs {what} mounted with mountPath: {mount.path}, readOnly: true{part}"
+        yield values.finding(values.chart.mounts, what, edit("restore the mount"))
 
 
 def _settings(values: Values, method: Method, needs: str) -> Iterator[Finding]:
     found = values.pod.variables
     for variable, value in method.variables.items():
-        expected = values.repository.answer(value)
+        expected = values.cluster.filled(value)
         if variable not in found or found[variable].value != expected:
             place = found[variable].place if variable in found else (*values.chart.variables, variable)
-            yield values.finding(place, f"{needs} needs the variable {variable}: {expected}", _restore(value))
-    for setting, expected in method.litellm_settings.items():
-        if values.pod.config("litellm_settings", setting) != expected:
+            what = f"{needs} needs the variable {variable}{_shown(expected)}"
+            yield values.finding(place, what, _restore(values, value))
+    for setting, wanted in method.litellm_settings.items():
+        if values.pod.config("litellm_settings", setting) != wanted:
             place = (*values.chart.config, "litellm_settings", setting)
-            yield values.finding(place, f"{needs} needs litellm_settings.{setting}: {expected}", edit("restore it"))
+            shown = str(wanted).lower() if isinstance(wanted, bool) else wanted
+            yield values.finding(place, f"{needs} needs litellm_settings.{setting}: {shown}", edit("restore it"))
 
 
-def _restore(value: Value) -> Fix:
-    return update(value.answer, first="restore it") if isinstance(value, Answer) else edit("restore it")
+def _shown(value: str | None) -> str:
+    if value is None:
+        return " as it was answered"
+    return f": {value}" if len(value) < 100 else f": {value[:40]}…"
+
+
+def _restore(values: Values, value: Value) -> Fix:
+    names = names_in(value)
+    return update(values.cluster.question(names[0]), first="restore it") if names else edit("restore it")
 
 
 @rule
@@ -90,15 +124,27 @@ def no_unchosen_method_leaves_a_trace(repository: Repository) -> Iterator[Findin
                 yield values.finding(place, *_trace(values.cluster, match))
     for cluster in repository.clusters:
         # the engine may decrypt with the identity that a method gives to the proxy
-        pattern = _traces(cluster, annotations=False)
-        for file in repository.under(cluster.folder):
-            for document in repository.documents(file):
-                for place, value in walk(document.value):
-                    for match in pattern.finditer(value):
-                        yield Finding(file, document.line(*place), *_trace(cluster, match))
+        patterns = {is_setup: _traces(cluster, marks=not is_setup) for is_setup in (False, True)}
+        for document, place, value in _engine(cluster):
+            for match in patterns[_is_setup(document)].finditer(value):
+                yield Finding(document.file, document.line(*place), *_trace(cluster, match))
 
 
-def _traces(cluster: Cluster, annotations: bool = True) -> re.Pattern[str]:
+def _engine(cluster: Cluster) -> Iterator[tuple[Document, Place, str]]:
+    """Every text in what the engine of a cluster reads, patches included, but the sealed files."""
+    repository = cluster.repository
+    listed = [file for file in repository.under(cluster.secrets_folder) if not SEALED.fullmatch(file)]
+    for file in (*repository.under(cluster.folder), *listed):
+        for document in repository.documents(file):
+            yield from ((document, place, value) for place, value in walk(document.value))
+
+
+def _is_setup(document: Document) -> bool:
+    """Whether a file is about the engine itself."""
+    return "-setup/" in document.file
+
+
+def _traces(cluster: Cluster, marks: bool = True) -> re.Pattern[str]:
     """What the methods that a cluster does not use would leave; each is a group of its own."""
     used = cluster.methods
     # a forbidden variable is told by the rule below
@@ -106,8 +152,8 @@ def _traces(cluster: Cluster, annotations: bool = True) -> re.Pattern[str]:
     groups = []
     for number, (name, method) in enumerate(cluster.repository.matrix.methods.items()):
         tokens = {*_tokens(cluster.repository, method)} - ours
-        if not annotations:
-            tokens -= set(method.service_account_annotations)
+        if not marks:
+            tokens -= {*method.service_account_annotations, *method.pod_labels}
         if name not in used and tokens:
             longest_first = sorted(map(re.escape, tokens), key=len, reverse=True)
             groups.append(f"(?P<m{number}>{'|'.join(longest_first)})")
@@ -127,13 +173,13 @@ def _trace(cluster: Cluster, match: re.Match[str]) -> tuple[str, Fix]:
 def _tokens(repository: Repository, method: Method) -> Iterator[str]:
     """What only this method brings into the values."""
     yield from method.service_account_annotations
+    yield from method.pod_labels
     yield from method.variables
     if method.secret:
         yield method.secret
         known = repository.matrix.secrets.get(method.secret)
         yield from known.keys if known and method.env_from else ()
-    if method.mount:
-        yield method.mount.path
+    yield from (each.path for each in (method.mount, method.token) if each)
 
 
 @rule
@@ -153,36 +199,81 @@ def no_unchosen_provider_serves_a_model(repository: Repository) -> Iterator[Find
 
 @rule_of_values
 def nothing_beats_a_chosen_method(values: Values) -> Iterator[Finding]:
-    """No variable and no parameter of a model is there that LiteLLM prefers to the chosen method."""
+    """Nothing is there, not even empty, that LiteLLM or the library of the cloud prefers to the chosen method."""
     for provider, name in values.cluster.method_names.items():
         forbidden = values.repository.matrix.methods[name].forbids
-        reason = f"LiteLLM prefers it to {name}, by which {provider} authenticates here"
-        for place, variable in _set(values, forbidden):
-            yield values.finding(place, f"{variable} is set; {reason}", edit("take it away"))
-        for secret in values.cluster.sealed:
-            for variable in (each for each in forbidden if secret.name in values.pod.env_from and each in secret.keys):
-                where = ".".join(map(str, values.chart.env_from))
-                fix = edit(f"take {secret.name} off {where}, or seal it without that key")
-                line = secret.document.line("stringData", variable)
-                yield Finding(secret.file, line, f"{variable} becomes a variable of the proxy; {reason}", fix)
-        prefix = values.repository.matrix.providers[provider].model_prefix
-        # parameters carry the variables' names in lower case; api_key is the one that every provider takes
-        parameters = {"api_key", *map(str.lower, forbidden)}
-        for each in (*values.pod.models, *values.pod.credentials):
-            # what the proxy may not have at all is looked for in models of any name
-            looked_for = parameters if each.model.startswith(prefix) else parameters - _OTHERS
-            for parameter in sorted(looked_for & set(each.given)):
-                what = f"{parameter} is given; {reason}"
-                yield values.finding((*each.place, parameter), what, edit("take it away"))
+        variables = [each for each in forbidden if each.isupper()]
+        reason = f"it would win over {name}, by which {provider} authenticates here"
+        for place, what in (*_set(values, variables), *_annotated(values, forbidden), *_given(values, provider)):
+            yield values.finding(place, f"{what}; {reason}", edit("take it away"))
+        yield from _read(values, variables, reason)
+        yield from _patched(values, [each for each in forbidden if not each.islower()], reason)
 
 
 def _set(values: Values, variables: list[str]) -> Iterator[tuple[Place, str]]:
     """Which of these variables are set, for the container or by the proxy itself."""
     for variable in variables:
         if variable in values.pod.variables:
-            yield values.pod.variables[variable].place, variable
+            yield values.pod.variables[variable].place, f"{variable} is set"
         if variable in mapping(values.pod.config("environment_variables")):
-            yield (*values.chart.config, "environment_variables", variable), variable
+            yield (*values.chart.config, "environment_variables", variable), f"{variable} is set"
+
+
+def _annotated(values: Values, forbidden: list[str]) -> Iterator[tuple[Place, str]]:
+    place = (*values.chart.service_account, "annotations")
+    for name in forbidden:
+        if "/" in name and name in mapping(values.get(*place)):
+            yield (*place, name), f"the service account has the annotation {name}"
+
+
+def _given(values: Values, provider: str) -> Iterator[tuple[Place, str]]:
+    """The parameters that go before a method: of the provider's own models, with the credentials that these name and
+    what is set for all models; of other models and credentials what the proxy may not have at all.
+    """
+    pod, matrix = values.pod, values.repository.matrix
+    forbidden = matrix.methods[values.cluster.method_names[provider]].forbids
+    anywhere = {each.lower() for each in forbidden if each.isupper()}
+    ours = [each for each in pod.models if each.model.startswith(matrix.providers[provider].model_prefix)]
+    named = {text(each.given.get("litellm_credential_name")) for each in ours}
+    ours += [each for each in pod.credentials if each.name in named]
+    for each in (*pod.models, *pod.credentials, *pod.defaults):
+        # api_key is the one that every provider takes
+        owned = each in ours or each in pod.defaults
+        looked_for = {"api_key", *map(str.lower, forbidden)} if owned else anywhere - _OTHERS
+        for parameter in sorted(looked_for & set(map(str, each.given))):
+            yield (*each.place, parameter), f"{parameter} is given"
+
+
+def _read(values: Values, variables: list[str], reason: str) -> Iterator[Finding]:
+    """Which of these variables the keys of a Secret or a ConfigMap become."""
+    chart, cluster = values.chart, values.cluster
+    where = ".".join(map(str, chart.env_from))
+    for secret in cluster.sealed:
+        for variable in (each for each in variables if secret.name in values.pod.env_from and each in secret.keys):
+            fix = edit(f"take {secret.name} off {where}, or seal it without that key")
+            what = f"{variable} becomes a variable of the proxy; {reason}"
+            yield Finding(secret.file, secret.document.line("stringData", variable), what, fix)
+    config_maps = foreign.config_maps(values.repository, cluster)
+    for place, known in (
+        (chart.env_from, foreign_secrets(values.repository, cluster)),
+        (chart.env_from_config_maps, config_maps),
+    ):
+        for number, name in enumerate(sequence(values.get(*place))):
+            for variable in sorted({*variables} & (known.get(str(name)) or frozenset())):
+                what = f"{variable} of {name} becomes a variable of the proxy; {reason}"
+                yield values.finding((*place, number), what, edit(f"take {name} away, or that key out of it"))
+
+
+def _patched(values: Values, names: list[str], reason: str) -> Iterator[Finding]:
+    """Which of these names stand in what the engine reads, such as a patch of the Deployment."""
+    if not names:
+        return
+    pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})(?![\w-])")
+    for document, place, value in _engine(values.cluster):
+        if not _is_setup(document) and not {"values", "helm"} & {*place}:  # these have a rule of their own
+            for match in pattern.finditer(value):
+                what = f"{match[0]} would reach the proxy past its values; {reason}"
+                yield Finding(document.file, document.line(*place), what, edit("take it away"))
 
 
 @rule

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from litellm_gitops.documents import dig, mapping, merge, sequence, text, texts, walk
+from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
@@ -41,8 +42,7 @@ def every_push_runs_the_suite(repository: Repository) -> Iterator[Finding]:
         names = [file for file in repository.under(_WORKFLOWS) if file.endswith((".yaml", ".yml"))]
         files = [file for file in names if file not in repository.broken]
         if files and not any(_runs_the_suite(repository, file) for file in files):
-            place = _OURS[0] if _OURS[0] in files else files[-1]
-            yield Finding(place, None, "no workflow runs the suite on every push", fix)
+            yield Finding(_OURS[0], None, "no workflow runs the suite on every push", fix)
     document = repository.document(_GITLAB) if platform == "gitlab" and repository.has(_GITLAB) else None
     if document and "include" not in document.value:
         jobs = document.value
@@ -79,26 +79,14 @@ def _is_skipped(part: dict[Any, Any]) -> bool:
 
 def _takes_every_change(repository: Repository, filters: dict[Any, Any]) -> bool:
     """Whether the filters of an event let the engine's branch and every file that is deployed pass."""
-    files = [file for file in repository.files if file.startswith(_DEPLOYED)]
-    branch = [str(repository.answers.get("repo_branch"))]
-    for wanted, field in ((branch, "branches"), (files, "paths")):
+    files = [file for file in repository.yaml_files if file.startswith(_DEPLOYED)]
+    for wanted, field in (([str(repository.answers.get("repo_branch"))], "branches"), (files, "paths")):
         chosen, ignored = filters.get(field), filters.get(f"{field}-ignore")
-        if chosen is not None and not all(_matches(texts(chosen), each) for each in wanted):
+        if chosen is not None and len(set(matching(texts(chosen), wanted))) < len(wanted):
             return False
-        if ignored is not None and any(_matches(texts(ignored), each) for each in wanted):
+        if ignored is not None and set(matching(texts(ignored), wanted)):
             return False
     return not ("tags" in filters and "branches" not in filters)
-
-
-def _matches(patterns: list[str], name: str) -> bool:
-    """Whether the last pattern that fits is no exception. https://docs.github.com/en/actions/reference/workflow-syntax"""
-    found = False
-    for pattern in patterns:
-        parts = re.split(r"(\*\*/?|\*|\?)", pattern.removeprefix("!"))
-        signs = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "."}
-        if re.fullmatch("".join(signs.get(part, re.escape(part)) for part in parts), name):
-            found = not pattern.startswith("!")
-    return found
 
 
 def _is_the_suite(repository: Repository, jobs: dict[Any, Any], name: Any) -> bool:

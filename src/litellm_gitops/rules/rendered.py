@@ -203,12 +203,13 @@ def the_proxy_runs_the_pinned_image(each: Rendering) -> Iterator[Finding]:
 @claim
 def the_service_account_is_what_the_method_wants(each: Rendering) -> Iterator[Finding]:
     """The account of the pods has the annotations of the chosen methods, and of no other."""
-    answer, matrix = each.cluster.repository.answer, each.cluster.repository.matrix
+    filled, matrix = each.cluster.filled, each.cluster.repository.matrix
     of_methods = {name for method in matrix.methods.values() for name in method.service_account_annotations}
     wanted = {
-        name: answer(value)
+        name: filled(value)
         for method in each.cluster.methods.values()
         for name, value in method.service_account_annotations.items()
+        if filled(value)
     }
     for document in each.all("Deployment").values():
         name = text(dig(document.value, "spec", "template", "spec", "serviceAccountName"))

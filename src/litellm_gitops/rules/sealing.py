@@ -24,13 +24,13 @@ from litellm_gitops.sealing.errors import SealingError
 from litellm_gitops.sealing.inputs import ENV_FILE
 from litellm_gitops.sealing.recipients import KMS, Rule, of_file, of_rule, split
 from litellm_gitops.sealing.report import lacking
-from litellm_gitops.sealing.sealed_file import PLACEHOLDER_ANNOTATION, Flaw, Kind, check, fix_of, unsealed
+from litellm_gitops.sealing.sealed_file import PLACEHOLDER_ANNOTATION, Flaw, Kind, check, conflict, fix_of, unsealed
 
 CONFIG = creation_rules.CONFIG
 # The one list of what else may lie below secrets/; policies/suite.yml adds to it. All of it is searched for plaintext.
 BESIDE = ("*.yaml", "*.yml", "*.md", "*/.gitkeep", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
-# Inputs of sealing and private keys by their names: no file of them enters git, also by `git add --force`.
-_NEVER = ("*.agekey", "age.key", "keys.txt", ENV_FILE, "gcp-service-account.json*", "access-token*")
+# Inputs of sealing, private keys, and for whom a clone has sealed, by name: none enters git, also by `git add --force`.
+_NEVER = ("*.agekey", "age.key", "keys.txt", ENV_FILE, "gcp-service-account.json*", "access-token*", ".sealed-for*")
 _KEY_FILE = re.compile(r"(?:.*/)?keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+")
 _PUBLIC_KEY = re.compile(r"^# public key: (age1\w+)", re.MULTILINE)
 _OF_THE_RULE = (Kind.RECIPIENTS, Kind.RULE)
@@ -75,7 +75,7 @@ def flaws_of(file: str, content: str, config: Mapping[str, Any]) -> list[Flaw]:
 
 def never_in_git(file: str) -> bool:
     """Whether a file is an input of sealing or a private key by its name."""
-    name = posixpath.basename(file)
+    name = posixpath.basename(file).lower()
     return any(fnmatch.fnmatchcase(name, each) for each in _NEVER) or _KEY_FILE.fullmatch(file) is not None
 
 
@@ -96,10 +96,10 @@ def every_value_of_every_secret_is_sealed(repository: Repository) -> Iterator[Fi
     rules = _rules(repository)
     names = {*repository.matrix.environments, *rules.names}
     for file, flaws in rules.flaws.items():
-        for flaw in flaws:
-            if flaw.kind not in _OF_THE_RULE:
-                yield Finding(file, flaw.line, flaw.what, fix_of(flaw, repository, file))
-        if file.split("/")[1] not in names and _find(rules.config, file) is None:
+        spoken = [flaw for flaw in flaws if flaw.kind not in _OF_THE_RULE]
+        for flaw in spoken:
+            yield Finding(file, flaw.line, flaw.what, fix_of(flaw, repository, file))
+        if not spoken and file.split("/")[1] not in names and _find(rules.config, file) is None:
             fix = edit("move it into the folder of a cluster, or write a rule for its folder")
             yield Finding(file, None, f"no creation rule of {CONFIG} matches it", fix)
 
@@ -155,13 +155,10 @@ class _Rules:
             self.config = creation_rules.load(repository)
             entries = {name: creation_rules.of_cluster(self.config, name) for name in self.names}
         except SealingError as error:
+            line = repository.broken[CONFIG].line if CONFIG in repository.broken else None
             what = str(error).removeprefix(CONFIG).lstrip(" :")
-            self.findings.append(Finding(CONFIG, None, what, edit("then run the suite again")))
-        self.flaws = {
-            file: flaws_of(file, repository.characters(file), self.config)
-            for files in self.files.values()
-            for file in files
-        }
+            self.findings.append(Finding(CONFIG, line, what, edit("then run the suite again")))
+        self.flaws = {file: self._flaws(repository, file) for each in self.files.values() for file in each}
         missing = [name for name, entry in entries.items() if entry is None]
         if missing and repository.has(CONFIG):
             what = f"no rule matches {', '.join(f'secrets/{name}/' for name in missing)}"
@@ -175,6 +172,10 @@ class _Rules:
             if entry and not found:
                 self.sound[name] = entry
         self.changed = {name: self._changed(repository, name) for name in self.sound}
+
+    def _flaws(self, repository: Repository, file: str) -> list[Flaw]:
+        found = conflict(repository, file)
+        return [found] if found else flaws_of(file, repository.characters(file), self.config)
 
     def line(self, entry: Any, *field: str) -> int | None:
         """Where a rule, or a field of it, stands."""
@@ -243,20 +244,21 @@ def every_cluster_has_one_sound_creation_rule(repository: Repository) -> Iterato
 def every_secret_is_sealed_for_whom_its_rule_names(repository: Repository) -> Iterator[Finding]:
     """Where no file of a cluster fits its rule, the rule was changed, and that is where it is told; else a file was."""
     rules = _rules(repository)
-    for name, entry in rules.sound.items():
+    for cluster in repository.clusters:
+        name, path = cluster.name, repository.root / cluster.key_file
+        if name not in rules.sound:
+            continue
         if finding := rules.changed[name]:
             yield finding
             continue
         for file in rules.files.get(name, ()):
-            for flaw in rules.flaws[file]:
-                if flaw.kind in _OF_THE_RULE:
-                    yield Finding(file, flaw.line, flaw.what, fix_of(flaw, repository, file))
+            for flaw in (each for each in rules.flaws[file] if each.kind in _OF_THE_RULE):
+                yield Finding(file, flaw.line, flaw.what, fix_of(flaw, repository, file))
         # without an answer a cluster has a key that was made for it, and the clone that has its file can compare
-        key_file = f"keys/{name}.agekey"
-        path = repository.root / key_file
+        entry = rules.sound[name]
         own = _PUBLIC_KEY.findall(path.read_text("utf-8", "replace")) if path.is_file() else []
         if own and not _answered(repository) and not set(own) & set(split(entry.get("age"))):
-            what = f"the rule of {name} lacks {own[-1]}, the public key of {key_file}"
+            what = f"the rule of {name} lacks {own[-1]}, the public key of {cluster.key_file}"
             fix = edit(f"add it, then {rekey(name).text}; or move that file away")
             yield Finding(CONFIG, rules.line(entry, "age"), what, fix)
 
@@ -275,7 +277,7 @@ def the_recipients_are_those_of_the_answers(repository: Repository) -> Iterator[
     if differing == rules.names and len({tuple(keys) for keys in others.values()}) == 1:
         what = "age_recipients differs from the recipients that every Secret is sealed for"
         document = repository.document(ANSWERS)
-        first = f"write the answered ones into {CONFIG} and run {rekey().text}"
+        first = f"write the answered ones into {CONFIG}, then {rekey().text}"
         fix = update("age_recipients", json.dumps(others[differing[0]]), first)
         yield Finding(ANSWERS, document.line("age_recipients") if document else None, what, fix)
         differing = []
@@ -337,7 +339,8 @@ def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Findin
         yield from credentials_of(file, repository.characters(file))
     for values in repository.values:
         chart, methods = values.chart, values.cluster.methods.values()
-        reported = {name for method in methods for name in method.forbids} | {"PROXY_MASTER_KEY"}
+        # these have rules of their own
+        reported = {name for method in methods for name in (*method.forbids, *method.variables)} | {"PROXY_MASTER_KEY"}
         for variable in values.pod.variables.values():
             credential = _CREDENTIAL.search(variable.name) and variable.name not in reported
             if credential and variable.value and not _is_reference(variable.value):

@@ -16,7 +16,6 @@ from litellm_gitops.rules.sealing import flawed
 from litellm_gitops.sealing import checksums
 from litellm_gitops.sealing.sealed_file import Flaw, Kind, fix_of
 
-_CHECKSUM = "checksum/"
 # annotations with which the engine does not apply what is there already
 _LEFT_ALONE = {
     ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
@@ -102,7 +101,7 @@ def _misnamed(repository: Repository, secret: SealedSecret) -> Iterator[Finding]
     namespace = dig(document.value, "metadata", "namespace")
     if secret.name != expected:
         what = f"it holds the Secret {secret.name!r}"
-        fix = edit(f"write {expected} into metadata.name, or rename the file, then {seal().text}")
+        fix = seal("rename the file, or correct metadata.name")
         yield Finding(secret.file, document.line("metadata", "name"), what, fix)
     if namespace != repository.namespace:
         what = f"its namespace is {namespace!r}, but the proxy reads Secrets of {repository.namespace!r}"
@@ -122,7 +121,7 @@ def _stubborn(repository: Repository, secret: SealedSecret) -> Iterator[Finding]
             what = f"{field} is {found!r}, so that the cluster refuses its next change"
             fix = seal(f"write {field}: {wanted}" if wanted else f"take {field} away")
             yield Finding(secret.file, document.line(field), what, fix)
-    if "data" in document.value:
+    if "data" in document.value and secret.file not in flawed(repository):
         what = "its values stand in data, which holds base64"
         yield Finding(secret.file, document.line("data"), what, _again(repository, secret.file))
 
@@ -202,58 +201,45 @@ def every_checksum_is_that_of_its_secret(repository: Repository) -> Iterator[Fin
         again = seal(cluster=cluster.name)
         if file in repository.broken:
             yield Finding(file, repository.broken[file].line, str(repository.broken[file]), again)
-        elif document is None:
-            # without a single Secret there is nothing to sum up
-            if cluster.sealed or repository.has(file):
-                yield Finding(file, None, "is missing, so that a changed Secret restarts no pod", again)
-        else:
-            yield from _foreign_lines(cluster, document)
+        elif document:
             yield from _digests(cluster, document, again)
-
-
-def _places(cluster: Cluster) -> dict[Place, set[str]]:
-    """Where annotations of pods stand -> the Secrets whose change must restart these pods."""
-    chart = cluster.repository.chart
-    ours = {secret.name for secret in cluster.sealed} & set(cluster.wanted)
-    places = {(chart.name, *chart.pod_annotations): ours}
-    if cluster.repository.answers.get("redis") == "bundled":
-        places[chart.name, *chart.redis_pod_annotations] = {"litellm-redis"} & ours
-    return places
-
-
-def _foreign_lines(cluster: Cluster, document: Document) -> Iterator[Finding]:
-    places = _places(cluster)
-    parents = sorted({place[:depth] for place in places for depth in range(len(place))}, key=len)
-    found: list[Place] = [(*parent, key) for parent in parents for key in mapping(dig(document.value, *parent))]
-    annotations = [(*place, str(key)) for place in places for key in mapping(dig(document.value, *place))]
-    wrong = [path for path in found if path not in parents and path not in places]
-    wrong += [path for path in annotations if not str(path[-1]).startswith(_CHECKSUM)]
-    for path in wrong:
-        what = f"{path[-1]} is no checksum of a Secret"
-        yield Finding(document.file, document.line(*path), what, edit(f"move it to {cluster.values_file}"))
+        elif cluster.sealed or repository.has(file):  # without a single Secret there is nothing to sum up
+            yield Finding(file, None, "is missing, so that a changed Secret restarts no pod", again)
 
 
 def _digests(cluster: Cluster, document: Document, again: Fix) -> Iterator[Finding]:
     repository, file = cluster.repository, document.file
     sealed = {secret_name(each): each for each in cluster.sealed_files}
-    others = (every_needed_secret_is_there, every_secret_file_holds_the_secret_of_its_name, no_sealed_value_is_a_copy)
+    digests = {name: checksums.digest(repository.content(sealed[name]) or b"") for name in sealed}
+    wanted, found = dict(_leaves(checksums.values(cluster, digests))), dict(_leaves(document.value))
     # where a file is wrong, its digest is the least
+    others = (every_needed_secret_is_there, every_secret_file_holds_the_secret_of_its_name, no_sealed_value_is_a_copy)
     known = flawed(repository).union(finding.file for other in others for finding in other(repository))
-    for place, restarting in _places(cluster).items():
-        annotations = mapping(dig(document.value, *place))
-        for annotation, digest in annotations.items():
-            name, line = str(annotation).removeprefix(_CHECKSUM), document.line(*place, str(annotation))
-            content = repository.content(sealed[name]) or b"" if name in sealed else b""
-            if name in sealed and sealed[name] not in known and checksums.digest(content) != digest:
-                # damage to a sealed file shows here alone, without a key
-                fix = seal("take that file from git history if nobody meant to change it", cluster.name)
-                yield Finding(file, line, f"it is not the SHA-256 of {sealed[name]}", fix)
-            elif name != annotation and name not in sealed and name not in cluster.wanted:
-                yield Finding(file, line, f"there is no Secret {name} in {cluster.secrets_folder}/", again)
-        for name in sorted(restarting):
-            if f"{_CHECKSUM}{name}" not in annotations:
-                pods = "Redis" if place[1:] == repository.chart.redis_pod_annotations else "the proxy"
-                yield Finding(file, None, f"it lacks {name}, so that its change does not restart {pods}", again)
+    parents = {place[:-1] for place in wanted}
+    for place, digest in found.items():
+        last, line = str(place[-1]) if place else "it", document.line(*place)
+        name = last.removeprefix("checksum/")
+        if place not in wanted and (name == last or place[:-1] not in parents):
+            what = f"{last} is no checksum of a Secret"
+            yield Finding(file, line, what, edit(f"move it to {cluster.values_file}"))
+        elif place not in wanted and name not in cluster.wanted:
+            yield Finding(file, line, f"there is no Secret {name} in {cluster.secrets_folder}/", again)
+        elif name in sealed and digest != wanted.get(place, digest) and sealed[name] not in known:
+            # damage to a sealed file shows here alone, without a key
+            fix = seal("take that file from git history if nobody meant to change it", cluster.name)
+            yield Finding(file, line, f"it is not the SHA-256 of {sealed[name]}", fix)
+    for place in wanted.keys() - found.keys():
+        name = str(place[-1]).removeprefix("checksum/")
+        if name in cluster.wanted:
+            yield Finding(file, None, f"it lacks {name}, so that its change does not restart every pod", again)
+
+
+def _leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
+    if isinstance(value, dict) and value:
+        for key, child in value.items():
+            yield from _leaves(child, (*place, str(key)))
+    else:
+        yield place, value
 
 
 def _list(names: Iterable[Any]) -> str:

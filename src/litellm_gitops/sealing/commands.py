@@ -13,8 +13,9 @@ from typing import NoReturn
 
 from litellm_gitops.findings import UnreadableError
 from litellm_gitops.repository import Repository
-from litellm_gitops.sealing import state
+from litellm_gitops.sealing import show, state, trust
 from litellm_gitops.sealing.errors import FAILED, INTERRUPTED, SealingError
+from litellm_gitops.sealing.recipients import is_recipient
 from litellm_gitops.sealing.rekey import rekey
 from litellm_gitops.sealing.report import note
 from litellm_gitops.sealing.rotation import rotate
@@ -30,7 +31,7 @@ cluster alone and wins over NAME. policies/secrets.yml lists what is needed."""
 
 _EPILOG = """\
 exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 a placeholder remains, 4 sops missing or too old,
-5 a file is not sealed, or in conflict"""
+5 a file is not sealed, or in conflict, 6 a recipient is new to this clone"""
 
 
 def main(root: Path, arguments: Sequence[str] | None = None) -> int:
@@ -41,10 +42,13 @@ def main(root: Path, arguments: Sequence[str] | None = None) -> int:
         )
         return FAILED
     _harden()
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = _options(arguments)
+    if options.show:
+        return show.show(root, options.show)
     transaction = Transaction(root)
     try:
-        return _run(Repository(root), options, transaction)
+        return _run(Repository(root), options, transaction, trust.of_arguments(options.trust, arguments))
     except SealingError as error:
         note(f"seal_secrets: {error}")
         return error.code
@@ -78,17 +82,17 @@ def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _run(repository: Repository, options: argparse.Namespace, transaction: Transaction) -> int:
+def _run(repository: Repository, options: argparse.Namespace, transaction: Transaction, consent: trust.Consent) -> int:
     if options.check:
         return state.check(repository, options.cluster)
     if options.list:
         return state.show(repository, options.cluster)
     if options.rekey:
-        return rekey(repository, options.cluster, transaction)
+        return rekey(repository, options.cluster, transaction, consent)
     if options.rotate is not None:
         given = {options.stdin: _standard_input()} if options.stdin is not None else None
-        return rotate(repository, options.rotate, options.key, options.cluster, given, transaction)
-    return seal(repository, options.cluster, transaction, fill=options.fill)
+        return rotate(repository, options.rotate, options.key, options.cluster, given, transaction, consent)
+    return seal(repository, options.cluster, transaction, consent, fill=options.fill)
 
 
 def _standard_input() -> str:
@@ -98,7 +102,7 @@ def _standard_input() -> str:
         raise SealingError("standard input is not UTF-8 text. Nothing was sealed.") from None
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="seal_secrets.py",
         description=_DESCRIPTION,
@@ -116,11 +120,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     }
     for name, text in switches.items():
         action.add_argument(name, action="store_true", help=text)
+    shown = "print this sealed file in plaintext where an age key opens it, else as it is: git's textconv (README.md)"
+    action.add_argument("--show", metavar="FILE", type=Path, help=shown)
     parser.add_argument("--key", metavar="KEY", help="with --rotate: only this key of the Secret; needs a private key")
     parser.add_argument("--cluster", metavar="NAME", help="only this cluster, or the clusters of this environment")
     given = "with --rotate: read this input from standard input, never from a file or the environment"
     parser.add_argument("--stdin", metavar="INPUT", help=given)
+    new = "seal for this recipient of .sops.yaml, although this clone has not done so before; can be given again"
+    parser.add_argument("--trust", metavar="RECIPIENT", action="append", default=[], help=new)
     options = parser.parse_args(arguments)
+    if not all(map(is_recipient, options.trust)):  # not quoted: it may be a private key
+        parser.error(
+            "--trust takes a recipient as .sops.yaml spells it: an age public key, or the name of a cloud's key"
+        )
     # "" is a variable of the caller's that was empty, and the name of nothing
     if options.rotate is None and not (options.key is None and options.stdin is None):
         parser.error("--key and --stdin go with --rotate NAME")

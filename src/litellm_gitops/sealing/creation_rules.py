@@ -15,7 +15,7 @@ import yaml
 from litellm_gitops.documents import LOADER, mapping
 from litellm_gitops.repository import Repository
 from litellm_gitops.sealing.errors import SealingError
-from litellm_gitops.sealing.recipients import ENCRYPTED_REGEX, KMS, Rule, is_age_key, of_rule, split
+from litellm_gitops.sealing.recipients import ENCRYPTED_REGEX, KMS, Rule, is_age_key, is_kms_key, of_rule, split
 
 CONFIG = ".sops.yaml"
 _HEAD = """\
@@ -113,6 +113,9 @@ def problems(config: Mapping[str, Any], cluster: str, files: Iterable[str] = ())
         found.append(f"{name} names no recipient")
     # never quoted: it may be a private key
     found += [f"{name} names a recipient that is not an age public key" for each in recipients if not is_age_key(each)]
+    for field in KMS:
+        if not all(is_kms_key(field, each) for each in split(entry.get(field))):
+            found.append(f"{name} has a {field} that names no key of that cloud")
     found += [f"another rule than that of secrets/{cluster}/ comes first for {file}" for file in files
               if find(config, file) is not entry]  # fmt: skip
     return list(dict.fromkeys(found))

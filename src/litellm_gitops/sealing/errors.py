@@ -8,6 +8,7 @@ USAGE = 2
 PLACEHOLDER = 3
 NO_SOPS = 4
 UNSEALED = 5  # or in conflict
+UNKNOWN_RECIPIENT = 6  # nothing changed
 INTERRUPTED = 130
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
+import shlex
 import subprocess
+from collections.abc import Container, Iterator
 from pathlib import Path
 
+from litellm_gitops.files import search_path
 from litellm_gitops.sealing import sops
 from litellm_gitops.sealing.errors import NO_SOPS, SealingError
 
@@ -46,6 +50,57 @@ def public_key(file: Path) -> str:
         name = f"{FOLDER}/{file.name}"
         raise SealingError(f"{name} has no line `# public key: age1…`: add it (`age-keygen -y {name}` prints it)")
     return found[1]
+
+
+def at_hand(root: Path, tracked: Container[str]) -> dict[str, str]:
+    """Public keys whose private keys are here -> the file below keys/, or the place where sops looks, that holds them.
+
+    `tracked` are the files that came by git, which prove nothing; with `keys/` all of that folder.
+    """
+    found: dict[str, str] = {}
+    for path in sorted((root / FOLDER).glob("*.agekey")):
+        name = f"{FOLDER}/{path.name}"
+        if not path.is_symlink() and name not in tracked and f"{FOLDER}/" not in tracked:
+            found.update(dict.fromkeys(_publics(path.read_text("utf-8", "replace")), name))
+    config = os.environ.get("XDG_CONFIG_HOME") or str(Path(os.environ.get("HOME", "/"), ".config"))
+    user = {"SOPS_AGE_KEY_FILE": os.environ.get("SOPS_AGE_KEY_FILE"), "~/.config": f"{config}/sops/age/keys.txt"}
+    texts = {name: _text(Path(file)) for name, file in user.items() if file}
+    for name, text in {"SOPS_AGE_KEY": os.environ.get("SOPS_AGE_KEY", ""), **texts}.items():
+        for public in _publics(text):
+            found.setdefault(public, name)
+    return found
+
+
+def of_command(root: Path) -> dict[str, str]:
+    """The same for what SOPS_AGE_KEY_CMD prints, which sops runs without a shell, too."""
+    try:
+        command = shlex.split(os.environ.get("SOPS_AGE_KEY_CMD", ""))
+        env = {**os.environ, "PATH": search_path(root)}
+        answer = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired):
+        return {}
+    return dict.fromkeys(_publics(answer.stdout), "SOPS_AGE_KEY_CMD")
+
+
+def _publics(text: str) -> Iterator[str]:
+    """The public keys of the private ones in a text; as its comments name them where pyrage is missing."""
+    try:
+        import pyrage
+    except ImportError:
+        yield from _PUBLIC.findall(text)
+        return
+    for key in re.findall(r"AGE-SECRET-KEY-1[A-Z0-9]+", text):
+        try:
+            yield str(pyrage.x25519.Identity.from_str(key).to_public())
+        except Exception:  # no key, and pyrage's errors have no common class
+            continue
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def tighten(root: Path) -> list[str]:

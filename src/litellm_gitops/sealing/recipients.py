@@ -20,6 +20,13 @@ KEY_TYPES: Mapping[str, tuple[str, ...]] = {
 # The fields of a rule for the key services of the clouds. Any one of a rule's keys, or an age key, decrypts.
 KMS = ("kms", "gcp_kms", "azure_keyvault")
 
+# What keeps a rule from sending a cloud's login elsewhere: such a key lies with that cloud, and in no other place.
+_KMS_KEYS: Mapping[str, str] = {
+    "kms": r"arn:aws(?:-cn|-us-gov)?:kms:[a-z0-9-]+:[0-9]{12}:(?:key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+)",
+    "gcp_kms": r"projects/[\w:.-]+/locations/[\w-]+/keyRings/[\w-]+/cryptoKeys/[\w-]+(?:/cryptoKeyVersions/[0-9]+)?",
+    "azure_keyvault": r"https://[a-z0-9-]+[.](?:vault|managedhsm)[.](?:azure[.]net|azure[.]cn|usgovcloudapi[.]net)"
+    r"/keys/[A-Za-z0-9-]+(?:/[0-9a-f]{32})?",
+}
 _AGE_KEY = re.compile(r"age1([02-9ac-hj-np-z]{58})")
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
@@ -51,6 +58,21 @@ def of_rule(entry: Mapping[str, Any]) -> dict[str, list[str]]:
         # https://VAULT/keys/NAME/VERSION stands in a file as its three parts
         "azure_kv": [key.replace("/keys/", "/") for key in split(entry.get("azure_keyvault"))],
     }
+
+
+def named(entry: Mapping[str, Any]) -> list[str]:
+    """Every recipient of a creation rule, as the rule spells it."""
+    return list(dict.fromkeys(key for field in ("age", *KMS) for key in split(entry.get(field))))
+
+
+def is_recipient(text: str) -> bool:
+    """Whether this is an age public key, or the name of a key of one of the clouds."""
+    return is_age_key(text) or any(is_kms_key(field, text) for field in KMS)
+
+
+def is_kms_key(field: str, text: str) -> bool:
+    """Whether this names a key of the cloud that a field of a rule is for."""
+    return re.fullmatch(_KMS_KEYS[field], text) is not None
 
 
 def of_metadata(listed: yaml.Node | None, kind: str) -> list[tuple[str, yaml.Node]]:

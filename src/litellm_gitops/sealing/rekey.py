@@ -8,14 +8,21 @@ from litellm_gitops.sealing.errors import DONE
 from litellm_gitops.sealing.run import change, encrypted_files
 from litellm_gitops.sealing.sealed_file import Kind
 from litellm_gitops.sealing.transaction import Transaction
+from litellm_gitops.sealing.trust import Consent
 
 
-def rekey(repository: Repository, cluster: str | None = None, transaction: Transaction | None = None) -> int:
+def rekey(
+    repository: Repository,
+    cluster: str | None = None,
+    transaction: Transaction | None = None,
+    consent: Consent | None = None,
+) -> int:
     """Encrypt every Secret again, for the recipients that its rule names now. All, or none; an exit code."""
-    with change(repository, cluster, transaction) as (run, clusters):
+    with change(repository, cluster, transaction, consent) as (run, clusters):
         assert run.sops
         for each in clusters:
-            run.refuse_unsound(each)
+            run.refuse_unsound(each)  # a rule that is missing is not made
+        run.confirm(clusters)
 
         def renew(found: tuple[Cluster, str]) -> tuple[str, str]:
             # sops hands back one document and no comment: what would not come out whole is refused
@@ -26,6 +33,7 @@ def rekey(repository: Repository, cluster: str | None = None, transaction: Trans
             run.transaction.put(file, text)
         run.add_checksums(clusters)
     report.written(run.transaction.changed)
+    report.readers(run.trust.shown())
     if run.transaction.changed:
         report.say("every checksum of these clusters is another one: their pods restart when this is deployed")
     return DONE

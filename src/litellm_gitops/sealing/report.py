@@ -63,6 +63,12 @@ def written(changed: Iterable[str], waiting: Sequence[str] = ()) -> None:
         say("keys/ holds the only keys that open these Secrets; git ignores it: keep a copy in a safe place")
 
 
+def readers(lines: Iterable[str]) -> None:
+    """Who can read what was sealed."""
+    for line in lines:
+        say(line)
+
+
 def sources(found: Iterable[tuple[WantedSecret, Iterable[tuple[str, Value]]]]) -> None:
     """Where inputs come from when that may surprise: half a pair, or all of it, exported for another purpose, or what
     would have been generated.

@@ -13,19 +13,21 @@ from litellm_gitops.sealing.errors import USAGE, SealingError
 from litellm_gitops.sealing.inputs import Inputs, Value, refuse_unknown
 from litellm_gitops.sealing.run import Plan, Run, change, chosen
 from litellm_gitops.sealing.transaction import Transaction
+from litellm_gitops.sealing.trust import Consent
 
 
 def prepare_input(repository: Repository, name: str) -> list[str]:
     """The clusters for which the Secret `name` can be sealed from its inputs now.
 
-    Raises SealingError when sealing would fail whatever the inputs: nobody is then asked for one in vain.
+    Asks about recipients that are new, and remembers them. Raises SealingError when sealing would fail whatever the
+    inputs: nobody is then asked for one in vain.
     """
     with change(repository, None) as (run, clusters):
         wanted = _wanted(run.repository, clusters, name)
         refuse_unknown(run.repository, wanted)
         assert run.sops
         Inputs.read(run.repository.root)
-        run.add_rules(cluster for cluster in clusters if name in cluster.wanted)
+        run.confirm(cluster for cluster in clusters if name in cluster.wanted)
         run.transaction.drop()
     return [secret.cluster for secret in wanted]
 
@@ -37,6 +39,7 @@ def rotate(
     cluster: str | None = None,
     given: Mapping[str, str] | None = None,
     transaction: Transaction | None = None,
+    consent: Consent | None = None,
 ) -> int:
     """Seal the Secret `name` again: generated values are made anew, the others come from `given`, else their inputs.
 
@@ -44,15 +47,17 @@ def rotate(
     The result is an exit code; raises SealingError.
     """
     _refuse(_wanted(repository, chosen(repository, cluster), name)[0], key, given)
-    with change(repository, cluster, transaction) as (run, clusters):
+    with change(repository, cluster, transaction, consent) as (run, clusters):
         wanted = _wanted(run.repository, clusters, name)
         clusters = [each for each in clusters if name in each.wanted]
         parts = [replace(secret, keys={key: secret.keys[key]}) if key else secret for secret in wanted]
-        plans = [_whole(run, *each) for each in zip(clusters, wanted, run.plans(parts, given), strict=True)]
-        run.add_rules(clusters)
+        planned = run.plans(parts, given)
+        run.confirm(clusters)
+        plans = [_whole(run, *each) for each in zip(clusters, wanted, planned, strict=True)]
         run.seal(plans)
         run.add_checksums(clusters)
     report.written(run.transaction.changed)
+    report.readers(run.trust.shown())
     report.sources((each.secret, each.values.items()) for each in plans)
     _report_defaults(plans, key)
     return report.placeholders(chosen(Repository(repository.root), cluster), name)

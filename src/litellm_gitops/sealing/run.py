@@ -16,10 +16,11 @@ from litellm_gitops.sealing import checksums, creation_rules, keys, report, seal
 from litellm_gitops.sealing.creation_rules import CONFIG
 from litellm_gitops.sealing.errors import FAILED, UNSEALED, USAGE, SealingError
 from litellm_gitops.sealing.inputs import Inputs, Value, refuse_unknown
-from litellm_gitops.sealing.recipients import Rule, is_age_key
+from litellm_gitops.sealing.recipients import KMS, is_age_key, named, split
 from litellm_gitops.sealing.sealed_file import Flaw, Kind
 from litellm_gitops.sealing.sops import Sops
 from litellm_gitops.sealing.transaction import Transaction, lock, refuse_link
+from litellm_gitops.sealing.trust import Consent, Trust
 
 _PLACEHOLDER_VALUE = "placeholder"
 _READABLE = {Kind.PLAINTEXT, Kind.UNSEALED, Kind.CONFLICT}
@@ -69,29 +70,36 @@ def _generate(kind: str) -> Value:
 
 @contextlib.contextmanager
 def change(
-    repository: Repository, name: str | None, transaction: Transaction | None = None
+    repository: Repository,
+    name: str | None,
+    transaction: Transaction | None = None,
+    consent: Consent | None = None,
 ) -> Iterator[tuple[Run, list[Cluster]]]:
-    """A run under the lock, with the clusters that `name` stands for. Leaving it puts its files in place.
+    """A run under the lock, with the clusters that `name` stands for. Leaving it puts its files in place, and only then
+    it is remembered for whom was sealed.
 
     Raises SealingError with USAGE for another name. An error drops what is staged.
     """
     chosen(repository, name)  # before anything is waited for
     root = repository.root
     transaction = transaction or Transaction(root)
-    with lock(root), transaction:
-        report.unfinished(transaction)
-        for path in keys.tighten(root):
-            report.note(f"{path} was open to others: it is for its owner alone now")
-        run = Run(Repository(root), transaction)
-        yield run, chosen(run.repository, name)
+    with lock(root):
+        with transaction:
+            report.unfinished(transaction)
+            for path in keys.tighten(root):
+                report.note(f"{path} was open to others: it is for its owner alone now")
+            run = Run(Repository(root), transaction, consent)
+            yield run, chosen(run.repository, name)
+        run.trust.remember()
 
 
 class Run:
     """What a run knows and does. `repository` is as it was when the lock was taken."""
 
-    def __init__(self, repository: Repository, transaction: Transaction) -> None:
+    def __init__(self, repository: Repository, transaction: Transaction, consent: Consent | None = None) -> None:
         self.repository = repository
         self.transaction = transaction
+        self._consent = consent or Consent()
         # with its line ends
         content = repository.content(CONFIG)
         self._text = None if content is None else content.decode("utf-8", "replace")
@@ -101,6 +109,21 @@ class Run:
     def sops(self) -> Sops:
         """The sops of this run. Raises SealingError with code NO_SOPS."""
         return Sops(self.repository.root)
+
+    @cached_property
+    def trust(self) -> Trust:
+        """For whom this clone has sealed before."""
+        return Trust(self.repository, self._consent)
+
+    def confirm(self, clusters: Iterable[Cluster]) -> None:
+        """Have the recipients of these clusters accepted, after a rule was added where there is none.
+
+        Raises SealingError for a rule that is unsound, and for a recipient that is new and not accepted.
+        """
+        clusters = list(clusters)
+        self.add_rules(clusters)
+        rules = {cluster: creation_rules.of_cluster(self.config, cluster.name) or {} for cluster in clusters}
+        self.trust.confirm({cluster: named(rule) for cluster, rule in rules.items()})
 
     def plans(self, wanted: Sequence[WantedSecret], given: Mapping[str, str] | None = None) -> list[Plan]:
         """How each of these Secrets would be sealed, from `given` before all other inputs.
@@ -158,6 +181,7 @@ class Run:
             )
         text, public = keys.make(self.repository.root)
         self.transaction.put(cluster.key_file, text, mode=0o600)
+        self.trust.made(public, cluster.key_file)
         return public
 
     def seal(self, plans: Sequence[Plan]) -> None:
@@ -185,14 +209,17 @@ class Run:
 
         Raises SealingError for any flaw but of those kinds that what comes next mends: then sops is not started.
         """
-        text = self.repository.text(file) or ""
-        rule = creation_rules.as_rule(creation_rules.find(self.config, file) or {})
-        for flaw in sealed_file.check(text, rule):
+        self.refuse_unsound(cluster)
+        entry = creation_rules.find(self.config, file) or {}
+        # with the login of who runs this
+        self.trust.ask([(cluster, key) for field in KMS for key in split(entry.get(field))])
+        rule = creation_rules.as_rule(entry)
+        for flaw in sealed_file.flaws(self.repository, file, rule):
             if flaw.kind not in mended:
                 raise refusal(self.repository, file, flaw)
         identity = self.repository.root / cluster.key_file
         try:
-            text = sealed_file.only(text, rule)
+            text = sealed_file.only(self.repository.text(file) or "", rule)
         except ValueError:
             what = "names a key of a cloud that its rule does not: take the file from git history"
             raise SealingError(f"{file} {what}. Nothing was changed.") from None
@@ -230,9 +257,8 @@ class Run:
             staged = [secret.file for secret in cluster.wanted.values() if secret.file in self.transaction.changed]
             files = sorted({*checksums.used(cluster), *staged})
             for file in set(files) - set(self.transaction.changed):
-                content = self.repository.text(file) or ""
-                if sealed_file.is_conflicted(content):  # a digest would be one of neither side
-                    raise refusal(self.repository, file, next(sealed_file.check(content, Rule())))
+                if conflict := sealed_file.conflict(self.repository, file):  # a digest would be one of neither side
+                    raise refusal(self.repository, file, conflict)
             found = {secret_name(file): checksums.digest(self.transaction.current(file).read_bytes()) for file in files}
             text = checksums.text(cluster, found)
             if self.repository.text(cluster.checksums_file) != text:

@@ -11,16 +11,22 @@ from litellm_gitops.sealing.recipients import Rule
 from litellm_gitops.sealing.run import Run, change, chosen
 from litellm_gitops.sealing.sealed_file import Kind
 from litellm_gitops.sealing.transaction import Transaction
+from litellm_gitops.sealing.trust import Consent
 
 
 def seal(
-    repository: Repository, cluster: str | None = None, transaction: Transaction | None = None, *, fill: bool = False
+    repository: Repository,
+    cluster: str | None = None,
+    transaction: Transaction | None = None,
+    consent: Consent | None = None,
+    *,
+    fill: bool = False,
 ) -> int:
     """Seal what is missing, with a placeholder where an input is missing; an exit code. Raises SealingError.
 
     With `fill`: seal the placeholders whose inputs are all there now. `cluster` names a cluster or an environment.
     """
-    with change(repository, cluster, transaction) as (run, clusters):
+    with change(repository, cluster, transaction, consent) as (run, clusters):
         secrets = [(each, secret) for each in clusters for secret in each.wanted.values()]
         if fill:
             wanted = [secret for each, secret in secrets if report.lacking(each, secret) is not None]
@@ -28,10 +34,12 @@ def seal(
         else:
             plans = run.plans([secret for _, secret in secrets if _is_absent(run, secret.file)])
         affected = {each.secret.cluster for each in plans}
-        run.add_rules([each for each in clusters if each.name in affected or run.lacks_rule(each)])
+        every = consent is not None and bool(consent.accepted)  # it is remembered, also where nothing is missing
+        run.confirm([each for each in clusters if every or each.name in affected or run.lacks_rule(each)])
         run.seal(plans)
         run.add_checksums(clusters)
     report.written(run.transaction.changed, [each.secret.file for each in plans if each.missing])
+    report.readers(run.trust.shown() if plans else ())
     report.sources((each.secret, each.values.items()) for each in plans)
     if not run.transaction.changed and not run.transaction.finished:
         idle = "no placeholder has its inputs now" if fill else "every Secret is there"

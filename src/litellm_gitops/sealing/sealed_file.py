@@ -29,7 +29,7 @@ from litellm_gitops.sealing.plaintext import (
 )
 from litellm_gitops.sealing.recipients import KEY_TYPES, Rule, of_metadata
 
-__all__ = ["Flaw", "Kind", "check", "fix_of", "is_conflicted", "only", "unsealed"]
+__all__ = ["Flaw", "Kind", "check", "conflict", "fix_of", "flaws", "only", "unsealed"]
 
 PLACEHOLDER_ANNOTATION = "litellm-gitops/placeholder"
 MISSING_ANNOTATION = "litellm-gitops/placeholder-keys"
@@ -50,8 +50,8 @@ _META = {*KEY_TYPES, "encrypted_regex", "lastmodified", "mac", "mac_only_encrypt
 def check(text: str, rule: Rule) -> Iterator[Flaw]:
     """Every flaw of a sealed Secret manifest; none means that every value is encrypted for the rule's recipients."""
     text = text.removeprefix("\ufeff")
-    if conflict := _CONFLICT.search(text):
-        yield Flaw(Kind.CONFLICT, text.count("\n", 0, conflict.start()) + 1, "holds the markers of a git conflict")
+    if marker := _CONFLICT.search(text):
+        yield Flaw(Kind.CONFLICT, text.count("\n", 0, marker.start()) + 1, "holds the markers of a git conflict")
         return
     try:
         documents = list(yaml.compose_all(text, Loader=LOADER))
@@ -67,9 +67,22 @@ def check(text: str, rule: Rule) -> Iterator[Flaw]:
     yield from unusual or _check(documents[0], text, rule)
 
 
-def is_conflicted(text: str | None) -> bool:
-    """Whether git left the markers of a conflict in a text."""
-    return _CONFLICT.search(text or "") is not None
+def conflict(repository: Repository, file: str) -> Flaw | None:
+    """The conflict that git left a sealed file in: with its markers, or whole, while git waits for a side."""
+    text = repository.text(file) or ""
+    if _CONFLICT.search(text):
+        return next(check(text, Rule()))
+    if file in repository.unmerged:
+        return Flaw(Kind.CONFLICT, 1, "is in conflict, and git waits for one of its two sides")
+    return None
+
+
+def flaws(repository: Repository, file: str, rule: Rule) -> Iterator[Flaw]:
+    """The same as `check` for a file of a repository, the conflict that git knows of included."""
+    if found := conflict(repository, file):
+        yield found
+    else:
+        yield from check(repository.text(file) or "", rule)
 
 
 def fix_of(flaw: Flaw, repository: Repository, file: str) -> Fix:
@@ -79,7 +92,7 @@ def fix_of(flaw: Flaw, repository: Repository, file: str) -> Fix:
     secret = cluster.wanted.get(secret_name(file)) if cluster else None
     name = cluster.name if cluster else ""
     if flaw.kind is Kind.CONFLICT:
-        return seal(f"take one side whole (git checkout --theirs {file}, or --ours)", name)
+        return seal(f"take one side whole (git checkout --theirs {file}, or --ours) and git add {file}", name)
     if flaw.kind in (Kind.RECIPIENTS, Kind.RULE):
         return rekey(name, "see that .sops.yaml names whom you want to read it, and nobody else")
     if secret and not secret.never_rotate:

@@ -13,7 +13,7 @@ from litellm_gitops.sealing.creation_rules import CONFIG
 from litellm_gitops.sealing.errors import DONE, FAILED, PLACEHOLDER, UNSEALED
 from litellm_gitops.sealing.recipients import of_file
 from litellm_gitops.sealing.run import chosen
-from litellm_gitops.sealing.sealed_file import is_conflicted
+from litellm_gitops.sealing.sealed_file import conflict
 from litellm_gitops.sealing.transaction import lock, unfinished
 
 _SUBJECTS = ("sealing", "secrets")
@@ -106,7 +106,7 @@ def _state(cluster: Cluster, file: str, wrong: bool) -> str:
     secret = cluster.wanted.get(secret_name(file))
     if not repository.has(file):
         return "missing"
-    if is_conflicted(repository.text(file)):
+    if conflict(repository, file):
         return "conflict"
     if wrong:
         return "stale"

@@ -194,6 +194,15 @@ def _create(path: Path, text: str, mode: int) -> None:
         os.fsync(file.fileno())
 
 
+def replace(path: Path, text: str) -> None:
+    """Write a file of this machine's own in one step, mode 0600."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    _create(part, text, 0o600)
+    part.replace(path)
+
+
 def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -1,0 +1,500 @@
+"""The proxy's own configuration, as the pinned release of LiteLLM reads it.
+
+Nothing in LiteLLM describes that file. It ends at one mistake, drops a model at another, and passes over a third
+without a word. Each rule is for one of these ends. What is known of single settings stands in configuration.yml.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from litellm_gitops import proxy_facts as known
+from litellm_gitops import schemas
+from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text, texts, walk
+from litellm_gitops.findings import Finding, edit
+from litellm_gitops.foreign import foreign_secrets
+from litellm_gitops.proxy_facts import REFERENCE, closest
+from litellm_gitops.repository import Cluster, Values
+from litellm_gitops.rules import rule_of_values
+
+# What a mistake ends in. Each is a rule below.
+ENDS = {
+    "starts": "the proxy does not start",
+    "kept": "the proxy starts without it",
+    "calls": "calls end in an error",
+    "effect": "LiteLLM passes over it",
+    "section": "LiteLLM does not look for it there",
+    "spelt": "LiteLLM takes it as it is written",
+}
+Model = dict[Any, Any]
+
+
+class Fault(NamedTuple):
+    """A mistake: what it ends in, where it stands below the configuration, what it is, what mends it."""
+
+    end: str
+    place: Place
+    what: str
+    fix: str
+
+
+Faults = Iterator[Fault]
+
+
+@cache
+def table() -> dict[str, Any]:
+    """configuration.yml."""
+    content: dict[str, Any] = yaml.load(Path(__file__).with_suffix(".yml").read_text("utf-8"), LOADER)
+    return content
+
+
+class Configuration(NamedTuple):
+    """The configuration of one cluster, and what else the proxy of that cluster is given."""
+
+    values: Values
+    content: Model
+
+    def get(self, path: str) -> Any:
+        """The value at a dotted path."""
+        return dig(self.content, *path.split("."))
+
+    def at(self, *paths: str) -> Iterator[tuple[Place, Any]]:
+        """Every place that dotted paths stand for, with its value: "*" is each entry, "#" each of a list."""
+        for path in " ".join(paths).split():
+            found: list[tuple[Place, Any]] = [((), self.content)]
+            for part in path.split("."):
+                found = [
+                    ((*place, key), each)
+                    for place, value in found
+                    for key, each in (value.items() if isinstance(value, dict) else enumerate(sequence(value)))
+                    if part in ("*", key) or (part == "#" and isinstance(value, list))
+                ]
+            yield from found
+
+    @property
+    def has_store(self) -> bool:
+        """Whether models and credentials come from the database as well."""
+        return bool(self.get("general_settings.store_model_in_db")) or "STORE_MODEL_IN_DB" in self.values.pod.variables
+
+    def may_have(self, *names: str) -> bool:
+        """Whether one of these variables is set, or may be: what a Secret of others holds is not known."""
+        pod, cluster = self.values.pod, self.values.cluster
+        keys: dict[str, Any] = {name: secret.keys for name, secret in cluster.wanted.items()}
+        keys |= {secret.name: secret.keys for secret in cluster.sealed}
+        keys |= foreign_secrets(self.values.repository, cluster)
+        found = [keys.get(name) for name in pod.env_from]
+        given = {*pod.variables, *mapping(self.get("environment_variables")), *(key for some in found for key in some or ())}
+        unknown = None in found or pod.get(self.values.chart.env_from_config_maps)
+        return bool(unknown) or not given.isdisjoint(names)
+
+    @property
+    def has_redis(self) -> bool:
+        """Whether variables, or the chart, tell the proxy of a Redis."""
+        names = ("REDIS_HOST", "REDIS_URL", "REDIS_CLUSTER_NODES", "REDIS_SENTINEL_NODES")
+        return self.values.pod.has_redis or self.may_have(*names)
+
+    def may_hold(self, file: str) -> bool:
+        """Whether a file may lie beside the configuration: by a mount, or in an image of one's own."""
+        pod, path = self.values.pod, posixpath.normpath(posixpath.join("/etc/litellm", file))
+        roots = ("/etc/litellm", "/app", posixpath.dirname(path))
+        own = "berriai/" not in text(pod.get(self.values.chart.image, "repository"))
+        return own or any(text(mount.path).startswith(roots) for mount in pod.mounts)
+
+
+def dotted(place: Place) -> str:
+    """A place, as a reader names it."""
+    return ".".join(map(str, place))
+
+
+def wrong(end: str, place: Place, wanted: str) -> Fault:
+    """A value that is not what LiteLLM takes there."""
+    return Fault(end, place, f"{dotted(place)} is not what LiteLLM takes: {ENDS[end]}", f"write {wanted}")
+
+
+def lacking(end: str, place: Place, keys: Iterable[str]) -> Faults:
+    """A mapping without what LiteLLM asks for, if there is anything."""
+    if names := " and ".join(key.replace("|", " or ") for key in keys):
+        yield Fault(end, place, f"{dotted(place)} lacks {names}: {ENDS[end]}", f"add {names}")
+
+
+def no_word(end: str, place: Place, word: str, words: Iterable[str], wanted: str) -> Fault:
+    """A word that is none of a list: with what was meant, where that is near."""
+    meant = closest(word, words) or next((each for each in words if each.lower() == word.lower()), "")
+    few = sorted(words) if len([*words]) <= 12 else [wanted]
+    fault = wrong(end, place, f"one of {', '.join(few)}" if len(few) > 1 else wanted)
+    return fault._replace(fix=f"did you mean {meant}?") if meant else fault
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Single settings
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return float(value) == float(value)
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_pattern(value: Any) -> bool:
+    try:
+        return bool(re.compile(value))
+    except (re.error, TypeError):
+        return False
+
+
+def _is_headers(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+
+
+def _matches(pattern: str) -> Callable[[Any], bool]:
+    return lambda value: bool(re.fullmatch(pattern, text(value)))
+
+
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "mapping": (lambda value: isinstance(value, dict), "a mapping"),
+    "headers": (_is_headers, "names with texts"),
+    "list": (lambda value: isinstance(value, list), "a list"),
+    "set": (lambda value: value is not None, "a value, or take it away"),
+    "number": (_is_number, "a number, without a unit"),
+    "plain": (lambda value: isinstance(value, int | float), "a number, without quotes"),
+    "whole": (lambda value: isinstance(value, int), "a whole number, without quotes"),
+    "text": (lambda value: isinstance(value, str), "text"),
+    "switch": (lambda value: isinstance(value, bool), "true or false, without quotes"),
+    "function": (_matches(r".+\..+"), "<module>.<name>"),
+    "url": (_matches(r"(rediss?|unix)://.*"), "redis://… or rediss://…"),
+    "time": (_matches(r"\d{1,2}:\d\d(:\d\d)?"), 'a time of day, such as "12:00"'),
+    "pattern": (_is_pattern, "a regular expression"),
+}
+
+
+def _kinds(config: Configuration) -> Faults:
+    for end, kinds in table()["kinds"].items():
+        for kind, paths in kinds.items():
+            fits, wanted = _KINDS[kind.rstrip("?")]
+            for place, value in config.at(paths):
+                # LiteLLM needs the number of retries before it has read the variables
+                reference = text(value).startswith(REFERENCE) and place[-1] != "num_retries"
+                function = place == ("litellm_settings", "callbacks") and "." in text(value)
+                nothing = kind.endswith("?") and (value is None or value in ("", [], {}))
+                if not (reference or function or nothing or fits(value)):
+                    yield wrong(end, place, wanted)
+
+
+def _words(config: Configuration) -> Faults:
+    for end, kinds in table()["words"].items():
+        for kind, paths in kinds.items():
+            words = known.words(kind)
+            for place, value in config.at(paths):
+                function = "." in text(value) and kind in ("callbacks", "logging_callbacks", "guardrails")
+                reference = text(value).startswith(REFERENCE) and not isinstance(place[-1], int)
+                if isinstance(value, str) and not (value in words or function or reference):
+                    yield no_word(end, place, value, words, f"one of LiteLLM's {kind.replace('_', ' ')}")
+                elif value is not None and not isinstance(value, str | list | dict):
+                    yield wrong(end, place, "text")
+
+
+def _required(config: Configuration) -> Faults:
+    for path, keys in table()["required"].items():
+        for place, value in config.at(path):
+            if isinstance(value, dict) and (value or "#" in path):
+                missing = (key for key in keys if all(value.get(each, {}) == {} for each in key.split("|")))
+                yield from lacking("starts", place, (key for key in missing if key.split("|")[0] not in value))
+    for entry in table()["required_with"]:
+        for place, value in config.at(entry["at"]):
+            used = entry["at"] != "litellm_settings.cache_params" or config.get("litellm_settings.cache") is True
+            if dig(value, entry["key"]) == entry["is"] and used:
+                yield from lacking("starts", place, (key for key in entry["needs"] if value.get(key) is None))
+
+
+def _surroundings(config: Configuration) -> Faults:
+    """Settings that need something beside the configuration, and those that may not be there."""
+    for place, value in config.at(table()["functions"]):
+        module, dot, _ = text(value).rpartition(".")
+        ours = module.split(".")[0] in ("litellm", "litellm_enterprise") or "://" in module or "/" in module
+        if dot and not ours and not config.may_hold(f"{module.replace('.', '/')}.py"):
+            what = f"no volume brings the file of {dotted(place)}: {ENDS['starts']}"
+            yield Fault("starts", place, what, "mount it below /etc/litellm")
+    for place, value in config.at(table()["files"]):
+        if isinstance(value, str) and "://" not in value and not config.may_hold(value):
+            what = f"no volume brings the file of {dotted(place)}: {ENDS['starts']}"
+            yield Fault("starts", place, what, "mount it below /etc/litellm")
+    licensed = config.get("general_settings.litellm_license")
+    for entry in table()["variables"]:
+        name, unless = entry["variable"], entry.get("unless", "")
+        for place, value in config.at(entry["at"]):
+            needed = value in entry["words"] if "words" in entry else value
+            given = dig(config.content, *place[:-1], unless) if unless else name == "LITELLM_LICENSE" and licensed
+            if needed and not given and not config.may_have(name):
+                what = f"{dotted(place)} needs the variable {name}: {ENDS[entry['end']]}"
+                yield Fault(entry["end"], place, what, f"give {name} to the proxy, or take it away")
+    for entry in table()["never"]:
+        for place, _ in config.at(entry["at"]):
+            yield Fault(entry["end"], place, f"{dotted(place)}: {ENDS[entry['end']]}", entry["instead"])
+
+
+def _redis(config: Configuration) -> Faults:
+    settings = mapping(config.get("litellm_settings"))
+    params = mapping(settings.get("cache_params"))
+    used, kind = settings.get("cache") is True, params.get("type", "local" if settings.get("cache_params") else "redis")
+    if settings.get("cache_params") and not params:
+        yield wrong("starts" if used else "effect", ("litellm_settings", "cache_params"), "a mapping")
+    if params and settings.get("cache") is None:
+        place = ("litellm_settings", "cache_params")
+        yield Fault("effect", place, f"cache_params without cache: {ENDS['effect']}", "add cache: true")
+    target = {"host", "url", "redis_startup_nodes", "startup_nodes", "sentinel_nodes"} & set(params)
+    if used and kind == "redis" and not target and not config.has_redis:
+        yield from lacking("starts", ("litellm_settings", "cache"), ["the host of a Redis"])
+    buffered = config.get("general_settings.use_redis_transaction_buffer") is True
+    if buffered and not (used or config.get("general_settings.coordination_redis") or config.has_redis):
+        yield from lacking("starts", ("general_settings", "use_redis_transaction_buffer"), ["a Redis"])
+
+
+def _classes(config: Configuration) -> Faults:
+    """What LiteLLM puts into a class, which takes fields of certain types and asks for some."""
+    strategy = text(config.get("router_settings.routing_strategy"))
+    arguments = known.facts()["strategy_arguments"].get(strategy)
+    classes = known.facts()["classes"] | ({"router_settings.routing_strategy_args": arguments} if arguments else {})
+    for path, model in classes.items():
+        end = "kept" if path.startswith(("model_list", "guardrails")) else "starts"
+        if path == "general_settings.alerting_args" and not config.get("general_settings.alerting"):
+            continue
+        for place, value in config.at(path):
+            if isinstance(value, dict):
+                yield from _fields(end, place, value, model)
+            elif value and path.endswith("_args"):
+                yield wrong(end, place, "a mapping")
+
+
+def _fields(end: str, place: Place, value: Model, model: str) -> Faults:
+    for misfit in known.misfits(model, value):
+        at = (*place, *misfit.place)
+        if misfit.missing:
+            yield from lacking("starts" if misfit.wanted == "model" else end, at, [misfit.wanted])
+        elif not misfit.unknown:
+            yield wrong(end, at, misfit.wanted)
+        elif not closest(misfit.wanted, known.fields(model)):
+            yield Fault(end, at, f"{dotted(at)} does not exist: {ENDS[end]}", "take it away, or correct its name")
+    closed = known.extra(model)
+    for key in value if closed != "allow" else ():
+        if meant := str(key) not in known.fields(model) and closest(str(key), known.fields(model)):
+            what = f"{dotted((*place, key))} is no name that LiteLLM knows"
+            yield Fault(end if closed == "forbid" else "section", (*place, key), what, f"did you mean {meant}?")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Models, their names and what names them
+
+
+def _models(config: Configuration) -> Faults:
+    providers = known.words("providers") | known.words("callbacks")
+    providers |= {text(each) for _, each in config.at("litellm_settings.custom_provider_map.*.provider")}
+    credentials = {text(each) for _, each in config.at("credential_list.*.credential_name")}
+    for place, params in config.at("model_list.*.litellm_params"):
+        yield from _provider(place, mapping(params), providers)
+        name = mapping(params).get("litellm_credential_name")
+        if isinstance(name, str) and name not in credentials and not config.has_store:
+            what = "litellm_credential_name names a credential that credential_list does not have"
+            yield Fault("effect", (*place, "litellm_credential_name"), what, "correct the name")
+    for place, entry in config.at("model_list.*"):
+        for part in ("litellm_params", "model_info"):
+            # LiteLLM looks for these two beside the parameters as well
+            fields = known.fields(known.facts()["classes"][f"model_list.*.{part}"]) - {"tpm", "rpm", "model_info"}
+            for key in {*mapping(entry)} & (fields | ({"mode"} if part == "model_info" else set())):
+                what = f"{key} stands beside {part}, and {ENDS['section']}"
+                yield Fault("section", (*place, key), what, f"move it into {part}")
+
+
+def _provider(place: Place, params: Model, providers: frozenset[str]) -> Faults:
+    model, named = text(params.get("model")), params.get("custom_llm_provider")
+    start, slash, _ = model.partition("/")
+    ends = [re.sub(r"https?://", "", each) for each in known.words("endpoints")]
+    if isinstance(named, str) and not named.startswith(REFERENCE):
+        if named not in providers:
+            yield no_word("kept", (*place, "custom_llm_provider"), named, providers, "a provider of LiteLLM")
+    elif not model or model.startswith(REFERENCE) or (slash and start in providers):
+        pass
+    elif any(each in text(params.get("api_base")) for each in ends):
+        pass  # LiteLLM knows the provider by its address
+    elif slash:
+        yield no_word("kept", (*place, "model"), start, providers, "<provider>/<model> with a provider of LiteLLM")
+    elif model not in known.words("models") | {"*"} and not re.search(r"claude-|ft:gpt-|\Agpt-image|:.{64}", model):
+        yield wrong("kept", (*place, "model"), "<provider>/<model>, such as openai/gpt-4o")
+
+
+_FALLBACKS = ("fallbacks", "content_policy_fallbacks", "context_window_fallbacks")
+
+
+def _names(config: Configuration) -> Faults:
+    """What names a model that is not there."""
+    names = [text(each) for _, each in config.at("model_list.*.model_name router_settings.routing_groups.*.group_name")]
+    names += [str(alias) for alias in mapping(config.get("router_settings.model_group_alias"))]
+    named = [
+        *config.at("router_settings.routing_groups.*.models", "general_settings.completion_model"),
+        *config.at("router_settings.default_fallbacks", "litellm_settings.default_fallbacks"),
+        *((place, dig(to, "model") or to) for place, to in config.at("router_settings.model_group_alias.*")),
+    ]
+    for name in _FALLBACKS:
+        yield from _fallbacks(config, name)
+        for place, entry in config.at(f"router_settings.{name}.*", f"litellm_settings.{name}.*"):
+            named += [(place, [key for key in mapping(entry) if key != "*"])]
+            named += [((*place, key), targets) for key, targets in mapping(entry).items()]
+    for place, targets in () if config.has_store else named:
+        for target in [targets] if isinstance(targets, str) else texts(targets):
+            if not target.startswith(REFERENCE) and not any(fnmatch.fnmatchcase(target, each) for each in names):
+                end = "calls" if place[-1] == "completion_model" else "effect"
+                what = f"{dotted(place)} names a model that model_list does not have"
+                yield Fault(end, place, what, "correct the name, or add the model")
+
+
+def _fallbacks(config: Configuration, name: str) -> Faults:
+    end = "effect" if name == "context_window_fallbacks" else "starts"
+    for place, entry in config.at(f"router_settings.{name}.*", f"litellm_settings.{name}.*"):
+        if isinstance(place[-1], int) and (not isinstance(entry, dict) or len(entry) != 1):
+            yield wrong(end, place, "a mapping with one model, one entry for each")
+    if config.get(f"router_settings.{name}") and config.get(f"litellm_settings.{name}"):
+        what = f"router_settings.{name} is there as well, and wins"
+        yield Fault("effect", ("litellm_settings", name), what, "move its entries there")
+
+
+def _others(config: Configuration) -> Faults:
+    for place, value in config.at("mcp_servers.*"):
+        if "-" in str(place[-1]):
+            what = f"the name {place[-1]} of an MCP server has a hyphen: {ENDS['starts']}"
+            yield Fault("starts", place, what, "write an underscore")
+        flows = ("client_credentials", "authorization_code")
+        if dig(value, "auth_type") == "oauth2" and dig(value, "oauth2_flow") not in (None, *flows):
+            yield wrong("starts", (*place, "oauth2_flow"), " or ".join(flows))
+    for place, value in config.at("policies.*.inherit"):
+        if isinstance(value, str) and value not in mapping(config.get("policies")):
+            yield wrong("starts", place, "the name of a policy")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Keys in the wrong section, and references to variables
+
+# Parts of the top that the library happens to have a variable for, and that do nothing in a section.
+_PARTS = ("general_settings", "litellm_settings", "router_settings", "model_list", "credential_list")
+
+
+def _keys(config: Configuration) -> Faults:
+    """A key that another section knows, or that differs from a known one in a letter or two."""
+    for section in known.facts()["sections"]:
+        place: Place = (section,) if section else ()
+        for key in map(str, mapping(dig(config.content, *place))):
+            part = section and key in _PARTS
+            if (key in known.keys(section) and not part) or key.startswith(("x-", ".")):
+                continue
+            homes = ["the top, beside model_list"] if part else known.sections_of(key)
+            meant = closest(key, known.keys(section))
+            if homes:
+                what = f"{key} stands in {section or 'the top'}, and {ENDS['section']}"
+                yield Fault("section", (*place, key), what, f"it belongs into {' or '.join(homes)}")
+            elif meant:
+                what = f"{dotted((*place, key))} is no name that LiteLLM knows"
+                yield Fault("section", (*place, key), what, f"did you mean {meant}?")
+
+
+_NEARLY = re.compile(r"[\s\"']*([A-Za-z_.]{2,14}?)\s*[/\[(:.\\]+[\s\"']*[A-Z][A-Z0-9_]*[\"'\])\s]*")
+_MEANT = ("os.environ", "os_environ", "environ", "env", "os.env", "os.getenv", "process.env")
+_SHELL = re.compile(r"\$(\{[A-Z][A-Z0-9_]*\}|\([A-Z][A-Z0-9_]*\)|[A-Z][A-Z0-9_]*)")
+
+
+def _references(config: Configuration) -> Faults:
+    """What is meant for a variable: LiteLLM knows os.environ/NAME alone, as a whole value, and not in a list."""
+    own, chart = mapping(config.get("environment_variables")), config.values.chart
+    path = ("properties", chart.name, "properties", *chart.config, "properties", "model_list", "items", "properties")
+    guarded = mapping(dig(schemas.values(chart.name).schema, *path, "litellm_params", "properties"))
+    for place, value in walk(config.content):
+        if place[0] == "environment_variables" or (place[0] == "model_list" and place[-1] in guarded and value not in own):
+            if value.removeprefix(REFERENCE) not in own:
+                continue  # the schema of the values says what these must be
+        if value.startswith(REFERENCE) and value.removeprefix(REFERENCE) in own:
+            what = f"the variable of {dotted(place)} comes from environment_variables, which is read after it"
+            yield Fault("spelt", place, what, "set it in the pod")
+        elif value.startswith(REFERENCE) and isinstance(place[-1], int):
+            yield Fault("spelt", place, f"{dotted(place)} stands in a list: {ENDS['spelt']}", "write the value itself")
+        elif not value.startswith(REFERENCE) and _is_meant(place, value):
+            what = f"{dotted(place)} is no reference to a variable: {ENDS['spelt']}"
+            yield Fault("spelt", place, what, f"write {REFERENCE}NAME, and nothing before or after it")
+    for key in own:
+        if key in table()["blocked"].split():
+            what = f"LiteLLM does not take {key} from the configuration"
+            yield Fault("effect", ("environment_variables", key), what, "set it in the pod")
+
+
+def _is_meant(place: Place, value: str) -> bool:
+    nearly = _NEARLY.fullmatch(value)
+    head = nearly[1].lower() if nearly else ""
+    shell = _SHELL.fullmatch(value) and place[0] in ("model_list", "credential_list")
+    return REFERENCE in value or bool(shell) or head in _MEANT or bool(head and closest(head, _MEANT[:1]))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+_CHECKS = (_kinds, _required, _models, _classes, _names, _words, _surroundings, _redis, _others, _keys, _references)
+
+
+@lru_cache(maxsize=16)
+def faults(cluster: Cluster) -> tuple[Fault, ...]:
+    """All that is wrong with the configuration of a cluster: in one place one mistake, the first that is found."""
+    values = cluster.values
+    content = values.pod.config() if values else None
+    if values is None or not isinstance(content, dict):
+        return ()  # the schema of the values says so
+    found: dict[Place, Fault] = {}
+    for check in _CHECKS:
+        for fault in check(Configuration(values, content)):
+            if not any(fault.place[: len(place)] == place for place in found):
+                found[fault.place] = fault
+    return tuple(found.values())
+
+
+def _ends_in(end: str, values: Values) -> Iterator[Finding]:
+    for fault in faults(values.cluster):
+        if fault.end == end:
+            yield values.finding((*values.chart.config, *fault.place), fault.what, edit(fault.fix))
+
+
+@rule_of_values
+def the_proxy_starts_with_its_configuration(values: Values) -> Iterator[Finding]:
+    """Nothing in it makes the proxy end before it serves."""
+    return _ends_in("starts", values)
+
+
+@rule_of_values
+def every_model_is_kept_by_the_proxy(values: Values) -> Iterator[Finding]:
+    """No model and no guardrail is left out because of a parameter."""
+    return _ends_in("kept", values)
+
+
+@rule_of_values
+def no_setting_makes_calls_fail(values: Values) -> Iterator[Finding]:
+    """The proxy that starts answers as well."""
+    return _ends_in("calls", values)
+
+
+@rule_of_values
+def every_setting_takes_effect(values: Values) -> Iterator[Finding]:
+    """No value is passed over in silence."""
+    return _ends_in("effect", values)
+
+
+@rule_of_values
+def every_setting_stands_in_its_section(values: Values) -> Iterator[Finding]:
+    """No key is misspelt, or stands where LiteLLM does not look for it."""
+    return _ends_in("section", values)
+
+
+@rule_of_values
+def every_os_environ_reference_is_spelt_right(values: Values) -> Iterator[Finding]:
+    """What is meant for a variable is read as one."""
+    return _ends_in("spelt", values)

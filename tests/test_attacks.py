@@ -1,0 +1,280 @@
+"""What somebody tries who can write to git and to nothing else, against the shipped commands and the real sops.
+
+A server on this machine stands for his; that it would be called is shown by sops alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+import tools
+from litellm_gitops import rules
+from litellm_gitops.repository import Repository
+from litellm_gitops.sealing import keys
+from tests.support.inputs import Inputs
+from tests.support.project import commit, git
+from tests.support.sealed import content, environment, opened, seal
+
+ANSWERS = {
+    "cluster_environments": ["aws", "gcp"],
+    "providers": ["azure_openai"],
+    "azure_openai_endpoint": "https://example.openai.azure.com/",
+}
+SECRET = "secrets/aws/litellm-azure-auth.sops.yaml"
+KEY = ("--rotate", "litellm-azure-auth", "--key", "AZURE_CLIENT_SECRET", "--cluster", "aws")
+ARN = "arn:aws:kms:us-west-2:999999999999:key/0f0e0d0c-0b0a-0908-0706-050403020100"
+TOKEN = "hvs.canary-of-the-operator"
+TEXTCONV = shlex.join([sys.executable, "-B", "hooks/seal_secrets.py", "--show"])
+
+
+class Server:
+    """Notes each request: its path and its headers."""
+
+    def __init__(self) -> None:
+        calls = self.calls = list[str]()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                calls.append(f"{self.path}\n{self.headers}")
+                self.send_response(400)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            do_GET = do_PUT = do_POST
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    noting = Server()
+    yield noting
+    noting.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Inputs().write(tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture(scope="module")
+def committed(render: Callable[..., Path], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = Path(shutil.copytree(render(**ANSWERS), tmp_path_factory.mktemp("committed") / "repository"))
+    assert seal(root, inputs=folder).returncode == 0
+    git(root, "init", "--quiet")
+    commit(root, "Render")
+    return root
+
+
+@pytest.fixture
+def root(committed: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(committed, tmp_path / "repository"))
+
+
+@pytest.fixture
+def operator(server: Server, folder: Path, tmp_path: Path) -> dict[str, str]:
+    """The environment of an operator who is logged in to Vault and to AWS, whose KMS is the server here."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".vault-token").write_text(TOKEN)
+    (home / "aws").write_text(
+        f"[default]\nregion = us-west-2\nservices = here\nmax_attempts = 1\n[services here]\nkms =\n"
+        f"  endpoint_url = {server.url}\n"
+    )
+    (home / "credentials").write_text("[default]\naws_access_key_id = x\naws_secret_access_key = x\n")
+    aws = {"AWS_CONFIG_FILE": str(home / "aws"), "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials")}
+    return environment(folder, HOME=str(home), **aws)
+
+
+def sops_alone(root: Path, operator: dict[str, str], *, age: bool) -> None:
+    """What `sops decrypt` does, with or without the private key."""
+    key = {"SOPS_AGE_KEY_FILE": str(root / "keys" / "aws.agekey")} if age else {}
+    subprocess.run(
+        [str(tools.path("sops")), "decrypt", SECRET],
+        cwd=root,
+        env={**operator, **key},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def entry(kind: str, server: Server) -> str:
+    created = 'created_at: "2026-01-01T00:00:00Z"'
+    return {
+        "vault": f"  hc_vault:\n    - vault_address: {server.url}\n      engine_path: transit\n      key_name: x\n"
+        f"      {created}\n      enc: vault:v1:AAAA\n",
+        "kms": f"  kms:\n    - arn: {ARN}\n      {created}\n      enc: AQICAHh=\n      aws_profile: ''\n",
+    }[kind]
+
+
+def tamper(root: Path, text: str, *, instead: bool) -> None:
+    """Add another's key to the metadata of a sealed file, or put it in the place of age; then renew the checksums."""
+    path = root / SECRET
+    pattern = r"(?ms)^  age:\n.*?(?=^  \w)" if instead else r"(?<=^sops:\n)|(?<=\nsops:\n)"
+    path.write_text(re.sub(pattern, lambda _: text, path.read_text(), count=1))
+    assert text in path.read_text()
+    assert seal(root).returncode == 0
+
+
+# --- A1: a stranger's key --------------------------------------------------------------------------------------------
+
+
+def wrapped() -> str:
+    """An age file that nobody can open, of the form of one that holds a data key."""
+    share, key, mac = (base64.b64encode(secrets.token_bytes(32)).rstrip(b"=") for _ in range(3))
+    header = b"age-encryption.org/v1\n-> X25519 " + share + b"\n" + key + b"\n--- " + mac + b"\n"
+    body = base64.b64encode(header + secrets.token_bytes(64)).decode()
+    lines = [body[at : at + 64] for at in range(0, len(body), 64)]
+    return "\n".join(["-----BEGIN AGE ENCRYPTED FILE-----", *lines, "-----END AGE ENCRYPTED FILE-----"])
+
+
+@pytest.mark.parametrize("arguments", [("--rotate", "litellm-masterkey"), KEY, ("--rekey",)], ids=" ".join)
+@pytest.mark.parametrize("faked", [True, False], ids=["fake entries", "the rule alone"])
+def test_a_stranger_who_adds_himself_gets_nothing(
+    root: Path, folder: Path, tmp_path: Path, arguments: tuple[str, ...], faked: bool
+) -> None:
+    private, stranger = keys.make(tmp_path)
+    (tmp_path / "stranger").write_text(private)
+    config = root / ".sops.yaml"
+    config.write_text(config.read_text().replace("    age:\n", f"    age:\n      - {stranger}\n"))
+    for path in root.glob("secrets/*/*.sops.yaml") if faked else ():
+        text = "\n".join(f"        {line}" for line in wrapped().splitlines())
+        added = f"  age:\n    - enc: |\n{text}\n      recipient: {stranger}\n"
+        path.write_text(path.read_text().replace("  age:\n", added, 1))
+    seal(root)  # which takes no key for it, and renews the checksums
+    commit(root, "Add a key")
+    before = content(root)
+    answer = seal(root, *arguments, inputs=folder)
+    assert answer.returncode == 6
+    assert stranger in answer.stderr
+    assert "Add a key" in answer.stderr
+    assert content(root) == before
+    for path in root.glob("secrets/*/*.sops.yaml"):
+        key = {"SOPS_AGE_KEY_FILE": str(tmp_path / "stranger")}
+        command = [str(tools.path("sops")), "decrypt", str(path)]
+        assert subprocess.run(command, env=environment() | key, capture_output=True, check=False).returncode
+
+
+# --- A2: a file that sends sops elsewhere ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("instead", [True, False], ids=["in place of age", "beside age"])
+@pytest.mark.parametrize("kind", ["vault", "kms"])
+def test_no_command_calls_whom_a_sealed_file_names(
+    root: Path, server: Server, operator: dict[str, str], monkeypatch: pytest.MonkeyPatch, kind: str, instead: bool
+) -> None:
+    tamper(root, entry(kind, server), instead=instead)
+    sops_alone(root, operator, age=False)
+    assert server.calls, "sops alone calls"
+    assert kind == "kms" or TOKEN in server.calls[0]
+    server.calls.clear()
+    assert seal(root, *KEY, env=operator).returncode == 1
+    rekeyed = seal(root, "--rekey", env=operator)
+    assert rekeyed.returncode == (0 if kind == "kms" and not instead else 1), "a key that the rule lacks is dropped"
+    git(root, "checkout", "--quiet", ".")
+    tamper(root, entry(kind, server), instead=instead)
+    for name, value in operator.items():
+        monkeypatch.setenv(name, value)
+    assert [each for each in rules.evaluate(Repository(root), rules.of("decrypted")) if each.file == SECRET]
+    diff = ["-c", f"diff.sopsdiffer.textconv={TEXTCONV}", "diff", "HEAD", "--", SECRET]
+    answer = subprocess.run(["git", *diff], cwd=root, env=operator, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert not server.calls
+
+
+@pytest.mark.parametrize("arguments", [KEY, ("--rotate", "litellm-azure-auth"), ("--rekey",)], ids=" ".join)
+def test_a_foreign_key_of_the_cloud_in_rule_and_file_is_not_called_either(
+    root: Path, server: Server, operator: dict[str, str], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    config = root / ".sops.yaml"
+    config.write_text(config.read_text().replace("    age:\n", f"    kms: {ARN}\n    age:\n"))
+    for path in root.glob("secrets/*/*.sops.yaml"):
+        path.write_text(path.read_text().replace("sops:\n", f"sops:\n{entry('kms', server)}", 1))
+    seal(root)
+    sops_alone(root, operator, age=False)
+    assert server.calls
+    server.calls.clear()
+    answer = seal(root, *arguments, env=operator)
+    assert answer.returncode == 6
+    assert f"--trust {ARN}" in answer.stderr
+    for name, value in operator.items():
+        monkeypatch.setenv(name, value)
+    assert [each for each in rules.evaluate(Repository(root), rules.of("decrypted")) if each.file == SECRET]
+    assert not server.calls
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("kms", f"{ARN}+arn:aws:iam::999999999999:role/x"),
+        ("azure_keyvault", "https://vault.azure.net.example.com/keys/x/0123456789abcdef0123456789abcdef"),
+        ("azure_keyvault", "http://example.vault.azure.net/keys/x/0123456789abcdef0123456789abcdef"),
+        ("gcp_kms", "projects/x"),
+        ("hc_vault_transit_uri", "http://127.0.0.1:9/v1/transit/keys/x"),
+    ],
+)
+def test_a_rule_that_sends_the_login_elsewhere_is_refused(root: Path, folder: Path, field: str, value: str) -> None:
+    config = root / ".sops.yaml"
+    config.write_text(config.read_text().replace("    age:\n", f"    {field}: {value}\n    age:\n"))
+    for arguments in (("--rekey",), KEY, ("--rotate", "litellm-masterkey")):
+        answer = seal(root, *arguments, inputs=folder)
+        assert answer.returncode == 1
+        assert "correct the rule" in answer.stderr
+    assert any(finding.file == ".sops.yaml" for finding in rules.evaluate(Repository(root), rules.of("sealing")))
+
+
+# --- the advised `git diff` ------------------------------------------------------------------------------------------
+
+
+def test_git_diff_shows_what_changed_inside(root: Path, operator: dict[str, str], folder: Path) -> None:
+    old = opened(root, "aws/litellm-masterkey")["aws", "litellm-masterkey"]["masterkey"]
+    assert seal(root, "--rotate", "litellm-masterkey", "--cluster", "aws", inputs=folder).returncode == 0
+    new = opened(root, "aws/litellm-masterkey")["aws", "litellm-masterkey"]["masterkey"]
+    git(root, "config", "diff.sopsdiffer.textconv", TEXTCONV)
+    command = ["git", "diff", "--", "secrets"]
+    answer = subprocess.run(command, cwd=root, env=operator, capture_output=True, text=True, check=False)
+    lines = [line for line in answer.stdout.splitlines() if re.match(r"[+-](?![+-])", line)]
+    assert lines == [f"-  masterkey: {old}", f"+  masterkey: {new}"]
+    # without a key, as it is
+    shutil.rmtree(root / "keys")
+    answer = subprocess.run(command, cwd=root, env=operator, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0
+    assert "ENC[AES256_GCM" in answer.stdout
+    assert old not in answer.stdout
+
+
+@pytest.mark.parametrize("text", ["", "no: secret\n", "{", "sops: {age: [1]}\n", "\x00", "sops: [\n"])
+def test_what_is_no_sealed_file_is_shown_as_it_is(root: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "file.sops.yaml").write_text(text)
+    answer = seal(root, "--show", str(tmp_path / "file.sops.yaml"))
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, text, "")
+
+
+def test_a_file_that_is_not_there_is_named(root: Path) -> None:
+    answer = seal(root, "--show", "/nonexistent")
+    assert answer.returncode == 1
+    assert answer.stderr == "seal_secrets: /nonexistent: No such file or directory\n"
