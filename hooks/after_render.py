@@ -26,6 +26,9 @@ TEMPLATE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TEMPLATE / "src"))
 
 from litellm_gitops import vendored  # noqa: E402
+from litellm_gitops.documents import sequence  # noqa: E402
+from litellm_gitops.findings import UnreadableError  # noqa: E402
+from litellm_gitops.repository import Repository  # noqa: E402
 
 ANSWERS = ".copier-answers.yml"
 INPUTS = "LITELLM_GITOPS_INPUTS"
@@ -39,7 +42,7 @@ def main(tooling: str, names: str) -> int:
     root = Path.cwd()
     vendor(root, TEMPLATE if tooling == "vendored" else None)
     before, after = committed(), answers(root)
-    for line in (*unknown(json.loads(names)), *changes(before, after)):
+    for line in (*unknown(json.loads(names)), *changes(before, after), *retired(root, before)):
         say(line)
     code = seal(root)
     if not before:
@@ -145,6 +148,28 @@ def abandoned(cluster: str) -> str:
         f"{cluster}: its cluster keeps the proxy and its credentials. Before you push this, remove them there as "
         'README.md of the last commit says under "Remove"'
     )
+
+
+def retired(root: Path, before: dict[str, Any]) -> Iterator[str]:
+    """What to say of a method of authentication whose place another one takes: what is left of it in the provider's
+    cloud, and the sealed Secret that nothing reads any more. `before` are the former answers."""
+    try:
+        repository = Repository(root)
+    except UnreadableError:  # a merge conflict, say, which the suite names
+        return
+    methods = repository.matrix.methods
+    for cluster in repository.clusters:
+        if cluster.environment not in sequence(before.get("cluster_environments")):
+            continue
+        for provider, name in cluster.method_names.items():
+            old = repository.matrix.method(cluster.environment, provider, before)
+            if provider not in sequence(before.get("providers")) or old == name or old not in methods:
+                continue
+            steps = [f"remove {methods[old].revoke}"]
+            file = f"{cluster.secrets_folder}/{methods[old].secret}.sops.yaml"
+            if methods[old].secret and (root / file).exists():
+                steps.append(f"git rm {file}")
+            yield f"{cluster.name}: {provider} was {old}, is {name}. Once that works: {'; '.join(steps)}"
 
 
 def answers(root: Path) -> dict[str, Any]:

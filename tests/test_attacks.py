@@ -8,10 +8,8 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-import shlex
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,7 +34,6 @@ SECRET = "secrets/aws/litellm-azure-auth.sops.yaml"
 KEY = ("--rotate", "litellm-azure-auth", "--key", "AZURE_CLIENT_SECRET", "--cluster", "aws")
 ARN = "arn:aws:kms:us-west-2:999999999999:key/0f0e0d0c-0b0a-0908-0706-050403020100"
 TOKEN = "hvs.canary-of-the-operator"
-TEXTCONV = shlex.join([sys.executable, "-B", "hooks/seal_secrets.py", "--show"])
 
 
 class Server:
@@ -54,7 +51,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(b"{}")
 
-            do_GET = do_PUT = do_POST
+            do_GET = do_PUT = do_POST  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -179,6 +176,17 @@ def test_a_stranger_who_adds_himself_gets_nothing(
         assert subprocess.run(command, env=environment() | key, capture_output=True, check=False).returncode
 
 
+def diffed(root: Path, env: dict[str, str], *arguments: str) -> str:
+    """`git diff`, after the command that README advises."""
+    (config,) = re.findall(r"^git config diff.*$", (root / "README.md").read_text(), re.MULTILINE)
+    subprocess.run(["sh", "-c", config], cwd=root, check=True)
+    key = {"SOPS_AGE_KEY_FILE": str(root / "keys" / "aws.agekey")}
+    command = ["git", "diff", *arguments]
+    answer = subprocess.run(command, cwd=root, env={**env, **key}, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
 # --- A2: a file that sends sops elsewhere ----------------------------------------------------------------------------
 
 
@@ -200,9 +208,7 @@ def test_no_command_calls_whom_a_sealed_file_names(
     for name, value in operator.items():
         monkeypatch.setenv(name, value)
     assert [each for each in rules.evaluate(Repository(root), rules.of("decrypted")) if each.file == SECRET]
-    diff = ["-c", f"diff.sopsdiffer.textconv={TEXTCONV}", "diff", "HEAD", "--", SECRET]
-    answer = subprocess.run(["git", *diff], cwd=root, env=operator, capture_output=True, text=True, check=False)
-    assert answer.returncode == 0, answer.stderr
+    assert "ENC[AES256_GCM" in diffed(root, operator, "HEAD", "--", SECRET)
     assert not server.calls
 
 
@@ -254,27 +260,42 @@ def test_git_diff_shows_what_changed_inside(root: Path, operator: dict[str, str]
     old = opened(root, "aws/litellm-masterkey")["aws", "litellm-masterkey"]["masterkey"]
     assert seal(root, "--rotate", "litellm-masterkey", "--cluster", "aws", inputs=folder).returncode == 0
     new = opened(root, "aws/litellm-masterkey")["aws", "litellm-masterkey"]["masterkey"]
-    git(root, "config", "diff.sopsdiffer.textconv", TEXTCONV)
-    command = ["git", "diff", "--", "secrets"]
-    answer = subprocess.run(command, cwd=root, env=operator, capture_output=True, text=True, check=False)
-    lines = [line for line in answer.stdout.splitlines() if re.match(r"[+-](?![+-])", line)]
-    assert lines == [f"-  masterkey: {old}", f"+  masterkey: {new}"]
-    # without a key, as it is
+    lines = re.findall(r"(?m)^[+-] +masterkey: (\S+)", diffed(root, operator, "--", "secrets"))
+    assert lines == [old, new]
     shutil.rmtree(root / "keys")
-    answer = subprocess.run(command, cwd=root, env=operator, capture_output=True, text=True, check=False)
-    assert answer.returncode == 0
-    assert "ENC[AES256_GCM" in answer.stdout
-    assert old not in answer.stdout
+    said = diffed(root, operator, "--", "secrets")
+    assert "ENC[AES256_GCM" in said
+    assert old not in said
 
 
-@pytest.mark.parametrize("text", ["", "no: secret\n", "{", "sops: {age: [1]}\n", "\x00", "sops: [\n"])
-def test_what_is_no_sealed_file_is_shown_as_it_is(root: Path, tmp_path: Path, text: str) -> None:
-    (tmp_path / "file.sops.yaml").write_text(text)
-    answer = seal(root, "--show", str(tmp_path / "file.sops.yaml"))
-    assert (answer.returncode, answer.stdout, answer.stderr) == (0, text, "")
+VAULT = (
+    "hc_vault: [{vault_address: '@', engine_path: transit, key_name: x, created_at: '2026-01-01T00:00:00Z', "
+    "enc: 'vault:v1:AA'}]"
+)
+FORMS: dict[str, Callable[[str, str], str]] = {
+    "in flow style": lambda text, vault: text.replace("sops:\n", f"sops:\n  {vault}\n", 1),
+    "in quotes": lambda text, vault: text.replace(
+        "sops:\n", f'sops:\n  "\\x68c_vault"{vault.removeprefix("hc_vault")}\n', 1
+    ),
+    "as an explicit key": lambda text, vault: text.replace(
+        "sops:\n", f"sops:\n  ? hc_vault\n  :{vault.partition(':')[2]}\n", 1
+    ),
+    "by a merge": lambda text, vault: text.replace("sops:\n", f"x: &x {{{vault}}}\nsops:\n  <<: *x\n", 1),
+    "in a document before it": lambda text, vault: f"x: 1\nsops: {{{vault}, version: 3.13.3}}\n---\n{text}",
+    "in a quoted one before it": lambda text, vault: f'{{"sops": {{{vault}, version: 3.13.3}}}}\n---\n{text}',
+    "behind another kind of line break": lambda text, vault: f"x: 1\u2028sops: {{{vault}}}\u2028---\u2028y: 1\n{text}",
+    "in a block of its own": lambda text, vault: text.replace("sops:\n", f"'sops': {{{vault}}}\nx:\n", 1),
+    "with other line ends": lambda text, vault: text.replace("sops:\n", f"sops:\n  {vault}\n", 1).replace("\n", "\r\n"),
+}
 
 
-def test_a_file_that_is_not_there_is_named(root: Path) -> None:
-    answer = seal(root, "--show", "/nonexistent")
-    assert answer.returncode == 1
-    assert answer.stderr == "seal_secrets: /nonexistent: No such file or directory\n"
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_of_another_key_gets_past_git_diff(
+    root: Path, server: Server, operator: dict[str, str], form: str
+) -> None:
+    path = root / SECRET
+    alone = re.sub(r"(?ms)^  age:\n.*?(?=^  \w)", "", path.read_text())
+    for text in (alone, path.read_text()):
+        path.write_bytes(FORMS[form](text, VAULT.replace("@", server.url)).encode())
+        diffed(root, operator, "--", "secrets")
+    assert not server.calls

@@ -361,7 +361,7 @@ def table(root: Path) -> list[list[str]]:
 def test_the_summary_shows_the_auth_matrix(sealed: Callable[..., Path]) -> None:
     rows = table(sealed(**everything()))
     assert [" | ".join(row[:4]) for row in rows] == MATRIX.splitlines()
-    assert [row[4] for row in rows] == ["needs none", *["sealed"] * 11]
+    assert [row[4] for row in rows] == ["keyless", *["sealed"] * 11]
 
 
 def test_the_summary_shows_what_is_missing(render: Render) -> None:

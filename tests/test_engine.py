@@ -198,7 +198,7 @@ def test_the_diagram_shows_where_each_secret_goes(bedrock: str, render: Render) 
         boxes = re.findall(rf'{cluster.name}_\w+\[/"([^"]+)"/\] -->\|(\w+)\|', text)
         shown = {name: way for names, way in boxes for name in names.split("<br>")}
         mounted = {method.secret for method in cluster.methods.values() if method.mount}
-        role = {"ServiceAccount litellm": "role"} if cluster.name == "aws" and bedrock == "irsa" else {}
+        role = {"ServiceAccount litellm": "identity"} if cluster.name == "aws" and bedrock == "irsa" else {}
         assert shown == role | {name: "files" if name in mounted else "environment" for name in cluster.wanted}
 
 
@@ -207,7 +207,8 @@ def test_the_diagram_shows_every_method(render: Render) -> None:
     repository, text = Repository(root), diagram(root)
     for cluster in repository.clusters:
         shown = dict(re.findall(rf'{cluster.name}_proxy -->\|"([^"]+)"\| (\w+)', text))
-        assert shown == {cluster.methods[method].name: provider for provider, method in cluster.method_names.items()}
+        used = [(provider, cluster.methods[method]) for provider, method in cluster.method_names.items()]
+        assert shown == {f"{each.name}{', keyless' if each.keyless else ''}": provider for provider, each in used}
 
 
 def test_the_diagram_names_every_node_that_it_links(render: Render) -> None:

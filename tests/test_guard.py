@@ -230,7 +230,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "a sealed Secret of no cluster": (
         "secrets/onprem/litellm-extra.sops.yaml",
         PLAINTEXT,
-        "no creation rule of .sops.yaml matches it",
+        "1: is not encrypted",
     ),
     "a key of AWS in the values": (
         "litellm/values-aws.yaml",
@@ -534,7 +534,7 @@ def test_the_table_of_a_broken_matrix_is_a_line(clone: Clone, file: str, change:
 
 
 def test_a_commit_of_everything_takes_less_than_0_3_s(clone: Clone) -> None:
-    """Processor time, its git commands included. A busy machine is slower: the start of Python tells by how much."""
+    """Processor time, its git commands included. A busy machine is slower: its imports tell by how much."""
 
     def spent(*command: str) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -543,5 +543,5 @@ def test_a_commit_of_everything_takes_less_than_0_3_s(clone: Clone) -> None:
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     clone.git("checkout", "--quiet", "--orphan", "fresh")
-    runs = [(spent("hooks/guard_staged.py"), spent("-c", "pass")) for _ in range(3)]
-    assert any(run < 0.3 * max(1.0, start / 0.012) for run, start in runs), runs
+    runs = [(spent("hooks/guard_staged.py"), spent("-c", "import pydantic, yaml")) for _ in range(5)]
+    assert any(run < 0.3 * max(1.0, start / 0.08) for run, start in runs), runs

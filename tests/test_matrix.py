@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Callable
 from itertools import combinations, product
 from pathlib import Path
@@ -53,6 +55,7 @@ CELLS = {
 # What the source document knows of, and `credentials: stored` chooses
 OF_THE_SOURCE = {"irsa", "aws_user", "gcp_service_account", "entra_id", "oauth_token"}
 
+SUBJECT = "system:serviceaccount:litellm:litellm"
 PROVIDER = "projects/123456789012/locations/global/workloadIdentityPools/litellm-{environment}/providers/litellm"
 METADATA = {"AWS_EC2_METADATA_DISABLED": "true"}
 VERTEX = {"VERTEX_PROJECT": VERTEX_PROJECT}
@@ -461,3 +464,33 @@ def test_every_other_choice_passes_every_rule(
     assert not found, report(found)
     assert (root / ".github" / "workflows").exists() == (platform == "github")
     assert (root / ".gitlab-ci.yml").exists() == (platform == "gitlab")
+
+
+def commands(root: Path) -> str:
+    """The commands of README.md that set up the trust of the clouds."""
+    text = (root / "README.md").read_text("utf-8")
+    section = re.search(r"^## Identities\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    return section[1] if section else ""
+
+
+@pytest.mark.parametrize(("environment", "provider", "method"), EVERY_CELL)
+def test_the_readme_sets_up_exactly_the_trust_that_is_needed(
+    environment: str, provider: str, method: str, render: Callable[..., Path]
+) -> None:
+    text = commands(render(**one(environment, provider, method)))
+    assert bool(text) == (method not in SECRETS)
+    for block in re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        subprocess.run(["bash", "-n"], input=block, text=True, check=True)
+    trusts = {
+        "irsa": ["aws iam create-open-id-connect-provider", ":sub", SUBJECT, "--role-name litellm-bedrock"],
+        "pod_identity": ["aws eks create-pod-identity-association", "sts:TagSession"],
+        "web_identity": ["aws iam create-open-id-connect-provider", "sts.amazonaws.com", SUBJECT],
+        "gke_workload_identity": ["--workload-metadata=GKE_METADATA", "subject/ns/litellm/sa/litellm", VERTEX_PROJECT],
+        "gcp_federation": [f"workload-identity-pools create litellm-{environment}", f"assertion.sub=='{SUBJECT}'"],
+        "aks_workload_identity": ["az identity federated-credential create", SUBJECT, client_id(environment)],
+        "entra_federation": ["--audiences api://AzureADTokenExchange", SUBJECT, client_id(environment)],
+    }
+    assert [trust for trust in trusts.get(method, []) if trust not in text] == []
+    others = {"aws iam", "gcloud ", "az "} - {{"bedrock": "aws iam", "vertex_ai": "gcloud "}.get(provider, "az ")}
+    assert [other for other in others if re.search(rf"^{other}", text, re.MULTILINE)] == []
+    assert text.count("```hcl") == bool(text)

@@ -140,7 +140,7 @@ CORPUS: dict[str, Odd] = {
     ),
     "a placeholder whose input is there": broken(OURS, PLACEHOLDER),
     "a placeholder for ever": broken(OWN, PLACEHOLDER),
-    "two Secrets swapped": Odd(swap(MASTER, OURS)),
+    "two Secrets swapped": Odd(swap(MASTER, OURS), swap(MASTER, OURS)),
     "a Secret that nothing needs": Odd(
         together(
             lambda root: write(

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 
 from litellm_gitops.documents import Place
 from tests.conftest import COMMIT, render_into
-from tests.support.answers import ENVIRONMENTS, PROVIDERS, ROLE_ARN, answers
+from tests.support.answers import ENVIRONMENTS, PROVIDERS, ROLE_ARN, answers, keyless
 from tests.support.faults import CHART, at
 from tests.support.findings import findings, report
 
@@ -252,8 +252,9 @@ def test_a_token_in_the_url_is_refused_and_not_repeated(template: Path, tmp_path
 )
 def test_a_url_with_a_user_never_renders(question: str, value: str, template: Path, tmp_path: Path) -> None:
     given = {**answers(["aws"], ["azure_openai"]), question: value}
-    with pytest.raises(ValueError, match=question):
+    with pytest.raises(ValueError, match=question) as refused:
         render_into(tmp_path / "x", template, given)
+    assert "canary" not in str(refused.value)
     assert not (tmp_path / "x").exists()
 
 
@@ -405,6 +406,19 @@ def test_a_full_interview_asks_everything_that_has_a_use(template: Path, tmp_pat
     unasked = {"interview", "aws_kms_key"} | {f for f in FULL if f.startswith(("gcp", "azure"))}
     assert set(seen) >= FULL - unasked
     assert seen.index("tooling") < seen.index("providers")
+
+
+def test_the_method_of_each_chosen_cell_is_asked_where_that_was_chosen(template: Path, tmp_path: Path) -> None:
+    given = keyless(["aws", "gcp"], credentials="each", azure_openai_auth_gcp="entra_id")
+    del given["bedrock_auth_aws"]
+    seen = asked(template, tmp_path / "x", **given)
+    cells = [(provider, name) for name in ("aws", "gcp") for provider in PROVIDERS[:3]]
+    wanted = {f"{provider}_auth_{name}" for provider, name in cells} - {"azure_openai_auth_gcp"}
+    assert {name for name in seen if "_auth_" in name} == wanted
+    assert {name for name in seen if name.endswith("service_account")} == {
+        "aws_gcp_service_account",
+        "gcp_gcp_service_account",
+    }
 
 
 def test_what_has_no_default_is_asked_in_a_quick_interview_too(template: Path, tmp_path: Path) -> None:

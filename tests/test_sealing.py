@@ -754,8 +754,10 @@ def test_list_shows_the_state_of_every_secret(sealed: Path) -> None:
     (sealed / "secrets" / "aws" / "litellm-redis.sops.yaml").unlink()
     answer = seal(sealed, "--list")
     assert answer.returncode == 0
-    rows = [line.split() for line in answer.stdout.splitlines()]
+    secrets, _, cells = answer.stdout.partition("\n\n")
+    rows = [line.split() for line in secrets.splitlines()]
     assert rows[0][0] == "CLUSTER"
+    assert re.search(r"^gcp +azure_openai +entra_id +litellm-azure-auth$", cells, re.MULTILINE)
     states = {(row[0], row[1]): row[3] for row in rows[1:]}
     assert len(states) == 15
     assert states["aws", "litellm-redis"] == "missing"

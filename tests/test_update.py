@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from hooks import migrations
-from tests.support.answers import everything
+from tests.support.answers import TENANT, client_id, everything
 from tests.support.findings import findings, report
 from tests.support.inputs import Inputs
 from tests.support.project import ANSWERS, Project, Start, commit, git
@@ -153,6 +153,33 @@ def test_who_leaves_eks_is_told_that_irsa_is_dropped(start: Start) -> None:
     said = project.update("--data", "cluster_environments=[gcp]")
     assert "answer dropped: bedrock_auth_aws was 'irsa'" in said
     assert project.answer("bedrock_auth_aws") is None
+
+
+def test_who_gives_up_stored_credentials_is_told_what_is_left_of_them(start: Start) -> None:
+    project = start("v0.0.2")
+    before, secrets = project.sealed(), opened(project.root)
+    role = "arn:aws:iam::123456789012:role/litellm"
+    identities = {"gcp_bedrock_role_arn": role, "azure_tenant_id": TENANT}
+    identities |= {f"{environment}_azure_client_id": client_id(environment) for environment in ("aws", "gcp")}
+    given = [item for name, value in identities.items() for item in ("--data", f"{name}={value}")]
+    said = project.update("--data", "credentials=keyless", *given)
+    assert not project.conflicts()
+    assert (
+        "aws: azure_openai was entra_id, is entra_federation. Once that works: remove the client secret of the " in said
+    )
+    files = [
+        f"secrets/{cluster}/litellm-{name}.sops.yaml" for cluster, name in (("aws", "azure-auth"), ("gcp", "aws-auth"))
+    ]
+    for file in files:
+        assert f"git rm {file}\n" in said
+        assert (project.root / file).read_bytes() == before[file], "nothing is lost before the new way works"
+    assert {each.code for each in findings(project.root)} == {"no_secret_is_orphaned"}
+    commit(project.root, "Keyless")
+    said = project.update("--data", "credentials=stored")
+    assert "gcp: bedrock was web_identity, is aws_user. Once that works: remove the IAM role" in said
+    assert not project.conflicts()
+    assert opened(project.root) == secrets
+    assert not findings(project.root)
 
 
 def test_an_answer_that_is_no_longer_accepted_is_named_with_what_it_became(start: Start) -> None:
@@ -304,7 +331,7 @@ def test_a_repository_from_before_the_package_follows_without_conflict_or_loss(
     assert now == {**given, "_commit": now["_commit"], **new}
     # a pod without its role takes that of its node no more
     of_role = {"values-aws.yaml"} if answers["bedrock_auth_aws"] == "irsa" else set()
-    assert changed(chart, content(root / "litellm")) == {"values.schema.json"} | of_role
+    assert changed(chart, content(root / "litellm")) == {"values.schema.json", "values.yaml"} | of_role
     assert not (root / "hooks/sealing").exists()
     assert [path.name for path in (root / "tests/rules").iterdir()] == ["own.py"]
     assert "tests/rules/own.py. Nothing reads it any more" in said

@@ -130,20 +130,35 @@ class Types:
         """The name under which a class stands in `models`."""
         name = f"{owner.__module__}.{owner.__qualname__}".removeprefix("litellm.")
         if name not in self.models:
-            self.models[name] = {}
-            pydantic = hasattr(owner, "model_fields")
-            if pydantic:
-                fields = {key: each.annotation for key, each in owner.model_fields.items()}
-            else:
-                fields = typing.get_type_hints(owner, include_extras=True)
-            required = {key for key, each in owner.model_fields.items() if each.is_required()} if pydantic else set()
-            required = (required or set(getattr(owner, "__required_keys__", ()))) - FILLED_IN.get(owner.__name__, set())
-            known = {key: self.of(hint) for key, hint in fields.items()}
-            known |= {key: [*known[key], kind] for key, kind in WIDER.get(owner.__name__, {}).items()}
-            known |= {second: known[key] for second, key in SECOND_NAMES.get(owner.__name__, {}).items()}
-            extra = "forbid" if owner.__name__ in CLOSED else owner.model_config.get("extra") if pydantic else None
-            self.models[name] = {"fields": known, "required": sorted(required), "extra": extra or "ignore"}
+            self.models[name] = {}  # before its fields, which may name it
+            self.models[name] = self.described(owner)
         return name
+
+    def described(self, owner: Any) -> dict[str, Any]:
+        """The fields of a class, those that it asks for, and what it does with others."""
+        hints: dict[str, Any] = {}
+        if hasattr(owner, "model_fields"):
+            hints = {key: each.annotation for key, each in owner.model_fields.items()}
+            for key in changed_before(owner):
+                hints[key] = Any
+            required = {key for key, each in owner.model_fields.items() if each.is_required()}
+            extra = owner.model_config.get("extra") or "ignore"
+        else:
+            hints |= typing.get_type_hints(owner)
+            required, extra = set(owner.__required_keys__), "ignore"
+        short = owner.__name__
+        fields = {key: self.of(hint) for key, hint in hints.items()}
+        fields |= {key: [*fields[key], kind] for key, kind in WIDER.get(short, {}).items()}
+        fields |= {second: fields[key] for second, key in SECOND_NAMES.get(short, {}).items()}
+        wanted = sorted(required - FILLED_IN.get(short, set()))
+        return {"fields": fields, "required": wanted, "extra": "forbid" if short in CLOSED else extra}
+
+
+def changed_before(owner: Any) -> Iterator[str]:
+    """The fields that a function of the class sees before their type does."""
+    for decorator in owner.__pydantic_decorators__.field_validators.values():
+        if decorator.info.mode != "after":
+            yield from owner.model_fields if "*" in decorator.info.fields else decorator.info.fields
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -341,7 +356,7 @@ def main() -> None:
     """Write the facts, or print them."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     if util.find_spec("litellm") is None:
-        os.execv(PYTHON, [PYTHON, "-P", __file__, *sys.argv[1:]])
+        os.execv(PYTHON, [str(PYTHON), "-P", __file__, *sys.argv[1:]])
     text = write(facts())
     if sys.argv[1:] == ["-"]:
         print(text, end="")

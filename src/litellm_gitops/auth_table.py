@@ -32,5 +32,5 @@ def _rows(repository: Repository) -> Iterator[tuple[str, ...]]:
             method = repository.matrix.methods[name]
             secret = cluster.wanted[method.secret].file if method.secret in cluster.wanted else ""
             shown = f"`{method.secret}`" if method.secret else "none"
-            known = states.get(secret, "not listed") if method.secret else "needs none"
+            known = states.get(secret, "not listed") if method.secret else "keyless"
             yield cluster.name, repository.matrix.providers[provider].name, method.name, shown, known

@@ -17,6 +17,29 @@ GITHUB_TOKEN = r"gh[a-z]_[A-Za-z0-9_]{20,255}"  # the one form of it, for whoeve
 _AGE, _PEM = "AGE-SECRET-KEY-", "PRIVATE KEY-----"
 # a value that code or Terraform reads from elsewhere
 _ELSEWHERE = r"(?!(?:var|local|data|module|os|process|env|self|settings|config|random_password)\.\w)"
+# What the keys of a vendor begin with, of those that a gateway calls, logs to, or is deployed from.
+_PREFIXES = {
+    "Perplexity": ("pplx-",),
+    "NVIDIA": ("nvapi-",),
+    "Replicate": ("r8_",),
+    "Cerebras": ("csk-",),
+    "Pinecone": ("pcsk_",),
+    "Tavily": ("tvly-",),
+    "Bedrock": ("ABSK", "bedrock-api-key-"),
+    "Databricks": ("dapi",),
+    "LangSmith": ("lsv2_pt_", "lsv2_sk_"),
+    "New Relic": ("NRAK-",),
+    "Grafana": ("glsa_", "glc_"),
+    "Sentry": ("sntrys_", "sntryu_"),
+    "Vault": ("hvs.", "hvb."),
+    "GitLab": ("glptt-", "gldt-", "glrt-", "glcbt-"),
+    "Docker Hub": ("dckr_pat_",),
+    "npm": ("npm_",),
+    "PyPI": ("pypi-AgEI",),
+    "Stripe": ("sk_live_", "rk_live_"),
+    "Google's sign-in": ("GOCSPX-", "ya29."),
+    "DigitalOcean": ("dop_v1_", "doo_v1_"),
+}
 # kind -> what it looks like, and texts of which one stands in every match: where there is none of them, the slower
 # search is spared. Placeholders such as <password>, ${PASSWORD} or {{ password }} do not match. A pattern that begins
 # with plain letters is found ten times as fast, so what must stand before them follows in a lookbehind.
@@ -41,23 +64,50 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("gh", "github_pat_"),
     ),
     "a GitLab token": (r"\bglpat-[A-Za-z0-9_-]{20,}", ("glpat-",)),
-    "a token of Hugging Face": (r"\bhf_[A-Za-z0-9]{30,}\b", ("hf_",)),
+    "a key of an Azure storage account": (r"AccountKey=(?!Eby8vdM02x)[A-Za-z0-9/+]{86}==", ("AccountKey=",)),
+    "a token of Hugging Face": (r"\b(?:hf|api_org)_[A-Za-z0-9]{30,}\b", ("hf_", "api_org_")),
+    "a signed token": (
+        # not the one of https://jwt.io, which every document shows
+        r"\beyJ[\w-]{10,}\.eyJ(?!zdWIiOiIxMjM0NTY3ODkwIiw)[\w-]{10,}\.[\w-]{20,}",
+        ("eyJ",),
+    ),
+    "a key of SendGrid": (r"\bSG\.[\w-]{20,24}\.[\w-]{39,50}", ("SG.",)),
     "a token of Slack": (
-        r"\bxox[abeprs]-[A-Za-z0-9-]{20,}|hooks\.slack\.com/services/T\w+/B\w+/\w{20,}",
-        ("xox", "hooks.slack"),
+        r"\bxox[abceoprs](?:\.xox[bp])?-[A-Za-z0-9-]{20,}|\bxapp-\d-[A-Za-z0-9-]{20,}"
+        r"|hooks\.slack\.com/(?:services|workflows|triggers)/\w+/\w+/\w{20,}",
+        ("xox", "xapp-", "hooks.slack"),
     ),
     "a key of the proxy or of OpenAI": (r"\bsk-[A-Za-z0-9]{20,}\b", ("sk-",)),
-    "a key of OpenAI or Anthropic": (r"\bsk-(?:proj|svcacct|admin|ant)-[A-Za-z0-9_-]{20,}", ("sk-",)),
+    "a key of OpenAI, Anthropic or another vendor of models": (
+        r"\bsk-(?:proj|svcacct|admin|None|ant|or|lf|litellm)-[A-Za-z0-9_-]{20,}",
+        ("sk-",),
+    ),
     "a key of Groq or xAI": (r"\b(?:gsk_|xai-)[A-Za-z0-9]{40,}\b", ("gsk_", "xai-")),
+    **{
+        f"a key of {vendor}": (rf"\b(?:{'|'.join(map(re.escape, prefixes))})[A-Za-z0-9_.=-]{{20,}}", prefixes)
+        for vendor, prefixes in _PREFIXES.items()
+    },
+    "a credential under a telling name": (
+        # of a variable: a letter and a digit at least, so that no name of another one is taken for it
+        r"""(?:API|APP|APPLICATION|ACCESS|SECRET|ACCOUNT|MASTER|SALT|SUBSCRIPTION)_KEY["']?\s*[:=]\s*["']?"""
+        rf"{_ELSEWHERE}(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9/+=_-]{{20,}}(?<!EXAMPLEKEY)(?![\w/+.([{{$])",
+        ("_KEY",),
+    ),
     "a database password": (
         r"""\b(?:LITELLM_DATABASE_PASSWORD|LITELLM_REDIS_PASSWORD|POSTGRES_PASSWORD|REDIS_PASSWORD)"""
         rf"""["']?[ \t]*[:=][ \t]*["']?{_ELSEWHERE}[A-Za-z0-9._~-]{{6,}}""",
         ("_PASSWORD",),
     ),
     # an image by its digest has the same signs
-    "a password in a URL": (r"://(?<=[a-z0-9+]://)[^\s:/@$<{(\"']*:[^\s:/@$<{(\"']+@(?!sha256:)", ("://",)),
+    "a password in a URL": (
+        r"://(?<=[a-z0-9+]://)[^\s:/@$<{(\"']*:(?!(?:password|passwd|pass|PASSWORD|PASS|\*+|x+)@)[^\s:/@$<{(\"']+@(?!sha256:)",
+        ("://",),
+    ),
 }
-_PLACEHOLDER = re.compile(r"([A-Za-z0-9*])\1{11}")  # ghp_xxxxxxxxxxxx…: nobody's token
+# ghp_xxxxxxxxxxxx… and sk-ant-your-key-goes-here: nobody's
+_PLACEHOLDER = re.compile(
+    r"([A-Za-z0-9*])\1{11}|(?i:your[-_]|[-_]here\b|example[-_]|placeholder|redacted|replace[-_]?me)"
+)
 _KEYS_OF_OURS = ("an age private key", "a private key")
 
 
@@ -74,6 +124,7 @@ def _base64(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 _KINDS |= {f"{kind} in base64": _base64(text) for kind, text in zip(_KEYS_OF_OURS, (_AGE, _PEM), strict=True)}
+_USER = re.compile(r"(?<=://)(?!git@|\*\*\*@)[^\s/@]+(?=@)")
 _SEARCHES = [(kind, hints, re.compile(pattern)) for kind, (pattern, hints) in _KINDS.items()]
 
 
@@ -91,6 +142,15 @@ def decode(blob: bytes) -> str:
     except UnicodeDecodeError:
         text = blob.decode("latin-1")
     return text.replace("\0", "\n")
+
+
+def redacted(text: str) -> str:
+    """A message without the credentials that it quotes of a file, and without who logs in by a URL."""
+    text = _USER.sub("***", text)
+    for _, hints, pattern in _SEARCHES:
+        if any(hint in text for hint in hints):
+            text = pattern.sub("***", text)
+    return text
 
 
 def find(text: str) -> list[tuple[int, str]]:

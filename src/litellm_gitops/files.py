@@ -20,6 +20,7 @@ _ENVIRONMENT = {
 }
 _REGULAR = ("100644", "100755", "120000")  # not a submodule
 _LINK = "120000"
+_SEEN = ("--cached", "--others", "--exclude-standard")
 
 
 class Source(Protocol):
@@ -70,6 +71,11 @@ def git(root: Path, *arguments: str, given: bytes = b"", above: bool = False) ->
     return answer.stdout if answer.returncode in (0, 1) else None  # check-ignore: 1 = none is ignored
 
 
+def is_inside(root: Path) -> bool:
+    """Whether a folder is one of a bigger git repository, which does not ignore it."""
+    return not has_git(root, above=False) and bool(git(root, "ls-files", *_SEEN, above=True))
+
+
 def has_git(root: Path, above: bool) -> bool:
     """Whether a folder is a git repository or, with `above`, lies in one."""
     return any((folder / ".git").exists() for folder in [root, *(root.resolve().parents if above else ())])
@@ -83,7 +89,7 @@ class WorkingTree:
 
     @cached_property
     def _listing(self) -> tuple[list[str], frozenset[str], frozenset[str]]:
-        listed = git(self.root, "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard")
+        listed = git(self.root, "ls-files", "-z", "-t", *_SEEN, above=is_inside(self.root))
         if listed is None:
             return sorted(_walk(self.root)), frozenset(), frozenset()
         present, tracked, unmerged = set(), set(), set()
@@ -116,10 +122,10 @@ class WorkingTree:
         if not self._listing[2]:
             return frozenset()
         left = set()
-        for entry in _split(git(self.root, "ls-files", "-z", "--unmerged") or b""):
+        for entry in _split(git(self.root, "ls-files", "-z", "--unmerged", above=True) or b""):
             head, _, name = entry.partition("\t")
             _, blob, stage = head.split(" ")
-            now = git(self.root, "hash-object", "--stdin-paths", given=name.encode()) or b""
+            now = git(self.root, "hash-object", "--", name, above=True) or b""
             if stage == "2" and now.decode().strip() == blob:
                 left.add(name)
         return frozenset(left)
@@ -151,7 +157,9 @@ class Staged:
             mode, blob, _ = head.split(" ")
             if mode in _REGULAR:
                 self._modes[name] = (mode, blob)
-        names = _split(self._git("diff", "--cached", "--name-only", "-z", "--no-renames", "--diff-filter=ACMT"))
+        names = _split(
+            self._git("diff", "--cached", "--name-only", "-z", "--relative", "--no-renames", "--diff-filter=ACMT")
+        )
         self.changed = [name for name in names if name in self._modes]
         self._contents: dict[str, bytes] = {}
         self._fetch([*self.changed])
@@ -200,7 +208,8 @@ class Staged:
 def ignored(root: Path, names: Iterable[str]) -> set[str]:
     """Those of `names` that git ignores, whether or not they exist."""
     wanted = list(names)
-    answer = git(root, "check-ignore", "--no-index", "-z", "--stdin", given="\0".join(wanted).encode())
+    given = "\0".join(wanted).encode()
+    answer = git(root, "check-ignore", "--no-index", "-z", "--stdin", given=given, above=is_inside(root))
     return set(_split(answer)) if answer is not None else set(matching(_gitignore(root), wanted))
 
 

@@ -9,6 +9,8 @@ import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 
+from litellm_gitops.credentials import redacted
+
 SEAL = "uv run hooks/seal_secrets.py"
 UPDATE = "uvx --with pyrage --with ruamel.yaml copier update --trust --skip-answered --vcs-ref :current: --data"
 
@@ -129,7 +131,7 @@ class Finding:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.what} — {self.fix.text}"
+        return redacted(f"{place}: {self.what} — {self.fix.text}")
 
 
 class UnreadableError(Exception):

@@ -15,7 +15,7 @@ from litellm_gitops import credentials, rules
 from litellm_gitops.files import Staged
 from litellm_gitops.findings import Finding, UnreadableError, edit
 from litellm_gitops.repository import SEALED, Repository
-from litellm_gitops.rules import sealing
+from litellm_gitops.rules import plaintext, sealing
 from litellm_gitops.sealing import creation_rules
 from litellm_gitops.sealing.errors import SealingError
 
@@ -25,7 +25,7 @@ RULES = (
     sealing.every_cluster_has_one_sound_creation_rule,
     sealing.every_secret_is_sealed_for_whom_its_rule_names,
     sealing.no_secret_stands_outside_of_the_sealed_files,
-    sealing.no_credential_stands_in_plaintext,
+    plaintext.no_credential_stands_in_plaintext,
     sealing.git_ignores_inputs_and_keys,
 )
 _MODEL = (".copier-answers.yml", ".sops.yaml", "litellm/", "policies/", "secrets/")
@@ -89,7 +89,7 @@ def _of_each(staged: Staged) -> Iterator[Finding]:
         content = credentials.decode(staged.read(file) or b"")
         if sealing.never_in_git(file):
             yield Finding(file, None, "is a private key or an input of sealing", edit(f"git rm --cached {file}"))
-        yield from sealing.credentials_of(file, content)
+        yield from plaintext.credentials_of(file, content)
         yield from sealing.plaintext_of(file, content)
         for flaw in sealing.flaws_of(file, content, config) if SEALED.fullmatch(file) else ():
             yield Finding(file, flaw.line, flaw.what, edit("seal it again"))

@@ -113,6 +113,7 @@ class Method(_Model):
     mount: Mount | None = None
     token: Token | None = None
     variables: dict[str, Value] = {}
+    common: list[str] = []
     litellm_settings: dict[str, Any] = {}
     forbids: list[str] = []
     revoke: str = ""

@@ -11,16 +11,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NotRequired, Required, Union
+from typing import Any, Literal, Union, cast
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from typing_extensions import TypedDict  # of typing before Python 3.12, pydantic takes no other
+from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
 from litellm_gitops.documents import Place
 
 _FILE = Path(__file__).parent / "schemas" / "proxy-config.json"
-_PLAIN = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict, "list": list, "null": None, "any": Any}
-_PLAIN |= {"datetime": datetime.datetime, "time": datetime.time}
+_PLAIN: dict[str, Any] = {
+    **{"str": str, "int": int, "float": float, "bool": bool, "dict": dict, "list": list, "null": None, "any": Any},
+    **{"datetime": datetime.datetime, "time": datetime.time},
+}
 # What a class wants, in words, by the start of the kind of pydantic's error.
 _WANTED = {
     "int": "a whole number",
@@ -70,8 +71,9 @@ def closest(word: str, known: Iterable[str]) -> str:
 
 def _distance(one: str, other: str) -> int:
     """How many letters are to be added, taken away, changed or swapped with their neighbour."""
+    last: list[int] = []
     before: list[int] = []
-    row = [*range(len(other) + 1)]
+    row: list[int] = [*range(len(other) + 1)]
     for number, letter in enumerate(one, 1):
         last, before, row = before, row, [number]
         for column, expected in enumerate(other, 1):
@@ -98,7 +100,7 @@ def extra(model: str) -> str:
 
 @dataclass(frozen=True)
 class Misfit:
-    """What a class refuses: where, and what it wants there: a field that is `missing`, or `unknown` to it, or a type."""
+    """What a class refuses: where, and what it wants there: a field that is `missing` or `unknown`, or a type."""
 
     place: Place
     wanted: str
@@ -152,14 +154,9 @@ def _adapter(model: str) -> TypeAdapter[Any]:
 
 @cache
 def _class(model: str) -> Any:
-    entry = facts()["models"][model]
-    hints = {
-        key: (Required if key in entry["required"] else NotRequired)[_type(kind)]
-        for key, kind in entry["fields"].items()
-    }
-    made: Any = TypedDict(model.rpartition(".")[2], hints)  # type: ignore[operator]
-    made.__pydantic_config__ = ConfigDict(extra=entry["extra"])
-    return made
+    entry, make = facts()["models"][model], cast(Any, create_model)
+    given = {key: (_type(kind), ... if key in entry["required"] else None) for key, kind in entry["fields"].items()}
+    return make(model.rpartition(".")[2], __config__=ConfigDict(extra=entry["extra"], protected_namespaces=()), **given)
 
 
 def _type(kind: Any) -> Any:

@@ -5,6 +5,6 @@ import pytest
 from litellm_gitops.rules import of
 
 
-@pytest.mark.parametrize("rule", of("sealing", "secrets"), ids=str)
+@pytest.mark.parametrize("rule", of("sealing", "plaintext", "secrets"), ids=str)
 def test_sealing(rule, verify):
     verify(rule)

@@ -83,7 +83,8 @@ def test_one_command_ends_with_a_sealed_and_verified_secret(sandbox: Sandbox, cl
         assert secrets[environment, NAME] == {"access-token": github.token}
     assert changed(before, content(sandbox.repository)) == SEALED | CHECKSUMS
     _has_true_checksums(sandbox.repository)
-    listed = [line.split()[3] for line in seal(sandbox.repository, "--list").stdout.splitlines() if NAME in line]
+    table = seal(sandbox.repository, "--list").stdout.partition("\n\n")[0]
+    listed = [line.split()[3] for line in table.splitlines() if NAME in line]
     assert listed == ["sealed"] * 3
 
 

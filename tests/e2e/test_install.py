@@ -111,7 +111,7 @@ def test_the_namespace_holds_the_release_the_secrets_and_nothing_else(deployed: 
 # that would beat the method, and files. `{NAME}` is the input of that name.
 SEEN: dict[str, tuple[dict[str, str], set[str], dict[str, str]]] = {
     "irsa": (
-        {},
+        {"AWS_EC2_METADATA_DISABLED": "true"},
         {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE_NAME"},
         {},
     ),

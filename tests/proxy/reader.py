@@ -45,18 +45,20 @@ class Upstream(http.server.BaseHTTPRequestHandler):
             return
         message = {"role": "assistant", "content": "Hello"}
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-        answer = {
-            "id": "c",
-            "object": "chat.completion",
-            "created": 1,
-            "model": "m",
-            "choices": choices,
-            "usage": usage,
-        }
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
+        streamed = bool(request.get("stream"))
+        choice = {"index": 0, "delta" if streamed else "message": message, "finish_reason": "stop"}
+        kind = "chat.completion.chunk" if streamed else "chat.completion"
+        found = {"id": "c", "object": kind, "created": 1, "model": "m", "choices": [choice], "usage": usage}
+        body = json.dumps(found).encode()
+        if streamed:
+            self.answer(200, "text/event-stream", b"data: " + body + b"\n\ndata: [DONE]\n\n")
+        else:
+            self.answer(200, "application/json", body)
+
+    def answer(self, status: int, kind: str, body: bytes) -> None:
+        """Send a response."""
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

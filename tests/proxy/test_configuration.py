@@ -103,7 +103,7 @@ def test_what_no_rule_minds_serves(change: str) -> None:
 
 
 def test_the_facts_are_those_of_the_release() -> None:
-    command = [program().with_name("python"), "-P", ROOT / "tools" / "proxy_config.py", "-"]
+    command = [str(program().with_name("python")), "-P", str(ROOT / "tools" / "proxy_config.py"), "-"]
     environment = {"PATH": os.defpath, "HOME": "/nonexistent"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -177,7 +177,7 @@ FAULTS: dict[str, Fault] = {
     "a number in quotes": (SCHEMA, add(CHART.replicas, "3", GCP)),
     "a flag in quotes": (SCHEMA, add(CHART.ingress, {"enabled": "true"})),
     "an annotation that is a number": (SCHEMA, add(CHART.pod_annotations, {"example.com/port": 8080})),
-    "a model without a name": (SCHEMA, model({"model": "openai/gpt"}, None)),
+    "a model without a name": ("the_proxy_starts_with_its_configuration", model({"model": "openai/gpt"}, None)),
     "a model with a key in plaintext": (SCHEMA, model({"model": "openai/gpt", "api_key": "example"})),
     "a variable that nothing sets": (UNSET, model({"model": "openai/gpt", "api_key": "os.environ/OPENAI_API_KEY"})),
     "a variable with a misspelt name": (
@@ -218,7 +218,10 @@ HARMLESS: dict[str, Edit] = {
         CHART.config,
         {
             "router_settings": {"num_retries": 3},
-            "litellm_settings": {"cache_params": {"type": "redis", "password": "os.environ/REDIS_PASSWORD"}},
+            "litellm_settings": {
+                "cache": True,
+                "cache_params": {"type": "redis", "password": "os.environ/REDIS_PASSWORD"},
+            },
         },
         SHARED,
     ),
@@ -226,9 +229,8 @@ HARMLESS: dict[str, Edit] = {
         set_value(SHARED, at(CHART.model_list), []),
         add(CHART.config, {"general_settings": {"store_model_in_db": True}}, SHARED),
     ),
-    "a variable that the proxy sets itself": together(
-        add(CHART.config, {"environment_variables": {"OWN_ADDRESS": "example"}}, SHARED),
-        model({"model": "openai/own", "api_base": "os.environ/OWN_ADDRESS"}),
+    "a variable that the proxy sets itself": add(
+        CHART.config, {"environment_variables": {"LANGFUSE_HOST": "https://langfuse.example.com"}}, SHARED
     ),
     "a variable of their own": add(CHART.variables, {"HTTPS_PROXY": "http://proxy.example.com:3128"}),
     "an image from a registry of their own": add(

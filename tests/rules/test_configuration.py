@@ -15,14 +15,79 @@ from litellm_gitops.findings import Finding
 from litellm_gitops.proxy_facts import facts
 from litellm_gitops.repository import Repository
 from tests.conftest import ROOT
-from tests.support.answers import everything
-from tests.support.configurations import HARMLESS, MISTAKES, SECTION, STARTS, VARIABLES, configuration
-from tests.support.faults import SHARED, add, write
+from tests.support.configurations import (
+    CALLS,
+    EFFECT,
+    KEPT,
+    MISTAKES,
+    SECTION,
+    SPELT,
+    STARTS,
+    VARIABLES,
+    configuration,
+)
+from tests.support.configurations import HARMLESS as CONFIGURATIONS
+from tests.support.faults import AWS, CHART, GCP, SHARED, Edit, Fault, add, at, model, set_value, together
 from tests.support.findings import accepted, found_by_its_rule_alone
 
-OWN = "litellm/values-aws.yaml"
+# In a rendered repository each is a finding of that rule alone.
+FAULTS: dict[str, Fault] = {
+    "a credential without its info": (
+        STARTS,
+        add(CHART.config, {"credential_list": [{"credential_name": "c", "credential_values": {"organization": "o"}}]}),
+    ),
+    "a callback of one's own without its file": (
+        STARTS,
+        add(CHART.config, {"litellm_settings": {"callbacks": ["custom_callbacks.handler"]}}, SHARED),
+    ),
+    "a model of a provider that is misspelt": (KEPT, model({"model": "opnai/gpt-4o"})),
+    "a limit in words": (KEPT, model({"model": "openai/gpt-4o", "rpm": "ten"})),
+    "a timeout with a unit": (
+        CALLS,
+        set_value(SHARED, at(CHART.config, "litellm_settings", "request_timeout"), "600s"),
+    ),
+    "a fallback that does not exist": (
+        EFFECT,
+        add(CHART.config, {"router_settings": {"default_fallbacks": ["own"]}}, GCP),
+    ),
+    "a section in another": (
+        SECTION,
+        add(CHART.config, {"general_settings": {"litellm_settings": {"drop_params": True}}}, SHARED),
+    ),
+    "a setting of the router among those of the library": (
+        SECTION,
+        add(CHART.config, {"litellm_settings": {"routing_strategy": "least-busy"}}),
+    ),
+    "a reference that is misspelt": (SPELT, model({"model": "openai/gpt-4o", "api_base": "os.enviorn/OWN_ADDRESS"})),
+}
+HARMLESS: dict[str, Edit] = {
+    "settings of every section": together(
+        add(CHART.config, {"litellm_settings": {"drop_params": True, "num_retries": 2, "callbacks": ["otel"]}}, SHARED),
+        add(CHART.config, {"router_settings": {"routing_strategy": "least-busy", "cooldown_time": 30}}, SHARED),
+        add(CHART.config, {"general_settings": {"alerting": ["slack"], "background_health_checks": True}}, AWS),
+    ),
+    "parts that the values' schema once refused": add(
+        CHART.config,
+        {"default_vertex_config": {"vertex_project": "p"}, "mcp_tools": [], "sandbox_tools": [], "agents": []},
+    ),
+    "a function in a file that is mounted": together(
+        add(CHART.config, {"litellm_settings": {"callbacks": ["custom_callbacks.handler"]}}, SHARED),
+        add(CHART.volumes, [{"name": "own", "configMap": {"name": "own"}}], AWS),
+        add(CHART.mounts, [{"name": "own", "mountPath": "/etc/litellm/custom_callbacks.py", "subPath": "own.py"}], AWS),
+        set_value(GCP, at(CHART.config, "litellm_settings", "callbacks"), []),
+        set_value("litellm/values-azure.yaml", at(CHART.config, "litellm_settings", "callbacks"), []),
+    ),
+}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)
+
+ANSWERS = {
+    **{"gitops_engine": "flux", "ci_platform": "none", "redis": "none"},
+    **{"providers": ["bedrock"], "cluster_environments": ["aws"]},
+}
 FILES = {
-    ".copier-answers.yml": "{gitops_engine: flux, ci_platform: none, redis: none, providers: [bedrock], cluster_environments: [aws]}",
+    ".copier-answers.yml": yaml.safe_dump(ANSWERS),
     "policies/auth-matrix.yml": (ROOT / "policies" / "auth-matrix.yml").read_text("utf-8"),
     "policies/secrets.yml": "{namespace: litellm, secrets: {a: {clusters: [], keys: {}}}}",
 }
@@ -32,6 +97,7 @@ class Memory:
     """Files that lie nowhere."""
 
     tracked: frozenset[str] = frozenset()
+    unmerged: frozenset[str] = frozenset()
 
     def __init__(self, files: dict[str, str]) -> None:
         self.files = files
@@ -52,12 +118,13 @@ class Memory:
 
 def findings(config: Any, own: Any = None, **values: Any) -> list[Finding]:
     """What the rules of the configuration find in the values of a chart, and in those of one cluster."""
-    variables = {name: "set" for name in VARIABLES}
+    variables = dict.fromkeys(VARIABLES, "set")
     image = {"repository": "ghcr.io/berriai/litellm-database"}
-    shared = {"image": image, LITELLM_HELM.variables[0]: variables, LITELLM_HELM.config[0]: config, **values}
-    files = {
+    places: dict[str, Any] = {str(LITELLM_HELM.variables[0]): variables, str(LITELLM_HELM.config[0]): config}
+    shared = {"image": image, **places, **values}
+    files: dict[str, str] = {
         SHARED: yaml.safe_dump({LITELLM_HELM.name: shared}, sort_keys=False),
-        OWN: yaml.safe_dump({LITELLM_HELM.name: {LITELLM_HELM.config[0]: own} if own else {}}),
+        AWS: yaml.safe_dump({LITELLM_HELM.name: {LITELLM_HELM.config[0]: own or {}}}),
     }
     repository = Repository(Path("/nonexistent"), Memory({**FILES, **files}))
     return rules.evaluate(repository, rules.of("configuration"))
@@ -71,7 +138,7 @@ def test_a_mistake_is_one_finding_of_its_rule(change: str, rule: str) -> None:
     assert len(str(found[0])) < 400
 
 
-@pytest.mark.parametrize("change", HARMLESS)
+@pytest.mark.parametrize("change", CONFIGURATIONS)
 def test_what_the_proxy_takes_is_no_finding(change: str) -> None:
     found = findings(configuration(change))
     assert not found, [*map(str, found)]
@@ -80,11 +147,23 @@ def test_what_the_proxy_takes_is_no_finding(change: str) -> None:
 def test_a_finding_stands_at_the_line_of_its_file() -> None:
     shared = configuration("router_settings: {routing_strategy: fastest, drop_params: true}")
     found = findings(shared, {"litellm_settings": {"master_key": "os.environ/SET"}})
-    lines = yaml.safe_dump({LITELLM_HELM.name: {}})
-    places = {(finding.file, finding.code) for finding in found}
-    assert places == {(SHARED, STARTS), (SHARED, SECTION), (OWN, SECTION)}, lines
-    at = next(finding for finding in found if finding.code == STARTS)
-    assert at.line and "did you mean" not in at.fix.text
+    text = yaml.safe_dump({LITELLM_HELM.name: {LITELLM_HELM.config[0]: shared}}, sort_keys=False)
+    lines = {line.split(":")[0].strip(): number for number, line in enumerate(text.splitlines(), 1)}
+    first = min(finding.line or 0 for finding in found if finding.file == SHARED)
+    places = [(finding.file, finding.code, (finding.line or 0) - first) for finding in found]
+    apart = lines["drop_params"] - lines["routing_strategy"]
+    assert places == [(AWS, SECTION, 4 - first), (SHARED, STARTS, 0), (SHARED, SECTION, apart)]
+
+
+def test_a_message_never_shows_a_value() -> None:
+    content = configuration("{}")
+    secret = "sk-canary"
+    content["model_list"][0]["litellm_params"] |= {"timeout": secret, "rpm": secret, "extra_headers": secret}
+    content |= {"router_settings": {"routing_strategy": secret}, "litellm_settings": {"callbacks": [secret]}}
+    content["guardrails"] = [{"guardrail_name": "g", "litellm_params": {"guardrail": secret, "mode": secret}}]
+    found = findings(content)
+    assert len(found) == 7
+    assert not [finding for finding in found if secret in str(finding)]
 
 
 def test_the_facts_are_those_of_the_release_that_is_pinned() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from litellm_gitops.charts import Parameters
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
+from litellm_gitops.files import git, has_git, is_inside
 from litellm_gitops.findings import Finding, edit, restore, update
-from litellm_gitops.repository import VALUES, Repository, Values
+from litellm_gitops.repository import ANSWERS, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 
 _ISSUER = "cert-manager.io/cluster-issuer"
@@ -154,6 +155,20 @@ def the_continuous_integration_is_there(repository: Repository) -> Iterator[Find
         yield Finding(".github/workflows/", None, "is missing", fix)
     if platform == "gitlab" and not repository.has(".gitlab-ci.yml"):
         yield Finding(".gitlab-ci.yml", None, "is missing", fix)
+
+
+@rule
+def the_project_stands_where_the_answers_say(repository: Repository) -> Iterator[Finding]:
+    """The engine reads from git's root, and CI and commit hooks are read there."""
+    if not (has_git(repository.root, above=False) or is_inside(repository.root)):
+        return
+    stands = (git(repository.root, "rev-parse", "--show-prefix", above=True) or b"").decode().strip().rstrip("/")
+    answered = text(repository.answers.get("repo_path"))
+    if stands != answered:
+        document = repository.document(ANSWERS)
+        at, said = (f"the folder {each}" if each else "the root" for each in (stands, answered))
+        what = f"the project stands in {at} of its git repository, and the answer repo_path says {said}"
+        yield Finding(ANSWERS, document.line("repo_path") if document else None, what, update("repo_path", stands))
 
 
 def _agrees(values: Values, place: Place, question: str, file: str = "") -> Iterator[Finding]:

@@ -31,7 +31,7 @@ def every_argo_cd_path_leads_to_its_folder(repository: Repository) -> Iterator[F
         for found in each.all("Application"):
             path, url = normpath(text(found.get(*place))), found.get("spec", "source", "repoURL")
             is_from_here = url == repository.answers.get("repo_url") and found.identity not in ours
-            if is_from_here and path != "." and not repository.under(path):
+            if is_from_here and not repository.leads_somewhere(path):
                 yield found.finding(place, f"there is no {path}", "name a folder of this repository")
 
 

@@ -7,46 +7,24 @@ without a word. Each rule is for one of these ends. What is known of single sett
 from __future__ import annotations
 
 import fnmatch
-import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from litellm_gitops import proxy_facts as known
 from litellm_gitops import schemas
-from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text, texts, walk
+from litellm_gitops.configuration import ENDS, KINDS, Configuration, Fault, Faults, dotted, lacking, no_word, wrong
+from litellm_gitops.documents import LOADER, Place, dig, mapping, text, texts, walk
 from litellm_gitops.findings import Finding, edit
-from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.proxy_facts import REFERENCE, closest
 from litellm_gitops.repository import Cluster, Values
 from litellm_gitops.rules import rule_of_values
 
-# What a mistake ends in. Each is a rule below.
-ENDS = {
-    "starts": "the proxy does not start",
-    "kept": "the proxy starts without it",
-    "calls": "calls end in an error",
-    "effect": "LiteLLM passes over it",
-    "section": "LiteLLM does not look for it there",
-    "spelt": "LiteLLM takes it as it is written",
-}
 Model = dict[Any, Any]
-
-
-class Fault(NamedTuple):
-    """A mistake: what it ends in, where it stands below the configuration, what it is, what mends it."""
-
-    end: str
-    place: Place
-    what: str
-    fix: str
-
-
-Faults = Iterator[Fault]
 
 
 @cache
@@ -56,130 +34,14 @@ def table() -> dict[str, Any]:
     return content
 
 
-class Configuration(NamedTuple):
-    """The configuration of one cluster, and what else the proxy of that cluster is given."""
-
-    values: Values
-    content: Model
-
-    def get(self, path: str) -> Any:
-        """The value at a dotted path."""
-        return dig(self.content, *path.split("."))
-
-    def at(self, *paths: str) -> Iterator[tuple[Place, Any]]:
-        """Every place that dotted paths stand for, with its value: "*" is each entry, "#" each of a list."""
-        for path in " ".join(paths).split():
-            found: list[tuple[Place, Any]] = [((), self.content)]
-            for part in path.split("."):
-                found = [
-                    ((*place, key), each)
-                    for place, value in found
-                    for key, each in (value.items() if isinstance(value, dict) else enumerate(sequence(value)))
-                    if part in ("*", key) or (part == "#" and isinstance(value, list))
-                ]
-            yield from found
-
-    @property
-    def has_store(self) -> bool:
-        """Whether models and credentials come from the database as well."""
-        return bool(self.get("general_settings.store_model_in_db")) or "STORE_MODEL_IN_DB" in self.values.pod.variables
-
-    def may_have(self, *names: str) -> bool:
-        """Whether one of these variables is set, or may be: what a Secret of others holds is not known."""
-        pod, cluster = self.values.pod, self.values.cluster
-        keys: dict[str, Any] = {name: secret.keys for name, secret in cluster.wanted.items()}
-        keys |= {secret.name: secret.keys for secret in cluster.sealed}
-        keys |= foreign_secrets(self.values.repository, cluster)
-        found = [keys.get(name) for name in pod.env_from]
-        given = {*pod.variables, *mapping(self.get("environment_variables")), *(key for some in found for key in some or ())}
-        unknown = None in found or pod.get(self.values.chart.env_from_config_maps)
-        return bool(unknown) or not given.isdisjoint(names)
-
-    @property
-    def has_redis(self) -> bool:
-        """Whether variables, or the chart, tell the proxy of a Redis."""
-        names = ("REDIS_HOST", "REDIS_URL", "REDIS_CLUSTER_NODES", "REDIS_SENTINEL_NODES")
-        return self.values.pod.has_redis or self.may_have(*names)
-
-    def may_hold(self, file: str) -> bool:
-        """Whether a file may lie beside the configuration: by a mount, or in an image of one's own."""
-        pod, path = self.values.pod, posixpath.normpath(posixpath.join("/etc/litellm", file))
-        roots = ("/etc/litellm", "/app", posixpath.dirname(path))
-        own = "berriai/" not in text(pod.get(self.values.chart.image, "repository"))
-        return own or any(text(mount.path).startswith(roots) for mount in pod.mounts)
-
-
-def dotted(place: Place) -> str:
-    """A place, as a reader names it."""
-    return ".".join(map(str, place))
-
-
-def wrong(end: str, place: Place, wanted: str) -> Fault:
-    """A value that is not what LiteLLM takes there."""
-    return Fault(end, place, f"{dotted(place)} is not what LiteLLM takes: {ENDS[end]}", f"write {wanted}")
-
-
-def lacking(end: str, place: Place, keys: Iterable[str]) -> Faults:
-    """A mapping without what LiteLLM asks for, if there is anything."""
-    if names := " and ".join(key.replace("|", " or ") for key in keys):
-        yield Fault(end, place, f"{dotted(place)} lacks {names}: {ENDS[end]}", f"add {names}")
-
-
-def no_word(end: str, place: Place, word: str, words: Iterable[str], wanted: str) -> Fault:
-    """A word that is none of a list: with what was meant, where that is near."""
-    meant = closest(word, words) or next((each for each in words if each.lower() == word.lower()), "")
-    few = sorted(words) if len([*words]) <= 12 else [wanted]
-    fault = wrong(end, place, f"one of {', '.join(few)}" if len(few) > 1 else wanted)
-    return fault._replace(fix=f"did you mean {meant}?") if meant else fault
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Single settings
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        return float(value) == float(value)
-    except (TypeError, ValueError):
-        return False
-
-
-def _is_pattern(value: Any) -> bool:
-    try:
-        return bool(re.compile(value))
-    except (re.error, TypeError):
-        return False
-
-
-def _is_headers(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
-
-
-def _matches(pattern: str) -> Callable[[Any], bool]:
-    return lambda value: bool(re.fullmatch(pattern, text(value)))
-
-
-_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "mapping": (lambda value: isinstance(value, dict), "a mapping"),
-    "headers": (_is_headers, "names with texts"),
-    "list": (lambda value: isinstance(value, list), "a list"),
-    "set": (lambda value: value is not None, "a value, or take it away"),
-    "number": (_is_number, "a number, without a unit"),
-    "plain": (lambda value: isinstance(value, int | float), "a number, without quotes"),
-    "whole": (lambda value: isinstance(value, int), "a whole number, without quotes"),
-    "text": (lambda value: isinstance(value, str), "text"),
-    "switch": (lambda value: isinstance(value, bool), "true or false, without quotes"),
-    "function": (_matches(r".+\..+"), "<module>.<name>"),
-    "url": (_matches(r"(rediss?|unix)://.*"), "redis://… or rediss://…"),
-    "time": (_matches(r"\d{1,2}:\d\d(:\d\d)?"), 'a time of day, such as "12:00"'),
-    "pattern": (_is_pattern, "a regular expression"),
-}
 
 
 def _kinds(config: Configuration) -> Faults:
     for end, kinds in table()["kinds"].items():
         for kind, paths in kinds.items():
-            fits, wanted = _KINDS[kind.rstrip("?")]
+            fits, wanted = KINDS[kind.rstrip("?")]
             for place, value in config.at(paths):
                 # LiteLLM needs the number of retries before it has read the variables
                 reference = text(value).startswith(REFERENCE) and place[-1] != "num_retries"
@@ -414,10 +276,12 @@ def _references(config: Configuration) -> Faults:
     path = ("properties", chart.name, "properties", *chart.config, "properties", "model_list", "items", "properties")
     guarded = mapping(dig(schemas.values(chart.name).schema, *path, "litellm_params", "properties"))
     for place, value in walk(config.content):
-        if place[0] == "environment_variables" or (place[0] == "model_list" and place[-1] in guarded and value not in own):
-            if value.removeprefix(REFERENCE) not in own:
-                continue  # the schema of the values says what these must be
-        if value.startswith(REFERENCE) and value.removeprefix(REFERENCE) in own:
+        late = value.startswith(REFERENCE) and value.removeprefix(REFERENCE) in own
+        # what the schema of the values guards is told there
+        guards = place[0] == "model_list" and place[-1] in guarded
+        if place[0] == "environment_variables" or (guards and not late):
+            continue
+        if late:
             what = f"the variable of {dotted(place)} comes from environment_variables, which is read after it"
             yield Fault("spelt", place, what, "set it in the pod")
         elif value.startswith(REFERENCE) and isinstance(place[-1], int):

@@ -38,8 +38,9 @@ def flux_sees_what_it_deploys(repository: Repository) -> Iterator[Finding]:
         sparse = [normpath(path) for path in texts(found.get("spec", "sparseCheckout"))]
         folders = (each.cluster.folder, each.cluster.secrets_folder)
         for file in (*(f"{folder}/kustomization.yaml" for folder in folders), CHART_FILE):
-            checked_out = not sparse or any(file.startswith(f"{path}/") for path in sparse)
-            if not checked_out or any(matching(patterns, [file])):
+            pulled = repository.path(file)
+            checked_out = not sparse or any(pulled.startswith(f"{path}/") for path in sparse)
+            if not checked_out or any(matching(patterns, [pulled])):
                 field = "ignore" if checked_out else "sparseCheckout"
                 what = f"spec.{field} keeps {dirname(file)}/ from the cluster"
                 yield found.finding(("spec", field), what, "let it in")
@@ -53,7 +54,7 @@ def every_flux_path_leads_to_its_folder(repository: Repository) -> Iterator[Find
         for found in each.all("Kustomization"):
             path, name = normpath(text(found.get("spec", "path"))), found.get("spec", "sourceRef", "name")
             is_from_here = name == source.name and found.identity not in ours
-            if is_from_here and path != "." and not repository.under(path):
+            if is_from_here and not repository.leads_somewhere(path):
                 yield found.finding(("spec", "path"), f"there is no {path}", "name a folder of this repository")
 
 

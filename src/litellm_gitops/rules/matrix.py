@@ -130,12 +130,10 @@ def no_unchosen_method_leaves_a_trace(repository: Repository) -> Iterator[Findin
                 yield Finding(document.file, document.line(*place), *_trace(cluster, match))
 
 
-def _engine(cluster: Cluster) -> Iterator[tuple[Document, Place, str]]:
-    """Every text in what the engine of a cluster reads, patches included, but the sealed files."""
-    repository = cluster.repository
-    listed = [file for file in repository.under(cluster.secrets_folder) if not SEALED.fullmatch(file)]
-    for file in (*repository.under(cluster.folder), *listed):
-        for document in repository.documents(file):
+def _engine(cluster: Cluster, *more: str) -> Iterator[tuple[Document, Place, str]]:
+    """Every text in what the engine of a cluster reads of its folder, and of these files."""
+    for file in (*cluster.repository.under(cluster.folder), *more):
+        for document in cluster.repository.documents(file):
             yield from ((document, place, value) for place, value in walk(document.value))
 
 
@@ -174,7 +172,7 @@ def _tokens(repository: Repository, method: Method) -> Iterator[str]:
     """What only this method brings into the values."""
     yield from method.service_account_annotations
     yield from method.pod_labels
-    yield from method.variables
+    yield from (name for name in method.variables if name not in method.common)
     if method.secret:
         yield method.secret
         known = repository.matrix.secrets.get(method.secret)
@@ -234,12 +232,14 @@ def _given(values: Values, provider: str) -> Iterator[tuple[Place, str]]:
     forbidden = matrix.methods[values.cluster.method_names[provider]].forbids
     anywhere = {each.lower() for each in forbidden if each.isupper()}
     ours = [each for each in pod.models if each.model.startswith(matrix.providers[provider].model_prefix)]
-    named = {text(each.given.get("litellm_credential_name")) for each in ours}
+    named = {text(each.given.get("litellm_credential_name")) for each in ours} - {""}
     ours += [each for each in pod.credentials if each.name in named]
     for each in (*pod.models, *pod.credentials, *pod.defaults):
         # api_key is the one that every provider takes
         owned = each in ours or each in pod.defaults
         looked_for = {"api_key", *map(str.lower, forbidden)} if owned else anywhere - _OTHERS
+        if each in pod.defaults and not text(each.given.get("api_key")).startswith("os.environ/"):
+            looked_for = looked_for - {"api_key"}  # one in plaintext has a rule of its own
         for parameter in sorted(looked_for & set(map(str, each.given))):
             yield (*each.place, parameter), f"{parameter} is given"
 
@@ -269,7 +269,8 @@ def _patched(values: Values, names: list[str], reason: str) -> Iterator[Finding]
     if not names:
         return
     pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})(?![\w-])")
-    for document, place, value in _engine(values.cluster):
+    listed = values.repository.under(values.cluster.secrets_folder)
+    for document, place, value in _engine(values.cluster, *(file for file in listed if not SEALED.fullmatch(file))):
         if not _is_setup(document) and not {"values", "helm"} & {*place}:  # these have a rule of their own
             for match in pattern.finditer(value):
                 what = f"{match[0]} would reach the proxy past its values; {reason}"

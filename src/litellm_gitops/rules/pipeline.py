@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from posixpath import basename
 from typing import Any
 
 from litellm_gitops.documents import dig, mapping, merge, sequence, text, texts, walk
-from litellm_gitops.files import matching
+from litellm_gitops.files import git, matching
 from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
@@ -79,7 +81,7 @@ def _is_skipped(part: dict[Any, Any]) -> bool:
 
 def _takes_every_change(repository: Repository, filters: dict[Any, Any]) -> bool:
     """Whether the filters of an event let the engine's branch and every file that is deployed pass."""
-    files = [file for file in repository.yaml_files if file.startswith(_DEPLOYED)]
+    files = [repository.path(file) for file in repository.yaml_files if file.startswith(_DEPLOYED)]
     for wanted, field in (([str(repository.answers.get("repo_branch"))], "branches"), (files, "paths")):
         chosen, ignored = filters.get(field), filters.get(f"{field}-ignore")
         if chosen is not None and len(set(matching(texts(chosen), wanted))) < len(wanted):
@@ -125,6 +127,24 @@ def _is_never(rules: list[Any]) -> bool:
 
 def _calls_the_suite(script: str) -> bool:
     return any(not _PART.search(match["more"]) for match in _SUITE.finditer(script))
+
+
+@rule
+def a_monorepo_runs_the_pipeline(repository: Repository) -> Iterator[Finding]:
+    """It is read at git's root alone. Where that is elsewhere, what stands here is copied or called there."""
+    top = (git(repository.root, "rev-parse", "--show-toplevel", above=True) or b"").decode().strip()
+    if not top or not repository.path(""):
+        return
+    platform, project = repository.answers.get("ci_platform"), repository.answers.get("project_name")
+    for file in filter(repository.has, _OURS if platform == "github" else ()):
+        name = f"{_WORKFLOWS}/{project}-{basename(file)}"
+        if not (Path(top) / name).is_file() or (Path(top) / name).read_bytes() != repository.content(file):
+            fix = edit(f'cp {file} "$(git rev-parse --show-toplevel)/{name}"')
+            yield Finding(file, None, f"GitHub runs {name} at the root of git, which is not this file", fix)
+    calls = Path(top) / _GITLAB
+    if platform == "gitlab" and repository.path(_GITLAB) not in (calls.read_text("utf-8") if calls.is_file() else ""):
+        fix = edit("call it from there, as README.md says")
+        yield Finding(_GITLAB, None, f"GitLab reads {_GITLAB} at the root of git, which does not call this one", fix)
 
 
 @rule

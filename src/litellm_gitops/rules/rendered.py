@@ -223,6 +223,29 @@ def the_service_account_is_what_the_method_wants(each: Rendering) -> Iterator[Fi
 
 
 @claim
+def the_pod_has_the_tokens_and_labels_of_its_methods(each: Rendering) -> Iterator[Finding]:
+    """What the chart renders of the values has the labels, and the tokens where the proxy looks for them."""
+    for document in each.all("Deployment").values():
+        template = mapping(dig(document.value, "spec", "template"))
+        volumes = {
+            text(volume.get("name")): mapping(dig(source, "serviceAccountToken"))
+            for volume in map(mapping, sequence(dig(template, "spec", "volumes")))
+            for source in sequence(dig(volume, "projected", "sources"))
+        }
+        mounts = sequence(dig(template, "spec", "containers", 0, "volumeMounts"))
+        there = {
+            (text(dig(mount, "mountPath")), volumes.get(text(dig(mount, "name")), {}).get("audience"))
+            for mount in mounts
+        }
+        for name, method in each.cluster.methods.items():
+            for label, wanted in method.pod_labels.items():
+                if dig(template, "metadata", "labels", label) != wanted:
+                    yield each.finding(f"the pod lacks the label {label}: {wanted} of {name}")
+            if method.token and (method.token.path, each.cluster.filled(method.token.audience)) not in there:
+                yield each.finding(f"the pod lacks the token of {name} in {method.token.path}")
+
+
+@claim
 def the_migrations_run_before_everything_else(each: Rendering) -> Iterator[Finding]:
     """Jobs are Helm hooks under both engines, and wait for nothing that comes after them."""
     for job in each.all("Job").values():

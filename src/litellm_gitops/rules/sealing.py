@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from litellm_gitops import credentials
-from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
+from litellm_gitops.documents import dig, mapping, sequence, text, texts
 from litellm_gitops.files import ignored, matching
 from litellm_gitops.findings import Finding, edit, fill, rekey, seal, update
 from litellm_gitops.repository import ANSWERS, SEALED, Repository
@@ -34,16 +33,6 @@ _NEVER = ("*.agekey", "age.key", "keys.txt", ENV_FILE, "gcp-service-account.json
 _KEY_FILE = re.compile(r"(?:.*/)?keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+")
 _PUBLIC_KEY = re.compile(r"^# public key: (age1\w+)", re.MULTILINE)
 _OF_THE_RULE = (Kind.RECIPIENTS, Kind.RULE)
-_CREDENTIAL = re.compile(
-    r"(?:PASSWORD|PASSWD|(?<![A-Z])PASS|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?"
-    r"|(?:API|MASTER)_?KEY|(?:ACCESS|PRIVATE|SECRET)_KEY)\Z",
-    re.IGNORECASE,
-)
-# in values of charts, where other keys end in the name of a Secret
-_NAME_OF_SECRET = re.compile(r"(?<!client)(?<!client_)secret\Z|credentials?\Z", re.IGNORECASE)
-# nothing, a path in the container, another variable, what Helm puts in, or a switch
-_REFERENCE = re.compile(r"|None|/.*|\$\(.+\)|os\.environ/\w+|\{\{.*\}\}|true|false|[0-9]{1,6}", re.IGNORECASE)
-_TAKE_OUT = edit("take it away, seal it, and revoke it: whoever has read the file knows it")
 _SEAL_IT = edit("take the value out, and seal it as secrets/<cluster>/<name>.sops.yaml")
 
 
@@ -55,12 +44,6 @@ def plaintext_of(file: str, content: str) -> Iterator[Finding]:
     """The Secrets in plaintext in a file that is no sealed one."""
     for flaw in unsealed(content) if not SEALED.fullmatch(file) else ():
         yield Finding(file, flaw.line, flaw.what, _SEAL_IT)
-
-
-def credentials_of(file: str, content: str) -> Iterator[Finding]:
-    """The credentials that are known by their form."""
-    for line, kind in credentials.find(content):
-        yield Finding(file, line, f"holds {kind} in plaintext", _TAKE_OUT)
 
 
 def flaws_of(file: str, content: str, config: Mapping[str, Any]) -> list[Flaw]:
@@ -330,50 +313,6 @@ def no_secret_stands_outside_of_the_sealed_files(repository: Repository) -> Iter
             if entry and dig(patch, "target", "kind") == "Secret":
                 for flaw in unsealed(repository.characters(file), patch=True):
                     yield Finding(file, flaw.line, flaw.what, _SEAL_IT)
-
-
-@rule
-def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Finding]:
-    """By its form in any file, by its name in the values."""
-    for file in repository.files:
-        yield from credentials_of(file, repository.characters(file))
-    for values in repository.values:
-        chart, methods = values.chart, values.cluster.methods.values()
-        # these have rules of their own
-        reported = {name for method in methods for name in (*method.forbids, *method.variables)} | {"PROXY_MASTER_KEY"}
-        for variable in values.pod.variables.values():
-            credential = _CREDENTIAL.search(variable.name) and variable.name not in reported
-            if credential and variable.value and not _is_reference(variable.value):
-                yield values.finding(variable.place, f"{variable.name} has its value in plaintext", _TAKE_OUT)
-        # the schema speaks of models, what is above of variables
-        elsewhere = (chart.variables, chart.variable_list, chart.model_list)
-        for place, name, value in _leaves(values.get()):
-            # a name with / is that of an annotation
-            if "/" in name or not _CREDENTIAL.search(name) or _is_reference(value):
-                continue
-            if any(place[: len(above)] == above for above in elsewhere):
-                continue
-            settings = place[: len(chart.config)] == chart.config or place[-1] == "value"
-            if settings or not _NAME_OF_SECRET.search(name):
-                yield values.finding(place, f"{name} has its value in plaintext", _TAKE_OUT)
-
-
-def _leaves(value: Any, path: Place = ()) -> Iterator[tuple[Place, str, Any]]:
-    """(path, name, value) of all that is no mapping and no list. A variable, `{name, value}`, has its own name."""
-    if isinstance(value, dict):
-        for key, child in value.items():
-            variable = key == "value" and isinstance(value.get("name"), str)
-            for inner, name, leaf in _leaves(child, (*path, str(key))):
-                yield inner, value["name"] if variable else name, leaf
-    elif isinstance(value, list):
-        for number, child in enumerate(value):
-            yield from _leaves(child, (*path, number))
-    else:
-        yield path, next((part for part in reversed(path) if isinstance(part, str)), ""), value
-
-
-def _is_reference(value: Any) -> bool:
-    return _REFERENCE.fullmatch(str(value)) is not None
 
 
 @rule

@@ -136,6 +136,7 @@ def _words(each: Synced) -> Mapping[str, Any]:
     cluster, namespace = each.cluster, each.repository.namespace
     own, checksums = PurePosixPath(cluster.values_file), PurePosixPath(cluster.checksums_file)
     words = {**each.repository.answers, "namespace": namespace, "cluster": cluster, "own": own, "checksums": checksums}
+    words["at"] = each.repository.path("")
     return defaultdict(str, words)  # an answer may be missing
 
 

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from litellm_gitops.findings import UnreadableError
 from litellm_gitops.repository import Repository
-from litellm_gitops.sealing import show, state, trust
+from litellm_gitops.sealing import state, trust
 from litellm_gitops.sealing.errors import FAILED, INTERRUPTED, SealingError
 from litellm_gitops.sealing.recipients import is_recipient
 from litellm_gitops.sealing.rekey import rekey
@@ -44,8 +44,6 @@ def main(root: Path, arguments: Sequence[str] | None = None) -> int:
     _harden()
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _options(arguments)
-    if options.show:
-        return show.show(root, options.show)
     transaction = Transaction(root)
     try:
         return _run(Repository(root), options, transaction, trust.of_arguments(options.trust, arguments))
@@ -120,8 +118,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     }
     for name, text in switches.items():
         action.add_argument(name, action="store_true", help=text)
-    shown = "print this sealed file in plaintext where an age key opens it, else as it is: git's textconv (README.md)"
-    action.add_argument("--show", metavar="FILE", type=Path, help=shown)
     parser.add_argument("--key", metavar="KEY", help="with --rotate: only this key of the Secret; needs a private key")
     parser.add_argument("--cluster", metavar="NAME", help="only this cluster, or the clusters of this environment")
     given = "with --rotate: read this input from standard input, never from a file or the environment"

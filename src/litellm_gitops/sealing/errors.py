@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from litellm_gitops.credentials import redacted
+
 DONE = 0
 FAILED = 1  # nothing changed
 USAGE = 2
@@ -16,5 +18,5 @@ class SealingError(Exception):
     """A refusal: one or two lines for stderr (what, where, what to do), never a secret, and an exit code."""
 
     def __init__(self, message: str, code: int = FAILED) -> None:
-        super().__init__(message)
+        super().__init__(redacted(message))
         self.code = code

@@ -60,7 +60,7 @@ def at_hand(root: Path, tracked: Container[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in sorted((root / FOLDER).glob("*.agekey")):
         name = f"{FOLDER}/{path.name}"
-        if not path.is_symlink() and name not in tracked and f"{FOLDER}/" not in tracked:
+        if not path.is_symlink() and name.lower() not in tracked and f"{FOLDER}/" not in tracked:
             found.update(dict.fromkeys(_publics(path.read_text("utf-8", "replace")), name))
     config = os.environ.get("XDG_CONFIG_HOME") or str(Path(os.environ.get("HOME", "/"), ".config"))
     user = {"SOPS_AGE_KEY_FILE": os.environ.get("SOPS_AGE_KEY_FILE"), "~/.config": f"{config}/sops/age/keys.txt"}

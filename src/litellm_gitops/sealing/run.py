@@ -90,7 +90,10 @@ def change(
                 report.note(f"{path} was open to others: it is for its owner alone now")
             run = Run(Repository(root), transaction, consent)
             yield run, chosen(run.repository, name)
-        run.trust.remember()
+        try:
+            run.trust.remember()
+        except OSError as error:  # what was sealed is in place all the same
+            report.note(f"it cannot be remembered for whom was sealed: {error.strerror}")
 
 
 class Run:

@@ -25,10 +25,12 @@ OLDEST = (3, 11, 0)
 BROKEN = {(3, 13, 2)}
 _TIMEOUT_SECONDS = 60
 _NO_KEY = 128
-# Names of files and profiles. AWS_ACCESS_KEY_ID and AZURE_CLIENT_SECRET are inputs of sealing, and the proxy's.
+# Names of files, profiles and private endpoints. AWS_ACCESS_KEY_ID and AZURE_CLIENT_SECRET are inputs of sealing, and
+# the proxy's.
 LOGIN = re.compile(
     r"AWS_(?:PROFILE|REGION|DEFAULT_REGION|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE)"
-    r"|GOOGLE_APPLICATION_CREDENTIALS|CLOUDSDK_CONFIG|AZURE_CONFIG_DIR"
+    r"|AWS_ENDPOINT_URL_(?:KMS|STS)|SOPS_GCP_KMS_(?:CLIENT_TYPE|ENDPOINT|UNIVERSE_DOMAIN)"
+    r"|GOOGLE_APPLICATION_CREDENTIALS|CLOUDSDK_CONFIG|AZURE_CONFIG_DIR|AZURE_TOKEN_CREDENTIALS"
     r"|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy|SSL_CERT_(?:FILE|DIR)"
 )
 # Where sops looks for an age key: https://getsops.io/docs/#encrypting-using-age. Files are meant from the folder of the

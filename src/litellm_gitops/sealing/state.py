@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 from litellm_gitops import rules
 from litellm_gitops.documents import dig
@@ -79,14 +80,28 @@ def show(repository: Repository, cluster: str | None = None) -> int:
     rows = [("CLUSTER", "SECRET", "KEYS", "STATE", "RECIPIENTS", "LAST CHANGE")]
     for each in chosen(repository, cluster):
         rows += [_row(each, file, known[file]) for file in _files(each)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    shown = [
-        report.say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        for row in rows
-    ]
+    shown = (
+        _table(rows)
+        and report.say("")
+        and _table([("CLUSTER", "PROVIDER", "METHOD", "STORED"), *_cells(repository, cluster)])
+    )
     if any(row[3] in ("stale", "conflict") for row in rows):
         report.note(f"what is stale or in conflict, and what mends it: {SEAL} --check")
-    return DONE if all(shown) else FAILED
+    return DONE if shown else FAILED
+
+
+def _table(rows: Sequence[Sequence[str]]) -> bool:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    shown = [report.say(line) for line in lines]
+    return all(shown)
+
+
+def _cells(repository: Repository, cluster: str | None) -> Iterator[tuple[str, str, str, str]]:
+    """How each cluster authenticates to each provider, and what is stored for it."""
+    for each in chosen(repository, cluster):
+        for provider, name in each.method_names.items():
+            yield each.name, provider, name, each.methods[name].secret or "nothing (keyless)"
 
 
 def _row(cluster: Cluster, file: str, state: str) -> tuple[str, str, str, str, str, str]:

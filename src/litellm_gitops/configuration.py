@@ -1,0 +1,157 @@
+"""The proxy's configuration in the values of a cluster, what is around it, and how a mistake in it is told."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+from litellm_gitops.documents import Place, dig, mapping, sequence, text
+from litellm_gitops.foreign import foreign_secrets
+from litellm_gitops.proxy_facts import closest
+from litellm_gitops.repository import Values
+
+# What a mistake ends in. Each is a rule in rules/configuration.py.
+ENDS = {
+    "starts": "the proxy does not start",
+    "kept": "the proxy starts without it",
+    "calls": "calls end in an error",
+    "effect": "LiteLLM passes over it",
+    "section": "LiteLLM does not look for it there",
+    "spelt": "LiteLLM takes it as it is written",
+}
+
+
+class Fault(NamedTuple):
+    """A mistake: what it ends in, where it stands below the configuration, what it is, what mends it."""
+
+    end: str
+    place: Place
+    what: str
+    fix: str
+
+
+Faults = Iterator[Fault]
+
+
+class Configuration(NamedTuple):
+    """The configuration of one cluster, and what else the proxy of that cluster is given."""
+
+    values: Values
+    content: dict[Any, Any]
+
+    def get(self, path: str) -> Any:
+        """The value at a dotted path."""
+        return dig(self.content, *path.split("."))
+
+    def at(self, *paths: str) -> Iterator[tuple[Place, Any]]:
+        """Every place that dotted paths stand for, with its value: "*" is each entry, "#" each of a list."""
+        for path in " ".join(paths).split():
+            found: list[tuple[Place, Any]] = [((), self.content)]
+            for part in path.split("."):
+                found = [
+                    ((*place, key), each)
+                    for place, value in found
+                    for key, each in (value.items() if isinstance(value, dict) else enumerate(sequence(value)))
+                    if part in ("*", key) or (part == "#" and isinstance(value, list))
+                ]
+            yield from found
+
+    @property
+    def has_store(self) -> bool:
+        """Whether models and credentials come from the database as well."""
+        return bool(self.get("general_settings.store_model_in_db")) or "STORE_MODEL_IN_DB" in self.values.pod.variables
+
+    def may_have(self, *names: str) -> bool:
+        """Whether one of these variables is set, or may be: what a Secret of others holds is not known."""
+        pod, cluster = self.values.pod, self.values.cluster
+        keys: dict[str, Any] = {name: secret.keys for name, secret in cluster.wanted.items()}
+        keys |= {secret.name: secret.keys for secret in cluster.sealed}
+        keys |= foreign_secrets(self.values.repository, cluster)
+        found = [keys.get(name) for name in pod.env_from]
+        given = {
+            *pod.variables,
+            *mapping(self.get("environment_variables")),
+            *(key for some in found for key in some or ()),
+        }
+        unknown = None in found or pod.get(self.values.chart.env_from_config_maps)
+        return bool(unknown) or not given.isdisjoint(names)
+
+    @property
+    def has_redis(self) -> bool:
+        """Whether variables, or the chart, tell the proxy of a Redis."""
+        names = ("REDIS_HOST", "REDIS_URL", "REDIS_CLUSTER_NODES", "REDIS_SENTINEL_NODES")
+        return self.values.pod.has_redis or self.may_have(*names)
+
+    def may_hold(self, file: str) -> bool:
+        """Whether a file may lie beside the configuration, or where the proxy runs: by a mount, or in an own image."""
+        pod = self.values.pod
+        own = "berriai/" not in text(pod.get(self.values.chart.image, "repository")) or "PYTHONPATH" in pod.variables
+        paths = [PurePosixPath(posixpath.normpath(posixpath.join(folder, file))) for folder in ("/etc/litellm", "/app")]
+        mounts = {PurePosixPath(text(mount.path) or "-") for mount in pod.mounts}
+        return own or any(mounts & {path, *path.parents} for path in paths)
+
+
+def dotted(place: Place) -> str:
+    """A place, as a reader names it."""
+    return ".".join(map(str, place))
+
+
+def wrong(end: str, place: Place, wanted: str) -> Fault:
+    """A value that is not what LiteLLM takes there."""
+    return Fault(end, place, f"{dotted(place)} is not what LiteLLM takes: {ENDS[end]}", f"write {wanted}")
+
+
+def lacking(end: str, place: Place, keys: Iterable[str]) -> Faults:
+    """A mapping without what LiteLLM asks for, if there is anything."""
+    if names := " and ".join(key.replace("|", " or ") for key in keys):
+        yield Fault(end, place, f"{dotted(place)} lacks {names}: {ENDS[end]}", f"add {names}")
+
+
+def no_word(end: str, place: Place, word: str, words: Iterable[str], wanted: str) -> Fault:
+    """A word that is none of a list: with what was meant, where that is near."""
+    meant = closest(word, words) or next((each for each in words if each.lower() == word.lower()), "")
+    few = sorted(words) if len([*words]) <= 12 else [wanted]
+    fault = wrong(end, place, f"one of {', '.join(few)}" if len(few) > 1 else wanted)
+    return fault._replace(fix=f"did you mean {meant}?") if meant else fault
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return float(value) == float(value)
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_pattern(value: Any) -> bool:
+    try:
+        return bool(re.compile(value))
+    except (re.error, TypeError):
+        return False
+
+
+def _is_headers(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+
+
+def _matches(pattern: str) -> Callable[[Any], bool]:
+    return lambda value: bool(re.fullmatch(pattern, text(value)))
+
+
+KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "mapping": (lambda value: isinstance(value, dict), "a mapping"),
+    "headers": (_is_headers, "names with texts"),
+    "list": (lambda value: isinstance(value, list), "a list"),
+    "set": (lambda value: value is not None, "a value, or take it away"),
+    "number": (_is_number, "a number, without a unit"),
+    "plain": (lambda value: isinstance(value, int | float), "a number, without quotes"),
+    "whole": (lambda value: isinstance(value, int), "a whole number, without quotes"),
+    "text": (lambda value: isinstance(value, str), "text"),
+    "switch": (lambda value: isinstance(value, bool), "true or false, without quotes"),
+    "function": (_matches(r".+\..+"), "<module>.<name>"),
+    "url": (_matches(r"(rediss?|unix)://.*"), "redis://… or rediss://…"),
+    "time": (_matches(r"\d{1,2}:\d\d(:\d\d)?"), 'a time of day, such as "12:00"'),
+    "pattern": (_is_pattern, "a regular expression"),
+}

@@ -1,0 +1,174 @@
+"""No credential stands in plaintext: by its form in any file, by its name in values, manifests and settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from litellm_gitops import credentials
+from litellm_gitops.documents import Document, NotYamlError, Place, mapping, parse
+from litellm_gitops.findings import Finding, edit
+from litellm_gitops.repository import SEALED, Repository, Values
+from litellm_gitops.rules import rule
+from litellm_gitops.rules.sealing import no_secret_stands_outside_of_the_sealed_files
+
+_CREDENTIAL = re.compile(
+    r"(?:PASSWORD|PASSWD|(?<![A-Z])PASS|(?<![A-Z])PWD|PASSPHRASE|SECRET|(?<!PER_)TOKEN|CREDENTIALS?"
+    r"|(?:API|APP|MASTER|SALT)[_-]?KEY|(?:ACCESS|PRIVATE|SECRET|ACCOUNT|ENCRYPTION)_KEY)\Z",
+    re.IGNORECASE,
+)
+# whether it is worth while to read a file
+_MAY_TELL = re.compile(rf"""(?<!kind: ){_CREDENTIAL.pattern[:-2]}["']?\s*(?:[:=,}}]|$)""", re.IGNORECASE | re.MULTILINE)
+# in values of charts and in manifests, where other keys end in the name of a Secret
+_NAME_OF_SECRET = re.compile(r"(?<!client)(?<!client_)secret\Z|credentials?\Z", re.IGNORECASE)
+# Nothing, a path in the container, a switch, a word that says that there is none, what another program puts in or
+# decrypts, where it is kept, what code or Terraform reads from elsewhere, and examples that their vendor publishes.
+_REFERENCE = re.compile(
+    r"|none|null|nil|true|false|[0-9]{1,6}|str|string|dummy|empty|unused|not-needed|sk-no-key-required|n/a"
+    r"|/.*|\$[({].*|\$[a-z_][\w.:-]*|\{\{.*\}\}|%\(.*|<.*>|\*+|x{3,}|os\.environ.*|(?:var|local|data|module|random_password)\.\S+"
+    r"|ENC\[.*|(?:arn|vault|op|file|https?|ref\+\w+|azurekeyvault|gcpsm|awssm|secretref):(?!.*:[^/]*@).*"
+    r"|(?-i:[A-Z0-9]+_(?:[A-Z0-9_]*(?:PASSWORD|TOKEN|KEY|SECRET))|.*EXAMPLE(?:KEY)?)",
+    re.IGNORECASE | re.DOTALL,
+)
+# a line that sets something in a text of any language, and a pair in JSON
+_LINE = re.compile(
+    r"""^\s*(?:export\s+)?["']?([A-Za-z][\w.-]*)["']?\s*[:=]\s*["']?([^\s(){}$<>\[\],;"'`|\\]{4,})["']?,?\s*(?:\#.*)?$""",
+    re.MULTILINE,
+)
+_PAIR = re.compile(r'"([\w.-]+)"\s*:\s*"([^"\\\s]{4,})"')
+_ITEM = re.compile(r"-{0,2}([A-Za-z][\w.-]*)=(.*)", re.DOTALL)
+_ATTRIBUTE = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")  # such as self.token
+_SETTINGS = (".env", ".properties", ".tf", ".tfvars", ".ini", ".conf")
+# other rules speak of a Secret; a sealed one and a definition hold none
+_OTHERS = ("Secret", "SealedSecret", "CustomResourceDefinition")
+_NO_SETTINGS = ("policies/", "vendor/", "tests/")
+_OF_THE_ENGINE = {"patches", "values", "valuesObject"}  # where the rules about methods look, too
+_INJECTOR = "vault.hashicorp.com/"  # its annotations name a place
+_TAKE_OUT = edit("take it away, seal it, and revoke it: whoever has read the file knows it")
+
+
+def credentials_of(file: str, content: str) -> Iterator[Finding]:
+    """The credentials that are known by their form, and in a file of settings by their name."""
+    lines = set()
+    for line, kind in credentials.find(content):
+        lines.add(line)
+        yield Finding(file, line, f"holds {kind} in plaintext", _TAKE_OUT)
+    for match in _LINE.finditer(content) if file.endswith(_SETTINGS) else ():
+        line = content.count("\n", 0, match.start(1)) + 1
+        if line not in lines and _tells(match[1], match[2]) and not _ATTRIBUTE.fullmatch(match[2]):
+            yield Finding(file, line, f"{match[1]} has its value in plaintext", _TAKE_OUT)
+
+
+@rule
+def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Finding]:
+    """Each once, where it stands."""
+    found: list[Finding] = []
+    for file in repository.files:
+        found += credentials_of(file, repository.characters(file))
+    known = {(each.file, each.line) for each in found}
+    named = [finding for document in _documents(repository) for finding in _named(repository, document)]
+    if named:  # of a Secret in plaintext another rule speaks
+        known |= {(each.file, each.line) for each in no_secret_stands_outside_of_the_sealed_files(repository)}
+    named += (finding for each in repository.values for finding in _of_values(repository, each))
+    yield from dict.fromkeys([*found, *(each for each in named if (each.file, each.line) not in known)])
+
+
+def _documents(repository: Repository) -> Iterator[Document]:
+    """Where a name tells. Of values, which say what a chart takes, see below."""
+    values = {layer.file for each in repository.values for layer in each.layers}
+    for file in repository.yaml_files:
+        passed = file in values or file.startswith(_NO_SETTINGS)
+        if not passed and _MAY_TELL.search(repository.characters(file)):
+            yield from repository.documents(file)
+
+
+def _named(repository: Repository, document: Document) -> Iterator[Finding]:
+    """What tells by its name, in manifests, patches, generators and settings of any program."""
+    value, reported = document.value, _of_other_rules(repository)
+    if SEALED.fullmatch(document.file):
+        value = {"metadata": mapping(value).get("metadata")}
+    for place, name, leaf in _settings(value):
+        elsewhere = name in reported and _OF_THE_ENGINE & set(place)
+        if not elsewhere and _tells(name, leaf):
+            yield Finding(document.file, document.line(*place), f"{name} has its value in plaintext", _TAKE_OUT)
+
+
+def _of_other_rules(repository: Repository) -> set[str]:
+    methods = repository.matrix.methods.values()
+    return {name for method in methods for name in (*method.forbids, *method.variables)} | {"PROXY_MASTER_KEY"}
+
+
+def _tells(name: str, value: Any) -> bool:
+    """Whether what stands under a name is a credential."""
+    if isinstance(value, float) or not _CREDENTIAL.search(name) or name.startswith(_INJECTOR):
+        return False
+    if _NAME_OF_SECRET.search(name) and not name.isupper():
+        return False
+    return str(value).lower() != name.lower() and not _is_reference(value)
+
+
+def _settings(value: Any) -> Iterator[tuple[Place, str, Any]]:
+    """As `_leaves`, with what stands in texts: lists of NAME=value, other files, patches. Not what other rules read."""
+    for place, name, leaf in _leaves(value):
+        yield place, name, leaf
+        if not isinstance(leaf, str):
+            continue
+        if isinstance(place[-1], int) and (item := _ITEM.fullmatch(leaf)):
+            yield place, item[1], item[2]
+        for inner, inside in _inside(leaf) if "\n" in leaf.strip() or '"' in leaf else ():
+            yield place, inner, inside
+
+
+def _inside(content: str) -> Iterator[tuple[str, Any]]:
+    """(name, value) of a text that is a file of its own."""
+    try:
+        documents = [each.value for each in parse("", content) if isinstance(each.value, dict | list)]
+    except NotYamlError:
+        documents = []
+    for each in documents:
+        yield from ((name, leaf) for _, name, leaf in _settings(each))
+    for pattern in (_LINE, _PAIR) if not documents else ():
+        yield from ((match[1], match[2]) for match in pattern.finditer(content) if not _ATTRIBUTE.fullmatch(match[2]))
+
+
+def _of_values(repository: Repository, values: Values) -> Iterator[Finding]:
+    chart, methods = values.chart, values.cluster.methods.values()
+    # these have rules of their own
+    reported = {name for method in methods for name in method.forbids} | {"PROXY_MASTER_KEY"}
+    reported |= {name for method in repository.matrix.methods.values() for name in method.variables}
+    for variable in values.pod.variables.values():
+        credential = _CREDENTIAL.search(variable.name) and variable.name not in reported
+        if credential and variable.value and not _is_reference(variable.value):
+            yield values.finding(variable.place, f"{variable.name} has its value in plaintext", _TAKE_OUT)
+    # the schema speaks of models, what is above of variables
+    elsewhere = (chart.variables, chart.variable_list, chart.model_list)
+    for place, name, value in _leaves(values.get()):
+        # a name with / is that of an annotation
+        if "/" in name or not _CREDENTIAL.search(name) or _is_reference(value):
+            continue
+        if any(place[: len(above)] == above for above in elsewhere):
+            continue
+        settings = place[: len(chart.config)] == chart.config or place[-1] == "value"
+        if settings or not _NAME_OF_SECRET.search(name):
+            yield values.finding(place, f"{name} has its value in plaintext", _TAKE_OUT)
+
+
+def _leaves(value: Any, path: Place = ()) -> Iterator[tuple[Place, str, Any]]:
+    """(path, name, value) of all that is no mapping and no list. A variable, `{name, value}`, has its own name."""
+    if isinstance(value, dict):
+        if value.get("kind") in _OTHERS:
+            value = {"metadata": value.get("metadata")}
+        named = next((value[key] for key in ("name", "key", "path") if isinstance(value.get(key), str)), "")
+        for key, child in value.items():
+            for inner, name, leaf in _leaves(child, (*path, str(key))):
+                yield inner, named.rpartition("/")[2] if named and key == "value" else name, leaf
+    elif isinstance(value, list):
+        for number, child in enumerate(value):
+            yield from _leaves(child, (*path, number))
+    else:
+        yield path, next((part for part in reversed(path) if isinstance(part, str)), ""), value
+
+
+def _is_reference(value: Any) -> bool:
+    return _REFERENCE.fullmatch(str(value)) is not None

@@ -1,0 +1,173 @@
+"""A corpus of plaintext: files that hold a credential, and files that only look like it. Made in each run."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import string
+
+_random = random.Random(20)
+_ALNUM = string.ascii_letters + string.digits
+
+
+def signs(count: int, alphabet: str = _ALNUM) -> str:
+    """Any signs of an alphabet, with a digit and a letter of it among them."""
+    body = "".join(_random.choices(alphabet, k=count - 2))
+    return _random.choice([each for each in alphabet if each.isalpha()]) + body + _random.choice(string.digits)
+
+
+def _encoded(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def vendors() -> dict[str, str]:
+    """A key of each vendor, in the form that it gives them."""
+    wide = f"{_ALNUM}_-"
+    return {
+        "OpenAI project": f"sk-proj-{signs(30, wide)}T3BlbkFJ{signs(30, wide)}",
+        "OpenAI service account": f"sk-svcacct-{signs(60, wide)}",
+        "OpenAI": f"sk-{signs(20)}T3BlbkFJ{signs(20)}",
+        "Anthropic": f"sk-ant-api03-{signs(93, wide)}AA",
+        "OpenRouter": f"sk-or-v1-{signs(64, '0123456789abcdef')}",
+        "Google": f"AIza{signs(35, wide)}",
+        "Azure client secret": f"{signs(3)}8Q~{signs(34)}",
+        "Azure resource": f"{signs(52)}JQQJ99{signs(26)}",
+        "Azure storage": f"DefaultEndpointsProtocol=https;AccountName=own;AccountKey={signs(86)}==",
+        "AWS": f"AKIA{signs(16, string.ascii_uppercase + '234567')}",
+        "Bedrock": f"ABSK{signs(100)}=",
+        "Slack bot": f"xoxb-{signs(12, string.digits + 'a')}-{signs(24)}",
+        "Slack app": f"xapp-1-A{signs(10)}-{signs(13)}-{signs(64)}",
+        "Slack webhook": f"https://hooks.slack.com/services/T{signs(8)}/B{signs(8)}/{signs(24)}",
+        "Hugging Face": f"hf_{signs(34)}",
+        "Groq": f"gsk_{signs(52)}",
+        "xAI": f"xai-{signs(80)}",
+        "Perplexity": f"pplx-{signs(48)}",
+        "NVIDIA": f"nvapi-{signs(64, wide)}",
+        "Replicate": f"r8_{signs(37)}",
+        "Databricks": f"dapi{signs(32, '0123456789abcdef')}",
+        "LangSmith": f"lsv2_pt_{signs(32)}_{signs(10)}",
+        "Langfuse": f"sk-lf-{signs(8)}-{signs(4)}-{signs(4)}-{signs(12)}",
+        "GitHub": f"ghp_{signs(36)}",
+        "GitHub, fine-grained": f"github_pat_{signs(22)}_{signs(59)}",
+        "GitLab": f"glpat-{signs(20)}",
+        "Grafana": f"glsa_{signs(32)}_{signs(8)}",
+        "Vault": f"hvs.{signs(90)}",
+        "SendGrid": f"SG.{signs(22)}.{signs(43)}",
+        "Google's sign-in": f"GOCSPX-{signs(28)}",
+        "signed token": f"{_encoded({'alg': 'RS256', 'kid': signs(8)})}.{_encoded({'iss': signs(20)})}.{signs(60)}",
+        "npm": f"npm_{signs(36)}",
+        "Docker Hub": f"dckr_pat_{signs(27)}",
+        "New Relic": f"NRAK-{signs(27, string.ascii_uppercase + string.digits)}",
+        "Datadog": f"DD_API_KEY={signs(32, '0123456789abcdef')}",
+        "Cohere": f"COHERE_API_KEY={signs(40)}",
+        "Mistral": f"MISTRAL_API_KEY: {signs(32)}",
+        "Azure OpenAI": f'AZURE_API_KEY = "{signs(32, "0123456789abcdef")}"',
+    }
+
+
+def _manifest(kind: str, body: str, api: str = "v1") -> str:
+    return f"apiVersion: {api}\nkind: {kind}\nmetadata:\n  name: own\n  namespace: litellm\n{body}\n"
+
+
+def _container(variable: str) -> str:
+    return _manifest(
+        "Deployment", f"spec:\n  template:\n    spec:\n      containers: [{{name: own, env: [{variable}]}}]", "apps/v1"
+    )
+
+
+def named(word: str) -> dict[str, tuple[str, str]]:
+    """What is a credential by its name alone: (file, content)."""
+    release = "helm.toolkit.fluxcd.io/v2"
+    files = {
+        "a ConfigMap": _manifest("ConfigMap", f"data:\n  DB_PASSWORD: {word}"),
+        "a ConfigMap with a number": _manifest("ConfigMap", "data:\n  password: 8675309123"),
+        "settings in a ConfigMap": _manifest("ConfigMap", f"data:\n  app.env: |\n    A=b\n    SMTP_PASSWORD={word}"),
+        "YAML in a ConfigMap": _manifest("ConfigMap", f"data:\n  app.yaml: |\n    db:\n      password: {word}"),
+        "JSON in a ConfigMap": _manifest("ConfigMap", f'data:\n  app.json: \'{{"apiKey": "{word}"}}\''),
+        "INI in a ConfigMap": _manifest("ConfigMap", f"data:\n  app.ini: |\n    [db]\n    password = {word}"),
+        "a variable of a Deployment": _container(f"{{name: OWN_PASSWORD, value: {word}}}"),
+        "a token of a Deployment": _container(f"{{value: {word}, name: SLACK_TOKEN}}"),
+        "a List": f"apiVersion: v1\nkind: List\nitems:\n  - kind: ConfigMap\n    data: {{UI_PASSWORD: {word}}}\n",
+        "values of a HelmRelease": _manifest(
+            "HelmRelease", f"spec:\n  values:\n    auth: {{password: {word}}}", release
+        ),
+        "values of an Application": _manifest(
+            "Application",
+            f"spec:\n  source:\n    helm:\n      values: |\n        auth:\n          password: {word}",
+            "argoproj.io/v1alpha1",
+        ),
+        "a parameter of an Application": _manifest(
+            "Application",
+            f"spec: {{source: {{helm: {{parameters: [{{name: auth.password, value: {word}}}]}}}}}}",
+            "argoproj.io/v1alpha1",
+        ),
+        "a literal of a generator": f"configMapGenerator:\n  - name: own\n    literals: [A=b, DB_PASSWORD={word}]\n",
+        "a patch": f"patches:\n  - patch: |-\n      - op: add\n        path: /data/PASSWORD\n        value: {word}\n",
+        "an argument": _manifest("Pod", f"spec: {{containers: [{{name: own, args: [--password={word}]}}]}}"),
+        "an annotation": f"kind: ConfigMap\nmetadata: {{annotations: {{example.com/token: {word}}}}}\n",
+        "a label": f"kind: ConfigMap\nmetadata: {{labels: {{password: {word}}}}}\n",
+        "a client's secret": _manifest("ConfigMap", f"data:\n  clientSecret: {word}"),
+    }
+    plain = {
+        "a file of variables": ("config/own.properties", f"A=b\nexport DB_PASSWORD={word}\n"),
+        "Terraform": ("infra/own.tf", f'resource "x" "y" {{\n  password = "{word}"\n}}\n'),
+        "values of another chart": ("charts/redis-values.yaml", f"auth:\n  password: {word}\n"),
+        "a job of CI": (".github/workflows/own.yaml", f"on: push\njobs: {{a: {{env: {{API_TOKEN: {word}}}}}}}\n"),
+    }
+    return {name: (f"apps/{number}.yaml", content) for number, (name, content) in enumerate(files.items())} | plain
+
+
+def harmless() -> dict[str, tuple[str, str]]:
+    """What looks like a credential and is none: (file, content)."""
+    texts = {
+        "an image by its digest": f"image: docker://registry:5000/own:1@sha256:{'a1' * 32}\n",
+        "references of Terraform": "POSTGRES_PASSWORD = var.password\nAZURE_CLIENT_SECRET = module.entra.secret_1\n",
+        "an environment in Python": 'api_key = os.environ["API_KEY"]\nAPI_KEY = os.getenv("A1_KEY_OF_OWN_ACCOUNT_2")\n',
+        "published keys": f"AKIA{'IOSFODNN7EXAMPLE'} wJalrXUtnFEMI/K7MDENG/bPxRfiCY{'EXAMPLEKEY'}\n",
+        "a GitHub token of no one": f"ghp_{'x' * 36}\n",
+        "a key of no one": f"sk-{'1' * 40} sk-proj-{'your-key'}-goes-right-here AIza{'X' * 35}\n",
+        "addresses with placeholders": "postgresql://user:password@host/db redis://:${REDIS_PASSWORD}@redis https://<u>:<p>@x\n",
+        "names of variables": "OPENAI_API_KEY ANTHROPIC_API_KEY=${ANTHROPIC_API_KEY} --set api_key=$KEY\n",
+        "a hash": f"sha256 {'0123456789abcdef' * 4} sk-learn-contrib-and-other-packages\n",
+    }
+    manifests = {
+        "no password": _manifest("ConfigMap", 'data:\n  PASSWORD: ""\n  OWN_TOKEN: none\n  ENABLE_PASSWORD: "true"'),
+        "references": _manifest(
+            "ConfigMap", "data:\n  A_PASSWORD: ${PASSWORD}\n  B_TOKEN: $(TOKEN)\n  C_API_KEY: os.environ/X"
+        ),
+        "files": _container("{name: PASSWORD_FILE, value: own}, {name: TOKEN, value: /var/run/token}"),
+        "a Secret that is named": _container(
+            "{name: PASSWORD, valueFrom: {secretKeyRef: {name: own, key: password}}}, {name: A, value: token}"
+        ),
+        "an ExternalSecret": _manifest(
+            "ExternalSecret",
+            "spec:\n  data: [{secretKey: PASSWORD, remoteRef: {key: own/password, property: password}}]\n"
+            '  target: {template: {data: {PASSWORD: "{{ .password }}"}}}',
+            "external-secrets.io/v1",
+        ),
+        "a SealedSecret": _manifest(
+            "SealedSecret", f"spec: {{encryptedData: {{password: {signs(200)}}}}}", "bitnami.com/v1alpha1"
+        ),
+        "a definition": _manifest(
+            "CustomResourceDefinition",
+            "spec: {versions: [{schema: {properties: {password: string}}}]}",
+            "apiextensions.k8s.io/v1",
+        ),
+        "limits": _manifest("ConfigMap", "data:\n  MAX_TOKENS: '4096'\n  input_cost_per_token: 3.5e-06"),
+        "no ServiceAccount's token": _manifest("Pod", "spec: {automountServiceAccountToken: false}"),
+        "Argo CD's reference": _manifest(
+            "ConfigMap", "data:\n  oidc.config: |\n    clientSecret: $oidc.own.clientSecret"
+        ),
+        "a script": _manifest("ConfigMap", 'data:\n  a.py: |\n    token = client.token\n    password = read("x")'),
+        "an annotation of a controller": "metadata: {annotations: {nginx.ingress.kubernetes.io/auth-secret: own}}\n",
+        "an injector": "metadata: {annotations: {vault.hashicorp.com/agent-inject-secret-token: secret/data/own}}\n",
+        "names of keys": "auth: {existingSecret: own, secretKeys: {password: password, userPasswordKey: own}}\n",
+        "a variable that has the value": "password: DB_PASSWORD\napiKey: OPENAI_API_KEY\n",
+        "a secret of a workflow": "env: {TOKEN: '${{ secrets.TOKEN }}'}\n",
+        "no key is needed": "api_key: not-needed\ntoken: dummy\nother: {api_key: sk-no-key-required}\n",
+    }
+    found = {name: (f"docs/{number}.md", content) for number, (name, content) in enumerate(texts.items())}
+    return found | {
+        name: (f"harmless/{number}.yaml", content) for number, (name, content) in enumerate(manifests.items())
+    }

@@ -1,0 +1,202 @@
+"""No message holds a credential, not twelve characters in a row of one, whatever the inputs are, wherever it stands."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+import shutil
+import string
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from litellm_gitops import guard
+from litellm_gitops.sealing import commands
+from tests.support.answers import everything
+from tests.support.findings import findings, report
+from tests.support.inputs import PEM, service_account
+from tests.support.project import git
+from tests.support.sealed import environment
+
+WORD = string.ascii_letters + string.digits
+CANARY = st.text(WORD, min_size=40, max_size=40)
+# what may be wrong with a value, or with the line that it stands on
+SPOILED = st.sampled_from(
+    [
+        "{}",
+        " {} ",
+        "{}\n{}",
+        "'{}'",
+        '"{}',
+        "\\{}",
+        "${}",
+        "`{}`",
+        "{}#x",
+        "{} x",
+        "{}é",
+        "{}\t",
+        "AKIA{}",
+        "gho_{}",
+        "{{{}}}",
+    ]
+)
+LINE = st.sampled_from(
+    ["{}={}", "{}='{}'", '{}="{}"', "export {}={}", "{} = {}", "{}: {}", "{}", "={}{}", "{}={}\n{}=x"]
+)
+INPUTS = [
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"),
+    *("LITELLM_DATABASE_HOST", "LITELLM_DATABASE_USERNAME", "LITELLM_DATABASE_PASSWORD", "LITELLM_REDIS_PASSWORD"),
+    *("LITELLM_MASTER_KEY", "LITELLM_SALT_KEY", "AWS_SECRET_ACCESS_KEY__GCP", "CODEMIE_POSTGRES_DATABASE_PASSWORD"),
+]
+CALLS = [
+    *((), ("--fill",), ("--check",), ("--list",), ("--rekey",), ("--rotate", "litellm-postgresql")),
+    *(("--rotate", "litellm-azure-auth"), ("--rotate", "litellm-azure-auth", "--key", "AZURE_CLIENT_SECRET")),
+    *(("--rotate", "litellm-gcp-auth", "--stdin", "gcp-service-account.json"), ("--rotate", "litellm-masterkey")),
+    *(("--rotate", "litellm-github-copilot", "--stdin", "access-token"), ("--rotate", "litellm-aws-auth")),
+]
+
+
+def shown(text: str, canary: str) -> list[str]:
+    """The parts of a canary that stand in a text."""
+    return [canary[at : at + 12] for at in range(len(canary) - 11) if canary[at : at + 12] in text]
+
+
+def run(root: Path, arguments: tuple[str, ...], env: dict[str, str], stdin: str) -> str:
+    """What a command says, in this process."""
+    said, given = io.StringIO(), io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8", "surrogateescape")))
+    streams = (contextlib.redirect_stdout(said), contextlib.redirect_stderr(said))
+    held = (patch.dict(os.environ, env, clear=True), patch.object(sys, "stdin", given), *streams)
+    with held[0], held[1], held[2], held[3], contextlib.suppress(SystemExit):
+        commands.main(root, arguments)
+    return said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def sealed(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every provider and Redis; what needs an input is a placeholder."""
+    given = {
+        **everything(),
+        "cluster_environments": ["aws", "gcp"],
+        "redis": "external",
+        "redis_host": "redis.internal",
+    }
+    root = Path(shutil.copytree(render(**given), tmp_path_factory.mktemp("sealed") / "repository"))
+    run(root, (), environment(), "")
+    return root
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(
+    canary=CANARY,
+    spoiled=SPOILED,
+    line=LINE,
+    name=st.sampled_from(INPUTS),
+    place=st.sampled_from(["env", "file", "access-token", "gcp-service-account.json", "json", "stdin"]),
+    arguments=st.sampled_from(CALLS),
+)
+def test_no_command_shows_an_input(
+    sealed: Path, canary: str, spoiled: str, line: str, name: str, place: str, arguments: tuple[str, ...]
+) -> None:
+    value = spoiled.replace("{{{}}}", f"{{{canary}}}").replace("{}", canary)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(shutil.copytree(sealed, Path(folder) / "repository"))
+        inputs = Path(folder) / "inputs"
+        inputs.mkdir()
+        env = environment(inputs)
+        if place == "env":
+            env[name] = value
+        elif place == "file":
+            (inputs / "deployment_outputs.env").write_text(f"{line.replace('{}', name, 1).replace('{}', value)}\n")
+        elif place == "json":
+            key = f"-----BEGIN {PEM}\n{canary}\n-----END {PEM}\n"
+            (inputs / "gcp-service-account.json").write_text(service_account().replace("\\n", "", 1) + key)
+        elif place != "stdin":
+            (inputs / place).write_text(value)
+        said = run(root, arguments, env, value if place == "stdin" else "")
+    assert said
+    assert not shown(said, canary), arguments
+
+
+def scalars(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, dict | list):
+        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from scalars(child, (*path, key))
+    else:
+        yield path
+
+
+FILES = [
+    *(".copier-answers.yml", ".sops.yaml", "litellm/values.yaml", "litellm/values-aws.yaml", "litellm/Chart.yaml"),
+    *("clusters/aws/source.yaml", "clusters/aws/cluster.yaml", "clusters/aws/release/helmrelease.yaml"),
+    *("secrets/aws/kustomization.yaml", "secrets/aws/litellm-masterkey.sops.yaml", "policies/secrets.yml"),
+    *("docker-compose.yml", ".github/workflows/validate.yml", "litellm/checksums-aws.yaml"),
+]
+FORMS = [
+    *("https://user:{}@example.com/x.git", "https://{}@example.com/x", "ghp_{}", "sk-{}", "AGE-SECRET-KEY-1{}"),
+    *("redis://:{}@redis.internal:6379", "sk-proj-{}", "glpat-{}", "hf_{}", "postgresql://user:{}@db/x"),
+]
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(canary=CANARY, form=st.sampled_from(FORMS), data=st.data())
+def test_no_finding_shows_a_credential_that_stands_where_another_value_belongs(
+    sealed: Path, canary: str, form: str, data: st.DataObject
+) -> None:
+    canary = canary.upper() if form.startswith("AGE") else canary
+    file = data.draw(st.sampled_from([file for file in FILES if (sealed / file).is_file()]))
+    path = data.draw(st.sampled_from(list(scalars(load(sealed / file)))))
+    assert not shown(said_of(sealed, file, path, form.replace("{}", canary)), canary), (file, path)
+
+
+@pytest.mark.parametrize(
+    ("file", "path"),
+    [
+        (".copier-answers.yml", ("azure_openai_endpoint",)),
+        (".copier-answers.yml", ("repo_url",)),
+        (".copier-answers.yml", ("redis_host",)),
+        ("clusters/aws/source.yaml", ("spec", "url")),
+        (".sops.yaml", ("creation_rules", 0, "age", 0)),
+        ("policies/secrets.yml", ("namespace",)),
+    ],
+)
+@pytest.mark.parametrize("form", FORMS[:2])
+def test_where_a_url_or_a_key_is_easily_mistaken(sealed: Path, file: str, path: tuple[Any, ...], form: str) -> None:
+    canary = secrets.token_hex(20).upper()
+    said = said_of(sealed, file, path, form.replace("{}", canary))
+    assert said
+    assert not shown(said, canary)
+
+
+def load(path: Path) -> Any:
+    return next(iter(yaml.safe_load_all(path.read_text())))
+
+
+def said_of(sealed: Path, file: str, path: tuple[Any, ...], value: str) -> str:
+    """What all rules and the guard say when another value stands somewhere."""
+    owner = content = load(sealed / file)
+    for part in path[:-1]:
+        owner = owner[part]
+    owner[path[-1]] = value
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(shutil.copytree(sealed, Path(folder) / "repository"))
+        (root / file).write_text(yaml.safe_dump(content, sort_keys=False))
+        said = report(findings(root)) + run(root, ("--check",), environment(), "") + run(root, (), environment(), "")
+        git(root, "init", "--quiet")
+        git(root, "add", "--all")
+        with contextlib.redirect_stderr(io.StringIO()) as refused:
+            guard.main(root)
+    return said + refused.getvalue()
