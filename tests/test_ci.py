@@ -102,7 +102,7 @@ def test_a_workflow_may_read_and_only_the_update_may_open_an_issue(github: Path)
         assert load(file)["permissions"] == {}
     granted = {name: job["permissions"] for name, job in jobs(github)}
     read = {"contents": "read"}
-    assert granted == {"suite": read, "chart": read, "template": {**read, "issues": "write"}}
+    assert granted == {"suite": read, "history": read, "chart": read, "template": {**read, "issues": "write"}}
 
 
 def test_no_token_stays_in_a_checkout(github: Path) -> None:
@@ -246,7 +246,7 @@ def test_gitlab_looks_at_the_template_on_a_schedule_alone(gitlab: Path) -> None:
 def test_every_image_has_a_version(gitlab: Path) -> None:
     text = (gitlab / ".gitlab-ci.yml").read_text()
     images = re.findall(r'(?:image|name): "([^"]+)"', text)
-    assert len(images) == 2
+    assert len(images) == 3
     for image in images:
         assert re.search(r":v?\d+\.\d+\.\d+", image), image
 
@@ -262,7 +262,7 @@ def test_the_commit_hooks_are_those_of_pre_commit(github: Path) -> None:
     assert done.returncode == 0, done.stdout
     config = load(file)
     hooks = {hook["id"]: hook for repository in config["repos"] for hook in repository["hooks"]}
-    assert set(hooks) == {"yamllint", "check-merge-conflict", "rejected-hunks", "guard-staged"}
+    assert set(hooks) == {"yamllint", "check-merge-conflict", "gitleaks", "rejected-hunks", "guard-staged"}
     assert hooks["guard-staged"]["entry"] == "python hooks/guard_staged.py"
     assert hooks["guard-staged"]["always_run"] is True
     for name in ("a.rej", "litellm/values.yaml.orig"):

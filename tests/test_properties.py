@@ -24,6 +24,7 @@ GOOD: dict[str, str] = {
     "project_name": "llm-gateway",
     "repo_url": "https://github.com/example/llm-gateway.git",
     "repo_branch": "main",
+    "repo_path": "platform/llm",
     "eks_aws_role_arn": "arn:aws:iam::123456789012:role/litellm",
     **{key: value for key, value in keyless().items() if re.match("(aws|gcp|azure)_", key) and isinstance(value, str)},
     **{f"{environment}_gcp_service_account": ACCOUNT for environment in ENVIRONMENTS},

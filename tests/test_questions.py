@@ -93,6 +93,9 @@ ENGINE_PLACES: dict[str, Places] = {
         "project_name": [("clusters/{cluster}/source.yaml", ("metadata", "name"), "{}")],
         "repo_url": [("clusters/{cluster}/source.yaml", ("spec", "url"), "{}")],
         "repo_branch": [("clusters/{cluster}/source.yaml", ("spec", "ref", "branch"), "{}")],
+        "repo_path": [
+            ("clusters/{cluster}/release/helmrelease.yaml", ("spec", "chart", "spec", "chart"), "./{}/litellm")
+        ],
     },
     "argocd": {
         "project_name": [("clusters/{cluster}/project.yaml", ("metadata", "name"), "{}")],
@@ -101,6 +104,7 @@ ENGINE_PLACES: dict[str, Places] = {
             ("clusters/{cluster}/project.yaml", ("spec", "sourceRepos", 0), "{}"),
         ],
         "repo_branch": [("clusters/{cluster}/release.yaml", ("spec", "source", "targetRevision"), "{}")],
+        "repo_path": [("clusters/{cluster}/release.yaml", ("spec", "source", "path"), "{}/litellm")],
     },
 }
 # Where each model of a provider carries an answer
@@ -345,6 +349,7 @@ def test_an_answer_that_was_left_out_has_its_default(template: Path, tmp_path: P
         "project_name": "litellm-gitops",
         "repo_url": "https://github.com/example/litellm-gitops.git",
         "repo_branch": "main",
+        "repo_path": "",
         "gitops_engine": "flux",
         "ci_platform": "github",
         "tooling": "vendored",
@@ -368,7 +373,16 @@ def test_an_answer_that_was_left_out_has_its_default(template: Path, tmp_path: P
 
 # What the contract marks as asked in a full interview alone, as far as the question is there.
 FULL = {
-    *("repo_branch", "tooling", "bedrock_auth_aws", "ingress_class", "tls_cluster_issuer", "database_name", "redis"),
+    *(
+        "repo_branch",
+        "repo_path",
+        "tooling",
+        "bedrock_auth_aws",
+        "ingress_class",
+        "tls_cluster_issuer",
+        "database_name",
+        "redis",
+    ),
     *("replicas", "kubernetes_version", "age_recipients"),
     *(f"{environment}_kms_{what}" for environment in ENVIRONMENTS for what in ("key", "identity")),
 }

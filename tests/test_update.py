@@ -327,7 +327,7 @@ def test_a_repository_from_before_the_package_follows_without_conflict_or_loss(
     assert project.conflicts() == []
     assert project.sealed() == before
     now = yaml.safe_load((root / ".copier-answers.yml").read_text())
-    new = {"interview": "quick", "tooling": "vendored", "credentials": "stored"}
+    new = {"interview": "quick", "tooling": "vendored", "credentials": "stored", "repo_path": ""}
     assert now == {**given, "_commit": now["_commit"], **new}
     # a pod without its role takes that of its node no more
     of_role = {"values-aws.yaml"} if answers["bedrock_auth_aws"] == "irsa" else set()

@@ -71,7 +71,7 @@ FILLED_IN = {
 CLOSED = {"LiteLLM_JWTAuth"}
 SECOND_NAMES = {"BudgetConfig": {"time_period": "budget_duration", "budget_limit": "max_budget"}}
 # What LiteLLM itself takes apart before the class sees it.
-WIDER = {"LiteLLM_Params": {"organization": {"list": "str"}}, "ModelInfo": {"id": "int"}}
+WIDER: dict[str, dict[str, Any]] = {"LiteLLM_Params": {"organization": {"list": "str"}}, "ModelInfo": {"id": "int"}}
 PLAIN = {str: "str", int: "int", float: "float", bool: "bool", type(None): "null", dict: "dict", list: "list"}
 PLAIN |= {datetime.datetime: "datetime", datetime.time: "time"}
 

@@ -150,6 +150,7 @@ def test_a_key_of_a_cloud_is_used_as_whom_the_operator_has_logged_in(sandbox: Sa
     config = sandbox.repository / ".sops.yaml"
     key = "arn:aws:kms:us-west-2:123456789012:key/0f0e0d0c-0b0a-0908-0706-050403020100"
     config.write_text(config.read_text().replace("    age:\n", f"    kms: {key}\n    age:\n"))
+    assert seal(sandbox.repository, "--trust", key).returncode == 3
     login = {
         "AWS_PROFILE": "operator",
         "AWS_REGION": "us-west-2",

@@ -162,10 +162,13 @@ def _trace(cluster: Cluster, match: re.Match[str]) -> tuple[str, Fix]:
     matrix = cluster.repository.matrix
     name = list(matrix.methods)[int(str(match.lastgroup)[1:])]
     what = f"{match[0]} belongs to the method {name}, which {cluster.name} does not use"
-    provider = matrix.methods[name].provider
-    if provider in cluster.method_names and name in matrix.cells[cluster.environment][provider]:
-        return what, update(f"{provider}_auth_{cluster.environment}", name, first="take it away")
-    return what, edit("take it away")
+    method = matrix.methods[name]
+    if name not in matrix.allowed(cluster.environment, method.provider) or method.provider not in cluster.method_names:
+        return what, edit("take it away")
+    question, answers = f"{method.provider}_auth_{cluster.environment}", cluster.repository.answers
+    if question in answers and (method.keyless or answers.get("credentials") != "keyless"):
+        return what, update(question, name, first="take it away")
+    return what, edit(f"take it away, or answer credentials=each and {question}={name}")
 
 
 def _tokens(repository: Repository, method: Method) -> Iterator[str]:

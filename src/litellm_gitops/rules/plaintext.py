@@ -42,7 +42,7 @@ _ATTRIBUTE = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")  # such as self.token
 _SETTINGS = (".env", ".properties", ".tf", ".tfvars", ".ini", ".conf")
 # other rules speak of a Secret; a sealed one and a definition hold none
 _OTHERS = ("Secret", "SealedSecret", "CustomResourceDefinition")
-_NO_SETTINGS = ("policies/", "vendor/", "tests/")
+_NO_SETTINGS = ("litellm/values", "litellm/checksums-", "policies/", "vendor/", "tests/")
 _OF_THE_ENGINE = {"patches", "values", "valuesObject"}  # where the rules about methods look, too
 _INJECTOR = "vault.hashicorp.com/"  # its annotations name a place
 _TAKE_OUT = edit("take it away, seal it, and revoke it: whoever has read the file knows it")
@@ -76,9 +76,8 @@ def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Findin
 
 def _documents(repository: Repository) -> Iterator[Document]:
     """Where a name tells. Of values, which say what a chart takes, see below."""
-    values = {layer.file for each in repository.values for layer in each.layers}
     for file in repository.yaml_files:
-        passed = file in values or file.startswith(_NO_SETTINGS)
+        passed = file.startswith(_NO_SETTINGS)
         if not passed and _MAY_TELL.search(repository.characters(file)):
             yield from repository.documents(file)
 
