@@ -250,7 +250,7 @@ def check_and_list_agree(found: list[Finding] | str, root: Path, programs: Warm,
         return
     assert {line for line in suite.stdout.splitlines() if " — " in line} == set(map(str, found))
     assert suite.returncode == int(bool(found))
-    names = {rule.name for rule in rules.of("sealing", "secrets")}
+    names = {rule.name for rule in rules.of("sealing", "plaintext", "secrets")}
     of_sealing = [each for each in found if each.code in names]
     assert {line for line in check.stderr.splitlines() if " — " in line} == set(map(str, of_sealing))
     waiting = {each.file for each in of_sealing if each.code == "no_placeholder_is_left"}

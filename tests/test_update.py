@@ -248,7 +248,7 @@ def test_own_recipients_in_the_rule_survive_and_serve_the_new_secrets(start: Sta
         .replace(f"      - {own[0]}\n", f"      - {own[0]}\n      - {own[1]}\n")
     )
     (project.root / ".sops.yaml").write_text(text)
-    assert seal(project.root, "--rekey").returncode == 0
+    assert seal(project.root, "--rekey", "--trust", own[1]).returncode == 0
     commit(project.root, "A second recipient")
     project.update("--data", "providers=[bedrock, azure_openai, github_copilot]")
     assert (project.root / ".sops.yaml").read_text() == text

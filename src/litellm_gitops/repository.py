@@ -277,12 +277,6 @@ class Repository:
         above = text(self.answers.get("repo_path"))
         return f"{above}/{file}" if above else file
 
-    def leads_somewhere(self, path: str) -> bool:
-        """Whether a path from git's root leads to files: of other folders of a monorepo nothing is known."""
-        inside = path.removeprefix(self.path(""))
-        known = f"{path}/" == self.path("") or (inside == path and bool(self.path("")))
-        return known or path == "." or bool(self.under(inside))
-
     def under(self, folder: str) -> list[str]:
         """The files below a folder."""
         return [file for file in self.files if file.startswith(f"{folder}/")]

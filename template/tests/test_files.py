@@ -1,10 +1,10 @@
-"""The files fit the answers and what policies/suite.yml declares, and hold no credential in plaintext."""
+"""The files fit the answers and what policies/suite.yml declares; CI, commit hooks and Renovate do what they are for."""
 
 import pytest
 
 from litellm_gitops.rules import of
 
 
-@pytest.mark.parametrize("rule", of("answers", "declarations", "files"), ids=str)
+@pytest.mark.parametrize("rule", of("answers", "declarations", "files", "pipeline"), ids=str)
 def test_files(rule, verify):
     verify(rule)

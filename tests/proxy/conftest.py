@@ -13,16 +13,16 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.support.answers import ENVIRONMENTS, everything
 from tests.conftest import render_into
 from tests.e2e.podprocess import ContainerProcess
 from tests.e2e.processes import NotReadyError, Processes
 from tests.e2e.web import Outside
-from tests.support.inputs import Inputs
 from tests.proxy import redis
 from tests.proxy.rendered import CLUSTER_REGION, TOKEN_FOLDER, render
 from tests.proxy.running import Proxy, start
 from tests.proxy.vendors import Aws, Azure, GitHub, Google, Vendor
+from tests.support.answers import ENVIRONMENTS, everything
+from tests.support.inputs import Inputs
 from tests.support.sealed import opened, seal
 
 FIGURES = pytest.StashKey[list[str]]()

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.e2e.web import Request
-from tests.support.inputs import Inputs
 from tests.proxy.conftest import service_account
 from tests.proxy.sigv4 import signature, verify
 from tests.proxy.vendors import Aws, Azure, GitHub, Google, Vendor
+from tests.support.inputs import Inputs
 
 INPUTS, OTHERS = Inputs(), Inputs()
 ACCOUNT, OTHER_ACCOUNT = json.loads(service_account()), json.loads(service_account())

@@ -10,7 +10,7 @@ from typing import Any
 from litellm_gitops.documents import Document, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, restore
 from litellm_gitops.repository import Repository
-from litellm_gitops.rules.engine import Synced, found_in
+from litellm_gitops.rules.engine import Synced, found_in, leads_somewhere
 from litellm_gitops.rules.table import Table
 
 ARGOCD = Table("argocd")
@@ -31,7 +31,7 @@ def every_argo_cd_path_leads_to_its_folder(repository: Repository) -> Iterator[F
         for found in each.all("Application"):
             path, url = normpath(text(found.get(*place))), found.get("spec", "source", "repoURL")
             is_from_here = url == repository.answers.get("repo_url") and found.identity not in ours
-            if is_from_here and not repository.leads_somewhere(path):
+            if is_from_here and not leads_somewhere(repository, path):
                 yield found.finding(place, f"there is no {path}", "name a folder of this repository")
 
 

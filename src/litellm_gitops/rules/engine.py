@@ -250,3 +250,10 @@ def the_engine_has_the_identity_that_decrypts(repository: Repository) -> Iterato
                 f"{place[-1]} is {show(account.get(*place))}, not the answer {each.cluster.answer_name('kms_identity')}"
             )
             yield account.finding(place, what, f"write {identity}")
+
+
+def leads_somewhere(repository: Repository, path: str) -> bool:
+    """Whether a path from git's root leads to files: of other folders of a monorepo nothing is known."""
+    inside = path.removeprefix(repository.path(""))
+    elsewhere = inside == path and repository.path("")
+    return path == "." or bool(elsewhere or repository.under(inside))

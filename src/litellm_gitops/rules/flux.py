@@ -11,7 +11,7 @@ from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding
 from litellm_gitops.policies import SUITE
 from litellm_gitops.repository import CHART_FILE, Repository
-from litellm_gitops.rules.engine import Identity, Object, Synced, show
+from litellm_gitops.rules.engine import Identity, Object, Synced, leads_somewhere, show
 from litellm_gitops.rules.table import Table
 
 FLUX = Table("flux")
@@ -54,7 +54,7 @@ def every_flux_path_leads_to_its_folder(repository: Repository) -> Iterator[Find
         for found in each.all("Kustomization"):
             path, name = normpath(text(found.get("spec", "path"))), found.get("spec", "sourceRef", "name")
             is_from_here = name == source.name and found.identity not in ours
-            if is_from_here and not repository.leads_somewhere(path):
+            if is_from_here and not leads_somewhere(repository, path):
                 yield found.finding(("spec", "path"), f"there is no {path}", "name a folder of this repository")
 
 

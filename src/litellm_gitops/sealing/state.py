@@ -17,7 +17,7 @@ from litellm_gitops.sealing.run import chosen
 from litellm_gitops.sealing.sealed_file import conflict
 from litellm_gitops.sealing.transaction import lock, unfinished
 
-_SUBJECTS = ("sealing", "secrets")
+_SUBJECTS = ("sealing", "plaintext", "secrets")
 _PLACEHOLDER_RULE = "no_placeholder_is_left"
 _OF_CLUSTER = re.compile(r"(?:secrets|clusters|keys)/([^/.]+)(?:/.*|\.agekey)?|litellm/(?:checksums|values)-(.+)\.yaml")
 
