@@ -36,7 +36,7 @@ SMALLEST = {
     "providers": ["bedrock"],
     "eks_aws_role_arn": "arn:aws:iam::123456789012:role/litellm",
 }
-ROUNDS, KILLS = 20, 100
+ROUNDS, KILLS = 10, 50
 
 
 @pytest.fixture(scope="module")

@@ -1,1 +1,1 @@
-"""What acts on and evaluates a repository that the template litellm-gitops rendered: sealing, Copilot's login, the rules."""
+"""What acts on and evaluates a repository that this template rendered: sealing, the login at Copilot, the rules."""

@@ -69,6 +69,7 @@ def closest(word: str, known: Iterable[str]) -> str:
     return best if 0 < distances.get(best, 0) <= allowed else ""
 
 
+@cache
 def _distance(one: str, other: str) -> int:
     """How many letters are to be added, taken away, changed or swapped with their neighbour."""
     last: list[int] = []

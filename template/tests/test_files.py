@@ -1,4 +1,4 @@
-"""The files fit the answers and what policies/suite.yml declares; CI, commit hooks and Renovate do what they are for."""
+"""The files fit the answers and policies/suite.yml; CI, commit hooks and Renovate do what they are there for."""
 
 import pytest
 

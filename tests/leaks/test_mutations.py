@@ -111,7 +111,7 @@ LEAKS = {
     "standard error": before_sops("import sys\nprint(stdin, file=sys.stderr)", "AZURE_CLIENT_SECRET in stderr"),
     "what sops said": Leak(
         {SOPS: ('f"sops ended with exit code {answer.returncode}"', "said.decode()")},
-        "AZURE_CLIENT_SECRET in stderr",
+        "AZURE_TENANT_ID in stderr",  # what has the form of a credential is taken out of every message
         sops_fails=True,
     ),
     "a traceback": Leak(
@@ -129,7 +129,7 @@ LEAKS = {
             COMMANDS: ("unexpected {type(error).__name__}", "unexpected {error}"),
             SOPS: (STDIN, STDIN + '        raise ValueError(f"cannot seal {manifest}")\n'),
         },
-        "AZURE_CLIENT_SECRET in stderr",
+        "AZURE_TENANT_ID in stderr",
     ),
     "a value that shows itself": Leak(
         {

@@ -162,7 +162,7 @@ FAULTS: dict[str, Fault] = {
         add(CHART.variables, {"DISABLE_SCHEMA_UPDATE": "true"}, SHARED),
     ),
     "a Secret listed twice": (TWICE, add(CHART.env_from, ["litellm-salt-key"])),
-    "a variable that hides a Secret's": (TWICE, add(CHART.variables, {"LITELLM_SALT_KEY": "example"})),
+    "a variable that hides a Secret's": (TWICE, add(CHART.variables, {"AZURE_TENANT_ID": "example"})),
     "a mount without a volume": (
         "every_mount_has_its_volume",
         add(CHART.mounts, [{"name": "certificates", "mountPath": "/certificates"}]),

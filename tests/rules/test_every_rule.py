@@ -25,13 +25,17 @@ BASES = {
 }
 
 
+# What only a bigger repository around this one shows: tests/test_monorepo.py
+OF_A_MONOREPO = {"the_project_stands_where_the_answers_say", "a_monorepo_runs_the_pipeline"}
+
+
 def test_every_rule_has_a_fault_that_it_finds() -> None:
     tables = [
         getattr(importlib.import_module(f"tests.rules.{path.stem}"), "FAULTS", {})
         for path in Path(__file__).parent.glob("test_*.py")
     ]
     covered = {fault[0] for faults in tables for fault in faults.values()}
-    assert covered - {UNREADABLE} == set(rules.load())
+    assert covered - {UNREADABLE} | OF_A_MONOREPO == set(rules.load())
 
 
 @pytest.mark.parametrize("base", BASES.values(), ids=BASES)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
+from litellm_gitops.credentials import redacted
 from litellm_gitops.documents import dig, mapping, text
 from litellm_gitops.findings import fill
 from litellm_gitops.repository import Cluster, Repository, WantedSecret, secret_name
@@ -32,9 +33,9 @@ def say(line: str) -> bool:
 
 
 def note(line: object) -> None:
-    """A line on stderr, as lost as one of `say` where it cannot go."""
+    """A line on stderr, as lost as one of `say` where it cannot go. What it quotes of a file may be a credential."""
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(redacted(str(line)), file=sys.stderr, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
