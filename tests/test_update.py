@@ -30,7 +30,10 @@ BEFORE_THE_PACKAGE = "abdc6f0058ac2bd4c4ebf6495d4165ac5871e3e2"
 def test_who_changed_nothing_gets_the_release_and_keeps_every_secret(start: Start) -> None:
     project = start("v0.0.2")
     before = project.sealed()
-    project.update()
+    said = project.update()
+    announced = re.search(r"This update brings commit [0-9a-f]{40} of the template", said)
+    assert announced, said
+    assert announced.start() < said.index("Running task"), "before anything of the release runs"
     assert "request_timeout: 600" in (project.root / "litellm/values.yaml").read_text()
     assert project.answer("_commit") == "v0.1.0"
     assert not project.conflicts()
