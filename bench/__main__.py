@@ -162,6 +162,7 @@ def suite(bench: Bench) -> Iterator[Row]:
         RUNS,
         {
             "suite": lambda: bench.validate(root),
+            "guard": lambda: bench.run(["-B", "hooks/guard_staged.py"], root),
             "command": lambda: bench.call([command, "--quiet", "--no-warn", "-k", version, *manifests], root),
         },
     )
@@ -169,6 +170,7 @@ def suite(bench: Bench) -> Iterator[Row]:
     yield _time("the demo's suite, cold", took["suite"], "s", 2.0)
     yield _time(f"the demo's suite, a manifest of {count}", took["suite"], "ms", None, count)
     yield _time(f"kubernetes-validate, a manifest of {count}", took["command"], "ms", None, count)
+    yield _time("the guard, with nothing staged", took["guard"], "s", 0.3)
     yield _ratio("the demo's suite / kubernetes-validate", took["suite"], took["command"], 1.0)
 
 
