@@ -32,7 +32,7 @@ def main() -> int:
     package = sorted(PACKAGE.rglob("*.py"))
     with tempfile.TemporaryDirectory(prefix="size-") as folder:
         template = copy_template(Path(folder) / "template")
-        demo = render_into(Path(folder) / "demo", template, {**DEMO, "tooling": "pinned"})
+        demo = render_into(Path(folder) / "demo", template, DEMO)
         files = [path for path in demo.rglob("*") if path.is_file()]
         python = sum(lines(path) for path in files if path.suffix == ".py")
         rows = [
