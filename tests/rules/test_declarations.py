@@ -66,6 +66,10 @@ FAULTS: dict[str, Fault] = {
         VENDORED,
     ),
     "a package without its digest": ("the_vendored_package_is_unedited", delete(vendored.DIGEST), VENDORED),
+    "a module that would be taken for the standard library's": (
+        "the_vendored_package_is_unedited",
+        write("vendor/resource.py", "\n"),
+    ),
     "a package that is not there": ("the_vendored_package_is_unedited", delete(vendored.FOLDER), VENDORED),
     "a package beside the one that is installed": (
         "the_vendored_package_is_unedited",

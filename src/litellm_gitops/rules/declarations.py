@@ -8,7 +8,7 @@ from typing import Any
 
 from litellm_gitops import rules, vendored
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, walk
-from litellm_gitops.findings import Finding, Fix, edit, restore, update
+from litellm_gitops.findings import Finding, Fix, delete, edit, restore, update
 from litellm_gitops.policies import SUITE
 from litellm_gitops.repository import ANSWERS, Repository
 from litellm_gitops.rules import rule
@@ -95,3 +95,7 @@ def the_vendored_package_is_unedited(repository: Repository) -> Iterator[Finding
         digest = text(repository.text(vendored.DIGEST)).strip()
         if vendored.digest(folder) != digest:
             yield Finding(vendored.FOLDER, None, f"it is not what {vendored.DIGEST} is the digest of", restored)
+    for file in repository.under("vendor"):
+        if not file.startswith(f"{vendored.FOLDER}/") and file != vendored.DIGEST:
+            what = "the process that holds plaintext looks for its modules here first"
+            yield Finding(file, None, what, delete(file))
