@@ -27,13 +27,12 @@ sys.path.insert(0, str(TEMPLATE / "src"))
 
 from litellm_gitops import vendored  # noqa: E402
 from litellm_gitops.documents import sequence  # noqa: E402
-from litellm_gitops.findings import UnreadableError  # noqa: E402
+from litellm_gitops.findings import SEAL, UnreadableError  # noqa: E402
 from litellm_gitops.repository import Repository  # noqa: E402
+from litellm_gitops.sealing.errors import DONE, INTERRUPTED, PLACEHOLDER  # noqa: E402
 
 ANSWERS = ".copier-answers.yml"
 INPUTS = "LITELLM_GITOPS_INPUTS"
-SEAL = "uv run hooks/seal_secrets.py"
-DONE, PLACEHOLDERS, INTERRUPTED = 0, 3, 130
 
 
 def main(tooling: str, names: str) -> int:
@@ -53,11 +52,11 @@ def main(tooling: str, names: str) -> int:
 
 def report_what_is_left(root: Path, code: int) -> None:
     """Say the command that is left after sealing has ended with `code`, if any."""
-    seal_later = {DONE: [], INTERRUPTED: [], PLACEHOLDERS: [f"{SEAL} --fill"]}.get(code, [SEAL])
+    seal_later = {DONE: [], INTERRUPTED: [], PLACEHOLDER: [f"{SEAL} --fill"]}.get(code, [SEAL])
     lock_later = ["uv lock"] if lock_is_old(root) else []
     if not seal_later and not lock_later:
         return
-    reason = "when the missing inputs are there" if code == PLACEHOLDERS else "when that is fixed"
+    reason = "when the missing inputs are there" if code == PLACEHOLDER else "when that is fixed"
     where = from_here(root)
     steps = [*([f"cd {shlex.quote(where)}"] if where else []), *lock_later, *seal_later]
     say(f"\nLeft to do{f', {reason}' if seal_later else ''}:\n  {' && '.join(steps)}")
