@@ -28,7 +28,7 @@ sys.path.insert(0, str(TEMPLATE / "src"))
 from litellm_gitops import vendored  # noqa: E402
 from litellm_gitops.documents import sequence  # noqa: E402
 from litellm_gitops.findings import SEAL, UnreadableError  # noqa: E402
-from litellm_gitops.repository import Repository  # noqa: E402
+from litellm_gitops.repository import Cluster, Repository  # noqa: E402
 from litellm_gitops.sealing.errors import DONE, INTERRUPTED, PLACEHOLDER  # noqa: E402
 
 ANSWERS = ".copier-answers.yml"
@@ -41,7 +41,12 @@ def main(tooling: str, names: str) -> int:
     root = Path.cwd()
     vendor(root, TEMPLATE if tooling == "vendored" else None)
     before, after = committed(), answers(root)
-    for line in (*unknown(json.loads(names)), *changes(before, after), *retired(root, before)):
+    for line in (
+        *unknown(json.loads(names)),
+        *changes(before, after),
+        *retired(root, before),
+        *switched(before, after),
+    ):
         say(line)
     code = seal(root)
     if not before:
@@ -169,6 +174,31 @@ def retired(root: Path, before: dict[str, Any]) -> Iterator[str]:
             if methods[old].secret and (root / file).exists():
                 steps.append(f"git rm {file}")
             yield f"{cluster.name}: {provider} was {old}, is {name}. Once that works: {'; '.join(steps)}"
+        yield from database(cluster, before)
+
+
+def database(cluster: Cluster, before: dict[str, Any]) -> Iterator[str]:
+    """The same of the way to log in to the database."""
+    login = cluster.repository.matrix.database_logins.get(cluster.place.database_login or "")
+    was, is_now = (each.get("database_auth") == "keyless" for each in (before, cluster.repository.answers))
+    if login and is_now and not was:
+        yield (
+            f"{cluster.name}: the database took a password, now takes {login.name}: README.md, Identities. Once that "
+            f"works: take the password from its user; {SEAL} --rotate litellm-postgresql seals it without one"
+        )
+    elif login and was and not is_now:
+        said = f"{cluster.name}: the database took {login.name}, now takes a password"
+        yield f"{said}. Once that works: remove {login.revoke}"
+
+
+def switched(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """What to do in the clusters before a change is pushed that would else take the proxy away for a while."""
+    sections = {"chart": "Another chart", "gitops_engine": "Another engine", "exposure": "Another engine"}
+    # what a repository had that was rendered before there was the question
+    former = {"chart": "litellm-helm", "exposure": "ingress", **before}
+    for name, section in sections.items():
+        if before and name in after and former.get(name) != after[name]:
+            yield f'before you push this, do in each cluster what README.md of the last commit says under "{section}"'
 
 
 def answers(root: Path) -> dict[str, Any]:

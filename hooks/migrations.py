@@ -76,10 +76,27 @@ def rename_the_annotation_of_placeholders() -> None:
 
 
 @migration("0.1.0", "before")
+def give_each_environment_its_own_answers() -> None:
+    """`ingress_class` and `redis_host` were one answer for all environments, and Redis was reached without TLS."""
+    text = ANSWERS.read_text("utf-8")
+    environments = re.findall(r"(?m)^([a-z]+)_domain:", text)
+    for name in ("ingress_class", "redis_host"):
+        own = "".join(rf"{environment}_{name}: \1\n" for environment in environments)
+        own += "redis_tls: false\n" if name == "redis_host" else ""
+        edit(ANSWERS, lambda text, name=name, own=own: re.sub(rf"(?m)^{name}: (.*)\n", own, text))  # type: ignore[misc]
+
+
+@migration("0.1.0", "before")
 def point_to_the_declarations() -> None:
     """What an owner told the suite by editing the template's files goes with them: git history still has it."""
     if Path("tests/rules").is_dir():
         print("hooks/sealing and tests/rules go. What you told them by an edit, declare in policies/suite.yml")
+
+
+@migration("0.1.0", "after")
+def say_that_a_person_applies_more() -> None:
+    """What says how far a commit reaches is in no commit any more, and a cluster has it by Bootstrap alone."""
+    print("Bootstrap each cluster again (README.md), before you push: CHANGELOG.md of the template has the other steps")
 
 
 @migration("0.1.0", "after")

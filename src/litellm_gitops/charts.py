@@ -1,18 +1,17 @@
 """The one place that knows where LiteLLM's chart takes what, and what it must be given so that it makes nothing itself.
 
 A place is a path below the chart's own name in the values. Every rule speaks of the pod, or of a place by its name
-here. The templates have the same knowledge in one macro file: includes/chart-litellm-helm.jinja. Another chart is
+here. The templates have the same knowledge in a macro file for each: includes/chart-<name>.jinja. Another chart is
 another `Chart`, with each place that differs; what it does not have is an empty one, at which there is never a value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
+from litellm_gitops.documents import Place, text
 
 _SPEC = ("spec", "template", "spec")
 _PROXY, _MIGRATIONS = (*_SPEC, "containers", 0), (*_SPEC, "containers", 1)
@@ -34,9 +33,13 @@ class Chart:
     """
 
     name: str = "litellm-helm"
+    is_of_its_image: bool = True  # the chart has the version of the first image that it can run
     image: Place = ("image",)  # with `repository` and `tag`
+    tag_prefix: str = ""  # what every tag of a release begins with
     replicas: Place = ("replicaCount",)
-    autoscaling: tuple[Place, ...] = (("autoscaling",), ("keda",))  # each with `enabled` and `minReplicas`
+    autoscaler: Place = ("autoscaling",)  # with `enabled`, `minReplicas` and `maxReplicas`
+    scales_by_default: bool = False
+    scaled_by_others: Place = ("keda",)  # with `enabled` and `minReplicas`
     disruption_budget: Place = ("pdb",)  # with `enabled` and `minAvailable`
     variables: Place = ("envVars",)  # a mapping of names to values
     variable_list: Place = ("extraEnvVars",)  # a list of {name, value | valueFrom}
@@ -54,15 +57,38 @@ class Chart:
     log_level: Place = ("logLevel",)
     names: tuple[Place, ...] = (("fullnameOverride",), ("nameOverride",))  # of everything that the chart makes
     database_name: Place = ("db", "database")
+    database_host: Place = ()  # as plain text
+    # variables of a method that it sets by a value of its own: where, and to what
+    own_variables: Mapping[str, tuple[Place, Any]] = _table({})
+    job_variables: Place = ("extraEnvVars",)  # of the migrations, a list of {name, value | valueFrom}
+    job_labels: Place = ("podLabels",)  # of the pod of the migrations
+    service_annotations: Place = ("service", "annotations")
     ingress: Place = ("ingress",)  # with `enabled`
-    ingress_class: Place = ("ingress", "className")
     ingress_annotations: Place = ("ingress", "annotations")
-    ingress_hosts: Place = ("ingress", "hosts")  # a list of {host}
+    ingress_hosts: Place = ("ingress", "hosts")  # a list of {host}, or one host
     ingress_tls: Place = ("ingress", "tls")  # a list of {hosts, secretName}
     init_containers: Place = ("extraInitContainers",)
     containers: Place = ("extraContainers",)
     objects: Place = ("extraResources",)  # whole manifests
+    service: Place = ("service",)  # with `type` and `port`
+    arguments: Place = ("args",)  # in place of the chart's own
+    command: Place = ("command",)
+    probes: tuple[Place, ...] = (("livenessProbe",), ("readinessProbe",), ("startupProbe",))
+    grace: Place = ("terminationGracePeriodSeconds",)
+    own_grace: int = 90  # where the values give none
+    lifecycle: Place = ("lifecycle",)
+    strategy: Place = ("strategy",)
+    metrics: Place = ("metricsServer",)  # with `enabled` and `port`
+    job_deadline: Place = ("migrationJob", "activeDeadlineSeconds")
+    own_deadline: int = 1800  # where the values give none
+    job_account: Place = ("migrationJob", "serviceAccountName")
+    job_mounts: Place = ("volumeMounts",)  # of the migrations, with the volumes beside them
+    job_has_token: bool = True  # where the account of the Job says nothing else
+    pod_security: tuple[Place, ...] = (("podSecurityContext",),)
+    container_security: tuple[Place, ...] = (("securityContext",),)
     redis: Place = ("redis",)  # with `enabled`
+    redis_host: Place = ()  # of one that somebody else runs; in a chart without it the variable REDIS_HOST
+    redis_port: Place = ()
     redis_secret: Place = ("redis", "auth", "existingSecret")
     redis_secret_key: Place = ("redis", "auth", "existingSecretPasswordKey")
     redis_storage_class: Place = ("redis", "master", "persistence", "storageClass")
@@ -81,6 +107,8 @@ class Chart:
             ("db", "secret", "passwordKey"): "password",
         }
     )
+    # The login by an identity overwrites the address of the database that this would become a part of.
+    without_password: Mapping[Place, Any] = _table({("db", "secret", "passwordKey"): "username"})
     bundled_redis: Mapping[Place, Any] = _table(
         {
             ("redis", "enabled"): True,
@@ -112,6 +140,7 @@ class Chart:
             *("DATABASE_PASSWORD", "DISABLE_SCHEMA_UPDATE", "HOST", "PORT"),
         }
     )
+    sets_with_redis: frozenset[str] = frozenset({"REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD"})
     # `Kind/name` of what it always renders, and how `Kind/name/container` of those that run LiteLLM's own image begin
     makes: tuple[str, ...] = (
         *("Deployment/litellm", "Service/litellm", "ConfigMap/litellm-config", "Job/litellm-migrations"),
@@ -128,224 +157,105 @@ class Chart:
         """The setting that asks every request for a key."""
         return (*self.config, "general_settings", "master_key")
 
-    def guards(self, redis: Any) -> dict[Place, Any]:
-        """What the values must say, so that the chart makes no Secret of its own; `redis` is that answer."""
-        return {**self.secrets, **(self.bundled_redis if redis == "bundled" else {})}
+    def guards(self, answers: Mapping[str, Any]) -> dict[Place, Any]:
+        """What the values must say under these answers, so that the chart makes no Secret of its own."""
+        found = {**self.secrets, **(self.bundled_redis if answers.get("redis") == "bundled" else {})}
+        if answers.get("database_auth") == "keyless":
+            found |= self.without_password
+        return {place: value for place, value in found.items() if value is not None}
 
 
 LITELLM_HELM = Chart()
 
+_GATEWAY_OF_THE_POD = ("securityContext", "lifecycle", "resources", "volumeMounts")
+_WRITER = ("database", "writer")
+# https://github.com/BerriAI/litellm/tree/main/helm/litellm, with everything in one Deployment
+LITELLM = Chart(
+    name="litellm",
+    tag_prefix="v",
+    is_of_its_image=False,
+    replicas=("gateway", "replicaCount"),
+    autoscaler=("gateway", "hpa"),
+    scales_by_default=True,
+    scaled_by_others=("gateway", "keda"),
+    disruption_budget=("gateway", "pdb"),
+    variables=(),
+    variable_list=("gateway", "extraEnv"),
+    env_from=("gateway", "envSecrets"),
+    env_from_config_maps=("gateway", "envConfigMaps"),
+    volumes=("gateway", "volumes"),
+    mounts=("gateway", "volumeMounts"),
+    resources=(("gateway", "resources"), ("migrationJob", "resources")),
+    service_account=("serviceAccounts", "gateway"),
+    pod_annotations=("gateway", "podAnnotations"),
+    pod_labels=("gateway", "podLabels"),
+    config=("gateway", "config", "proxy_config"),
+    config_map=("gateway", "config", "create"),
+    log_level=("gateway", "logLevel"),
+    database_name=(*_WRITER, "dbname"),
+    database_host=(*_WRITER, "host"),
+    own_variables={
+        "IAM_TOKEN_DB_AUTH": ((*_WRITER, "useIAMAuth"), True),
+        "AZURE_POSTGRESQL_AUTH": ((*_WRITER, "useAzureEntraAuth"), True),
+        "DATABASE_SSLMODE": ((*_WRITER, "sslMode"), "require"),
+    },
+    job_variables=("migrationJob", "extraEnv"),
+    job_labels=("migrationJob", "podLabels"),
+    service_annotations=("gateway", "service", "annotations"),
+    ingress_hosts=("ingress", "host"),
+    init_containers=("gateway", "extraInitContainers"),
+    containers=("gateway", "extraContainers"),
+    service=("gateway", "service"),
+    arguments=(),  # the configuration is there by a variable
+    command=(),
+    probes=(("gateway", "livenessProbe"), ("gateway", "readinessProbe"), ("gateway", "startupProbe")),
+    grace=("gateway", "terminationGracePeriodSeconds"),
+    own_grace=30,
+    lifecycle=("gateway", "lifecycle"),
+    strategy=("gateway", "strategy"),
+    metrics=("gateway", "metricsServer"),
+    job_mounts=("migrationJob", "volumeMounts"),
+    job_has_token=False,
+    pod_security=(("gateway", "podSecurityContext"), ("migrationJob", "podSecurityContext")),
+    container_security=(("gateway", "securityContext"), ("migrationJob", "securityContext")),
+    redis=(),
+    redis_host=("redis", "host"),
+    redis_port=("redis", "port"),
+    redis_secret=("redis", "passwordSecret", "name"),
+    redis_secret_key=("redis", "passwordSecret", "passwordKey"),
+    redis_storage_class=(),
+    redis_pod_annotations=(),
+    secrets={
+        ("monolith", "enabled"): True,
+        ("masterKey", "secretName"): "litellm-masterkey",
+        ("masterKey", "secretKey"): "masterkey",
+        (*_WRITER, "passwordSecret", "name"): "litellm-postgresql",
+        (*_WRITER, "passwordSecret", "usernameKey"): "username",
+        (*_WRITER, "passwordSecret", "passwordKey"): "password",
+    },
+    without_password={(*_WRITER, "passwordSecret", "passwordKey"): None},
+    bundled_redis={},
+    deployment={
+        ("gateway", "strategy"): ("spec", "strategy"),
+        ("gateway", "podSecurityContext"): (*_SPEC, "securityContext"),
+        ("imagePullSecrets",): (*_SPEC, "imagePullSecrets"),
+        **{("gateway", name): (*_SPEC, name) for name in _OF_THE_POD if name != "imagePullSecrets"},
+        ("gateway", "extraEnv"): (*_PROXY, "env"),
+        **{("gateway", name): (*_PROXY, name) for name in _GATEWAY_OF_THE_POD},
+        ("migrationJob", "resources"): (*_MIGRATIONS, "resources"),
+    },
+    sets=frozenset(
+        {
+            *("LITELLM_MASTER_KEY", "PROXY_MASTER_KEY", "LENS_WORKER_IMAGE", "LITELLM_LOG", "DATABASE_HOST"),
+            *("DATABASE_PORT", "DATABASE_USER", "DATABASE_USERNAME", "DATABASE_NAME", "DATABASE_PASSWORD"),
+            *("DISABLE_SCHEMA_UPDATE", "CONFIG_FILE_PATH", "NUM_WORKERS"),
+        }
+    ),
+    runs=("Deployment/litellm/proxy", "Job/litellm-migrations/"),
+)
+CHARTS = {chart.name: chart for chart in (LITELLM_HELM, LITELLM)}
+
 
 def chosen(answers: Mapping[str, Any]) -> Chart:
-    """The chart of a repository. Today there is one."""
-    return LITELLM_HELM
-
-
-@dataclass(frozen=True)
-class Variable:
-    """An environment variable that the values set by name: where, and to what (None for a reference)."""
-
-    place: Place
-    name: str
-    value: Any
-
-
-@dataclass(frozen=True)
-class Mount:
-    """A volume in the proxy's container."""
-
-    place: Place
-    volume: str
-    path: Any
-    sub_path: Any
-    read_only: bool
-
-
-@dataclass(frozen=True)
-class Token:
-    """A token of the ServiceAccount that the kubelet renews: for whom, how long it is good, in which file."""
-
-    audience: Any
-    seconds: Any
-    file: Any
-
-
-@dataclass(frozen=True)
-class Volume:
-    """A volume of the pod, with the Secrets in it that must exist: (name, the keys that are taken or none for all)."""
-
-    place: Place
-    name: str
-    secrets: tuple[tuple[str, tuple[str, ...]], ...]
-    tokens: tuple[Token, ...] = ()
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A Secret that the values name, and the key of it that is read, or None for all."""
-
-    place: Place
-    name: str
-    key: str | None = None
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """The parameters of a model, of a credential that models name (by its name), or of all models."""
-
-    place: Place
-    given: dict[Any, Any]
-    name: str = ""
-
-    @property
-    def model(self) -> str:
-        """LiteLLM's name of the model, such as `azure/gpt`; empty where it has none."""
-        return text(self.given.get("model"))
-
-
-@dataclass(frozen=True)
-class Pod:
-    """What values put into the proxy's pod, wherever the chart takes it."""
-
-    chart: Chart
-    values: Mapping[Any, Any] = field(repr=False)
-
-    def get(self, place: Place, *more: str | int) -> Any:
-        """The value at `place`; None where there is none."""
-        return dig(self.values, *place, *more) if place else None
-
-    def _items(self, place: Place) -> Iterator[tuple[Place, dict[Any, Any]]]:
-        for number, item in enumerate(sequence(self.get(place))):
-            yield (*place, number), mapping(item)
-
-    @cached_property
-    def variable_entries(self) -> list[Variable]:
-        """The environment variables that are set by name, in their order; one that is set twice comes twice."""
-        chart = self.chart
-        return [
-            *(
-                Variable((*chart.variables, str(name)), str(name), value)
-                for name, value in mapping(self.get(chart.variables)).items()
-            ),
-            *(
-                Variable(place, text(entry.get("name")), entry.get("value"))
-                for place, entry in self._items(chart.variable_list)
-            ),
-        ]
-
-    @cached_property
-    def variables(self) -> dict[str, Variable]:
-        """The environment variables that are set by name; the last one wins."""
-        return {variable.name: variable for variable in self.variable_entries}
-
-    @property
-    def env_from(self) -> list[str]:
-        """The Secrets of which every key becomes an environment variable."""
-        return texts(self.get(self.chart.env_from))
-
-    @cached_property
-    def volumes(self) -> list[Volume]:
-        """The volumes of the pod."""
-        found = []
-        for place, volume in self._items(self.chart.volumes):
-            sources = sequence(dig(volume, "projected", "sources"))
-            projected = [dig(source, "secret") for source in sources]
-            tokens = [mapping(dig(source, "serviceAccountToken")) for source in sources]
-            secrets = [
-                (
-                    str(source.get("secretName", source.get("name"))),
-                    tuple(str(dig(item, "key")) for item in sequence(source.get("items"))),
-                )
-                for source in map(mapping, [volume.get("secret"), *projected])
-                if source and not source.get("optional")
-            ]
-            minted = [
-                Token(each.get("audience"), each.get("expirationSeconds"), each.get("path")) for each in tokens if each
-            ]
-            found.append(Volume(place, text(volume.get("name")), tuple(secrets), tuple(minted)))
-        return found
-
-    @cached_property
-    def mounts(self) -> list[Mount]:
-        """What the proxy's container has mounted."""
-        return [
-            Mount(
-                place,
-                text(entry.get("name")),
-                entry.get("mountPath"),
-                entry.get("subPath"),
-                entry.get("readOnly") is True,
-            )
-            for place, entry in self._items(self.chart.mounts)
-        ]
-
-    def secret_references(self) -> Iterator[Reference]:
-        """All Secrets and keys that the pod reads, but those of the chart's own settings (`Chart.guards`)."""
-        chart = self.chart
-        for number, name in enumerate(sequence(self.get(chart.env_from))):
-            yield Reference((*chart.env_from, number), str(name))
-        for place, entry in self._items(chart.pull_secrets):
-            yield Reference(place, str(entry.get("name")))
-        for place, entry in self._items(chart.variable_list):
-            source = mapping(dig(entry, "valueFrom", "secretKeyRef"))
-            if source and not source.get("optional"):
-                place = (*place, "valueFrom", "secretKeyRef")
-                yield Reference(place, str(source.get("name")), str(source.get("key")))
-        for volume in self.volumes:
-            for name, keys in volume.secrets:
-                yield from (Reference(volume.place, name, key) for key in keys or (None,))
-                for mount in self.mounts if not keys else ():
-                    if mount.sub_path and mount.volume == volume.name:
-                        yield Reference(mount.place, name, str(mount.sub_path))
-        if self.has_redis and self.get(chart.redis_secret):
-            yield Reference(
-                chart.redis_secret, str(self.get(chart.redis_secret)), str(self.get(chart.redis_secret_key))
-            )
-
-    def config(self, *place: str | int) -> Any:
-        """What stands at `place` in the proxy's configuration."""
-        return self.get(self.chart.config, *place)
-
-    def variables_read(self) -> Iterator[tuple[Place, str]]:
-        """The variables that the configuration names as `os.environ/NAME`, with their places."""
-        for place, value in walk(self.config(), self.chart.config):
-            name = value.removeprefix("os.environ/")
-            if name != value:
-                yield place, name
-
-    @cached_property
-    def models(self) -> list[Parameters]:
-        """The parameters of each model that the configuration lists."""
-        return [
-            Parameters((*place, "litellm_params"), mapping(entry.get("litellm_params")))
-            for place, entry in self._items(self.chart.model_list)
-        ]
-
-    @cached_property
-    def credentials(self) -> list[Parameters]:
-        """The parameters that models name as a credential."""
-        return [
-            Parameters(
-                (*place, "credential_values"),
-                mapping(entry.get("credential_values")),
-                text(entry.get("credential_name")),
-            )
-            for place, entry in self._items((*self.chart.config, "credential_list"))
-        ]
-
-    @cached_property
-    def defaults(self) -> list[Parameters]:
-        """What is set for all models: by the settings of LiteLLM, and by those of its router."""
-        places = (("litellm_settings",), ("router_settings", "default_litellm_params"))
-        return [Parameters((*self.chart.config, *place), mapping(self.config(*place))) for place in places]
-
-    @property
-    def fewest_replicas(self) -> Any:
-        """The number of pods below which nothing scales by itself."""
-        scaled = [place for place in self.chart.autoscaling if self.get(place, "enabled")]
-        return (self.get(scaled[-1], "minReplicas") or 1) if scaled else self.get(self.chart.replicas)
-
-    @property
-    def has_redis(self) -> bool:
-        """Whether the chart brings a Redis."""
-        return self.get(self.chart.redis, "enabled") is True
+    """The chart of a repository; one that was rendered before there was a choice has the first."""
+    return CHARTS.get(text(answers.get("chart")), LITELLM_HELM)

@@ -1,4 +1,4 @@
-"""What the files in policies/ may hold: the auth matrix, the Secrets of one repository, the owner's declarations.
+"""The auth matrix, and what the files in policies/ may hold: the Secrets of one repository, the owner's declarations.
 
 A field that no model names is the reader's own and is not looked at.
 """
@@ -7,30 +7,23 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import yaml
 
-from litellm_gitops.documents import Place
+from litellm_gitops.documents import LOADER
+from litellm_gitops.records import FILLED, read
 
 MATRIX = "policies/auth-matrix.yml"
 SECRETS = "policies/secrets.yml"
 SUITE = "policies/suite.yml"
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
-
-
-class _Closed(BaseModel):
-    """A file that people write: a misspelt field is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
 # ---------------------------------------------------------------------------------------------------------------------
-# policies/auth-matrix.yml
+# The auth matrix: auth-matrix.yml beside this file
 
 
 # A text in which {name} is an answer. A list is one text in parts; one with {name?} goes where that answer is empty.
@@ -58,32 +51,40 @@ def names_in(value: Value) -> list[str]:
     return [match[1] for match in _NAME.finditer("".join(value))]
 
 
-class Kms(_Model):
+@dataclass(frozen=True, kw_only=True)
+class Kms:
     """The key service of a cloud, as sops and the engine's ServiceAccount name it."""
 
     name: str
     login: str
     rule: str
     annotation: str
-    pod_labels: dict[str, str] = {}
+    pod_labels: dict[str, str] = field(default_factory=dict)
 
 
-class Environment(_Model):
+@dataclass(frozen=True, kw_only=True)
+class Environment:
     """Where a cluster runs."""
 
     name: str
     storage_class: str
+    ingress_class: str
     kms: Kms
+    database_login: str | None = None
 
 
-class Provider(_Model):
+@dataclass(frozen=True, kw_only=True)
+class Provider:
     """An AI service behind the proxy."""
 
     name: str
     model_prefix: str
+    hosts: list[Value] = field(default_factory=list)
+    hosts_by_answer: dict[str, dict[str, list[Value]]] = field(default_factory=dict)
 
 
-class Mount(_Model):
+@dataclass(frozen=True, kw_only=True)
+class Mount:
     """A Secret that is mounted read-only; with `sub_path` only that one key."""
 
     volume: str
@@ -91,7 +92,8 @@ class Mount(_Model):
     sub_path: str | None = None
 
 
-class Token(_Model):
+@dataclass(frozen=True, kw_only=True)
+class Token:
     """A token of the ServiceAccount for an audience, as a file in a folder that is mounted read-only."""
 
     volume: str
@@ -100,22 +102,27 @@ class Token(_Model):
     file: str
 
 
-class Method(_Model):
-    """How the proxy authenticates to a provider: what it leaves in the pod, and what may not be there beside it."""
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """How the proxy authenticates to a provider, or to its database: what it leaves in the pod, where it goes (hosts by
+    TLS, addresses inside of the node with their ports), and what may not be there beside it.
+    """
 
     name: str
     provider: str
     usual: bool = False
-    service_account_annotations: dict[str, Value] = {}
-    pod_labels: dict[str, str] = {}
+    service_account_annotations: dict[str, Value] = field(default_factory=dict)
+    pod_labels: dict[str, str] = field(default_factory=dict)
     secret: str | None = None
     env_from: bool = False
     mount: Mount | None = None
     token: Token | None = None
-    variables: dict[str, Value] = {}
-    common: list[str] = []
-    litellm_settings: dict[str, Any] = {}
-    forbids: list[str] = []
+    variables: dict[str, Value] = field(default_factory=dict)
+    common: list[str] = field(default_factory=list)
+    litellm_settings: dict[str, Any] = field(default_factory=dict)
+    hosts: list[Value] = field(default_factory=list)
+    addresses: dict[str, int] = field(default_factory=dict)
+    forbids: list[str] = field(default_factory=list)
     revoke: str = ""
 
     @property
@@ -124,11 +131,12 @@ class Method(_Model):
         return self.secret is None
 
 
-class Source(_Model):
+@dataclass(frozen=True, kw_only=True)
+class Source:
     """Where the value of a Secret's key comes from: exactly one of `generate`, `inputs` and `file`."""
 
     generate: str | None = None
-    inputs: list[str] = []
+    inputs: list[str] = field(default_factory=list)
     file: str | None = None
     default: str | None = None
     form: str = "text"
@@ -142,7 +150,8 @@ class Source(_Model):
         return f"the file {self.file}" if self.file else " or ".join(self.inputs)
 
 
-class KnownSecret(_Model):
+@dataclass(frozen=True, kw_only=True)
+class KnownSecret:
     """A Secret that some answers need. `when` is `always`, `method`, or an answer with the values that need it."""
 
     purpose: str
@@ -151,22 +160,37 @@ class KnownSecret(_Model):
     never_rotate: str | None = None
     keys: dict[str, dict[str, Any]]
 
-    def form(self, key: str, answers: Mapping[str, Any]) -> str:
-        """The form of the value of `key`, under these answers."""
+    def needed(self, answers: Mapping[str, Any]) -> set[str]:
+        """The names of its keys, under these answers."""
+        return {
+            key
+            for key, source in self.keys.items()
+            if not any(answers.get(answer) == value for answer, value in source.get("unless", {}).items())
+        }
+
+    def source(self, key: str, answers: Mapping[str, Any]) -> Source:
+        """Where the value of `key` comes from, under these answers."""
         source = self.keys[key]
         for answer, choices in source.get("by_answer", {}).items():
-            source = choices.get(answers.get(answer), {})
-        return str(source.get("form", "text"))
+            source = {**source, **choices.get(answers.get(answer), {})}
+        return read(Source, source)
 
 
-class Matrix(_Model):
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
     """The auth matrix."""
 
-    environments: dict[str, Environment] = Field(min_length=1)
-    providers: dict[str, Provider] = Field(min_length=1)
+    environments: dict[str, Environment] = field(metadata=FILLED)
+    providers: dict[str, Provider] = field(metadata=FILLED)
     cells: dict[str, dict[str, list[str]]]
-    methods: dict[str, Method] = Field(min_length=1)
-    secrets: dict[str, KnownSecret] = Field(min_length=1)
+    methods: dict[str, Method] = field(metadata=FILLED)
+    database_logins: dict[str, Method] = field(default_factory=dict)
+    secrets: dict[str, KnownSecret] = field(metadata=FILLED)
+
+    @property
+    def logins(self) -> dict[str, Method]:
+        """The methods, those of the database among them."""
+        return {**self.methods, **self.database_logins}
 
     def allowed(self, environment: str, provider: str) -> list[str]:
         """The methods of a cell, the recommended one first."""
@@ -180,12 +204,24 @@ class Matrix(_Model):
         chosen = [answers[question]] if (question := f"{provider}_auth_{environment}") in answers else []
         return str(next(iter([*chosen, *first, *known]), None))
 
+    def shown(self, environments: Collection[str], providers: Collection[str]) -> dict[str, dict[str, list[str]]]:
+        """The cells that policies/auth-matrix.yml has, in a repository with these."""
+        return {each: {provider: self.allowed(each, provider) for provider in providers} for each in environments}
+
+
+@cache
+def matrix() -> Matrix:
+    """The auth matrix of this package: nobody changes it by writing to a repository."""
+    text = (files("litellm_gitops") / "auth-matrix.yml").read_text("utf-8")
+    return read(Matrix, yaml.load(text, LOADER))
+
 
 # ---------------------------------------------------------------------------------------------------------------------
 # policies/secrets.yml
 
 
-class ListedSecret(_Model):
+@dataclass(frozen=True, kw_only=True)
+class ListedSecret:
     """A Secret that this repository needs: in which clusters, and where its values come from."""
 
     clusters: list[str]
@@ -193,19 +229,23 @@ class ListedSecret(_Model):
     keys: dict[str, Source]
 
 
-class SecretPolicy(_Model):
+@dataclass(frozen=True, kw_only=True)
+class SecretPolicy:
     """The Secrets that exactly this repository needs."""
 
     namespace: str
-    secrets: dict[str, ListedSecret] = Field(min_length=1)
+    secrets: dict[str, ListedSecret] = field(metadata=FILLED)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # policies/suite.yml
 
 
-class ForeignSecret(_Closed):
+@dataclass(frozen=True, kw_only=True)
+class ForeignSecret:
     """A Secret that somebody else puts into the namespace, such as the External Secrets Operator."""
+
+    closed: ClassVar[bool] = True
 
     name: str
     made_by: str
@@ -213,32 +253,29 @@ class ForeignSecret(_Closed):
     keys: list[str] | None = None  # None: not known
 
 
-class Exemption(_Closed):
+@dataclass(frozen=True, kw_only=True)
+class Exemption:
     """A rule that is set aside, with the reason; `until` is the last day on which it is."""
 
+    closed: ClassVar[bool] = True
+
     rule: str
-    reason: str = Field(min_length=1)
+    reason: str = field(metadata=FILLED)
     file: str = "*"
     until: datetime.date | None = None
 
 
-class Suite(_Closed):
+@dataclass(frozen=True, kw_only=True)
+class Suite:
     """What the owner declares to the suite."""
 
-    secrets: list[ForeignSecret] = []
-    kinds: list[str] = []  # such as `example.com/v1 Widget`
-    objects: list[str] = []  # such as `Kustomization flux-system/apps`: what another repository brings into the cluster
-    beside: list[str] = []  # patterns of files below secrets/, in the format of .gitignore
-    exceptions: list[Exemption] = []
+    closed: ClassVar[bool] = True
 
-
-def flaws(error: ValidationError) -> list[tuple[Place, str]]:
-    """(where, what) of all that a model refuses, in the words of the suite; never the value."""
-    found = []
-    for each in error.errors(include_url=False, include_input=False, include_context=False):
-        # the names of the union's members, which pydantic puts into the path, stand in no file
-        place = tuple(part for part in each["loc"] if part not in ("str", "list[str]", "dict[str,list[str]]"))
-        name = ".".join(map(str, place)) or "it"
-        what = {"missing": f"lacks `{place[-1] if place else ''}`", "extra_forbidden": f"{name} does not exist"}
-        found.append((place, what.get(each["type"], f"{name}: {each['msg'].lower()}")))
-    return found
+    secrets: list[ForeignSecret] = field(default_factory=list)
+    # such as `example.com/v1 Widget`
+    kinds: list[str] = field(default_factory=list)
+    # such as `Kustomization flux-system/apps`: what another repository brings into the cluster
+    objects: list[str] = field(default_factory=list)
+    # patterns of files below secrets/, in the format of .gitignore
+    beside: list[str] = field(default_factory=list)
+    exceptions: list[Exemption] = field(default_factory=list)

@@ -5,6 +5,6 @@ import pytest
 from litellm_gitops.rules import of
 
 
-@pytest.mark.parametrize("rule", of("answers", "declarations", "files", "pipeline"), ids=str)
+@pytest.mark.parametrize("rule", of("answers", "declarations", "files", "commits", "pipeline", "workflows"), ids=str)
 def test_files(rule, verify):
     verify(rule)

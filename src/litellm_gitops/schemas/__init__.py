@@ -1,12 +1,13 @@
 """JSON schemas, each compiled once: of the engines' kinds, of Kubernetes' own, and of a chart's values.
 
-<engine>.json is made by tools/schemas.py of the definitions of the pinned releases, kustomize.json is written by hand.
+<engine>.json is made by tools/schemas.py of the definitions of the pinned releases, operators.json of what is rendered
+for the operator of Prometheus and for Cilium; kustomize.json is written by hand.
 Both hold `kinds` by `apiVersion kind`, and the `$defs` that these share. <chart>.json is the closed schema of the
 values of the chart around it. Kubernetes' own come with kubernetes-validate, whose `validate` reads 1.5 MB of
 definitions for every object; here they are read once.
 
 `validator.iter_errors(value)` gives one error for each field that is unknown or missing and each value that is wrong;
-`place` says where it is, `describe` what it is.
+`place` says where it is, `describe` what it is. `parts` are the values inside of a value, with the schema of each.
 """
 
 from __future__ import annotations
@@ -14,16 +15,30 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from litellm_gitops.documents import Place
 from litellm_gitops.schemas.errors import describe, dialect, imported, place
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-__all__ = ["NoSchemaError", "describe", "engine", "known", "kubernetes", "place", "values", "versions"]
+__all__ = [
+    "NoSchemaError",
+    "Part",
+    "describe",
+    "engine",
+    "known",
+    "kubernetes",
+    "of_type",
+    "parts",
+    "place",
+    "values",
+    "versions",
+]
 
 Schema = dict[str, Any]
 
@@ -72,9 +87,62 @@ def kubernetes(version: str, api_version: str, kind: str) -> Validator:
 
 @cache
 def known(version: str) -> frozenset[tuple[str, str]]:
-    """(apiVersion, kind) of all that has a schema here: the engines' kinds, and Kubernetes' own in that version."""
+    """(apiVersion, kind) of all that is known here: the engines' kinds and operators', and Kubernetes' own."""
     own = {name for schema in _definitions(version).contents["$defs"].values() for name in _named(schema)}
-    return frozenset(own | {(api_version, kind) for api_version, _, kind in (name.partition(" ") for name in _kinds())})
+    others = (name.partition(" ")[::2] for name in (*_kinds(), *_others()))
+    return frozenset(own.union(others))
+
+
+@cache
+def _others() -> list[str]:
+    """`apiVersion kind` of what operators know beside the kinds that have a schema here."""
+    content = json.loads((files(__name__) / "operators.json").read_text("utf-8"))
+    return list(content["others"])
+
+
+@dataclass(frozen=True)
+class Part:
+    """A value inside of another: where, its type in Kubernetes' OpenAPI, such as core.v1.Probe, and its schema."""
+
+    place: Place
+    type: str
+    schema: Schema
+    value: Any
+
+
+def parts(schema: Schema, value: Any, version: str, kind: str = "") -> Iterator[Part]:
+    """The value itself and everything in it that a schema knows; `kind` is the type where the schema has no name.
+
+    `version` is that of Kubernetes, where the schema is one of its own.
+    """
+    own = schema.get("$defs", {})
+    stack: list[tuple[Place, str, Schema, Any]] = [((), kind, schema, value)]
+    while stack:
+        path, kind, schema, value = stack.pop()
+        while reference := schema.get("$ref"):
+            name = reference.rpartition("/")[2]
+            kind = ".".join(name.split(".")[-3:])
+            schema = own[name] if name in own else _definitions(version).contents["$defs"][name]
+        yield Part(path, kind, schema, value)
+        if isinstance(value, dict):
+            known, others = schema.get("properties", {}), schema.get("additionalProperties")
+            for key, inner in value.items():
+                found = known.get(key, others)
+                if isinstance(found, dict) and inner is not None:
+                    stack.append(((*path, str(key)), "", found, inner))
+        elif isinstance(value, list) and isinstance(schema.get("items"), dict):
+            stack += (((*path, number), "", schema["items"], inner) for number, inner in enumerate(value))
+
+
+@cache
+def of_type(version: str, kind: str) -> Validator:
+    """A strict validator of a type of Kubernetes' OpenAPI, such as core.v1.Probe. Raises NoSchemaError."""
+    definitions = _definitions(version).contents
+    name = next((name for name in definitions["$defs"] if name.endswith(f".{kind}")), None)
+    if name is None:
+        raise NoSchemaError
+    schema = {"$schema": definitions["$schema"], "$ref": f"{definitions['$id']}#/$defs/{name}"}
+    return _validator(schema, _definitions(version))
 
 
 @cache

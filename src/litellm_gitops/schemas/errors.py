@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -82,11 +83,18 @@ def _additional(validator: Any, allowed: Any, instance: Any, schema: dict[str, A
             yield from validator.descend(instance[name], allowed, path=name)
 
 
+def _patterns(validator: Any, patterns: dict[str, Any], instance: Any, schema: dict[str, Any]) -> Errors:
+    for pattern, inner in patterns.items() if isinstance(instance, dict) else ():
+        for name in instance:
+            if re.search(pattern, str(name)):  # a key of YAML may be a number
+                yield from validator.descend(instance[name], inner, path=name, schema_path=pattern)
+
+
 # jsonschema tells all unknown fields in one error, and names a missing one in its message alone. Here each is an error
 # whose `validator_value` is the field.
 _OF_A_FIELD: dict[str, Callable[..., Errors]] = {"required": _required, "additionalProperties": _additional}
 # The API server takes a field that is null for one that is not there, and so does Helm.
-_KEYWORDS = _OF_A_FIELD | {"properties": _properties}
+_KEYWORDS = _OF_A_FIELD | {"properties": _properties, "patternProperties": _patterns}
 
 
 @cache

@@ -1,0 +1,245 @@
+"""What the values of a cluster put into the proxy's pod, whatever the chart. Where a chart takes what: charts.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from litellm_gitops.charts import Chart
+from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable that the values set by name: where, and to what (None for a reference)."""
+
+    place: Place
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A volume in the proxy's container."""
+
+    place: Place
+    volume: str
+    path: Any
+    sub_path: Any
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token of the ServiceAccount that the kubelet renews: for whom, how long it is good, in which file."""
+
+    audience: Any
+    seconds: Any
+    file: Any
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume of the pod, with the Secrets in it that must exist: (name, the keys that are taken or none for all)."""
+
+    place: Place
+    name: str
+    secrets: tuple[tuple[str, tuple[str, ...]], ...]
+    tokens: tuple[Token, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A Secret that the values name, and the key of it that is read, or None for all."""
+
+    place: Place
+    name: str
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The parameters of a model, of a credential that models name (by its name), or of all models."""
+
+    place: Place
+    given: dict[Any, Any]
+    name: str = ""
+
+    @property
+    def model(self) -> str:
+        """LiteLLM's name of the model, such as `azure/gpt`; empty where it has none."""
+        return text(self.given.get("model"))
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What values put into the proxy's pod, wherever the chart takes it."""
+
+    chart: Chart
+    values: Mapping[Any, Any] = field(repr=False)
+
+    def get(self, place: Place, *more: str | int) -> Any:
+        """The value at `place`; None where there is none."""
+        return dig(self.values, *place, *more) if place else None
+
+    def _items(self, place: Place) -> Iterator[tuple[Place, dict[Any, Any]]]:
+        for number, item in enumerate(sequence(self.get(place))):
+            yield (*place, number), mapping(item)
+
+    @cached_property
+    def variable_entries(self) -> list[Variable]:
+        """The environment variables that are set by name, in their order; one that is set twice comes twice."""
+        chart = self.chart
+        return [
+            *(
+                Variable((*chart.variables, str(name)), str(name), value)
+                for name, value in mapping(self.get(chart.variables)).items()
+            ),
+            *(
+                Variable(place, text(entry.get("name")), entry.get("value"))
+                for place, entry in self._items(chart.variable_list)
+            ),
+        ]
+
+    @property
+    def set_by_the_chart(self) -> frozenset[str]:
+        """The variables that the chart itself sets with these values."""
+        return self.chart.sets | (
+            self.chart.sets_with_redis if self.has_redis or self.get(self.chart.redis_host) else set()
+        )
+
+    @property
+    def redis_address(self) -> tuple[Place, Any, Any]:
+        """Where the host of a Redis that somebody else runs is set, the host, and the port as text; None: nowhere."""
+        chart = self.chart
+        if chart.redis_host:
+            port = self.get(chart.redis_port)
+            return chart.redis_host, self.get(chart.redis_host), None if port is None else str(port)
+        host, port = self.variables.get("REDIS_HOST"), self.variables.get("REDIS_PORT")
+        return host.place if host else (*chart.variables, "REDIS_HOST"), host and host.value, port and port.value
+
+    @property
+    def ingress_hosts(self) -> list[str]:
+        """The names by which the Ingress is asked."""
+        found = self.get(self.chart.ingress_hosts)
+        return [found] if isinstance(found, str) else [text(dig(entry, "host")) for entry in sequence(found)]
+
+    @cached_property
+    def variables(self) -> dict[str, Variable]:
+        """The environment variables that are set by name; the last one wins."""
+        return {variable.name: variable for variable in self.variable_entries}
+
+    @property
+    def env_from(self) -> list[str]:
+        """The Secrets of which every key becomes an environment variable."""
+        return texts(self.get(self.chart.env_from))
+
+    @cached_property
+    def volumes(self) -> list[Volume]:
+        """The volumes of the pod."""
+        found = []
+        for place, volume in self._items(self.chart.volumes):
+            sources = sequence(dig(volume, "projected", "sources"))
+            projected = [dig(source, "secret") for source in sources]
+            tokens = [mapping(dig(source, "serviceAccountToken")) for source in sources]
+            secrets = [
+                (
+                    str(source.get("secretName", source.get("name"))),
+                    tuple(str(dig(item, "key")) for item in sequence(source.get("items"))),
+                )
+                for source in map(mapping, [volume.get("secret"), *projected])
+                if source and not source.get("optional")
+            ]
+            minted = [
+                Token(each.get("audience"), each.get("expirationSeconds"), each.get("path")) for each in tokens if each
+            ]
+            found.append(Volume(place, text(volume.get("name")), tuple(secrets), tuple(minted)))
+        return found
+
+    @cached_property
+    def mounts(self) -> list[Mount]:
+        """What the proxy's container has mounted."""
+        return [
+            Mount(
+                place,
+                text(entry.get("name")),
+                entry.get("mountPath"),
+                entry.get("subPath"),
+                entry.get("readOnly") is True,
+            )
+            for place, entry in self._items(self.chart.mounts)
+        ]
+
+    def secret_references(self) -> Iterator[Reference]:
+        """All Secrets and keys that the pod reads, but those of the chart's own settings (`Chart.guards`)."""
+        chart = self.chart
+        for number, name in enumerate(sequence(self.get(chart.env_from))):
+            yield Reference((*chart.env_from, number), str(name))
+        for place, entry in self._items(chart.pull_secrets):
+            yield Reference(place, str(entry.get("name")))
+        for place, entry in self._items(chart.variable_list):
+            source = mapping(dig(entry, "valueFrom", "secretKeyRef"))
+            if source and not source.get("optional"):
+                place = (*place, "valueFrom", "secretKeyRef")
+                yield Reference(place, str(source.get("name")), str(source.get("key")))
+        for volume in self.volumes:
+            for name, keys in volume.secrets:
+                yield from (Reference(volume.place, name, key) for key in keys or (None,))
+                for mount in self.mounts if not keys else ():
+                    if mount.sub_path and mount.volume == volume.name:
+                        yield Reference(mount.place, name, str(mount.sub_path))
+        if (self.has_redis or chart.redis_host) and self.get(chart.redis_secret):
+            yield Reference(
+                chart.redis_secret, str(self.get(chart.redis_secret)), str(self.get(chart.redis_secret_key))
+            )
+
+    def config(self, *place: str | int) -> Any:
+        """What stands at `place` in the proxy's configuration."""
+        return self.get(self.chart.config, *place)
+
+    def variables_read(self) -> Iterator[tuple[Place, str]]:
+        """The variables that the configuration names as `os.environ/NAME`, with their places."""
+        for place, value in walk(self.config(), self.chart.config):
+            name = value.removeprefix("os.environ/")
+            if name != value:
+                yield place, name
+
+    @cached_property
+    def models(self) -> list[Parameters]:
+        """The parameters of each model that the configuration lists."""
+        return [
+            Parameters((*place, "litellm_params"), mapping(entry.get("litellm_params")))
+            for place, entry in self._items(self.chart.model_list)
+        ]
+
+    @cached_property
+    def credentials(self) -> list[Parameters]:
+        """The parameters that models name as a credential."""
+        return [
+            Parameters(
+                (*place, "credential_values"),
+                mapping(entry.get("credential_values")),
+                text(entry.get("credential_name")),
+            )
+            for place, entry in self._items((*self.chart.config, "credential_list"))
+        ]
+
+    @cached_property
+    def defaults(self) -> list[Parameters]:
+        """What is set for all models: by the settings of LiteLLM, and by those of its router."""
+        places = (("litellm_settings",), ("router_settings", "default_litellm_params"))
+        return [Parameters((*self.chart.config, *place), mapping(self.config(*place))) for place in places]
+
+    @property
+    def fewest_replicas(self) -> Any:
+        """The number of pods below which nothing scales by itself."""
+        chart = self.chart
+        scaled = [place for place in (chart.autoscaler, chart.scaled_by_others) if self.get(place, "enabled")]
+        return (self.get(scaled[-1], "minReplicas") or 1) if scaled else self.get(chart.replicas)
+
+    @property
+    def has_redis(self) -> bool:
+        """Whether the chart brings a Redis."""
+        return self.get(self.chart.redis, "enabled") is True
