@@ -22,11 +22,13 @@ from tests.support.faults import (
 from tests.support.findings import accepted, found_by_its_rule_alone
 
 ARGOCD = everything(gitops_engine="argocd")
+ENFORCE = "pod-security.kubernetes.io/enforce"
 LIST = "clusters/aws/kustomization.yaml"
 PROJECT = "clusters/aws/project.yaml"
 RELEASE = "clusters/aws/release.yaml"
 ROOT = "clusters/aws/root.yaml"
 SETTINGS = "clusters/aws/argocd-setup/argocd-cm.yaml"
+PARAMETERS = "clusters/aws/argocd-setup/argocd-cmd-params-cm.yaml"
 REPO_SERVER = "clusters/aws/argocd-setup/argocd-repo-server.yaml"
 KUSTOMIZATION = "secrets/aws/kustomization.yaml"
 KSOPS = "secrets/aws/ksops.yaml"
@@ -34,12 +36,18 @@ SOURCE = ("spec", "source")
 FILES = (*SOURCE, "helm", "valueFiles")
 AUTOMATED = ("spec", "syncPolicy", "automated")
 RETRY = ("spec", "syncPolicy", "retry")
-REVISION = ("metadata", "annotations", "litellm-gitops/revision")
+COMMIT = ("spec", "source", "kustomize", "commonAnnotations", "litellm-gitops/commit")
 REPLACEMENT = ("replacements", 0, "targets", 0)
 POD = ("spec", "template", "spec")
 SERVER = (*POD, "containers", 0)
-NAMESPACE = {"group": "", "kind": "Namespace"}
+WHITELIST = ("spec", "namespaceResourceWhitelist")
 SECRET = {"group": "", "kind": "Secret"}
+ROLLOUT = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: own, namespace: litellm}\nspec: {}\n"
+ADMINISTRATOR = (
+    "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: own}\n"
+    "subjects: [{kind: ServiceAccount, name: default, namespace: litellm}]\n"
+    "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}\n"
+)
 DEPLOYMENT = {"group": "apps", "kind": "Deployment"}
 
 
@@ -48,12 +56,21 @@ def own(content: str) -> Edit:
     return together(append_item(LIST, ("resources",), "own.yaml"), write("clusters/aws/own.yaml", content))
 
 
-def application(source: str) -> Edit:
+def by_hand(content: str) -> Edit:
+    """An object of the operator's own that he applies himself."""
+    return write("clusters/aws/argocd-setup/own.yaml", content)
+
+
+def application(source: str, namespace: str = "argocd", project: str = "default") -> str:
     """An Application of the operator's own."""
-    return own(
-        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: own, namespace: argocd}\n"
-        f"spec: {{project: default, destination: {{name: in-cluster, namespace: own}}, source: {{{source}}}}}\n"
+    return (
+        f"apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: own, namespace: {namespace}}}\n"
+        f"spec: {{project: {project}, destination: {{name: in-cluster, namespace: own}}, source: {{{source}}}}}\n"
     )
+
+
+FROM_HERE = "repoURL: 'https://github.com/example/litellm-gitops.git', path: litellm, targetRevision: main"
+FROM_ELSEWHERE = "repoURL: 'https://example.com/charts', chart: own, targetRevision: 1.2.3"
 
 
 def _all(rows: dict[str, tuple[str, Edit]]) -> dict[str, Fault]:
@@ -67,7 +84,7 @@ FAULTS = _all(
         "a wrong place": ("the_engine_knows_every_field", set_value(RELEASE, ("spec", "releaseName"), "litellm")),
         "a text where a number belongs": ("the_engine_knows_every_field", set_value(RELEASE, (*RETRY, "limit"), "3")),
         "a required field left out": ("the_engine_knows_every_field", remove(ROOT, (*SOURCE, "repoURL"))),
-        "an annotation as a number": ("the_engine_knows_every_field", set_value(RELEASE, REVISION, 1)),
+        "an annotation as a number": ("the_engine_knows_every_field", set_value(ROOT, COMMIT, 1)),
         "an unknown field of KSOPS": ("the_engine_knows_every_field", set_value(KSOPS, ("secrets",), [])),
         "a Secret that KSOPS makes of any file": (
             "the_engine_knows_every_field",
@@ -82,11 +99,13 @@ FAULTS = _all(
         ),
         "a misspelt kind": (
             "every_manifest_fits_the_schema_of_its_kind",
-            own("apiVersion: argoproj.io/v1alpha1\nkind: ApplicationsSet\nmetadata: {name: own, namespace: argocd}\n"),
+            by_hand(
+                "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationsSet\nmetadata: {name: own, namespace: argocd}\n"
+            ),
         ),
         # files
         "a file that is not there": ("every_kustomization_lists_exactly_what_is_there", delete(RELEASE)),
-        "a file that nobody applies": ("every_file_of_a_cluster_is_applied", drop(LIST, "- namespace.yaml")),
+        "a file that nobody applies": ("every_file_of_a_cluster_is_applied", drop(LIST, "- release.yaml")),
         "no list at all": ("every_file_of_a_cluster_is_applied", delete(LIST)),
         "a sealed Secret that is not applied": (
             "every_kustomization_lists_exactly_what_is_there",
@@ -105,6 +124,10 @@ FAULTS = _all(
         "a project in another namespace": (
             "every_cluster_has_its_argo_cd_objects",
             set_value(PROJECT, ("metadata", "namespace"), "default"),
+        ),
+        "a release in Argo CD's own namespace": (
+            "every_cluster_has_its_argo_cd_objects",
+            set_value(RELEASE, ("metadata", "namespace"), "argocd"),
         ),
         # sources
         "another repository": (
@@ -127,27 +150,69 @@ FAULTS = _all(
         ),
         "a project that does not permit the namespace": (
             "the_project_permits_its_applications",
-            set_value(PROJECT, ("spec", "destinations", 0, "namespace"), "default"),
+            remove(PROJECT, ("spec", "destinations")),
         ),
-        "a project that does not permit to make a namespace": (
+        "a project that does not permit the release": (
             "the_project_permits_its_applications",
-            set_value(PROJECT, ("spec", "clusterResourceWhitelist", 0, "kind"), "CustomResourceDefinition"),
-        ),
-        "a project that permits nothing outside of a namespace": (
-            "the_project_permits_its_applications",
-            remove(PROJECT, ("spec", "clusterResourceWhitelist")),
+            remove(PROJECT, ("spec", "sourceNamespaces")),
         ),
         "a project that keeps Secrets away": (
             "the_project_permits_its_applications",
             set_value(PROJECT, ("spec", "namespaceResourceBlacklist"), [SECRET]),
         ),
-        "a project for Deployments alone": (
+        "a project without Deployments": (
             "the_project_permits_its_applications",
-            set_value(PROJECT, ("spec", "namespaceResourceWhitelist"), [DEPLOYMENT]),
+            change(PROJECT, "{group: apps, ", "{group: apps.example.com, "),
         ),
-        "a project that keeps the Namespace away": (
-            "the_project_permits_its_applications",
-            set_value(PROJECT, ("spec", "clusterResourceBlacklist"), [NAMESPACE]),
+        "a release that nothing looks for": (
+            "argo_cd_looks_for_the_release",
+            set_value(PARAMETERS, ("data", "application.namespaces"), "own"),
+        ),
+        # how far a commit reaches
+        "the whole cluster for whoever can push": ("argo_cd_reaches_the_namespace_alone", own(ADMINISTRATOR)),
+        "a foreign Application": ("argo_cd_reaches_the_namespace_alone", own(application(FROM_ELSEWHERE))),
+        "a foreign Application in the namespace": (
+            "every_application_belongs_to_the_project",
+            own(application(FROM_ELSEWHERE, "litellm")),
+        ),
+        "a project that a commit brings": (
+            "argo_cd_reaches_the_namespace_alone",
+            append_item(LIST, ("resources",), "project.yaml"),
+        ),
+        "an application that manages itself": (
+            "argo_cd_reaches_the_namespace_alone",
+            append_item(LIST, ("resources",), "root.yaml"),
+        ),
+        "a kind that the project does not know": ("argo_cd_reaches_the_namespace_alone", own(ROLLOUT)),
+        "a project for Argo CD's own namespace": (
+            "the_project_reaches_the_namespace_alone",
+            append_item(
+                PROJECT, ("spec", "destinations"), {"server": "https://kubernetes.default.svc", "namespace": "argocd"}
+            ),
+        ),
+        "a project for the namespace in every cluster": (
+            "the_project_reaches_the_namespace_alone",
+            append_item(PROJECT, ("spec", "destinations"), {"server": "*", "namespace": "litellm"}),
+        ),
+        "a project that permits objects of the cluster": (
+            "the_project_reaches_the_namespace_alone",
+            set_value(PROJECT, ("spec", "clusterResourceWhitelist"), [{"group": "*", "kind": "*"}]),
+        ),
+        "a project that permits every kind": (
+            "the_project_reaches_the_namespace_alone",
+            append_item(PROJECT, WHITELIST, {"group": "*", "kind": "*"}),
+        ),
+        "a project that permits more rights": (
+            "the_project_reaches_the_namespace_alone",
+            append_item(PROJECT, WHITELIST, {"group": "rbac.authorization.k8s.io", "kind": "RoleBinding"}),
+        ),
+        "a project for Applications from everywhere": (
+            "the_project_reaches_the_namespace_alone",
+            append_item(PROJECT, ("spec", "sourceNamespaces"), "*"),
+        ),
+        "pods that may do anything to their node": (
+            "the_namespace_holds_its_pods_to_the_standard",
+            set_value("clusters/aws/namespace.yaml", ("metadata", "labels", ENFORCE), "privileged"),
         ),
         # paths and values
         "sealed Secrets as they are": (
@@ -184,7 +249,7 @@ FAULTS = _all(
         ),
         "a path of one's own that does not exist": (
             "every_argo_cd_path_leads_to_its_folder",
-            application("repoURL: 'https://github.com/example/litellm-gitops.git', path: apps, targetRevision: main"),
+            by_hand(application(FROM_HERE.replace("path: litellm", "path: apps"))),
         ),
         "the values of another cluster": (
             "the_argo_cd_release_takes_its_values",
@@ -222,10 +287,6 @@ FAULTS = _all(
         "the name of a variable in place of the commit": (
             "the_release_goes_to_the_commit_of_its_secrets",
             remove(ROOT, (*SOURCE, "kustomize", "commonAnnotationsEnvsubst")),
-        ),
-        "no place for the commit": (
-            "the_release_goes_to_the_commit_of_its_secrets",
-            set_value(RELEASE, REVISION[:2], {"example.com/note": "none"}),
         ),
         "a wave, which may hold up every newer commit": (
             "the_release_goes_to_the_commit_of_its_secrets",
@@ -294,47 +355,33 @@ FAULTS = _all(
             "argo_cd_runs_ksops",
             set_value(REPO_SERVER, (*POD, "initContainers", 0, "volumeMounts", 0, "mountPath"), "/tools"),
         ),
-        "a version where a digest belongs": (
+        "a tag, which somebody may move, beside the key": (
             "argo_cd_runs_ksops",
-            change(REPO_SERVER, "viaductoss/ksops:", "viaductoss/ksops@"),
+            substitute(REPO_SERVER, "@sha256:[0-9a-f]+", ""),
         ),
         # removal
         "an Application that leaves its objects behind": (
             "argo_cd_removes_in_order",
             remove(RELEASE, ("metadata", "finalizers")),
         ),
-        "a project that goes before its Applications": (
-            "argo_cd_removes_in_order",
-            change(PROJECT, "Prune=false,Delete=false", "Prune=false"),
-        ),
-        "an application that manages itself": (
-            "argo_cd_removes_in_order",
-            append_item(LIST, ("resources",), "root.yaml"),
-        ),
     }
 )
 
 # What an operator may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
-    "an Application of one's own": application(
-        "repoURL: 'https://example.com/charts', chart: own, targetRevision: 1.2.3"
-    ),
+    "an Application of one's own": by_hand(application(FROM_ELSEWHERE)),
+    "one more for the namespace": own(application(FROM_HERE, "litellm", "litellm-gitops")),
     "a project for every repository": set_value(PROJECT, ("spec", "sourceRepos"), ["*"]),
-    "a project for every namespace and kind": together(
-        substitute(PROJECT, r"namespace: litellm$", 'namespace: "*"'),
-        set_value(PROJECT, ("spec", "clusterResourceWhitelist"), [{"group": "*", "kind": "*"}]),
-    ),
+    "commits that are signed": set_value(PROJECT, ("spec", "signatureKeys"), [{"keyID": "4AEE18F83AFDEB23"}]),
     "replicas that something else sets": set_value(
         RELEASE, ("spec", "ignoreDifferences"), [{**DEPLOYMENT, "jsonPointers": ["/spec/replicas"]}]
     ),
     "notifications": set_value(
         RELEASE, ("metadata", "annotations", "notifications.argoproj.io/subscribe.on-sync-failed.slack"), "alerts"
     ),
-    "another destination for the project": append_item(
-        PROJECT, ("spec", "destinations"), {"server": "https://kubernetes.default.svc", "namespace": "own"}
-    ),
-    "a rollout of Argo's other project": own(
-        "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: own, namespace: litellm}\nspec: {}\n"
+    "Applications in other namespaces": set_value(PARAMETERS, ("data", "application.namespaces"), "own, litellm"),
+    "a rollout of Argo's other project": together(
+        append_item(PROJECT, WHITELIST, {"group": "argoproj.io", "kind": "Rollout"}), own(ROLLOUT)
     ),
 }
 ACCEPTED: dict[str, Edit | tuple[Edit, dict[str, Any]]] = {name: (edit, ARGOCD) for name, edit in HARMLESS.items()}

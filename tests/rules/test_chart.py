@@ -101,7 +101,8 @@ FAULTS: dict[str, Fault] = {
     ),
     "an image that moves": (IMAGE, tag("latest")),
     "an image whose authentication can be bypassed": (IMAGE, tag("v1.83.14")),
-    "an image with half a digest": (IMAGE, tag("v1.104.0@sha256:0123456789abcdef")),
+    "an image that upstream supports no more": (IMAGE, tag("v1.104.0")),
+    "an image with half a digest": (IMAGE, tag("v1.108.20@sha256:0123456789abcdef")),
     "an image without a version": (IMAGE, tag(f"@sha256:{'ab' * 32}")),
     "a branch as an image": (IMAGE, tag("litellm_stable_release_branch")),
     "the image of an old guide": (IMAGE, tag("main-v1.81.0-stable")),
@@ -152,7 +153,10 @@ FAULTS: dict[str, Fault] = {
             write("litellm/Chart.lock", f"dependencies:\n- name: {CHART.name}\n  version: 1.0.0\n"),
         ),
     ),
-    "a variable that is set twice": (TWICE, add(CHART.variables, {"REDIS_PORT": "6380"})),
+    "a variable that is set twice": (
+        TWICE,
+        add(CHART.variable_list, [{"name": "LITELLM_MODE", "value": "PRODUCTION"}], SHARED),
+    ),
     "a variable that the chart sets": (
         TWICE,
         add(CHART.variables, {"DATABASE_URL": "postgresql://db/litellm"}, SHARED),
@@ -193,7 +197,6 @@ FAULTS: dict[str, Fault] = {
         together(OWN, set_value(SUITE, ("secrets",), [{"name": "own-openai", "keys": ["OTHER"], "made_by": "us"}])),
     ),
     "a shared list of Secrets that no cluster reads": (DEAD, add(CHART.env_from, ["litellm-salt-key"], SHARED)),
-    "shared hosts that no cluster reads": (DEAD, add(CHART.ingress_hosts, [{"host": "litellm.example.com"}], SHARED)),
     "shared volumes that no cluster reads": (
         DEAD,
         together(
@@ -236,7 +239,6 @@ HARMLESS: dict[str, Edit] = {
     "an image from a registry of their own": add(
         CHART.image, {"repository": "registry.example.com/litellm", "tag": f"build-7@sha256:{'ab' * 32}"}, SHARED
     ),
-    "a newer image": tag("v1.105.2"),
     "a newer chart": set_value(CHART_FILE, (*DEPENDENCY, "version"), "1.105.2"),
     "a Secret that the External Secrets Operator makes": foreign(
         "external-secrets.io/v1",

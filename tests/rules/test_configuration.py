@@ -12,9 +12,7 @@ import yaml
 from litellm_gitops import rules
 from litellm_gitops.charts import LITELLM_HELM
 from litellm_gitops.findings import Finding
-from litellm_gitops.proxy_facts import facts
 from litellm_gitops.repository import Repository
-from tests.conftest import ROOT
 from tests.support.configurations import (
     CALLS,
     EFFECT,
@@ -88,7 +86,6 @@ ANSWERS = {
 }
 FILES = {
     ".copier-answers.yml": yaml.safe_dump(ANSWERS),
-    "policies/auth-matrix.yml": (ROOT / "policies" / "auth-matrix.yml").read_text("utf-8"),
     "policies/secrets.yml": "{namespace: litellm, secrets: {a: {clusters: [], keys: {}}}}",
 }
 
@@ -164,8 +161,3 @@ def test_a_message_never_shows_a_value() -> None:
     found = findings(content)
     assert len(found) == 7
     assert not [finding for finding in found if secret in str(finding)]
-
-
-def test_the_facts_are_those_of_the_release_that_is_pinned() -> None:
-    pins = yaml.safe_load((ROOT / "policies" / "pins.yml").read_text("utf-8"))
-    assert facts()["version"] == pins["litellm_image"]["tag"].partition("@")[0].removeprefix("v")

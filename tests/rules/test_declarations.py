@@ -15,6 +15,7 @@ from tests.support.faults import (
     Fault,
     add,
     append,
+    append_item,
     delete,
     set_value,
     together,
@@ -86,7 +87,8 @@ HARMLESS: dict[str, Edit | tuple[Edit, dict[str, Any]]] = {
     ),
     "a kind of their own": together(
         write("clusters/aws/own.yaml", WIDGET),
-        append("clusters/aws/kustomization.yaml", "  - own.yaml\n"),
+        append_item("clusters/aws/kustomization.yaml", ("resources",), "own.yaml"),
+        append_item("clusters/aws/account.yaml", ("rules", 1, "apiGroups"), "example.com", document=1),
         declared("kinds", "example.com/v1 Widget"),
     ),
     "no declarations": delete(SUITE),

@@ -50,7 +50,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a key given twice deep in a list": (
         "no_key_is_given_twice",
-        change(AWS, "pathType: Prefix", "pathType: Exact\n            pathType: Prefix"),
+        substitute(AWS, r"^( +)readOnly: true$", r"\1readOnly: false\n\1readOnly: true", count=1),
     ),
     "an octal number": (
         "yaml_means_the_same_to_every_reader",
@@ -83,7 +83,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a merge marker in values": (
         "no_merge_is_left_unfinished",
-        change(AZURE, "  ingress:\n", "<<<<<<< before updating\n  ingress:\n"),
+        change(AZURE, "  volumes:\n", "<<<<<<< before updating\n  volumes:\n"),
     ),
     "a rejected part of an update": ("no_merge_is_left_unfinished", append("litellm/values.yaml.rej", "@@\n")),
     "line ends of Windows in values": ("every_file_has_the_bytes_that_git_stores", replace_bytes(AWS, b"\n", b"\r\n")),
@@ -168,6 +168,11 @@ HARMLESS: dict[str, Edit] = {
     "a template of their own in the chart": write(
         "litellm/templates/own.yaml", "{{- if .Values.own }}\nkind: {{ .Values.own }}\n{{- end }}\n"
     ),
+    "another chart beside it": together(
+        write("charts/own/Chart.yaml", "apiVersion: v2\nname: own\nversion: 0.1.0\n"),
+        write("charts/own/templates/own.yaml", "name: {{ .Release.Name }}\nitems: {{ range .Values.a }}\n- {{ . }}\n"),
+    ),
+    "what MkDocs calls in Python": write("docs/site.yml", "emoji: !!python/name:material.extensions.emoji.twemoji\n"),
     "values for trials, which git ignores": together(
         append(".gitignore", "/litellm/values-local.yaml\n"), write("litellm/values-local.yaml", "litellm-helm: {}\n")
     ),

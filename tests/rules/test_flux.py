@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from tests.support.answers import answers, everything
 from tests.support.faults import (
+    CHART,
+    SHARED,
     SUITE,
     Edit,
     Fault,
     append,
     append_item,
+    at,
     change,
     delete,
     drop,
     remove,
+    remove_item,
     set_value,
     substitute,
     swap,
@@ -21,15 +25,15 @@ from tests.support.faults import (
 )
 from tests.support.findings import Copy, accepted, findings, found_by_its_rule_alone, report
 
-CLUSTER = "clusters/aws/cluster.yaml"
+ACCOUNT = "clusters/aws/account.yaml"  # ServiceAccount, Role, RoleBinding
 LIST = "clusters/aws/kustomization.yaml"
 NAMESPACE = "clusters/aws/namespace.yaml"
-RELEASE = "clusters/aws/release.yaml"
 HELM_RELEASE = "clusters/aws/release/helmrelease.yaml"
 SECRETS = "clusters/aws/secrets.yaml"
 SOURCE = "clusters/aws/source.yaml"
 VALUES = ("spec", "chart", "spec", "valuesFiles")
-DEPENDENCY = ("spec", "dependsOn", 0)
+DEPENDS_ON = ("spec", "dependsOn")
+RULE = ("rules", 0)
 KMS = answers(
     ["aws"],
     ["bedrock"],
@@ -39,16 +43,62 @@ KMS = answers(
 
 
 def own(content: str) -> Edit:
-    """An object of the operator's own in a cluster, which its list names."""
+    """An object of the operator's own that a commit brings: the cluster's list names it."""
     return together(append_item(LIST, ("resources",), "own.yaml"), write("clusters/aws/own.yaml", content))
 
 
-def kustomization(spec: str, namespace: str = "flux-system") -> Edit:
+def by_hand(content: str) -> Edit:
+    """An object of the operator's own that he applies himself."""
+    return write("clusters/aws/flux-setup/own.yaml", content)
+
+
+def kustomization(spec: str, namespace: str = "flux-system") -> str:
     """A Kustomization of the operator's own."""
     head = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
-    return own(f"{head}metadata: {{name: own, namespace: {namespace}}}\nspec: {{interval: 1h, prune: false, {spec}}}\n")
+    return f"{head}metadata: {{name: own, namespace: {namespace}}}\nspec: {{interval: 1h, prune: false, {spec}}}\n"
 
 
+def rbac(kind: str, more: str, namespace: str = "") -> str:
+    """An object of RBAC, with a namespace where one is given."""
+    where = f", namespace: {namespace}" if namespace else ""
+    return f"apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata: {{name: own{where}}}\n{more}\n"
+
+
+def administrator(account: str) -> str:
+    """The whole cluster for an account."""
+    subject = f"subjects: [{{kind: ServiceAccount, name: {account}, namespace: flux-system}}]"
+    role = "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}"
+    return rbac("ClusterRoleBinding", f"{subject}\n{role}")
+
+
+WIDGET = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: own, namespace: litellm}\n"
+OPERATED = (  # in the namespace, by operators that other people run
+    "autoscaling.k8s.io/v1 VerticalPodAutoscaler",
+    "bitnami.com/v1alpha1 SealedSecret",
+    "cert-manager.io/v1 Certificate",
+    "cert-manager.io/v1 Issuer",
+    "external-secrets.io/v1 ExternalSecret",
+    "external-secrets.io/v1 SecretStore",
+    "gateway.networking.k8s.io/v1 HTTPRoute",
+    "keda.sh/v1alpha1 ScaledObject",
+    "keda.sh/v1alpha1 TriggerAuthentication",
+    "kyverno.io/v1 Policy",
+    "monitoring.coreos.com/v1alpha1 AlertmanagerConfig",
+    "postgresql.cnpg.io/v1 Cluster",
+    "postgresql.cnpg.io/v1 ScheduledBackup",
+    "secrets-store.csi.x-k8s.io/v1 SecretProviderClass",
+    "secrets.hashicorp.com/v1beta1 VaultStaticSecret",
+    "traefik.io/v1alpha1 Middleware",
+)
+
+
+def operated(kind: str) -> str:
+    """An object of the operator's own of such a kind."""
+    api_version, name = kind.split(" ")
+    return f"apiVersion: {api_version}\nkind: {name}\nmetadata: {{name: own, namespace: litellm}}\nspec: {{}}\n"
+
+
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own, namespace: litellm}\n"
 FROM_HERE = "path: ./litellm, sourceRef: {kind: GitRepository, name: litellm-gitops}"
 FROM_ELSEWHERE = "path: ./anything, sourceRef: {kind: OCIRepository, name: own}"
 
@@ -63,18 +113,18 @@ FAULTS: dict[str, Fault] = {
         set_value(SECRETS, ("spec", "releaseName"), "litellm"),
     ),
     "a duration without a unit": ("the_engine_knows_every_field", set_value(SOURCE, ("spec", "interval"), 60)),
-    "a text where a flag belongs": ("the_engine_knows_every_field", set_value(RELEASE, ("spec", "wait"), "true")),
+    "a text where a flag belongs": ("the_engine_knows_every_field", set_value(SECRETS, ("spec", "wait"), "true")),
     "a word that the field does not take": (
         "the_engine_knows_every_field",
         set_value(HELM_RELEASE, ("spec", "install", "strategy"), {"name": "Retry"}),
     ),
     "a required field left out": (
         "the_engine_knows_every_field",
-        remove("clusters/gcp/cluster.yaml", ("spec", "prune")),
+        remove("clusters/gcp/secrets.yaml", ("spec", "prune")),
     ),
     "a dependency as a text": (
         "the_engine_knows_every_field",
-        set_value("clusters/gcp/release.yaml", DEPENDENCY, "litellm-secrets"),
+        set_value("clusters/gcp/secrets.yaml", DEPENDS_ON, ["infrastructure"]),
     ),
     "an unknown field of kustomize": (
         "the_engine_knows_every_field",
@@ -82,7 +132,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "an unknown field of an object of one's own": (
         "the_engine_knows_every_field",
-        kustomization(f"suspended: true, {FROM_ELSEWHERE}"),
+        by_hand(kustomization(f"suspended: true, {FROM_ELSEWHERE}")),
     ),
     "an API version that Flux took away": (
         "every_manifest_fits_the_schema_of_its_kind",
@@ -90,18 +140,21 @@ FAULTS: dict[str, Fault] = {
     ),
     "a kind that Flux does not have": (
         "every_manifest_fits_the_schema_of_its_kind",
-        own("apiVersion: notification.toolkit.fluxcd.io/v1beta3\nkind: Alerts\nmetadata: {name: own}\n"),
+        by_hand("apiVersion: notification.toolkit.fluxcd.io/v1beta3\nkind: Alerts\nmetadata: {name: own}\n"),
     ),
     # files
-    "a file that is not there": ("every_kustomization_lists_exactly_what_is_there", delete(SECRETS)),
-    "a file that nobody applies": ("every_file_of_a_cluster_is_applied", drop(LIST, "- namespace.yaml")),
+    "a file that is not there": ("every_cluster_has_its_flux_objects", delete(SECRETS)),
+    "a file that nobody applies": (
+        "every_file_of_a_cluster_is_applied",
+        write("clusters/aws/own.yaml", CONFIG_MAP),
+    ),
     "a misspelt file in a list": (
         "every_kustomization_lists_exactly_what_is_there",
         append_item(LIST, ("resources",), "alerts.yaml"),
     ),
     "a folder without its list": (
         "every_file_of_a_cluster_is_applied",
-        delete("clusters/aws/release/kustomization.yaml"),
+        write("clusters/aws/own/own.yaml", CONFIG_MAP),
     ),
     "a sealed Secret that is not applied": (
         "every_kustomization_lists_exactly_what_is_there",
@@ -124,15 +177,113 @@ FAULTS: dict[str, Fault] = {
         "every_cluster_has_its_flux_objects",
         set_value(SOURCE, ("metadata", "namespace"), "litellm"),
     ),
-    "no namespace": (
-        "every_cluster_has_its_flux_objects",
-        together(drop(LIST, "- namespace.yaml"), delete(NAMESPACE)),
-    ),
+    "no namespace": ("every_cluster_has_its_flux_objects", set_value(NAMESPACE, ("metadata", "name"), "own")),
+    "no account": ("every_cluster_has_its_flux_objects", delete(ACCOUNT)),
     "an object in two files": (
         "no_object_is_applied_twice",
-        own("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: litellm\n"),
+        own(f"{CONFIG_MAP}---\n{CONFIG_MAP}"),
     ),
-    "a release beside its Secrets": ("no_object_is_applied_twice", append_item(LIST, ("resources",), "release")),
+    # how far a commit reaches
+    "the whole cluster for whoever can push": ("flux_reaches_the_namespace_alone", own(administrator("own"))),
+    "more rights for Flux's account": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        by_hand(administrator("litellm")),
+    ),
+    "rights in the namespace": (
+        "flux_reaches_the_namespace_alone",
+        own(rbac("Role", "rules: [{apiGroups: [''], resources: [pods/exec], verbs: [create]}]", "litellm")),
+    ),
+    "a Secret in another namespace": (
+        "flux_reaches_the_namespace_alone",
+        own("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own, namespace: kube-system}\n"),
+    ),
+    "an object without a namespace": (
+        "flux_reaches_the_namespace_alone",
+        own("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\n"),
+    ),
+    "a Kustomization that acts as Flux itself": (
+        "flux_reaches_the_namespace_alone",
+        own(kustomization(FROM_HERE)),
+    ),
+    "one in the namespace": (
+        "flux_reaches_the_namespace_alone",
+        own(kustomization(FROM_ELSEWHERE, "litellm")),
+    ),
+    "a kind that the account may not write": (
+        "flux_reaches_the_namespace_alone",
+        own(WIDGET),
+    ),
+    "a release that a commit changes": (
+        "flux_reaches_the_namespace_alone",
+        append_item(LIST, ("resources",), "release/helmrelease.yaml"),
+    ),
+    "a namespace that a commit changes": (
+        "flux_reaches_the_namespace_alone",
+        append_item(LIST, ("resources",), "namespace.yaml"),
+    ),
+    "Secrets that Flux applies as itself": (
+        "flux_runs_under_its_account",
+        remove(SECRETS, ("spec", "serviceAccountName")),
+    ),
+    "a release under another account": (
+        "flux_runs_under_its_account",
+        set_value(HELM_RELEASE, ("spec", "serviceAccountName"), "helm-controller"),
+    ),
+    "an account that may write every kind": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        set_value(ACCOUNT, (*RULE, "apiGroups"), ["", "*"], document=1),
+    ),
+    "an account that may write objects of Flux": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        append_item(ACCOUNT, (*RULE, "apiGroups"), "helm.toolkit.fluxcd.io", document=1),
+    ),
+    "an account that may act as another": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        append_item(ACCOUNT, (*RULE, "verbs"), "impersonate", document=1),
+    ),
+    "an account that may not change what is there": (
+        "flux_may_write_what_is_rendered",
+        remove_item(ACCOUNT, (*RULE, "verbs"), "patch", document=1),
+    ),
+    "an account without Secrets": (
+        "flux_may_write_what_is_rendered",
+        remove_item(ACCOUNT, (*RULE, "resources"), "secrets", document=1),
+    ),
+    "a release that waits for nothing that is there": (
+        "every_flux_dependency_exists",
+        set_value(HELM_RELEASE, DEPENDS_ON, [{"name": "database"}]),
+    ),
+    "an image past the values": (
+        "the_flux_release_takes_its_values",
+        set_value(
+            HELM_RELEASE, ("spec", "postRenderers"), [{"kustomize": {"images": [{"name": "own", "newTag": "1"}]}}]
+        ),
+    ),
+    "a list that lost what is rendered": ("every_file_of_a_cluster_is_applied", drop(LIST, "- exposure.yaml")),
+    "a patch that is not there": (
+        "every_kustomization_lists_exactly_what_is_there",
+        set_value(LIST, ("patches",), [{"path": "own.yaml"}]),
+    ),
+    "a misspelt account of the migrations": (
+        "the_migrations_have_no_token",
+        set_value(NAMESPACE, ("metadata", "name"), "litellm-migration", document=1),
+    ),
+    "migrations that take longer than Flux waits": (
+        "the_flux_release_has_time_to_start",
+        set_value(SHARED, at(CHART.job_deadline), 3600),
+    ),
+    "an account with a role of the cluster": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        set_value(ACCOUNT, ("roleRef", "kind"), "ClusterRole", document=2),
+    ),
+    "rights for another account": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        set_value(ACCOUNT, ("subjects", 0, "namespace"), "default", document=2),
+    ),
+    "pods that may do anything to their node": (
+        "the_namespace_holds_its_pods_to_the_standard",
+        set_value(NAMESPACE, ("metadata", "labels", "pod-security.kubernetes.io/enforce"), "privileged"),
+    ),
     # sources
     "another repository": (
         "flux_follows_this_repository",
@@ -161,53 +312,42 @@ FAULTS: dict[str, Fault] = {
     ),
     "a source in a namespace that has none": (
         "every_flux_source_exists",
-        set_value(RELEASE, ("spec", "sourceRef", "namespace"), "litellm"),
+        set_value(SECRETS, ("spec", "sourceRef", "namespace"), "litellm"),
     ),
     # order
-    "no dependency": ("the_release_waits_for_the_secrets", remove(RELEASE, ("spec", "dependsOn"))),
     "a dependency that does not exist": (
         "every_flux_dependency_exists",
-        set_value(RELEASE, DEPENDENCY, {"name": "litellm-secret"}),
+        append_item(SECRETS, DEPENDS_ON, {"name": "infrastructure"}),
     ),
     "a dependency in another namespace": (
         "every_flux_dependency_exists",
-        set_value(RELEASE, (*DEPENDENCY, "namespace"), "default"),
+        together(
+            append_item(SECRETS, DEPENDS_ON, {"name": "own", "namespace": "default"}),
+            by_hand(kustomization(FROM_ELSEWHERE)),
+        ),
     ),
     "a declared object that nothing waits for": (
         "every_declaration_is_needed",
         set_value(SUITE, ("objects",), ["Kustomization flux-system/infrastructure"]),
     ),
-    "a dependency on the wrong object": (
-        "the_release_waits_for_the_secrets",
-        set_value(RELEASE, DEPENDENCY, {"name": "litellm-cluster"}),
+    "Secrets that are not applied": ("flux_applies_the_secrets", drop(LIST, "secrets/aws")),
+    "a folder that any object of Flux applies": (
+        "flux_applies_the_secrets",
+        remove(LIST, ("configMapGenerator",)),
     ),
-    "two that wait for each other": (
-        "the_release_waits_for_the_secrets",
-        append_item(SECRETS, ("spec", "dependsOn"), {"name": "litellm"}),
-    ),
-    "Secrets that wait for the release through another": (
-        "the_release_waits_for_the_secrets",
-        together(
-            append_item(SECRETS, ("spec", "dependsOn"), {"name": "own"}),
-            kustomization(f"dependsOn: [{{name: litellm}}], {FROM_HERE}"),
-        ),
-    ),
-    "a release that is Ready before it is": (
-        "flux_reports_the_release_when_it_runs",
-        remove(RELEASE, ("spec", "wait")),
-    ),
+    "a lock that nothing opens": ("flux_applies_the_secrets", remove(SECRETS, ("spec", "patches"))),
     # paths and values
     "the Secrets of another cluster": (
         "every_flux_path_leads_to_its_folder",
-        set_value(SECRETS, ("spec", "path"), "./secrets/gcp"),
+        set_value(SECRETS, ("spec", "path"), "./clusters/gcp"),
     ),
     "a wrong path": (
         "every_flux_path_leads_to_its_folder",
-        set_value("clusters/gcp/release.yaml", ("spec", "path"), "./clusters/gcp/releases"),
+        set_value("clusters/gcp/secrets.yaml", ("spec", "path"), "./secrets/gcp"),
     ),
     "a path of one's own that does not exist": (
         "every_flux_path_leads_to_its_folder",
-        kustomization(FROM_HERE.replace("./litellm", "./apps")),
+        by_hand(kustomization(FROM_HERE.replace("./litellm", "./apps"))),
     ),
     "the objects of two clusters swapped": (
         "every_flux_path_leads_to_its_folder",
@@ -226,7 +366,7 @@ FAULTS: dict[str, Fault] = {
         set_value(HELM_RELEASE, ("spec", "valuesFrom"), [{"kind": "Secret", "name": "own"}]),
     ),
     "two charts": (
-        "the_flux_release_takes_its_values",
+        "the_api_server_takes_every_manifest",
         set_value(HELM_RELEASE, ("spec", "chartRef"), {"kind": "OCIRepository", "name": "own"}),
     ),
     "the values of another cluster": (
@@ -305,11 +445,11 @@ FAULTS: dict[str, Fault] = {
     "no second try": ("a_failed_flux_release_is_tried_again", remove(HELM_RELEASE, ("spec", "install"))),
     "no time for the pods": (
         "the_flux_release_has_time_to_start",
-        set_value(HELM_RELEASE, ("spec", "timeout"), "2m"),
+        together(set_value(HELM_RELEASE, ("spec", "timeout"), "4m"), set_value(SHARED, at(CHART.job_deadline), 200)),
     ),
-    "less time around the release than in it": (
+    "less time than the migrations have": (
         "the_flux_release_has_time_to_start",
-        set_value(RELEASE, ("spec", "timeout"), "5m"),
+        set_value(HELM_RELEASE, ("spec", "timeout"), "10m"),
     ),
     "drift that stays": ("flux_lets_git_win", set_value(HELM_RELEASE, ("spec", "driftDetection", "mode"), "warn")),
     "removed objects that stay": ("flux_lets_git_win", set_value(SECRETS, ("spec", "prune"), False)),
@@ -323,19 +463,26 @@ FAULTS: dict[str, Fault] = {
         "flux_lets_git_win",
         set_value(HELM_RELEASE, ("spec", "driftDetection", "ignore"), [{"paths": [""]}]),
     ),
-    "a namespace that is pruned": (
-        "flux_removes_in_order",
-        set_value(NAMESPACE, ("metadata", "annotations", "kustomize.toolkit.fluxcd.io/prune"), "enabled"),
-    ),
-    "a removal of everything at once": ("flux_removes_in_order", remove(CLUSTER, ("spec", "deletionPolicy"))),
 }
 
 # What an operator may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
-    "a Kustomization of one's own": kustomization(
-        f"suspend: true, dependsOn: [{{name: other}}], {FROM_ELSEWHERE}", "tools"
+    "a Kustomization of one's own": by_hand(
+        kustomization(f"suspend: true, dependsOn: [{{name: other}}], {FROM_ELSEWHERE}", "tools")
     ),
-    "a namespace of one's own": own("apiVersion: v1\nkind: Namespace\nmetadata: {name: own}\n"),
+    "a namespace of one's own": by_hand("apiVersion: v1\nkind: Namespace\nmetadata: {name: own}\n"),
+    "a kind that the Role names": together(
+        append_item(ACCOUNT, ("rules", 1, "apiGroups"), "example.com", document=1),
+        own(WIDGET),
+    ),
+    "what operators in the cluster make of it": own("---\n".join(map(operated, OPERATED))),
+    "a policy of one's own": own(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: own, namespace: litellm}\n"
+        "spec: {podSelector: {}}\n"
+    ),
+    "commits that are signed": set_value(
+        SOURCE, ("spec", "verify"), {"mode": "HEAD", "secretRef": {"name": "litellm-signers"}}
+    ),
     "a folder of one's own": together(
         append_item(LIST, ("resources",), "own"),
         write(
@@ -348,7 +495,7 @@ HARMLESS: dict[str, Edit] = {
         ),
     ),
     "a label of the namespace": set_value(
-        NAMESPACE, ("metadata", "labels", "pod-security.kubernetes.io/enforce"), "baseline"
+        NAMESPACE, ("metadata", "labels", "pod-security.kubernetes.io/warn"), "restricted"
     ),
     "a key for a private repository": set_value(SOURCE, ("spec", "secretRef"), {"name": "litellm-git"}),
     "one more folder for the cluster": append(SOURCE, "    !/apps\n"),
@@ -358,27 +505,22 @@ HARMLESS: dict[str, Edit] = {
         ("spec", "driftDetection", "ignore"),
         [{"paths": ["/spec/replicas"], "target": {"kind": "Deployment"}}],
     ),
-    "one more thing to wait for": append_item(RELEASE, ("spec", "dependsOn"), {"name": "litellm-cluster"}),
     "one's own to wait for": together(
-        append_item(RELEASE, ("spec", "dependsOn"), {"name": "own"}), kustomization(FROM_HERE)
-    ),
-    "the Secrets by way of another": together(
-        set_value(RELEASE, DEPENDENCY, {"name": "own"}),
-        kustomization(f"dependsOn: [{{name: litellm-secrets}}], {FROM_HERE}"),
+        append_item(SECRETS, DEPENDS_ON, {"name": "own"}), by_hand(kustomization(FROM_HERE))
     ),
     "what another repository brings to wait for": together(
-        append_item(RELEASE, ("spec", "dependsOn"), {"name": "ingress", "namespace": "infrastructure"}),
+        append_item(SECRETS, DEPENDS_ON, {"name": "ingress", "namespace": "infrastructure"}),
         append_item(SUITE, ("objects",), "Kustomization infrastructure/ingress"),
     ),
     "other intervals": set_value(HELM_RELEASE, ("spec", "interval"), "1h30m"),
-    "notifications of one's own": own(
+    "notifications of one's own": by_hand(
         "apiVersion: notification.toolkit.fluxcd.io/v1beta3\nkind: Provider\n"
         "metadata: {name: own, namespace: flux-system}\nspec: {type: slack, channel: alerts}\n---\n"
         "apiVersion: notification.toolkit.fluxcd.io/v1beta3\nkind: Alert\n"
         "metadata: {name: own, namespace: flux-system}\n"
         "spec: {providerRef: {name: own}, eventSources: [{kind: HelmRelease, name: litellm}]}\n"
     ),
-    "a chart of one's own beside it": own(
+    "a chart of one's own beside it": by_hand(
         "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\n"
         "metadata: {name: own, namespace: flux-system}\nspec: {url: 'https://charts.example.com', interval: 1h}\n"
     ),

@@ -17,6 +17,7 @@ from tests.support.faults import (
     append,
     append_item,
     change,
+    set_value,
     substitute,
     together,
     write,
@@ -24,13 +25,12 @@ from tests.support.faults import (
 from tests.support.findings import Copy, accepted, findings, found_by_its_rule_alone
 from tests.support.sealed_store import resealed
 
-LIST = "clusters/aws/kustomization.yaml"
 REDIS = "secrets/aws/litellm-redis.sops.yaml"
 
 
 def own(content: str) -> Edit:
-    """An object of the owner's own in a cluster, which its list names."""
-    return together(append_item(LIST, ("resources",), "own.yaml"), write("clusters/aws/own.yaml", content))
+    """An object of the owner's own, in a folder that no engine reads."""
+    return write("apps/own.yaml", content)
 
 
 FAULTS: dict[str, Fault] = {
@@ -72,11 +72,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a variable that is a number": (
         "what_values_put_into_the_pod_fits_its_schema",
-        change(SHARED, 'value: "6379"', "value: 6379"),
-    ),
-    "a variable with two values": (
-        "what_values_put_into_the_pod_fits_its_schema",
-        change(SHARED, "    - name: REDIS_PASSWORD\n", '    - name: REDIS_PASSWORD\n      value: ""\n'),
+        add(CHART.variable_list, [{"name": "OWN", "value": 6379}], SHARED),
     ),
     "a misspelt reference": (
         "what_values_put_into_the_pod_fits_its_schema",
@@ -94,26 +90,9 @@ FAULTS: dict[str, Fault] = {
         "what_values_put_into_the_pod_fits_its_schema",
         add(CHART.volumes, [{"name": "cache", "emptydir": {}}]),
     ),
-    "an amount in another unit": (
-        "every_resource_is_a_quantity_within_its_limit",
-        change(SHARED, "memory: 4Gi\n    limits", "memory: 4GB\n    limits"),
-    ),
-    "an amount in words": (
-        "every_resource_is_a_quantity_within_its_limit",
-        change(SHARED, 'cpu: "1"', 'cpu: "1 core"'),
-    ),
-    "a limit below the request": (
-        "every_resource_is_a_quantity_within_its_limit",
-        change(SHARED, "limits:\n      memory: 4Gi\n\n", "limits:\n      memory: 2Gi\n\n"),
-    ),
     "a host in upper case": (
         "every_name_is_valid",
-        change(
-            AWS,
-            "    hosts:\n",
-            "    hosts:\n      - host: LLM.example.com\n        paths:\n"
-            "          - path: /\n            pathType: Prefix\n",
-        ),
+        set_value(AWS, (CHART.name, *CHART.ingress_hosts), [{"host": "LLM.example.com", "paths": []}]),
     ),
     "a label that Kubernetes refuses": (
         "every_name_is_valid",
@@ -125,7 +104,6 @@ FAULTS: dict[str, Fault] = {
         "every_name_is_valid",
         add(CHART.pod_annotations, {"example.com/own/name": "x"}),
     ),
-    "a volume in upper case": ("every_name_is_valid", add(CHART.volumes, [{"name": "Cache", "emptyDir": {}}])),
     "a variable with a space": ("every_name_is_valid", add(CHART.variables, {"LOG LEVEL": "x"})),
 }
 
@@ -190,17 +168,20 @@ HARMLESS: dict[str, Edit] = {
             },
         ),
     ),
-    "a host for every name": change(
-        AWS,
-        "    hosts:\n",
-        '    hosts:\n      - host: "*.llm.example.com"\n        paths:\n'
-        "          - path: /\n            pathType: Prefix\n",
+    "a host for every name": set_value(
+        AWS, (CHART.name, *CHART.ingress_hosts), [{"host": "*.llm.example.com", "paths": []}]
     ),
     "labels and annotations": together(
         add(CHART.pod_labels, {"team": "ai"}, GCP), add(CHART.pod_annotations, {"example.com/cost-center": "42"}, GCP)
     ),
     "a node selector": add(("nodeSelector",), {"kubernetes.io/arch": "amd64"}, AZURE),
-    "a manifest of their own in a cluster": own(
+    "a patch that a kustomization reads": together(
+        write("apps/kustomization.yaml", "resources: [own.yaml]\npatches: [{path: patch.yaml}, {path: six.yaml}]\n"),
+        write("apps/own.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\n"),
+        write("apps/patch.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: own}\nspec: {replicas: 2}\n"),
+        write("apps/six.yaml", "- {op: remove, path: /spec/replicas}\n"),
+    ),
+    "a manifest of their own": own(
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: own\n"
         "  namespace: litellm\nspec:\n  podSelector: {}\n  policyTypes:\n    - Ingress\n"
     ),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.support.answers import ACCOUNT, ROLE_ARN, TENANT, answers, each, keyless
+from tests.support.answers import ACCOUNT, ROLE_ARN, TENANT, answers, database_hosts, each, keyless
 from tests.support.faults import (
     AWS,
     AZURE,
@@ -18,7 +18,9 @@ from tests.support.faults import (
     Fault,
     add,
     append,
+    append_item,
     at,
+    delete,
     each_model,
     model,
     remove,
@@ -39,6 +41,7 @@ NEEDS, TRACE, BEATS = (
 )
 ROLE, GSA = "eks.amazonaws.com/role-arn", "iam.gke.io/gcp-service-account"
 REFERENCE = "os.environ/LITELLM_SALT_KEY"
+WRITER = ("database", "writer")
 
 
 def _own_service(root: Path) -> None:
@@ -294,8 +297,76 @@ OF_METHODS: dict[str, dict[str, Fault]] = {
         "an API key in a model": (BEATS, _of_models("github_copilot/", "api_key")),
     },
 }
+DATABASE = keyless(("aws", "azure"), database_auth="keyless", **database_hosts())
+ON_NEW_CHART = {**DATABASE, "chart": "litellm"}
+MIGRATIONS = "the_migrations_log_in_like_the_proxy"
+
+
+def _new(*place: str | int) -> tuple[str | int, ...]:
+    return ("litellm", *place)
+
+
+# login -> what can be wrong with it alone
+OF_LOGINS: dict[str, dict[str, Fault]] = {
+    "rds_iam": {
+        "a login by password": (NEEDS, _no_variable("IAM_TOKEN_DB_AUTH", AWS), DATABASE),
+        "a token in clear": (NEEDS, _other("DATABASE_SSLMODE", AWS, "prefer"), DATABASE),
+        "an address of its own": (
+            BEATS,
+            append_item(AWS, _new("gateway", "extraEnv"), {"name": "DATABASE_URL", "value": "x"}),
+            ON_NEW_CHART,
+        ),
+        "an AWS key": (BEATS, _variable("AWS_ACCESS_KEY_ID", AWS), DATABASE),
+        "both clouds": (BEATS, _variable("AZURE_POSTGRESQL_AUTH", AWS, "True"), DATABASE),
+        "migrations without a role": (
+            MIGRATIONS,
+            set_value(
+                "clusters/aws/namespace.yaml",
+                ("metadata", "annotations", ROLE),
+                "arn:aws:iam::123456789012:role/own",
+                1,
+            ),
+            DATABASE,
+        ),
+        "a password in the new chart": (NEEDS, remove(AWS, _new(*WRITER, "useIAMAuth")), ON_NEW_CHART),
+        "in clear in the new chart": (NEEDS, set_value(AWS, _new(*WRITER, "sslMode"), "prefer"), ON_NEW_CHART),
+        "migrations that take the node's role": (
+            MIGRATIONS,
+            remove(AWS, _new("migrationJob", "extraEnv")),
+            ON_NEW_CHART,
+        ),
+    },
+    "entra_database": {
+        "a login by password": (NEEDS, _no_variable("AZURE_POSTGRESQL_AUTH", AZURE), DATABASE),
+        "a token in clear": (NEEDS, _other("DATABASE_SSLMODE", AZURE, "disable"), DATABASE),
+        "a client secret": (BEATS, _variable("AZURE_CLIENT_SECRET", AZURE), DATABASE),
+        "an empty password": (BEATS, _variable("AZURE_PASSWORD", AZURE, ""), DATABASE),
+        "migrations of another identity": (
+            MIGRATIONS,
+            set_value("clusters/azure/namespace.yaml", ("metadata", "annotations", CLIENT), TENANT, 1),
+            DATABASE,
+        ),
+        "a password in the new chart": (
+            NEEDS,
+            set_value(AZURE, _new(*WRITER, "useAzureEntraAuth"), False),
+            ON_NEW_CHART,
+        ),
+        "migrations without a label": (MIGRATIONS, remove(AZURE, _new("migrationJob", "podLabels")), ON_NEW_CHART),
+        "migrations that take the node's identity": (
+            MIGRATIONS,
+            remove(AZURE, _new("migrationJob", "extraEnv", 1)),
+            ON_NEW_CHART,
+        ),
+    },
+}
+
+SHOWN = "the_matrix_is_that_of_the_answers"
 FAULTS: dict[str, Fault] = {
+    "no matrix": (SHOWN, delete(MATRIX)),
+    "a method that its cell does not allow": (SHOWN, append_item(MATRIX, ("cells", "aws", "bedrock"), "web_identity")),
+    "a method that the recommended one is not": (SHOWN, remove_item(MATRIX, ("cells", "aws", "bedrock"), "irsa")),
     **{f"{method}: {name}": fault for method, faults in OF_METHODS.items() for name, fault in faults.items()},
+    **{f"{login}: {name}": fault for login, faults in OF_LOGINS.items() for name, fault in faults.items()},
     "an AWS user's Secret in what the engine reads": (
         TRACE,
         append(
@@ -378,7 +449,8 @@ HARMLESS: dict[str, Edit] = {
 
 def test_every_method_has_its_faults() -> None:
     assert set(OF_METHODS) == set(yaml.safe_load((ROOT / MATRIX).read_text("utf-8"))["methods"])
-    assert all(len(faults) >= 8 for faults in OF_METHODS.values())
+    assert set(OF_LOGINS) == set(yaml.safe_load((ROOT / MATRIX).read_text("utf-8"))["database_logins"])
+    assert all(len(faults) >= 8 for faults in (*OF_METHODS.values(), *OF_LOGINS.values()))
 
 
 test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append, change, delete, remove, set_value, substitute, together, write
+from tests.support.faults import (
+    Edit,
+    Fault,
+    append_item,
+    change,
+    delete,
+    remove,
+    set_value,
+    substitute,
+    together,
+    write,
+)
 from tests.support.findings import accepted, found_by_its_rule_alone
 
 VALIDATE = ".github/workflows/validate.yaml"
@@ -19,16 +30,61 @@ jobs:
   suite:
     runs-on: ubuntu-latest
     steps:
+      - uses: actions/checkout@{commit}
       - run: {run}
 """
 
 
 def pushed(filters: str = "{}", run: str = "pytest") -> Edit:
     """A workflow for pushes of some kind, in place of the template's."""
-    return write(VALIDATE, ON.format(filters=filters, run=run))
+    return write(VALIDATE, ON.format(filters=filters, run=run, commit="0a" * 20))
 
 
 FAULTS: dict[str, Fault] = {
+    **{
+        f"a suite that is not run: {script}": ("every_push_runs_the_suite", set_value(VALIDATE, RUN, script))
+        for script in (
+            "echo pytest",
+            "# uv run --locked pytest",
+            "uv run --locked pytest --collect-only",
+            "uv run --locked pytest --version",
+            "uv run --locked pytest tests/test_files.py",
+            "uv run --locked pytest | tee report.txt",
+            "uv run --locked pytest || echo failed",
+            "uv run --locked pytest &",
+            "set +e\nuv run --locked pytest\necho done",
+            "pip install pytest",
+        )
+    },
+    **{
+        f"a suite that is never run: {condition}": (
+            "every_push_runs_the_suite",
+            set_value(VALIDATE, ("jobs", "suite", "if"), condition),
+        )
+        for condition in (
+            "github.event_name == 'schedule'",
+            "${{ github.ref == 'refs/heads/release' }}",
+            "github.repository != '' && github.ref_name == 'release'",
+            "startsWith(github.ref, 'refs/tags/')",
+        )
+    },
+    "a suite after a job that is switched off": (
+        "every_push_runs_the_suite",
+        together(
+            set_value(VALIDATE, ("jobs", "chart", "if"), False),
+            set_value(VALIDATE, ("jobs", "suite", "needs"), "chart"),
+        ),
+    ),
+    "a suite for pull requests that are closed": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, ("on",), {"pull_request": {"types": ["closed"]}}),
+    ),
+    "a suite in an empty folder": ("every_push_runs_the_suite", remove(VALIDATE, ("jobs", "suite", "steps", 0))),
+    "a suite without uv": ("every_push_runs_the_suite", remove(VALIDATE, ("jobs", "suite", "steps", 1))),
+    "a suite in a folder that is not there": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, ("defaults",), {"run": {"working-directory": "platform/llm"}}),
+    ),
     "a pipeline that runs nothing": (
         "every_push_runs_the_suite",
         set_value(VALIDATE, RUN, "echo done"),
@@ -63,6 +119,22 @@ FAULTS: dict[str, Fault] = {
         "no_pipeline_shows_a_secret",
         set_value(VALIDATE, (*RUN[:-1], "env"), {"ALL": "${{ toJSON(secrets) }}"}),
     ),
+    **{
+        f"in the log: {script}": ("no_pipeline_shows_a_secret", set_value(VALIDATE, (*RUN[:-1], "run"), script))
+        for script in (
+            "uv run --locked pytest\nprintenv",
+            "uv run --locked pytest; printenv SOPS_AGE_KEY",
+            'uv run --locked pytest\necho "${{ secrets.SOPS_AGE_KEY }}" | base64',
+            "uv run --locked pytest\necho $SOPS_AGE_KEY",
+            "uv run --locked pytest\necho '${{ toJSON(github.event) }}'",
+        )
+    },
+    "every secret for a workflow of others": (
+        "no_pipeline_shows_a_secret",
+        set_value(
+            VALIDATE, ("jobs", "own"), {"uses": "example/ci/.github/workflows/own.yaml@v1", "secrets": "inherit"}
+        ),
+    ),
     "the title of a pull request in a shell": (
         "no_pipeline_shows_a_secret",
         write(
@@ -89,22 +161,13 @@ FAULTS: dict[str, Fault] = {
         set_value(VALIDATE, ("permissions",), "write-all"),
     ),
     "a workflow that says nothing of its rights": ("a_workflow_may_only_read", remove(VALIDATE, ("permissions",))),
+    "a job that may write": (
+        "a_workflow_may_only_read",
+        set_value(VALIDATE, ("jobs", "suite", "permissions"), {"contents": "write"}),
+    ),
     "a workflow with rights for what anybody sends": (
         "a_workflow_may_only_read",
         set_value(VALIDATE, ("on", "pull_request_target"), {}),
-    ),
-    "no guard before a commit": (
-        "a_commit_is_guarded",
-        change(COMMITS, "entry: python hooks/guard_staged.py", 'entry: "true"'),
-    ),
-    "no .gitattributes": ("git_keeps_sealed_files_to_the_byte", delete(".gitattributes")),
-    "line ends that git may change": (
-        "git_keeps_sealed_files_to_the_byte",
-        change(".gitattributes", "* text=auto eol=lf", "* text=auto"),
-    ),
-    "sealed files that git stores elsewhere": (
-        "git_keeps_sealed_files_to_the_byte",
-        append(".gitattributes", "*.sops.yaml filter=lfs diff=lfs merge=lfs -text\n"),
     ),
     "a setting of Renovate without its comma": (
         "renovate_can_read_its_configuration",
@@ -138,6 +201,29 @@ FAULTS: dict[str, Fault] = {
     "a suite for tags (GitLab)": (
         "every_push_runs_the_suite",
         set_value(GITLAB_FILE, ("suite", "only"), ["tags"]),
+        GITLAB,
+    ),
+    **{
+        f"a suite that is never run (GitLab): {rule}": (
+            "every_push_runs_the_suite",
+            set_value(GITLAB_FILE, (".validate", "rules"), [rule]),
+            GITLAB,
+        )
+        for rule in (
+            {"if": '$CI_COMMIT_BRANCH == "release"'},
+            {"if": "$CI_COMMIT_TAG"},
+            {"if": '$CI_PIPELINE_SOURCE == "schedule"'},
+            {"changes": ["tests/**/*"]},
+        )
+    },
+    "every variable in the log (GitLab)": (
+        "no_pipeline_shows_a_secret",
+        append_item(GITLAB_FILE, ("suite", "script"), "export -p"),
+        GITLAB,
+    ),
+    "a title in a shell (GitLab)": (
+        "no_pipeline_shows_a_secret",
+        append_item(GITLAB_FILE, ("suite", "script"), 'eval "echo $CI_COMMIT_TITLE"'),
         GITLAB,
     ),
     "a log with every variable (GitLab)": (
@@ -176,13 +262,27 @@ HARMLESS: dict[str, Edit] = {
         VALIDATE, (*RUN[:-1], "env"), {"TITLE": "${{ github.event.pull_request.title }}"}
     ),
     "the suite under another name": together(
-        write(".github/workflows/ci.yml", "on: push\njobs:\n  a:\n    steps:\n      - run: pytest\n"), delete(VALIDATE)
+        write(".github/workflows/ci.yml", "on: push\njobs: {a: {runs-on: own, steps: [{run: pytest}]}}\n"),
+        delete(VALIDATE),
     ),
     "Dependabot in place of Renovate": together(
         delete("renovate.json"), write(".github/dependabot.yml", "version: 2\nupdates: []\n")
     ),
-    "no commit hooks": delete(COMMITS),
-    "images in the storage of large files": append(".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n"),
+    **{
+        f"the suite in another way: {script}": set_value(VALIDATE, RUN, script)
+        for script in (
+            "uv run --locked pytest -q --junit-xml report.xml -p no:cacheprovider",
+            "uv sync --locked\nuv run pytest tests",
+            "python -m pytest .  # all of it",
+            "set -euo pipefail\nuv run --locked pytest | tee report.txt",
+            "uv run --locked pytest || exit 1",
+            "FORCE_COLOR=1 uv run --locked pytest && echo done",
+            'echo "$TOKEN" | docker login --password-stdin\nuv run --locked pytest',
+        )
+    },
+    "the suite of one's own repository alone": set_value(
+        VALIDATE, ("jobs", "suite", "if"), "github.repository == 'example/llm' && github.event_name == 'push'"
+    ),
     "a workflow less": delete(".github/workflows/update.yaml"),
     "a test of their own": write("tests/test_own.py", "def test_own() -> None:\n    assert True\n"),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
+from litellm_gitops.sealing import agreed
 from tests.support.answers import answers, everything
 from tests.support.faults import (
     ANSWERS,
@@ -38,7 +39,7 @@ from tests.support.faults import (
     write_bytes,
 )
 from tests.support.findings import Copy, accepted, codes, findings, found_by_its_rule_alone, report
-from tests.support.sealed_store import SEALED_VALUE, own_secret, plaintext, refresh, resealed, substituted
+from tests.support.sealed_store import SEALED_VALUE, joined, own_secret, plaintext, refresh, resealed, substituted
 
 REDIS = "secrets/aws/litellm-redis.sops.yaml"
 SALT = "secrets/gcp/litellm-salt-key.sops.yaml"
@@ -54,6 +55,30 @@ def _each_sealed(pattern: str, replacement: str, cluster: str = "*") -> Edit:
         for path in root.glob(f"secrets/{cluster}/*.sops.yaml"):
             substitute(path.relative_to(root).as_posix(), pattern, replacement)(root)
         refresh(root)
+
+    return apply
+
+
+RECIPIENT = "its own"  # in place of the recipient that the rule of a cluster has
+
+
+def _committed(root: Path) -> None:
+    git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    git(root, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "State")
+
+
+def _answer_more(root: Path) -> None:
+    substitute(ANSWERS, r"^age_recipients:\n(- age1\w+)\n", rf"age_recipients:\n\1\n- {STRANGER}\n")(root)
+
+
+def _agreed(cluster: str, *recipients: str) -> Edit:
+    """What sealing writes once somebody agreed."""
+
+    def apply(root: Path) -> None:
+        (own,) = set(re.findall(r"age1\w{58}", (root / RULES).read_text("utf-8")))
+        names = "".join(f"  - {own if each == RECIPIENT else each}\n" for each in recipients)
+        write(agreed.AGREED, f"{cluster}:\n{names}")(root)
 
     return apply
 
@@ -134,7 +159,7 @@ FAULTS: dict[str, Fault] = {
         "no_secret_stands_outside_of_the_sealed_files",
         together(
             write("clusters/aws/own.json", '{"kind": "\\u0053ecret", "data": {"a": "cGxhaW4="}}\n'),
-            append("clusters/aws/kustomization.yaml", "  - own.json\n"),
+            append_item("clusters/aws/kustomization.yaml", ("resources",), "own.json"),
         ),
     ),
     "a value in a patch of a Secret": (
@@ -287,6 +312,36 @@ FAULTS: dict[str, Fault] = {
             remove(ANSWERS, ("age_recipients",)),
             write("keys/aws.agekey", f"# public key: {STRANGER}\n"),
         ),
+    ),
+    "a recipient more where a key was made, in rule and files": (
+        "somebody_agreed_to_every_recipient",
+        together(remove(ANSWERS, ("age_recipients",)), joined("gcp", STRANGER, 1)),
+    ),
+    "a recipient to whom nobody agreed, beside others": (
+        "somebody_agreed_to_every_recipient",
+        together(
+            remove(ANSWERS, ("age_recipients",)),
+            _agreed("gcp", RECIPIENT),
+            joined("gcp", STRANGER, 1),
+        ),
+    ),
+    "somebody who lost his place in rule and files": (
+        "somebody_agreed_to_every_recipient",
+        together(remove(ANSWERS, ("age_recipients",)), _agreed("gcp", RECIPIENT, STRANGER)),
+    ),
+    "a cloud's key that nobody answered, where a key was made": (
+        "somebody_agreed_to_every_recipient",
+        together(
+            remove(ANSWERS, ("age_recipients",)),
+            change(RULES, f"kms: {KMS_KEY}", f"kms: {KMS_KEY},{KMS_KEY}-2"),
+            _each_sealed(r"\n  kms:\n((?:    .*\n)+)", rf"\n  kms:\n\1    - arn: {KMS_KEY}-2\n      enc: AQICAHh=\n"),
+        ),
+        KMS,
+    ),
+    "a recipient more everywhere, without a data key": (
+        "every_recipient_was_there_when_the_values_were_sealed",
+        together(_committed, _answer_more, joined("gcp", STRANGER), _committed),
+        SMALL,
     ),
     "a placeholder": (
         "no_placeholder_is_left",
@@ -451,6 +506,9 @@ HARMLESS: dict[str, Edit] = {
     "a rule of sops for files of their own": insert(
         RULES, ("creation_rules", 0), {"path_regex": r"kubernetes/.*\.sops\.yaml$", "age": STRANGER}
     ),
+    "a colleague to whom somebody agreed": together(
+        remove(ANSWERS, ("age_recipients",)), _agreed("gcp", RECIPIENT, STRANGER), joined("gcp", STRANGER, 1)
+    ),
     "an empty value in a Secret of their own": together(
         own_secret("own", of="secrets/aws/litellm-salt-key.sops.yaml"),
         change("secrets/aws/own.sops.yaml", "\nsops:\n", '\n  EXTRA: ""\nsops:\n'),
@@ -474,9 +532,9 @@ HARMLESS: dict[str, Edit] = {
         ),
         together(
             change(
-                AWS,
-                "    annotations:\n      cert",
-                "    annotations:\n      nginx.ingress.kubernetes.io/auth-secret: own\n      cert",
+                "clusters/azure/exposure.yaml",
+                "  annotations:\n",
+                "  annotations:\n    nginx.ingress.kubernetes.io/auth-secret: own\n",
             ),
             add(
                 ("extraInitContainers",),
@@ -549,10 +607,11 @@ def test_a_finding_never_repeats_a_value_in_plaintext(form: str, repository: Cop
 def test_a_finding_never_repeats_a_misplaced_value(repository: Copy) -> None:
     root = repository(everything())
     write("k8s/own.yaml", "kind: Secret\nstringData: {password: 0123456701}\n")(root)
-    append("clusters/aws/kustomization.yaml", "  - {kind: Secret, data: {a: canary-0815}}\n")(root)
+    misplaced = {"kind": "Secret", "data": {"a": "canary-0815"}}
+    append_item("clusters/aws/kustomization.yaml", ("resources",), misplaced)(root)
     found = report(findings(root))
     assert "a value is not the same to YAML 1.1" in found
-    assert "resources.5 is not of the type string" in found
+    assert re.search(r"resources\.\d is not of the type string", found)
     assert "0123456701" not in found
     assert "0815" not in found
 

@@ -10,7 +10,6 @@ from tests.support.faults import (
     ANSWERS,
     CHART,
     GCP,
-    MATRIX,
     POLICY,
     SHARED,
     SUITE,
@@ -18,9 +17,11 @@ from tests.support.faults import (
     Fault,
     add,
     append,
+    append_item,
     change,
     delete,
     drop,
+    remove_item,
     set_value,
     substitute,
     swap,
@@ -30,6 +31,7 @@ from tests.support.faults import (
 from tests.support.findings import accepted, found_by_its_rule_alone
 from tests.support.sealed_store import SEALED_VALUE, copied, other_nonce, own_secret, refresh, resealed, substituted
 
+POSTGRESQL = "secrets/aws/litellm-postgresql.sops.yaml"
 REDIS = "secrets/aws/litellm-redis.sops.yaml"
 SALT = "secrets/gcp/litellm-salt-key.sops.yaml"
 OTHER_SALT = "secrets/aws/litellm-salt-key.sops.yaml"
@@ -79,15 +81,19 @@ FAULTS: dict[str, Fault] = {
     ),
     "a Secret that the answers need and the list lacks": (
         "the_list_of_secrets_follows_from_the_answers",
-        change(
-            MATRIX,
-            "\nsecrets:\n",
-            "\nsecrets:\n  own:\n    when: always\n    purpose: own\n    keys:\n      key: {inputs: [KEY]}\n",
-        ),
+        remove_item(POLICY, ("secrets", "litellm-redis", "clusters"), "aws"),
     ),
     "values that are no longer checked": (
         "the_list_of_secrets_follows_from_the_answers",
         change(POLICY, ", form: aws_access_key_id", ""),
+    ),
+    "an input that is another's": (
+        "the_list_of_secrets_follows_from_the_answers",
+        change(POLICY, "[AZURE_CLIENT_SECRET]", "[GITHUB_TOKEN]"),
+    ),
+    "a master key that somebody knows": (
+        "the_list_of_secrets_follows_from_the_answers",
+        change(POLICY, ", generate: master_key}", ", default: known}"),
     ),
     "a salt key that may be rotated": (
         "the_list_of_secrets_follows_from_the_answers",
@@ -96,6 +102,15 @@ FAULTS: dict[str, Fault] = {
     "an environment twice among the answers": (
         "the_list_of_secrets_follows_from_the_answers",
         change(ANSWERS, "cluster_environments:\n", "cluster_environments:\n- aws\n"),
+    ),
+    "a password that was sealed for another chart": (
+        "every_password_is_sealed_as_its_chart_takes_it",
+        resealed(
+            POSTGRESQL,
+            change(
+                POSTGRESQL, "metadata:\n", 'metadata:\n  annotations:\n    litellm-gitops/percent-encoded: "false"\n'
+            ),
+        ),
     ),
     "a Secret that is missing": ("every_needed_secret_is_there", delete(REDIS)),
     "a Secret with a misspelt key": (
@@ -222,7 +237,7 @@ FAULTS: dict[str, Fault] = {
 HARMLESS: dict[str, Edit] = {
     "a Secret that External Secrets makes": together(
         write("clusters/aws/own.yaml", EXTERNAL_SECRET),
-        append("clusters/aws/kustomization.yaml", "  - own.yaml\n"),
+        append_item("clusters/aws/kustomization.yaml", ("resources",), "own.yaml"),
         add(CHART.env_from, ["own-variables"]),
     ),
     "a Secret that the owner says somebody else makes": together(

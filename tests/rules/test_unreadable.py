@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.faults import ANSWERS, MATRIX, POLICY, Fault, append, change, delete, substitute
+from tests.support.faults import ANSWERS, POLICY, Fault, append, change, delete, substitute
 from tests.support.findings import UNREADABLE, found_by_its_rule_alone
 
 FAULTS: dict[str, Fault] = {
@@ -17,16 +17,14 @@ FAULTS: dict[str, Fault] = {
         change(ANSWERS, "bedrock_auth_aws: irsa", "bedrock_auth_aws: entra_id"),
     ),
     "an engine that does not exist": (UNREADABLE, change(ANSWERS, "gitops_engine: flux", "gitops_engine: jenkins")),
-    "a matrix with a text where a list belongs": (
+    "a list of Secrets with a text where a list belongs": (
         UNREADABLE,
-        change(MATRIX, "forbids: [VERTEXAI_CREDENTIALS]", "forbids: VERTEXAI_CREDENTIALS"),
+        substitute(POLICY, r"inputs: \[LITELLM_MASTER_KEY\]", "inputs: LITELLM_MASTER_KEY"),
     ),
-    "a matrix with a method of no provider": (UNREADABLE, substitute(MATRIX, r"    provider: github_copilot\n", "")),
     "a list of Secrets with a key of no source": (
         UNREADABLE,
         substitute(POLICY, r"masterkey: \{.*\}", "masterkey: generate"),
     ),
-    "no matrix": (UNREADABLE, delete(MATRIX)),
     "no list of Secrets": (UNREADABLE, delete(POLICY)),
 }
 

@@ -86,10 +86,21 @@ def everything(bedrock_auth_aws: str = "irsa", **more: Any) -> dict[str, Any]:
     more = {
         "tls_cluster_issuer": "letsencrypt",
         "redis": "external",
-        "redis_host": "redis.example.internal",
+        **redis_hosts(),
+        **(database_hosts() if more.get("chart") == "litellm" else {}),
         **more,
     }
     return answers(ENVIRONMENTS, PROVIDERS, bedrock_auth_aws, **more)
+
+
+def redis_hosts(host: str = "redis.example.internal") -> dict[str, str]:
+    """The same existing Redis for every environment."""
+    return {f"{environment}_redis_host": host for environment in ENVIRONMENTS}
+
+
+def database_hosts() -> dict[str, str]:
+    """A database for every environment, each with a name of its own."""
+    return {f"{environment}_database_host": f"{environment}.db.example.internal" for environment in ENVIRONMENTS}
 
 
 def combinations() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -7,12 +7,14 @@ below the chart's own name in a file of values.
 from __future__ import annotations
 
 import io
+import pickle
 import re
 import secrets
 import shutil
 import string
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,8 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from litellm_gitops.charts import LITELLM_HELM
-from litellm_gitops.documents import Place
+from litellm_gitops.documents import Place, mapping, parse
+from litellm_gitops.rules.secrets import digest_of
 
 Edit = Callable[[Path], None]
 Fault = tuple[str, Edit] | tuple[str, Edit, dict[str, Any]]  # its rule, the edit, the answers where they are others
@@ -116,11 +119,7 @@ def _edited(file: str, path: Place, change: Callable[[Any], None], document: int
     """Loads a file, calls `change` with what stands above the end of `path`, and writes the file as it was laid out."""
 
     def apply(root: Path) -> None:
-        yaml = YAML()
-        yaml.preserve_quotes = True
-        yaml.width = 4096
-        yaml.indent(mapping=2, sequence=4, offset=2)
-        documents = list(yaml.load_all((root / file).read_text("utf-8")))
+        documents = pickle.loads(_loaded((root / file).read_text("utf-8")))
         above = documents[document]
         for part in path[:-1]:
             if isinstance(above, dict):
@@ -130,10 +129,32 @@ def _edited(file: str, path: Place, change: Callable[[Any], None], document: int
                 above = above[part]
         change(above)
         written = io.StringIO()
-        yaml.dump_all(documents, written)
-        (root / file).write_text(written.getvalue(), "utf-8")
+        _yaml().dump_all(documents, written)
+        _write(root, file, written.getvalue())
 
     return apply
+
+
+def _yaml() -> YAML:
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return yaml
+
+
+@cache
+def _loaded(text: str) -> bytes:
+    """The documents of a text, each with its layout, as what makes them anew in no time."""
+    return pickle.dumps(list(_yaml().load_all(text)))
+
+
+def _write(root: Path, file: str, text: str) -> None:
+    """Writes a file; the answers with their digest, as copier does. `append` changes them by hand."""
+    if file == ANSWERS:
+        digest = digest_of(mapping(parse(file, text)[0].value))
+        text = re.sub(r"^# Digest: .*$", f"# Digest: {digest}", text, flags=re.MULTILINE)
+    (root / file).write_text(text, "utf-8")
 
 
 def _merged(below: Any, above: Any) -> Any:
@@ -166,7 +187,7 @@ def change(file: str, old: str, new: str) -> Edit:
     def apply(root: Path) -> None:
         text = (root / file).read_text("utf-8")
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file}"
-        (root / file).write_text(text.replace(old, new), "utf-8")
+        _write(root, file, text.replace(old, new))
 
     return apply
 
@@ -177,7 +198,7 @@ def substitute(file: str, pattern: str, new: str, count: int = 0) -> Edit:
     def apply(root: Path) -> None:
         text, found = re.subn(pattern, new, (root / file).read_text("utf-8"), count=count, flags=re.MULTILINE)
         assert found, f"nothing in {file} matches {pattern!r}"
-        (root / file).write_text(text, "utf-8")
+        _write(root, file, text)
 
     return apply
 

@@ -17,9 +17,11 @@ import yaml
 
 from tests.support.inputs import Inputs
 from tests.support.sealed import content, environment
+from tests.support.template import ROOT
 from tests.support.warm import Warm
 
 COPIER = Path(sys.executable).with_name("copier")
+QUICK = Path(__file__).with_name("quick.py")
 
 # What was different in earlier releases: (release, file, present text, text of that release).
 HISTORY = [
@@ -32,24 +34,25 @@ HISTORY = [
     (
         "v0.0.1",
         "includes/validators.jinja",
-        "+%-]+)+', 'an https:// or ssh",
-        "+%-]+)+/?', 'an https:// or ssh",
+        "+%-]+)+', 'use https",
+        "+%-]+)+/?', 'use https",
     ),
     (
         "v0.0.1",
-        "includes/chart-litellm-helm.jinja",
-        "request_timeout: 600",
+        "includes/pod.jinja",
+        "request_timeout: {{ request_timeout }}",
         "request_timeout: 300",
     ),
     (
         "v0.0.2",
-        "includes/chart-litellm-helm.jinja",
-        "request_timeout: 600",
+        "includes/pod.jinja",
+        "request_timeout: {{ request_timeout }}",
         "request_timeout: 450",
     ),
     ("v0.0.2", "policies/pins.yml", '    - "1.25"\n', '    - "1.24"\n    - "1.25"\n'),
     ("v0.0.1", "policies/pins.yml", '    - "1.25"\n', '    - "1.24"\n    - "1.25"\n'),
 ]
+PACKAGE = ("pyproject.toml", "README.md", "LICENSE")  # what it takes beside src/ to install it
 RELEASES = ("v0.0.1", "v0.0.2", "v0.1.0")
 ANSWERS = {
     "cluster_environments": "[aws, gcp]",
@@ -80,9 +83,11 @@ def make_releases(template: Path, folder: Path) -> Path:
             target = folder / part.name
             if part.is_dir():
                 shutil.rmtree(target, ignore_errors=True)
-                shutil.copytree(part, target)
+                shutil.copytree(part, target, symlinks=True)
             else:
                 shutil.copy(part, target)
+        for name in PACKAGE:
+            shutil.copy(ROOT / name, folder)
         for at, name, now, then in HISTORY:
             if at == release:
                 text = (folder / name).read_text()
@@ -95,18 +100,28 @@ def make_releases(template: Path, folder: Path) -> Path:
 
 
 class Project:
-    """A rendered repository under git, and its operator's commands."""
+    """A rendered repository under git, and its operator's commands.
 
-    def __init__(self, root: Path, inputs: Path, warm: Warm) -> None:
+    With `cache`, a folder, copier runs as tests/support/quick.py has it.
+    """
+
+    def __init__(self, root: Path, inputs: Path, warm: Warm, cache: Path | None = None) -> None:
         self.root = root
         self.inputs = inputs
         self.warm = warm
+        self.cache = cache
+
+    def plain(self) -> Project:
+        """From now on copier runs as it comes, where what it does is the subject."""
+        self.cache = None
+        return self
 
     def copier(self, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run copier in the repository, with sops on PATH unless `path` is given."""
         env = environment(self.inputs, HOME=str(self.inputs.parent), PWD=str(self.root))
         env |= {"GIT_CONFIG_GLOBAL": os.devnull} | ({"PATH": path} if path else {})
-        return self.warm.run(COPIER, *arguments, cwd=self.root, env=env)
+        program = [QUICK, str(self.cache)] if self.cache else [COPIER]
+        return self.warm.run(*program, *arguments, cwd=self.root, env=env)
 
     def copy(self, source: Path | str, *arguments: str, **answers: str) -> str:
         """`copier copy` and a first commit; what copier printed."""
@@ -151,8 +166,8 @@ class Project:
 class Starter:
     """Makes each repository once, and gives copies of it."""
 
-    def __init__(self, releases: Path, warm: Warm, folder: Path) -> None:
-        self._releases, self._warm, self._folder = releases, warm, folder
+    def __init__(self, releases: Path, warm: Warm, folder: Path, cache: Path) -> None:
+        self._releases, self._warm, self._folder, self._cache = releases, warm, folder, cache
         self._inputs = Inputs().write(folder / "inputs")
 
     def __call__(self, target: Path, release: str, **answers: str) -> Project:
@@ -162,9 +177,9 @@ class Starter:
         known = self._folder / name
         if not known.exists():
             known.mkdir()
-            Project(known, self._inputs, self._warm).copy(self._releases, "--vcs-ref", release, **given)
+            Project(known, self._inputs, self._warm, self._cache).copy(self._releases, "--vcs-ref", release, **given)
         root = Path(shutil.copytree(known, target / "repository"))
-        return Project(root, Inputs().write(target / "inputs"), self._warm)
+        return Project(root, Inputs().write(target / "inputs"), self._warm, self._cache)
 
 
 Start = Callable[..., Project]

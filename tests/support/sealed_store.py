@@ -20,7 +20,7 @@ import yaml
 from litellm_gitops.repository import Repository, secret_name
 from litellm_gitops.sealing import checksums, creation_rules
 from tests.support.answers import ENVIRONMENTS, each, everything
-from tests.support.faults import RULES, Edit, append, together, write
+from tests.support.faults import RULES, Edit, append, append_item, together, write
 from tests.support.inputs import Inputs
 from tests.support.sealed import encrypt
 
@@ -149,6 +149,19 @@ def copied(file: str, to: str) -> Edit:
         refresh(root)
 
     return apply
+
+
+def joined(cluster: str, recipient: str, number: int = 0) -> Edit:
+    """Another recipient in the rule of a cluster, the one of this number, and in its files: none holds his data key."""
+    entry = r"(?s)\n  age:\n(    - enc: \|\n(?:        .*?\n)+?      recipient: )(age1\w+)\n"
+
+    def files(root: Path) -> None:
+        for path in root.glob(f"secrets/{cluster}/*.sops.yaml"):
+            new = rf"\n  age:\n\g<1>{recipient}\n\g<1>\g<2>\n"
+            path.write_text(re.sub(entry, new, path.read_text("utf-8"), count=1), "utf-8")
+        refresh(root)
+
+    return together(append_item(RULES, ("creation_rules", number, "age"), recipient), files)
 
 
 def other_nonce(text: str, key: str) -> str:

@@ -19,11 +19,11 @@ SCARS = {
 YAML_SCARS = {
     "a tab": r"\t",
     "a blank line under a key": r"^[ -]*[\w.-]+:\n\n",
-    "a document start": r"^---$",
+    "a document start": r"\A---$",
     "an empty value": r"^ *(?:- )?[\w./-]+: *\n(?! *-| *#| +\S)",
 }
-# Jinja that was not rendered; GitHub's own ${{ … }}, Renovate's {{…}} and Python's f-strings are none
-LEFT_OVER = re.compile(r"(?<!\$)\{\{|\{%|%\}|\{#")
+# Jinja that was not rendered; GitHub's ${{ … }}, Docker's {{json .…}}, Renovate's {{…}} and Python's f-strings are none
+LEFT_OVER = re.compile(r"(?<!\$)\{\{(?!json \.)|\{%|%\}|\{#")
 OTHERS_SYNTAX = re.compile(r".*\.(?:py|json)")
 
 

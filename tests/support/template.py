@@ -15,7 +15,7 @@ def copy_template(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part, ignore=ignore)
+            shutil.copytree(ROOT / part, folder / part, symlinks=True, ignore=ignore)
         else:
             shutil.copy(ROOT / part, folder)
     return folder

@@ -6,8 +6,10 @@ shows only while Python starts or imports is left to the tests that start it.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
+import io
 import json
 import os
 import runpy
@@ -16,24 +18,33 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
+import pytest
+
 SECONDS = 300  # after which a program is ended
+PYTEST = Path(pytest.__file__).with_name("__main__.py")  # what `python -m pytest` runs
+_PACKAGE = (
+    *("litellm_gitops.guard", "litellm_gitops.sealing.commands", "litellm_gitops.rules.rendered"),
+    *("jsonschema", "kubernetes_validate", "pyrage", "pytest", "referencing", "ruamel.yaml"),
+)
 
 
 class Warm:
-    """A process with `modules` imported, as a context manager."""
+    """A process with `modules` imported that has evaluated the repository `evaluated`; a context manager."""
 
-    def __init__(self, *modules: str) -> None:
-        self._modules = modules
+    def __init__(self, *modules: str, evaluated: Path | None = None) -> None:
+        self._arguments = [str(evaluated or ""), *modules]
 
     def __enter__(self) -> Warm:
         self._server = subprocess.Popen(
-            [sys.executable, "-P", "-W", "ignore", __file__, *self._modules],
+            [sys.executable, "-B", "-P", "-W", "ignore", __file__, *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, "HOME": "/nonexistent"},  # some modules look at it when they are imported
         )
         return self
 
@@ -46,41 +57,52 @@ class Warm:
         self._server.communicate()
 
     def run(
-        self, program: str | Path, *arguments: str, cwd: Path, env: Mapping[str, str]
+        self, program: str | Path, *arguments: str, cwd: Path, env: Mapping[str, str], stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end, without standard input."""
+        """Run a program to its end; without `stdin` there is nothing to read."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         with tempfile.TemporaryDirectory() as folder:
             outputs = [Path(folder, "out"), Path(folder, "err")]
             command = [str(program), *arguments]
-            print(
-                json.dumps([command, str(cwd), dict(env), list(map(str, outputs))]),
-                file=self._server.stdin,
-                flush=True,
-            )
+            request = [command, str(cwd), dict(env), stdin or "", list(map(str, outputs))]
+            print(json.dumps(request), file=self._server.stdin, flush=True)
             code = int(self._server.stdout.readline())
             out, err = (path.read_text("utf-8") for path in outputs)
         return subprocess.CompletedProcess(command, code, out, err)
+
+
+@cache
+def package() -> Warm:
+    """The one that has imported this project's package, and what it imports; it ends with this process."""
+    warm = Warm(*_PACKAGE)
+    atexit.register(warm.__exit__, None, None, None)
+    return warm.__enter__()
 
 
 def _serve() -> None:
     """Reads one request in a line, answers with the exit code in a line."""
     gc.freeze()
     for line in sys.stdin:
-        command, cwd, env, outputs = json.loads(line)
+        request = json.loads(line)
         child = os.fork()
         if not child:
-            _become(command, cwd, env, outputs)
+            _become(*request)
             return
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _become(command: Sequence[str], cwd: str, env: Mapping[str, str], outputs: list[str]) -> None:
-    for number, path in enumerate([os.devnull, *outputs]):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def _become(command: Sequence[str], cwd: str, env: Mapping[str, str], stdin: str, outputs: list[str]) -> None:
+    given, end = os.pipe()
+    os.write(end, stdin.encode())
+    os.close(end)
+    for number, handle in enumerate([given, *(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600) for path in outputs)]):
         os.dup2(handle, number)
         os.close(handle)
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), "utf-8")  # not what the server has read ahead
+    if Path(command[0]).parent.with_name("vendor").is_dir():  # it brings its own
+        for name in [name for name in sys.modules if name.partition(".")[0] == "litellm_gitops"]:
+            del sys.modules[name]
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
@@ -96,6 +118,11 @@ def _become(command: Sequence[str], cwd: str, env: Mapping[str, str], outputs: l
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
+    for name in sys.argv[2:]:
         importlib.import_module(name)
+    if sys.argv[1]:
+        from litellm_gitops.repository import Repository
+        from litellm_gitops.rules import evaluate
+
+        evaluate(Repository(Path(sys.argv[1])))
     _serve()

@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import update_wrapper
+from functools import cache, update_wrapper
 from typing import TYPE_CHECKING
 
 from litellm_gitops.findings import Finding, UnreadableError, edit
@@ -36,6 +36,19 @@ class Rule:
 
 
 RULES: dict[str, Rule] = {}
+ANSWERS = ".copier-answers.yml"
+# subjects that compare nothing with the answers
+_BY_THEMSELVES = {
+    "commits",
+    "compose",
+    "declarations",
+    "files",
+    "pipeline",
+    "plaintext",
+    "sealing",
+    "tooling",
+    "workflows",
+}
 _BY_NAME_ALONE = ("decrypted", "rendered")  # subjects that need a private key, or helm and a chart
 
 
@@ -56,10 +69,15 @@ def rule_of_values(function: Callable[[Values], Iterator[Finding]]) -> Function:
 
 def load() -> dict[str, Rule]:
     """Every rule that needs nothing but the files, by its name."""
+    _import()
+    return {name: each for name, each in RULES.items() if each.subject not in _BY_NAME_ALONE}
+
+
+@cache
+def _import() -> None:
     for module in pkgutil.iter_modules(__path__):
         if module.name not in _BY_NAME_ALONE:
             importlib.import_module(f"{__name__}.{module.name}")
-    return {name: each for name, each in RULES.items() if each.subject not in _BY_NAME_ALONE}
 
 
 def of(*subjects: str) -> list[Rule]:
@@ -76,6 +94,8 @@ def evaluate(repository: Repository, rules: Iterable[Rule] | None = None) -> lis
     """
     found = [finding for each in (load().values() if rules is None else rules) for finding in run(each, repository)]
     kept = [each for each in dict.fromkeys(found) if not any(covers(entry, each) for entry in _active(repository))]
+    if any(each.code == "the_answers_are_those_that_were_rendered" for each in kept):
+        kept = [each for each in kept if each.file == ANSWERS or RULES[each.code].subject in _BY_THEMSELVES]
     return sorted(kept, key=lambda finding: (finding.file, finding.line or 0, finding.what))
 
 

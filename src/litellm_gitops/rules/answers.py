@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from litellm_gitops.charts import Parameters
-from litellm_gitops.documents import Place, dig, mapping, sequence, text
+from litellm_gitops.documents import Place, dig, mapping, text
 from litellm_gitops.files import git, has_git, is_inside
-from litellm_gitops.findings import Finding, edit, restore, update
+from litellm_gitops.findings import Finding, restore, update
+from litellm_gitops.pod import Parameters
 from litellm_gitops.repository import ANSWERS, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 
-_ISSUER = "cert-manager.io/cluster-issuer"
 # provider -> parameter of its models -> the answer that it holds
 _MODEL_ANSWERS = {
     "bedrock": {"aws_region_name": "bedrock_region"},
@@ -41,62 +40,41 @@ def every_cluster_has_its_values(repository: Repository) -> Iterator[Finding]:
 
 
 @rule_of_values
-def every_domain_is_the_answered_one(values: Values) -> Iterator[Finding]:
-    """The Ingress serves litellm.<domain>, with a certificate where it has any."""
-    chart, pod = values.chart, values.pod
-    host = f"litellm.{values.cluster.answer('domain')}"
-    hosts = [text(dig(entry, "host")) for entry in sequence(pod.get(chart.ingress_hosts))]
-    secured = [name for entry in sequence(pod.get(chart.ingress_tls)) for name in sequence(dig(entry, "hosts"))]
-    for place, named, kind, looked_at in (
-        (chart.ingress_hosts, hosts, "host", pod.get(chart.ingress, "enabled") is not False),
-        (chart.ingress_tls, secured, "certificate", pod.get(chart.ingress_tls)),
-    ):
-        if looked_at and host not in named:
-            question = values.cluster.answer_name("domain")
-            what = f"no {kind} is {host}, as the answer {question} says"
-            yield values.finding(place, what, update(question, first="restore it"))
-
-
-@rule
-def the_ingress_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
-    """The class and the issuer of the certificate are those that were answered."""
-    issuer = repository.answers.get("tls_cluster_issuer")
-    for values in repository.values:
-        chart = values.chart
-        if values.get(*chart.ingress, "enabled") is False:
-            continue
-        yield from _agrees(values, chart.ingress_class, "ingress_class")
-        tls = sequence(values.get(*chart.ingress_tls))
-        if issuer:
-            yield from _agrees(values, (*chart.ingress_annotations, _ISSUER), "tls_cluster_issuer")
-        if issuer and not tls:
-            what = f"it has no tls section, but tls_cluster_issuer is {issuer!r}"
-            yield values.finding(chart.ingress_tls, what, update("tls_cluster_issuer", "", first="restore it"))
-        for number, entry in enumerate(tls):
-            if not text(dig(entry, "secretName")):
-                fix = edit("name the Secret into which cert-manager puts it, such as litellm-tls")
-                what = "it names no secretName, so that there is no certificate"
-                yield values.finding((*chart.ingress_tls, number), what, fix)
-
-
-@rule_of_values
 def the_database_is_the_answered_one(values: Values) -> Iterator[Finding]:
-    """The name of the database is the answered one."""
+    """The name of the database is the answered one, and its host where the chart takes it as plain text."""
     yield from _agrees(values, values.chart.database_name, "database_name", VALUES)
+    if values.chart.database_host:
+        yield from _agrees(values, values.chart.database_host, values.cluster.answer_name("database_host"))
 
 
 @rule
 def the_replicas_are_the_answered_ones(repository: Repository) -> Iterator[Finding]:
     """In what all clusters share; a cluster may have a number of its own, or scale by itself."""
     document, chart = repository.document(VALUES), repository.chart
-    shared = mapping(dig(document and document.value, chart.name))
-    if document is None or not shared or any(dig(shared, *place, "enabled") for place in chart.autoscaling):
+    shared, answers = mapping(dig(document and document.value, chart.name)), repository.answers
+    if document is None or not shared or dig(shared, *chart.scaled_by_others, "enabled"):
         return
-    expected, found = repository.answers.get("replicas"), dig(shared, *chart.replicas)
-    if found != expected:
-        what = f"{'.'.join(map(str, chart.replicas))} is {found!r}, but the answer replicas is {expected!r}"
-        fix = update("replicas", str(found), first="put the number for one cluster into its litellm/values-….yaml")
-        yield Finding(VALUES, document.line(chart.name, *chart.replicas), what, fix)
+    bounds = [dig(shared, *chart.autoscaler, name) for name in ("minReplicas", "maxReplicas")]
+    if all(isinstance(each, int) for each in bounds) and bounds[0] > bounds[1]:
+        return  # another rule says so
+    fewest, most = answers.get("replicas"), answers.get("max_replicas", answers.get("replicas"))
+    scaled = dig(shared, *chart.autoscaler, "enabled")
+    wanted: dict[Place, tuple[str, Any]] = {chart.replicas: ("replicas", fewest)}
+    if fewest != most:
+        of_answers = {"enabled": True, "minReplicas": fewest, "maxReplicas": most}
+        wanted = {(*chart.autoscaler, key): ("max_replicas", value) for key, value in of_answers.items()}
+    elif scaled is True:
+        return  # the owner's own
+    elif scaled is None and chart.scales_by_default:
+        wanted[(*chart.autoscaler, "enabled")] = ("max_replicas", False)
+    for place, (question, expected) in wanted.items():
+        found = dig(shared, *place)
+        # of another type, or none at all, is for the schema of the values
+        sound = type(found) is type(expected) and (found is False or found)
+        if found is None or (sound and found != expected):
+            what = f"{_dotted(place)} is {found!r}, but the answer {question} says {expected!r}"
+            fix = update(question, str(found), first="put the number for one cluster into its litellm/values-….yaml")
+            yield Finding(VALUES, document.line(chart.name, *place), what, fix)
 
 
 @rule
@@ -104,17 +82,25 @@ def redis_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
     """No Redis, the answered host, or the chart's own with the answered class of storage."""
     redis = repository.answers.get("redis")
     for values in repository.values:
-        chart, host = values.chart, values.pod.variables.get("REDIS_HOST")
+        chart = values.chart
         if values.pod.has_redis and redis != "bundled":
-            what = f"{'.'.join(map(str, chart.redis))}.enabled is true, but the answer redis is {redis!r}"
+            what = f"{_dotted(chart.redis)}.enabled is true, but the answer redis is {redis!r}"
             fix = update("redis", "bundled", first="set false")
             yield values.finding((*chart.redis, "enabled"), what, fix, VALUES)
-        if redis == "external" and (found := host and host.value) != repository.answers.get("redis_host"):
-            place = (*host.place, "value") if host else chart.variable_list
-            yield _disagrees(values, place, "REDIS_HOST", found, "redis_host", VALUES)
+        place, host, port = values.pod.redis_address
+        if redis == "external":
+            answer = text(values.cluster.answer("redis_host"))
+            if (host, port) != (answer.partition(":")[0], answer.partition(":")[2] or "6379"):
+                question = values.cluster.answer_name("redis_host")
+                yield _disagrees(values, place, "the address of Redis", f"{host}:{port}", question)
+            tls = values.pod.variables.get("REDIS_SSL")
+            wanted = "True" if repository.answers.get("redis_tls", True) else None
+            if (tls and tls.value) != wanted:
+                where = tls.place if tls else (chart.variables or chart.variable_list)
+                yield _disagrees(values, where, "REDIS_SSL", tls and tls.value, "redis_tls", VALUES)
         elif redis == "none" and host:
-            what = "REDIS_HOST is set, but the answer redis is 'none'"
-            yield values.finding(host.place, what, update("redis", "external"))
+            what = "it names a Redis, but the answer redis is 'none'"
+            yield values.finding(place, what, update("redis", "external"))
         elif redis == "bundled":
             yield from _agrees(values, chart.redis_storage_class, values.cluster.answer_name("storage_class"))
 
@@ -174,9 +160,13 @@ def the_project_stands_where_the_answers_say(repository: Repository) -> Iterator
 def _agrees(values: Values, place: Place, question: str, file: str = "") -> Iterator[Finding]:
     found = values.get(*place)
     if found != values.repository.answers.get(question):
-        yield _disagrees(values, place, ".".join(map(str, place)), found, question, file)
+        yield _disagrees(values, place, _dotted(place), found, question, file)
 
 
-def _disagrees(values: Values, place: Place, name: str, found: Any, question: str, file: str) -> Finding:
+def _disagrees(values: Values, place: Place, name: str, found: Any, question: str, file: str = "") -> Finding:
     what = f"{name} is {found!r}, but the answer {question} says {values.repository.answers.get(question)}"
     return values.finding(place, what, update(question, first="restore it"), file)
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(map(str, place))

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from posixpath import basename, normpath, relpath
 from typing import Any
 
 from litellm_gitops.documents import Document, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, restore
 from litellm_gitops.repository import Repository
-from litellm_gitops.rules.engine import Synced, found_in, leads_somewhere
-from litellm_gitops.rules.table import Table
+from litellm_gitops.rules.engine import Synced, beyond, found_in, leads_somewhere, show
+from litellm_gitops.rules.table import Table, is_named
 
 ARGOCD = Table("argocd")
-REVISION = "litellm-gitops/revision"  # the annotation in which the commit reaches the release
+REVISION = "litellm-gitops/commit"  # the annotation in which the commit reaches the release
 
+_HERE = "https://kubernetes.default.svc"
 _FUNCTION = ("metadata", "annotations", "config.kubernetes.io/function")
 _KEYS = "/sops-age"  # where the repo server finds the age key
 _KSOPS = "/usr/local/bin/ksops"
-_VERSIONED = re.compile(r":[^:/@]*\d[^:/@]*\Z|@sha256:")
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
+_RIGHTS = {("argoproj.io", kind) for kind in ("*", "AppProject", "ApplicationSet")}
 
 
 @ARGOCD.rule
@@ -48,6 +50,16 @@ def the_release_goes_to_the_commit_of_its_secrets(repository: Repository) -> Ite
         if not any(_sends(entry, release) for entry in sequence(document.value.get("replacements"))):
             what = f"no replacement copies {REVISION} to targetRevision of the release, so it follows git by itself"
             yield found_in(document, ("replacements",), what, restore())
+    for _, root in ARGOCD.each(repository, "root"):
+        place = ("spec", "source", "kustomize")
+        if root.get("spec", "source", "plugin"):  # it knows the commit itself
+            continue
+        if root.get(*place, "commonAnnotations", REVISION) != "$ARGOCD_APP_REVISION":
+            what = f"annotation {REVISION} does not bring the commit, from which the release learns it"
+            yield root.finding((*place, "commonAnnotations"), what, f"write {REVISION}: $ARGOCD_APP_REVISION")
+        if root.get(*place, "commonAnnotationsEnvsubst") is not True:
+            what = "the name of the variable would be written, not the commit"
+            yield root.finding((*place, "commonAnnotationsEnvsubst"), what, "write true")
 
 
 def _sends(entry: Any, release: dict[str, str]) -> bool:
@@ -61,12 +73,56 @@ def _sends(entry: Any, release: dict[str, str]) -> bool:
 
 
 @ARGOCD.rule
-def argo_cd_removes_in_order(repository: Repository) -> Iterator[Finding]:
+def argo_cd_reaches_the_namespace_alone(repository: Repository) -> Iterator[Finding]:
+    for each, project in ARGOCD.each(repository, "project"):
+        permitted = sequence(project.get("spec", "namespaceResourceWhitelist"))
+
+        def permits(group: str, kind: str, permitted: list[Any] = permitted) -> bool:
+            return is_named(permitted, {"group": group, "kind": kind})
+
+        yield from beyond(each, "Argo CD's project", permits, project, ARGOCD.identity(each, "release"))
+
+
+@ARGOCD.rule
+def every_application_belongs_to_the_project(repository: Repository) -> Iterator[Finding]:
+    """Also one of the operator's own, in the namespace from which Argo CD takes no other."""
     for each in ARGOCD.clusters(repository):
-        document, listed = each.listing(each.cluster.folder)
-        if document and f"{each.cluster.folder}/root.yaml" in listed:
-            what = "root.yaml is listed: an Application that manages itself can never be deleted"
-            yield found_in(document, ("resources",), what, "take it out")
+        ours, project = ARGOCD.identity(each, "release"), ARGOCD.identity(each, "project").name
+        for found in each.all("Application"):
+            is_foreign = found.get("spec", "project") != project and found.identity.namespace == repository.namespace
+            if is_foreign and found.identity != ours:
+                what = f"project {show(found.get('spec', 'project'))} takes no Application of this namespace"
+                yield found.finding(("spec", "project"), what, f"write {project}")
+
+
+@ARGOCD.rule
+def the_project_reaches_the_namespace_alone(repository: Repository) -> Iterator[Finding]:
+    for _, project in ARGOCD.each(repository, "project"):
+        for field, what, is_further in _FURTHER:
+            for number, entry in enumerate(sequence(project.get("spec", field))):
+                if is_further(entry, repository.namespace):
+                    yield project.finding(("spec", field, number), f"spec.{field}: {what}", "take it out")
+        if not project.get("spec", "namespaceResourceWhitelist"):
+            what = "spec.namespaceResourceWhitelist is not set, so every kind is permitted"
+            yield project.finding(("spec",), what, "name the kinds that are needed")
+
+
+def _is_elsewhere(entry: Any, namespace: str) -> bool:
+    return dig(entry, "namespace") != namespace or dig(entry, "server") not in (None, _HERE)
+
+
+def _gives_rights(entry: Any, _: str) -> bool:
+    group, kind = text(dig(entry, "group")), text(dig(entry, "kind"))
+    return "*" in group or group == "rbac.authorization.k8s.io" or (group, kind) in _RIGHTS
+
+
+# field -> (what an entry would permit, whether it does)
+_FURTHER: tuple[tuple[str, str, Callable[[Any, str], bool]], ...] = (
+    ("destinations", "whoever can push would reach more than the namespace", _is_elsewhere),
+    ("sourceNamespaces", "Applications would come from elsewhere", lambda entry, namespace: entry != namespace),
+    ("clusterResourceWhitelist", "whoever can push would reach the whole cluster", lambda entry, _: True),
+    ("namespaceResourceWhitelist", "whoever can push could give himself more rights", _gives_rights),
+)
 
 
 @ARGOCD.rule
@@ -123,8 +179,9 @@ def _repo_server(each: Synced, pod: dict[Any, Any]) -> Iterator[tuple[str, str]]
         yield f"no ksops is at {_KSOPS}", fix
     for container in containers:
         image = text(container.get("image"))
-        if not _VERSIONED.search(image):
-            yield f"the image {image or 'of an init container'} has no version", "name one"
+        if not _DIGEST.search(image):
+            what = f"the image {image or 'of an init container'} is not named by its digest"
+            yield what, "write @sha256:… behind it: it runs beside the key"
 
 
 def _by(value: Any, field: str, key: str = "name") -> dict[str, dict[Any, Any]]:

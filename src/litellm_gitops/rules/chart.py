@@ -6,17 +6,20 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from litellm_gitops import schemas
+from litellm_gitops import credentials, schemas
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, delete, edit, restore
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
+from litellm_gitops.rules.plaintext import is_reference
 
 # from this version on, before this one, what is wrong with them
 _VULNERABLE = (
     ((0, 0, 0), (1, 84, 0), "lets its authentication be bypassed (GHSA-4xpc-pv4p-pm3w)"),
     ((1, 91, 0), (1, 103, 1), "lets a user make himself an administrator (GHSA-7hp6-4w63-5g45)"),
+    # https://docs.litellm.ai/docs/enterprise/version_support: the four newest minors, as they were in November 2026
+    ((1, 103, 1), (1, 108, 0), "gets no fixes any more: upstream supports the four newest minors, and 1.108 for long"),
 )
 _VERSION = re.compile(r"(?<![\d.])v?(\d+)\.(\d+)\.(\d+)")
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
@@ -28,7 +31,7 @@ _LOCK_FILE = "litellm/Chart.lock"
 @rule_of_values
 def the_chart_makes_no_secret_of_its_own(values: Values) -> Iterator[Finding]:
     """The chart is told which sealed Secrets to read."""
-    for place, expected in values.chart.guards(values.repository.answers.get("redis")).items():
+    for place, expected in values.chart.guards(values.repository.answers).items():
         yield from _exactly(values, place, expected, "the chart would make a Secret of its own, or read another")
 
 
@@ -37,13 +40,19 @@ def the_migrations_run_before_the_pods(values: Values) -> Iterator[Finding]:
     """The migrations are a Helm hook, and no hook of Argo CD's own."""
     for place, expected in values.chart.migrations.items():
         yield from _exactly(values, place, expected, "the migrations Job is a Helm hook under both engines")
+    account = values.get(*values.chart.job_account)
+    made = (*values.chart.service_account, "create"), (*values.chart.service_account, "name")
+    if account and account == values.get(*made[1]) and values.get(*made[0]) is True:
+        what = f"the Job waits for ServiceAccount {account}, which the chart makes after it"
+        yield values.finding(values.chart.job_account, what, edit("write litellm-migrations"), VALUES)
 
 
 @rule_of_values
 def every_request_needs_a_key(values: Values) -> Iterator[Finding]:
     """The proxy has the sealed master key, and no other."""
     why = "without it the proxy serves anybody, or does not start"
-    yield from _exactly(values, values.chart.master_key, "os.environ/PROXY_MASTER_KEY", why)
+    if is_reference(values.get(*values.chart.master_key)):  # of a key in plaintext another rule speaks
+        yield from _exactly(values, values.chart.master_key, "os.environ/PROXY_MASTER_KEY", why)
     if variable := values.pod.variables.get("PROXY_MASTER_KEY"):
         what = "PROXY_MASTER_KEY is set, which the chart sets from the sealed Secret"
         yield values.finding(variable.place, what, edit("take it away"))
@@ -51,7 +60,7 @@ def every_request_needs_a_key(values: Values) -> Iterator[Finding]:
 
 @rule_of_values
 def the_image_is_pinned(values: Values) -> Iterator[Finding]:
-    """The image has a repository and a version, of which no grave weakness is known."""
+    """The image has a repository and a version that upstream supports, of which no grave weakness is known."""
     place = values.chart.image
     name, tag = (text(values.get(*place, field)) for field in ("repository", "tag"))
     if not name:
@@ -64,9 +73,12 @@ def the_image_is_pinned(values: Values) -> Iterator[Finding]:
         yield values.finding((*place, "tag"), what, fix, VALUES)
     elif version := _VERSION.search(tag):
         number = tuple(map(int, version.groups()))
+        if values.chart.tag_prefix and not tag.startswith(values.chart.tag_prefix):
+            what = f"{_dotted(place)}.tag is {tag}, and no image of LiteLLM has a tag without {values.chart.tag_prefix}"
+            yield values.finding((*place, "tag"), what, edit(f"write {values.chart.tag_prefix}{tag}"), VALUES)
         for first, last, flaw in _VULNERABLE:
             if first <= number < last:
-                fix = edit("use 1.104.0 or newer")
+                fix = edit("use 1.108 or newer")
                 yield values.finding((*place, "tag"), f"LiteLLM {version[0]} {flaw}", fix, VALUES)
 
 
@@ -158,6 +170,11 @@ def no_log_shows_a_secret(values: Values) -> Iterator[Finding]:
     loud += [verbose] if values.get(*verbose) is True else []
     variable = values.pod.variables.get("LITELLM_LOG")
     loud += [variable.place] if variable and text(variable.value).upper() == "DEBUG" else []
+    switches = [values.pod.variables.get(name) for name in ("DEBUG", "DETAILED_DEBUG")]
+    loud += [each.place for each in switches if each and text(each.value).lower() in ("true", "1")]
+    arguments = values.chart.arguments
+    words = [*enumerate(sequence(values.get(*arguments)))] if arguments else []
+    loud += [(*arguments, number) for number, word in words if word in ("--debug", "--detailed_debug")]
     for place in loud:
         what = f"{_dotted(place)} makes the proxy log keys and whole requests"
         yield values.finding(place, what, edit("set it for a trial outside of git"), VALUES)
@@ -180,8 +197,13 @@ def the_configuration_reaches_the_proxy(values: Values) -> Iterator[Finding]:
 def no_variable_is_set_twice(values: Values) -> Iterator[Finding]:
     """No variable is set by name twice, by the chart as well, or by name and from a Secret."""
     chart, seen = values.chart, dict[str, Place]()
+    others = {"PROXY_MASTER_KEY"}  # which has a rule above
+    if values.pod.has_redis and values.repository.answers.get("redis") != "bundled":
+        others |= chart.sets_with_redis  # of a Redis that was not answered another rule speaks
     for each in values.pod.variable_entries:
-        if each.name in chart.sets - {"PROXY_MASTER_KEY"}:  # which has a rule above
+        if credentials.find(str(each.value)):
+            continue  # it may not stand here at all
+        if each.name in values.pod.set_by_the_chart - others:
             what = f"the chart sets {each.name}, and Kubernetes refuses a variable that is set twice"
             yield values.finding(each.place, what, edit("take it away"))
         if each.name in seen:
@@ -190,7 +212,10 @@ def no_variable_is_set_twice(values: Values) -> Iterator[Finding]:
         seen.setdefault(each.name, each.place)
     by_key: dict[str, str] = {}
     sealed = {secret.name: secret for secret in values.cluster.sealed}
-    for listed in values.pod.env_from:
+    for number, listed in enumerate(values.pod.env_from):
+        if listed in values.pod.env_from[:number]:
+            yield values.finding((*chart.env_from, number), f"{listed} is listed twice", edit("take one away"))
+            continue
         for key in sorted(sealed[listed].keys) if listed in sealed else ():
             if key in seen:
                 what = f"{key} of the Secret {listed} is hidden by {_dotted(seen[key])}"
@@ -209,15 +234,17 @@ def every_variable_that_the_proxy_reads_is_set(values: Values) -> Iterator[Findi
     keys |= foreign_secrets(values.repository, cluster)
     if pod.get(chart.env_from_config_maps) or any(keys.get(name, ()) is None for name in pod.env_from):
         return  # what they hold is not here
-    known = {*chart.sets, *pod.variables, *mapping(pod.config("environment_variables"))}
-    if pod.has_redis or values.repository.answers.get("redis") == "bundled":
-        known |= {"REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD"}
+    known = {*pod.set_by_the_chart, *pod.variables, *mapping(pod.config("environment_variables"))}
+    if values.repository.answers.get("redis") == "bundled":
+        known |= chart.sets_with_redis  # a Redis that is missing has a rule of its own
     for method in cluster.methods.values():
         known |= {*method.variables}  # these have a rule of their own
     for name in pod.env_from:
         known |= {*keys.get(name, ()), *(cluster.wanted[name].keys if name in cluster.wanted else ())}
+    # these have a rule of their own, too
+    told = (chart.master_key, (*chart.config, "litellm_settings", "api_key"))
     for place, name in pod.variables_read():
-        if name not in known:
+        if name not in known and place not in told:
             what = f"the proxy reads the variable {name}, which nothing sets in {cluster.name}"
             fix = edit(f"set it: a Secret under {_dotted(chart.env_from)}, or a value under {_dotted(chart.variables)}")
             yield values.finding(place, what, fix)
@@ -248,7 +275,8 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
     A key that begins with `x-` or a dot may hold what anchors repeat: at the root, or below the chart's name.
     """
     chart, validator = repository.chart, schemas.values(repository.chart.name)
-    guards = (*chart.guards(repository.answers.get("redis")), *chart.migrations, chart.master_key)
+    guards = (*chart.guards(repository.answers), *chart.migrations, chart.master_key)
+    guards = (*guards, (*chart.image, "repository"), (*chart.image, "tag"))
     for values in repository.values:
         for error in validator.iter_errors(values.merged):
             path = schemas.place(error)

@@ -162,11 +162,22 @@ def _models(config: Configuration) -> Faults:
     credentials = {text(each) for _, each in config.at("credential_list.*.credential_name")}
     for place, params in config.at("model_list.*.litellm_params"):
         yield from _provider(place, mapping(params), providers)
+        for parameter, (form, example) in _PLACES.items():
+            found = text(mapping(params).get(parameter))
+            if found and not found.startswith(REFERENCE) and not re.fullmatch(form, found):
+                yield wrong("calls", (*place, parameter), f"a place of that cloud, such as {example}")
         name = mapping(params).get("litellm_credential_name")
         if isinstance(name, str) and name not in credentials and not config.has_store:
             what = "litellm_credential_name names a credential that credential_list does not have"
             yield Fault("effect", (*place, "litellm_credential_name"), what, "correct the name")
+    for place, mode in config.at("model_list.*.model_info.mode"):
+        if meant := closest(text(mode), table()["modes"].split()):
+            what = f"{dotted(place)} is none of LiteLLM's modes: {ENDS['effect']}"
+            yield Fault("effect", place, what, f"did you mean {meant}?")
     for place, entry in config.at("model_list.*"):
+        for key in map(str, mapping(entry)):
+            if meant := closest(key, _PARTS_OF_A_MODEL):
+                yield Fault("section", (*place, key), f"{key} is no part of a model", f"did you mean {meant}?")
         for part in ("litellm_params", "model_info"):
             # LiteLLM looks for these two beside the parameters as well
             fields = known.fields(known.facts()["classes"][f"model_list.*.{part}"]) - {"tpm", "rpm", "model_info"}
@@ -175,10 +186,24 @@ def _models(config: Configuration) -> Faults:
                 yield Fault("section", (*place, key), what, f"move it into {part}")
 
 
+@cache
+def _endpoints() -> list[str]:
+    return [re.sub(r"https?://", "", each) for each in known.words("endpoints")]
+
+
+_PARTS_OF_A_MODEL = ("model_name", "litellm_params", "model_info")
+# where a cloud has its models: parameter -> (the form of a place, an example)
+_SIDE = r"(?:central|north|south|(?:north|south)?(?:east|west))"
+_PLACES = {
+    "aws_region_name": (rf"[a-z]{{2,4}}(?:-[a-z]+)?-{_SIDE}-\d", "us-east-1"),
+    "vertex_location": (rf"global|us|eu|[a-z]+-{_SIDE}\d{{1,2}}", "us-central1"),
+}
+
+
 def _provider(place: Place, params: Model, providers: frozenset[str]) -> Faults:
     model, named = text(params.get("model")), params.get("custom_llm_provider")
     start, slash, _ = model.partition("/")
-    ends = [re.sub(r"https?://", "", each) for each in known.words("endpoints")]
+    ends = _endpoints()
     if isinstance(named, str) and not named.startswith(REFERENCE):
         if named not in providers:
             yield no_word("kept", (*place, "custom_llm_provider"), named, providers, "a provider of LiteLLM")
@@ -222,6 +247,9 @@ def _fallbacks(config: Configuration, name: str) -> Faults:
     for place, entry in config.at(f"router_settings.{name}.*", f"litellm_settings.{name}.*"):
         if isinstance(place[-1], int) and (not isinstance(entry, dict) or len(entry) != 1):
             yield wrong(end, place, "a mapping with one model, one entry for each")
+        for key, targets in mapping(entry).items():
+            if isinstance(place[-1], int) and not isinstance(targets, list):
+                yield wrong(end, (*place, key), "a list of models")
     if config.get(f"router_settings.{name}") and config.get(f"litellm_settings.{name}"):
         what = f"router_settings.{name} is there as well, and wins"
         yield Fault("effect", ("litellm_settings", name), what, "move its entries there")
@@ -266,7 +294,7 @@ def _keys(config: Configuration) -> Faults:
 
 
 _NEARLY = re.compile(r"[\s\"']*([A-Za-z_.]{2,14}?)\s*[/\[(:.\\]+[\s\"']*[A-Z][A-Z0-9_]*[\"'\])\s]*")
-_MEANT = ("os.environ", "os_environ", "environ", "env", "os.env", "os.getenv", "process.env")
+_MEANT = ("os.environ", "os.environment", "os_environ", "environ", "env", "os.env", "os.getenv", "process.env")
 _SHELL = re.compile(r"\$(\{[A-Z][A-Z0-9_]*\}|\([A-Z][A-Z0-9_]*\)|[A-Z][A-Z0-9_]*)")
 
 
@@ -299,7 +327,7 @@ def _is_meant(place: Place, value: str) -> bool:
     nearly = _NEARLY.fullmatch(value)
     head = nearly[1].lower() if nearly else ""
     shell = _SHELL.fullmatch(value) and place[0] in ("model_list", "credential_list")
-    return REFERENCE in value or bool(shell) or head in _MEANT or bool(head and closest(head, _MEANT[:1]))
+    return REFERENCE in value or bool(shell) or head in _MEANT or bool(head and closest(head, _MEANT[:2]))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

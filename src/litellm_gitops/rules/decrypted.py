@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from litellm_gitops.documents import mapping
 from litellm_gitops.findings import Finding, edit
-from litellm_gitops.repository import SEALED, Cluster, Repository
+from litellm_gitops.repository import SEALED, Cluster, Repository, secret_name
 from litellm_gitops.rules import rule
 from litellm_gitops.sealing.errors import SealingError
 from litellm_gitops.sealing.run import Run
@@ -38,11 +38,15 @@ def every_secret_opens_and_holds_what_a_pod_can_use(repository: Repository) -> I
 
 
 def _unusable(run: Run, cluster: Cluster, file: str) -> list[str]:
-    """The keys whose values no pod can use: a line feed at the end of a password makes it another one."""
-    manifest = run.decrypt(cluster, file)
+    """The keys whose values no pod can use: a line feed at the end of a password makes it another one.
+
+    In a Secret of the owner's own a value may be empty, and a text of several lines, a certificate say, ends in one.
+    """
+    manifest, own = run.decrypt(cluster, file), secret_name(file) not in cluster.wanted
     values = {**mapping(manifest.get("data")), **mapping(manifest.get("stringData"))}
-    return [
-        str(key)
-        for key, value in values.items()
-        if not isinstance(value, str) or not value or value.endswith(("\r", "\n"))
-    ]
+    return [str(key) for key, value in values.items() if not isinstance(value, str) or not _is_usable(value, own)]
+
+
+def _is_usable(value: str, own: bool) -> bool:
+    bare = value.rstrip("\r\n")
+    return bool(value or own) and (value == bare or (own and "\n" in bare))

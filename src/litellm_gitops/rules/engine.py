@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from posixpath import dirname, normpath
+from functools import cache, cached_property, lru_cache
+from posixpath import basename, dirname, normpath
 from typing import Any, NamedTuple
 
 from litellm_gitops import credentials, schemas
 from litellm_gitops.documents import Document, Place, dig, text, texts
 from litellm_gitops.findings import Finding, Fix, edit, restore
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
 from litellm_gitops.rules import rule
 
-_UNLISTED = {"flux": (), "argocd": ("root.yaml",)}  # a person applies these, once
+_BY_HAND = {  # what a person applies: git brings what is in a cluster, and these say how far it reaches
+    "flux": ("namespace.yaml", "account.yaml", "source.yaml", "secrets.yaml", "release/helmrelease.yaml"),
+    "argocd": ("namespace.yaml", "project.yaml", "root.yaml"),
+}
+# what is rendered, and listed, where it was answered
+_RENDERED = ("exposure.yaml", "monitoring.yaml", "network-policy.yaml", "release.yaml")
 _SETUP = ("argocd-setup", "flux-setup")  # so too everything in these folders
+_STANDARD = "pod-security.kubernetes.io/enforce"
 _KEY = re.compile(r"--from-file=(?P<name>[^=\s]+)=")
 _USER = re.compile(r"://(?!git@)[^/@\s]+@")
 # the ServiceAccount that decrypts with a cloud's key service
@@ -55,9 +62,7 @@ class Object:
     @cached_property
     def flaws(self) -> list[tuple[Place, str]]:
         """(where, what) the engine would not take as it is. The rules leave out what has some."""
-        validator = schemas.engine(text(self.get("apiVersion")), self.identity.kind)
-        errors = validator.iter_errors(self.document.value) if validator else ()
-        return [(schemas.place(error), schemas.describe(error)) for error in errors]
+        return _flaws(self.document)
 
     def get(self, *path: str | int) -> Any:
         """The value at `path`; None where there is none."""
@@ -66,6 +71,14 @@ class Object:
     def finding(self, place: Place, what: str, fix: Fix | str) -> Finding:
         """A finding at `place`, or at the deepest part of it that exists. A fix in words is an edit."""
         return found_in(self.document, place, what, fix)
+
+
+@cache
+def _flaws(document: Document) -> list[tuple[Place, str]]:
+    kind, api_version = (text(dig(document.value, key)) for key in ("kind", "apiVersion"))
+    validator = schemas.engine(api_version, kind)
+    errors = validator.iter_errors(document.value) if validator else ()
+    return [(schemas.place(error), schemas.describe(error)) for error in errors]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +100,8 @@ class Synced:
     @cached_property
     def objects(self) -> list[Object]:
         """Every manifest in these files, sound or not."""
-        documents = (document for file in self.files for document in self.repository.documents(file))
+        files = [file for file in self.files if file not in read_by_kustomize(self.repository)]
+        documents = (document for file in files for document in self.repository.documents(file))
         return [Object(document) for document in documents if isinstance(document.value, dict)]
 
     def all(self, kind: str) -> list[Object]:
@@ -98,11 +112,15 @@ class Synced:
         """The sound object of that kind and name, in whatever namespace."""
         return next((found for found in self.all(wanted.kind) if found.identity.name == wanted.name), None)
 
+    def is_by_hand(self, file: str) -> bool:
+        """Whether a person applies a file, and no commit."""
+        by_hand = _BY_HAND[self.repository.answers["gitops_engine"]]
+        return file.removeprefix(f"{self.cluster.folder}/") in by_hand or dirname(file).endswith(_SETUP)
+
     @cached_property
     def folders(self) -> list[str]:
-        """The folders with manifests, that of the cluster among them, without those that a person applies."""
-        folders = {self.cluster.folder, *map(dirname, self.files)}
-        return sorted(folder for folder in folders if not folder.endswith(_SETUP))
+        """The folders with manifests that follow git, that of the cluster among them."""
+        return sorted({self.cluster.folder, *(dirname(file) for file in self.files if not self.is_by_hand(file))})
 
     def listing(self, folder: str) -> tuple[Document | None, list[str]]:
         """(the kustomization of a folder, what it lists, as paths of the repository); None where none can be read."""
@@ -133,16 +151,89 @@ def expect(each: Synced, expected: Iterable[Identity]) -> Iterator[Finding]:
     for wanted in expected:
         # what lists files for Kustomize has no name
         same = [found for found in each.objects if found.identity.kind == wanted.kind and found.identity.name]
-        if any(found.identity == wanted for found in same):
+        if any(found.identity == wanted or _is_nearly(found, wanted) for found in each.objects):
             continue
         names = {other.name for other in expected if other.kind == wanted.kind} - {wanted.name}
-        stray = next((found for found in same if found.identity.name not in names), None)
+        # there are several ServiceAccounts, and another one is none that was renamed
+        close = [
+            found
+            for found in same
+            if found.identity.name == wanted.name
+            or (found.identity.namespace == wanted.namespace and _may_be(found.identity, wanted))
+        ]
+        stray = next((found for found in close if found.identity.name not in names), None)
         if stray:
             what = f"the {wanted.kind} is called {stray.identity.path}, not {wanted.path}"
             yield stray.finding(("metadata",), what, "give it that name")
         else:
             file = f"{each.cluster.folder}/kustomization.yaml"
             yield Finding(file, None, f"there is no {wanted.kind} {wanted.path}", restore())
+
+
+def _may_be(found: Identity, wanted: Identity) -> bool:
+    """Whether one of another name may have been meant; there are several ServiceAccounts, so of them a misspelt one."""
+    return wanted.kind != "ServiceAccount" or bool(closest(found.name, [wanted.name]))
+
+
+def _is_nearly(found: Object, wanted: Identity) -> bool:
+    """Whether an object is the wanted one but for its kind, which is misspelt: a rule of the manifests says so."""
+    return found.identity.path == wanted.path and bool(closest(found.identity.kind, [wanted.kind]))
+
+
+def beyond(
+    each: Synced, writer: str, permits: Callable[[str, str], bool], limits: Object, *ours: Identity
+) -> Iterator[Finding]:
+    """A finding for all that a commit would bring and `writer` may not write, but for `ours`.
+
+    `permits` says it of a group and a kind of the namespace, as it stands in the object `limits`.
+    """
+    namespace = each.repository.namespace
+    for folder in each.folders:
+        document, listed = each.listing(folder)
+        for number, entry in enumerate(listed):
+            if document and (each.is_by_hand(entry) or any(map(each.is_by_hand, each.repository.under(entry)))):
+                what = f"{entry} is for a person to apply: it says how far a commit reaches, so no commit brings it"
+                yield found_in(document, ("resources", number), what, "take the line away")
+    for found in each.objects:
+        kind, name = found.identity.kind, found.identity.name
+        # what lists files for Kustomize has no name; whether ours have the right one another rule says
+        if not name or each.is_by_hand(found.document.file) or (kind, name) in {(own.kind, own.name) for own in ours}:
+            continue
+        if found.identity.namespace != namespace:
+            what = f"{kind} {name} is not in namespace {namespace}, and {writer} may write nowhere else"
+            yield found.finding(("metadata",), what, "take it out: what reaches further a person applies")
+        elif not (permits(text(found.get("apiVersion")).rpartition("/")[0], kind) or _is_misspelt(each, found)):
+            what = f"{writer} may not write a {kind}, so it is never applied"
+            yield found.finding(("kind",), what, f"take it out, or name the kind in {limits.document.file}")
+
+
+def _is_misspelt(each: Synced, found: Object) -> bool:
+    """Whether its group has a kind of nearly that name: a rule of the manifests says so."""
+    version, api_version = str(each.repository.answers.get("kubernetes_version")), found.get("apiVersion")
+    known = schemas.known(version) if version in schemas.versions() else ()
+    return bool(closest(found.identity.kind, [kind for there, kind in known if there == api_version]))
+
+
+@lru_cache(maxsize=8)
+def read_by_kustomize(repository: Repository) -> frozenset[str]:
+    """The files that a kustomization names, but as no object: patches, what generators and transformers read."""
+    found = set()
+    for file in repository.yaml_files:
+        for document in repository.documents(file) if basename(file).startswith("kustomization.") else ():
+            for place, value in document.texts:
+                if place[0] not in ("resources", "bases", "components", "crds"):
+                    found.add(normpath(f"{dirname(file)}/{value.rpartition('=')[2]}"))
+    return frozenset(found)
+
+
+def is_setup(document: Document) -> bool:
+    """Whether a file is about the engine itself: a patch that a person applies."""
+    return _is_setup(document.file)
+
+
+@cache
+def _is_setup(file: str) -> bool:
+    return dirname(file).endswith(_SETUP)
 
 
 def found_in(document: Document, place: Place, what: str, fix: Fix | str) -> Finding:
@@ -171,23 +262,31 @@ def the_engine_knows_every_field(repository: Repository) -> Iterator[Finding]:
         files = [f"{each.cluster.secrets_folder}/{name}.yaml" for name in ("kustomization", "ksops")]
         others = [Object(document) for file in files for document in repository.documents(file)]
         for found in [*each.objects, *others]:
-            for place, what in found.flaws:
+            declared = (
+                f"{found.get('apiVersion')} {found.identity.kind}" in repository.suite.kinds
+            )  # of another release
+            for place, what in () if declared else found.flaws:
                 yield found.finding(place, what, f"correct it, as the reference of {found.get('apiVersion')} has it")
 
 
 @rule
 def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Finding]:
-    by_hand = _UNLISTED[repository.answers["gitops_engine"]]
     for each in synced(repository):
         for folder in each.folders:
             document, listed = each.listing(folder)
             own = f"{folder}/kustomization.yaml"
             if document is None and own not in repository.broken:
                 yield Finding(own, None, "is missing, so the engine applies nothing of this folder", edit("add it"))
-            # of what is listed and not there references.py says so
-            spared = {own, *listed, *(f"{each.cluster.folder}/{name}" for name in by_hand)}
+            # of what is listed and not there another rule says so
             for file in each.files if document else ():
-                if dirname(file) == folder and file not in spared:
+                told = each.is_by_hand(file) or repository.source.is_link(file)  # a link has a rule of its own
+                told |= file in read_by_kustomize(repository)
+                if dirname(file) != folder or file in {own, *listed} or told:
+                    continue
+                if basename(file) in _RENDERED and document:
+                    what = f"it does not list {basename(file)}, so the engine never applies it"
+                    yield found_in(document, ("resources",), what, f"list {basename(file)}")
+                else:
                     what = f"{own} does not list it, so the engine never applies it"
                     yield Finding(file, None, what, edit("list it"))
 
@@ -199,18 +298,23 @@ def no_object_is_applied_twice(repository: Repository) -> Iterator[Finding]:
         seen: dict[tuple[str, Identity], str] = {}
         for found in each.objects:
             file = found.document.file
-            if not found.identity.name or dirname(file).endswith(_SETUP):
+            if not found.identity.name or is_setup(found.document):
                 continue
             key = (text(found.get("apiVersion")).rpartition("/")[0], found.identity)
             if key in seen:
                 what = f"{found.identity.kind} {found.identity.name} is in {seen[key]} already"
                 yield found.finding(("metadata", "name"), what, "keep one of them")
             seen.setdefault(key, file)
-        document, listed = each.listing(each.cluster.folder)
-        for number, entry in enumerate(listed):
-            if document and entry == f"{each.cluster.folder}/release":
-                what = "release/ is applied by an object of its own, after the Secrets"
-                yield found_in(document, ("resources", number), what, "take the line away")
+
+
+@rule
+def the_namespace_holds_its_pods_to_the_standard(repository: Repository) -> Iterator[Finding]:
+    wanted, place = repository.answers.get("pod_security"), ("metadata", "labels", _STANDARD)
+    for each in synced(repository):
+        found = each.find(Identity("Namespace", repository.namespace))
+        if found and wanted and found.get(*place) != wanted:
+            what = f"{_STANDARD} is {show(found.get(*place))}, not the answer pod_security"
+            yield found.finding(place, what, f"write {wanted}")
 
 
 @rule

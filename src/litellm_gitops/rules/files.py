@@ -5,10 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from functools import cache
+from typing import Any
 
 import yaml
 
-from litellm_gitops.documents import LOADER, Document, dig, is_ambiguous, is_word, nodes, sequence, text
+from litellm_gitops.documents import LOADER, Document, Place, dig, is_ambiguous, is_word, nodes, sequence, text, texts
+from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore, seal
 from litellm_gitops.policies import SUITE
 from litellm_gitops.repository import ANSWERS, CHART_FILE, SEALED, VALUES, Repository, secret_name
@@ -76,13 +79,20 @@ def yaml_means_the_same_to_every_reader(repository: Repository) -> Iterator[Find
         if file.startswith(".github/") or file in (ANSWERS, SUITE):
             continue
         for document in repository.documents(file):
-            modes = set(_modes(document.node)) if file.startswith(_DEPLOYED) else set()
-            for node in nodes(document.node):
-                if isinstance(node, yaml.ScalarNode) and is_ambiguous(node) and id(node) not in modes:
-                    # a number may be a password
-                    shown = repr(node.value) if is_word(node.value) else "a value"
-                    what = f"{shown} is not the same to YAML 1.1 (Helm, Kubernetes) and YAML 1.2"
-                    yield Finding(file, node.start_mark.line + 1, what, edit(_unambiguous(node.value)))
+            yield from _ambiguous(document)
+
+
+@cache
+def _ambiguous(document: Document) -> list[Finding]:
+    found, file = [], document.file
+    modes = set(_modes(document.node)) if file.startswith(_DEPLOYED) else set()
+    for node in nodes(document.node):
+        if isinstance(node, yaml.ScalarNode) and is_ambiguous(node) and id(node) not in modes:
+            # a number may be a password
+            shown = repr(node.value) if is_word(node.value) else "a value"
+            what = f"{shown} is not the same to YAML 1.1 (Helm, Kubernetes) and YAML 1.2"
+            found.append(Finding(file, node.start_mark.line + 1, what, edit(_unambiguous(node.value))))
+    return found
 
 
 def _modes(root: yaml.Node) -> Iterator[int]:
@@ -161,13 +171,23 @@ def git_ignores_nothing_that_is_deployed(repository: Repository) -> Iterator[Fin
     """What git ignores never reaches a cluster."""
     wanted = [CHART_FILE, VALUES]
     for cluster in repository.clusters:
-        wanted += [f"{cluster.secrets_folder}/{KUSTOMIZATION}", cluster.values_file, cluster.checksums_file]
+        wanted += [cluster.values_file, cluster.checksums_file]
+        if any(map(repository.has, (secret.file for secret in cluster.wanted.values()))):
+            wanted.append(f"{cluster.secrets_folder}/{KUSTOMIZATION}")  # else of each Secret a rule says so
         folder = repository.root / cluster.folder
         wanted += [path.relative_to(repository.root).as_posix() for path in sorted(folder.rglob("*.yaml"))]
-    for file in wanted:
-        if (repository.root / file).is_file() and not repository.has(file):
-            fix = edit("take the line that matches it out of .gitignore")
-            yield Finding(file, None, "git ignores it, so that it never reaches the cluster", fix)
+    lost = [file for file in wanted if (repository.root / file).is_file() and not repository.has(file)]
+    lines = (repository.text(".gitignore") or "").splitlines()
+    fix = edit("take the line that matches it out of .gitignore")
+    for number, line in enumerate(lines, 1):
+        taken = [*matching([line], lost)]
+        if taken and not line.startswith(("!", "#")):
+            more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+            what = f"{line} takes {taken[0]}{more} from git, so that it never reaches the cluster"
+            yield Finding(".gitignore", number, what, edit("take the line away"))
+            lost = [file for file in lost if file not in taken]
+    for file in lost:
+        yield Finding(file, None, "git ignores it, so that it never reaches the cluster", fix)
 
 
 @rule
@@ -211,13 +231,16 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
         needed = {secret.file for secret in wanted.values()}
         yield from _misleading(repository, document, folder)
         for path, place in sorted(listed.items()):
-            exists = repository.has(path) or repository.has(f"{path}/{KUSTOMIZATION}") or repository.under(path)
+            # of what git ignores another rule speaks
+            exists = repository.has(path) or repository.under(path) or (repository.root / path).exists()
             if not exists and path not in needed:  # a needed Secret that is missing has a rule of its own
                 fix = edit("take the line away, or add the file")
                 yield Finding(*place, f"it lists {path}, which does not exist", fix)
         for path in repository.under(folder) if folder.startswith("secrets/") else ():
             name = posixpath.basename(path)
-            orphaned = SEALED.fullmatch(path) and secret_name(path) in set(repository.matrix.secrets) - set(wanted)
+            misnamed = SEALED.fullmatch(path) and secret_name(path) not in _names(repository, path)
+            spare = set(repository.matrix.secrets) - set(wanted)
+            orphaned = misnamed or (SEALED.fullmatch(path) and secret_name(path) in spare)
             if path not in listed and path != file and path.endswith((".yaml", ".yml")) and not orphaned:
                 what = f"it does not list {name}, so that the cluster never gets it"
                 yield Finding(file, document.line("resources"), what, edit(f"add {name}"))
@@ -225,6 +248,11 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
         file = f"{folder}/{KUSTOMIZATION}"
         if not repository.has(file) and repository.under(folder):
             yield Finding(file, None, "is missing", restore())
+
+
+def _names(repository: Repository, file: str) -> list[str]:
+    """What the objects of a file are called."""
+    return [str(dig(document.value, "metadata", "name")) for document in repository.documents(file)]
 
 
 def _misleading(repository: Repository, document: Document, folder: str) -> Iterator[Finding]:
@@ -240,11 +268,29 @@ def _misleading(repository: Repository, document: Document, folder: str) -> Iter
                 )
             elif folder.startswith("secrets/") and text(entry).startswith("../"):
                 yield Finding(file, line, f"it lists {entry}, which belongs to another cluster", away)
+    for place, name in _files_named(document.value):
+        path = posixpath.normpath(posixpath.join(folder, name))
+        if not (repository.has(path) or (repository.root / path).exists()):
+            fix = edit("correct the name, or add the file")
+            yield Finding(file, document.line(*place), f"it reads {path}, which does not exist", fix)
     namespace = document.value.get("namespace")
     expected = repository.namespace if folder.startswith("secrets/") else None
     if folder.startswith(("secrets/", "clusters/")) and namespace and namespace != expected:
         what = f"namespace: {namespace} moves everything out of its namespace"
         yield Finding(file, document.line("namespace"), what, away)
+
+
+def _files_named(content: dict[Any, Any]) -> Iterator[tuple[Place, str]]:
+    """(where, name) of each file that a kustomization reads beside its lists, of another repository none."""
+    for field in ("patches", "replacements"):
+        for number, entry in enumerate(sequence(content.get(field))):
+            if name := text(dig(entry, "path")):
+                yield (field, number, "path"), name
+    for field in ("configMapGenerator", "secretGenerator"):
+        for number, entry in enumerate(sequence(content.get(field))):
+            for kind in ("files", "envs"):
+                for name in texts(dig(entry, kind)):
+                    yield (field, number, kind), name.rpartition("=")[2]
 
 
 def _listed(repository: Repository, document: Document) -> dict[str, tuple[str, int]]:

@@ -1,23 +1,34 @@
-"""Flux: Secrets first, then the release with its cluster's values, and git wins over the cluster. See flux.yml."""
+"""Flux: Secrets and release under an account that reaches one namespace; git wins over the cluster. Also flux.yml."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from posixpath import dirname, normpath
+from posixpath import dirname, normpath, relpath
 
-from litellm_gitops.documents import sequence, text, texts
+from litellm_gitops.documents import dig, sequence, text, texts
 from litellm_gitops.files import matching
-from litellm_gitops.findings import Finding
+from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.policies import SUITE
-from litellm_gitops.repository import CHART_FILE, Repository
-from litellm_gitops.rules.engine import Identity, Object, Synced, leads_somewhere, show
+from litellm_gitops.repository import CHART_FILE, VALUES, Repository
+from litellm_gitops.rules.engine import Identity, Object, Synced, beyond, found_in, leads_somewhere
 from litellm_gitops.rules.table import Table
 
 FLUX = Table("flux")
 
-_OURS = ("cluster", "secrets", "kustomization")
+_LOCK = "litellm-lock"
+_OURS = ("secrets",)  # of the kind Kustomization
+_WRITES = frozenset({"create", "patch"})  # what Flux must be allowed to apply an object
+_VERBS = _WRITES | {"get", "list", "watch", "update", "delete", "deletecollection"}
+_NEEDED = _VERBS - {"deletecollection"}
+_RENDERED = (  # by the chart, and from the files of a cluster: (group, kind)
+    *(("", kind) for kind in ("ConfigMap", "Secret", "Service", "ServiceAccount")),
+    *(("apps", "Deployment"), ("batch", "Job"), ("policy", "PodDisruptionBudget"), ("networking.k8s.io", "Ingress")),
+)
+# who may write these gives himself more than he has
+_FURTHER = re.compile(r"\*|rbac\.authorization\.k8s\.io|(?:.*\.)?(?:toolkit\.fluxcd\.io|fluxcd\.controlplane\.io)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_USUAL = 900.0  # seconds of spec.timeout, as it is rendered
 _START = 300.0  # seconds that the chart's startup probe gives a pod: 30 × 10 s
 _DEFAULT_TIMEOUT = "5m"  # of a HelmRelease
 
@@ -59,68 +70,123 @@ def every_flux_path_leads_to_its_folder(repository: Repository) -> Iterator[Find
 
 
 def _waits(found: Object) -> list[Identity]:
-    """What a Kustomization waits for, in the order of its dependsOn."""
+    """What an object waits for, in the order of its dependsOn: others of its kind."""
     default, entries = found.identity.namespace, sequence(found.get("spec", "dependsOn"))
-    return [Identity("Kustomization", f"{entry.get('namespace', default)}/{entry['name']}") for entry in entries]
+    return [Identity(found.identity.kind, f"{entry.get('namespace', default)}/{entry['name']}") for entry in entries]
 
 
-def _before(each: Synced, last: Identity) -> set[Identity]:
-    """What one waits for, also through others."""
-    waits = {found.identity: _waits(found) for found in each.all("Kustomization")}
-    before, stack = set[Identity](), [last]
-    while stack:
-        new = set(waits.get(stack.pop(), ())) - before
-        before |= new
-        stack += new
-    return before
-
-
-def _there(each: Synced) -> set[Identity]:
-    """The Kustomizations of a cluster: of this repository, and those that the owner declares."""
-    known = {found.identity for found in each.all("Kustomization") if found.identity.name}
-    declared = (Identity(*line.partition(" ")[::2]) for line in each.repository.suite.objects)
-    return known.union((FLUX.identity(each, key) for key in _OURS), declared)
+def _there(each: Synced, kind: str) -> set[Identity]:
+    """The objects of a kind in a cluster: of this repository, and those that the owner declares."""
+    known = {found.identity for found in each.all(kind) if found.identity.name}
+    known |= {Identity(*line.partition(" ")[::2]) for line in each.repository.suite.objects}
+    known |= {FLUX.identity(each, key) for key in _OURS}
+    return {identity for identity in known if identity.kind == kind}
 
 
 @FLUX.rule
 def every_flux_dependency_exists(repository: Repository) -> Iterator[Finding]:
-    for each, found in FLUX.each(repository, *_OURS):
-        others = {other.path for other in _there(each) - {found.identity}}
+    for each, found in FLUX.each(repository, *_OURS, "release"):
+        kind = found.identity.kind
+        others = {other.path for other in _there(each, kind) - {found.identity}}
         for number, wanted in enumerate(_waits(found)):
             if wanted.path not in others:
-                what = f"it waits for ever: there is no other Kustomization {wanted.path}"
-                fix = f"name one of {', '.join(sorted(others))}, or declare it: {SUITE}, objects"
+                what = f"it waits for ever: there is no other {kind} {wanted.path}"
+                there = f"name one of {', '.join(sorted(others))}" if others else "take it away"
+                fix = f"{there}, or declare it: {SUITE}, objects"
                 yield found.finding(("spec", "dependsOn", number), what, fix)
 
 
 @FLUX.rule
-def the_release_waits_for_the_secrets(repository: Repository) -> Iterator[Finding]:
-    for each, found in FLUX.each(repository, "kustomization"):
-        secrets = FLUX.identity(each, "secrets")
-        # of a name that does not exist the rule above says so
-        if secrets not in _before(each, found.identity) and _there(each).issuperset(_waits(found)):
-            what = f"it does not wait for {secrets.name}, and pods and migrations start without their Secrets"
-            yield found.finding(("spec",), what, f"write dependsOn: [{{name: {secrets.name}}}]")
-    for each, found in FLUX.each(repository, "secrets"):
-        release = FLUX.identity(each, "kustomization")
-        for number, wanted in enumerate(_waits(found)):
-            if release in {wanted, *_before(each, wanted)}:
-                what = f"it waits for {release.name}, which waits for it"
-                yield found.finding(("spec", "dependsOn", number), what, "take it out")
+def flux_applies_the_secrets(repository: Repository) -> Iterator[Finding]:
+    for each in FLUX.clusters(repository):
+        (document, listed), secrets = each.listing(each.cluster.folder), each.cluster.secrets_folder
+        if document and secrets not in listed:
+            what = f"the Secrets in {secrets} are not among the resources"
+            yield found_in(document, ("resources",), what, f"list {relpath(secrets, each.cluster.folder)}")
+        lock = [dig(entry, "name") for entry in sequence(document and document.value.get("configMapGenerator"))]
+        if document and _LOCK not in lock:
+            what = f"ConfigMap {_LOCK} is missing, which keeps older objects of Flux from applying ciphertext"
+            yield found_in(document, ("configMapGenerator",), what, restore())
+    for _, found in FLUX.each(repository, "secrets"):
+        patches = [dig(entry, "target", "name") for entry in sequence(found.get("spec", "patches"))]
+        if _LOCK not in patches:
+            what = f"no patch takes ConfigMap {_LOCK} out, so nothing is applied"
+            yield found.finding(("spec", "patches"), what, restore())
 
 
 @FLUX.rule
 def the_flux_release_has_time_to_start(repository: Repository) -> Iterator[Finding]:
     place = ("spec", "timeout")
     for each, found in FLUX.each(repository, "release"):
-        timeout, outer = found.get(*place) or _DEFAULT_TIMEOUT, each.find(FLUX.identity(each, "kustomization"))
-        if seconds(timeout) <= _START:
-            what = f"spec.timeout is {timeout}, but a pod may take {_START:.0f} s to become ready"
-            yield found.finding(place, what, "write timeout: 10m")
-        elif outer and seconds(outer.get(*place)) < 2 * seconds(timeout):
-            limit = show(outer.get(*place))
-            what = f"spec.timeout is {limit}, but each of the release's two steps may take {timeout}"
-            yield outer.finding(place, what, "write timeout: 25m")
+        timeout, values = found.get(*place) or _DEFAULT_TIMEOUT, each.cluster.values
+        deadline = (values.get(*values.chart.job_deadline) or values.chart.own_deadline) if values else None
+        limits = {"a pod may take to become ready": _START, "the migrations may take": deadline}
+        over = [what for what, limit in limits.items() if isinstance(limit, int | float) and seconds(timeout) <= limit]
+        if values and over and seconds(timeout) >= _USUAL:  # then it is the migrations that got more
+            what = f"the migrations may take {deadline} s, but Flux waits {timeout}"
+            fix = edit(f"write {_USUAL - 60:.0f}, or give spec.timeout of the HelmRelease more")
+            yield values.finding(values.chart.job_deadline, what, fix, VALUES)
+        elif over:
+            limit = float(limits[over[0]] or 0)
+            what = f"spec.timeout is {timeout}, but {limit:.0f} s is what {over[0]}"
+            yield found.finding(place, what, f"write timeout: {limit // 60 + 1:.0f}m")
+
+
+@FLUX.rule
+def flux_may_write_what_is_rendered(repository: Repository) -> Iterator[Finding]:
+    for _, role in FLUX.each(repository, "role"):
+        for group, kind in _RENDERED:
+            names = {"*", resource_of(kind)}
+            rules = [rule for rule in sequence(role.get("rules")) if group in texts(dig(rule, "apiGroups"))]
+            given = [texts(dig(rule, "verbs")) for rule in rules if names & {*texts(dig(rule, "resources"))}]
+            if missing := sorted(_NEEDED.difference(*given)):
+                what = f"Flux's account may not {' or '.join(missing)} a {kind}, so that the release fails"
+                yield role.finding(("rules",), what, restore())
+                break  # one change of a rule takes several away
+
+
+@FLUX.rule
+def flux_reaches_the_namespace_alone(repository: Repository) -> Iterator[Finding]:
+    for each, role in FLUX.each(repository, "role"):
+        rules = [rule for rule in sequence(role.get("rules")) if {*texts(dig(rule, "verbs"))} >= _WRITES]
+        permitted = [
+            (group, resource)
+            for rule in rules
+            for group in texts(dig(rule, "apiGroups"))
+            for resource in texts(dig(rule, "resources"))
+        ]
+
+        def permits(group: str, kind: str, permitted: list[tuple[str, str]] = permitted) -> bool:
+            return (group, kind) in _RENDERED or not {(group, "*"), (group, resource_of(kind))}.isdisjoint(permitted)
+
+        yield from beyond(each, "Flux's account", permits, role)
+
+
+@FLUX.rule
+def the_account_of_flux_reaches_the_namespace_alone(repository: Repository) -> Iterator[Finding]:
+    for each, role in FLUX.each(repository, "role"):
+        for number, rule in enumerate(sequence(role.get("rules"))):
+            groups = [group for group in texts(dig(rule, "apiGroups")) if _FURTHER.fullmatch(group)]
+            verbs = [verb for verb in texts(dig(rule, "verbs")) if verb not in _VERBS]
+            for field, entries in (("apiGroups", groups), ("verbs", verbs)):
+                if entries:
+                    what = f"{field} has {', '.join(entries)}: whoever can push could give himself more rights"
+                    yield role.finding(("rules", number, field), what, "name what is needed, and not that")
+        account, binding = FLUX.identity(each, "account"), FLUX.identity(each, "binding")
+        for found in each.objects:
+            if found.identity.kind in ("RoleBinding", "ClusterRoleBinding") and found.identity != binding:
+                for number, subject in enumerate(sequence(found.get("subjects"))):
+                    if (dig(subject, "namespace"), dig(subject, "name")) == (account.namespace, account.name):
+                        what = f"it gives {account.path}, under which commits are applied, more rights"
+                        yield found.finding(("subjects", number), what, "give them to an account of your own")
+
+
+def resource_of(kind: str) -> str:
+    """The resource that a kind usually has in the paths of the API."""
+    name = kind.lower()
+    if re.search(r"[^aeiou]y\Z", name):
+        return f"{name[:-1]}ies"
+    return f"{name}es" if re.search(r"(?:s|x|ch|sh)\Z", name) else f"{name}s"
 
 
 def seconds(duration: object) -> float:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
 from litellm_gitops import schemas
-from litellm_gitops.charts import Pod
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, edit, update
+from litellm_gitops.pod import Pod
 from litellm_gitops.policies import SUITE
 from litellm_gitops.repository import ANSWERS, Repository, Values
 from litellm_gitops.rules import rule
-from litellm_gitops.rules.engine import found_in, show
+from litellm_gitops.rules.chart import the_values_fit_their_schema
+from litellm_gitops.rules.engine import found_in, is_setup, read_by_kustomize, show
 from litellm_gitops.rules.sealing import flawed
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 # Argo's other projects, such as Rollouts and Workflows, have kinds in the group of Argo CD.
 _SHARED_GROUPS = {"argoproj.io"}
@@ -22,16 +28,11 @@ _NAMELESS_GROUP = "kustomize.config.k8s.io"  # no cluster ever sees these
 _FREELY_NAMED_GROUP = "rbac.authorization.k8s.io"  # https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 _CLOSE = 0.8  # how much two words have in common, of 1, where one of them is the other misspelt
 
-# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]{1,2}))?")
-_SUFFIXES = {suffix: 1000.0**power for power, suffix in enumerate("num kMGTPE", -3)}
-_SUFFIXES |= {f"{suffix}i": 1024.0**power for power, suffix in enumerate("KMGTPE", 1)}
-
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _SUBDOMAIN = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
 _TAIL = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 # what a name is for -> (its form, what one of another form is not, what to do)
-_FORMS = {
+FORMS = {
     "object": (_SUBDOMAIN, "DNS-1123 subdomain", "use lower-case letters, digits and hyphens"),
     "namespace": (_LABEL, "DNS-1123 label", "use lower-case letters, digits and hyphens"),
     "host": (rf"(?:\*\.)?{_SUBDOMAIN}", "DNS name", "write it in lower case, without a port"),
@@ -42,7 +43,7 @@ _FORMS = {
 }
 
 
-def _version(repository: Repository) -> str:
+def known_version(repository: Repository) -> str:
     """The version of Kubernetes, where its schemas are installed; else nothing."""
     version = str(repository.answers.get("kubernetes_version"))
     return version if version in schemas.versions() else ""
@@ -50,18 +51,189 @@ def _version(repository: Repository) -> str:
 
 @rule
 def the_kubernetes_version_is_known(repository: Repository) -> Iterator[Finding]:
-    if not _version(repository):
+    if not known_version(repository):
         version, known = repository.answers.get("kubernetes_version"), schemas.versions()
         what = f"kubernetes_version is {version!r}, of which no schemas are installed"
         yield Finding(ANSWERS, None, what, update("kubernetes_version", known[-1], f"choose among {', '.join(known)}"))
 
 
+# what values give beside the Deployment and whole objects: its type -> what `kubectl explain` calls it
+_PIECES = {
+    "autoscaling.v2.HorizontalPodAutoscalerBehavior": "horizontalpodautoscaler.spec.behavior",
+    "batch.v1.JobSpec": "job.spec",
+    "core.v1.Container": "pod.spec.containers",
+    "core.v1.PodSecurityContext": "pod.spec.securityContext",
+    "core.v1.Probe": "pod.spec.containers.livenessProbe",
+    "core.v1.SecurityContext": "pod.spec.containers.securityContext",
+    "core.v1.ServicePort": "service.spec.ports",
+    "core.v1.ServiceSpec": "service.spec",
+    "networking.v1.HTTPIngressPath": "ingress.spec.rules.http.paths",
+    "networking.v1.IngressTLS": "ingress.spec.tls",
+}
+# errors about the fields of a part to which the chart adds others
+_OF_A_CHART = ("additionalProperties", "required")
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """An object that the API server is to take, or a part of one, with what its schema says of it."""
+
+    value: dict[Any, Any]
+    kind: str  # as Kubernetes' OpenAPI calls it, such as apps.v1.Deployment
+    validator: Validator
+    locate: Callable[[Place], tuple[Finding, Place] | None]  # a finding there without words, and the place's name
+    is_whole: bool = True  # else the chart adds more to it
+    is_patch: bool = False  # of an object that somebody else brings
+
+    @property
+    def reference(self) -> str:
+        """What `kubectl explain` calls it."""
+        return _PIECES.get(self.kind) or text(self.value.get("kind")).lower()
+
+    @cached_property
+    def errors(self) -> list[Any]:
+        """Where it does not fit its schema. What Helm or Flux fills in is not known."""
+        found = [error for error in self.validator.iter_errors(self.value) if not is_filled_in(error.instance)]
+        return [error for error in found if self.is_whole or error.absolute_path or error.validator not in _OF_A_CHART]
+
+    def finding(self, place: Place, what: str, fix: str, named: Place | None = None) -> Finding | None:
+        """A finding at `place`, in whose words {} stands for `named` or `place`; None for what no file says."""
+        located, name = self.locate(place), self.locate(place if named is None else named)
+        if located is None:
+            return None
+        dotted = ".".join(map(str, name[1])) if name else ""
+        return replace(located[0], what=what.replace("{}", dotted or "it"), fix=edit(fix))
+
+
+def is_filled_in(value: Any) -> bool:
+    """Whether Helm or Flux puts something into a text before the API server sees it."""
+    return isinstance(value, str) and ("{{" in value or "${" in value)
+
+
+@lru_cache(maxsize=8)  # two rules ask
+def manifests(repository: Repository) -> list[Subject]:
+    """Every manifest of a kind that Kubernetes itself knows."""
+    version, found = known_version(repository), list[Subject]()
+    for document in repository.manifests if version else ():
+        if isinstance(document.value, dict) and not _is_of_others(repository, document):
+            found += _manifest(version, document)
+    return found
+
+
+@cache
+def _manifest(version: str, document: Document) -> list[Subject]:
+    # what sops adds is taken off before the cluster sees it
+    kind = text(dig(document.value, "kind"))
+    value = {key: inner for key, inner in document.value.items() if (kind, key) != ("Secret", "sops")}
+    subjects = _subject(version, value, partial(_in_document, document))
+    return [replace(subject, is_patch=is_setup(document)) for subject in subjects]
+
+
+def engines(repository: Repository) -> list[Subject]:
+    """Every manifest of a kind of the engines, of whose schema another rule speaks."""
+    found = []
+    for document in repository.manifests:
+        if isinstance(document.value, dict) and (subject := _of_engine(document)):
+            found.append(subject)
+    return found
+
+
+@cache
+def _of_engine(document: Document) -> Subject | None:
+    kind, validator = _kind(document)[1], schemas.engine(*_kind(document))
+    return Subject(document.value, kind, validator, partial(_in_document, document)) if validator else None
+
+
+@lru_cache(maxsize=8)
+def of_values(repository: Repository) -> list[Subject]:
+    """What values put into the objects of the chart, and the manifests among them."""
+    version, found = known_version(repository), list[Subject]()
+    for values in repository.values if version else ():
+        found += _subject(version, _deployment(values.pod), partial(_in_deployment, values), is_whole=False)
+        for place, kind, is_whole in _pieces(values):
+            if isinstance(piece := values.get(*place), dict):
+                found += _subject(version, piece, partial(_in_values, values, place), kind, is_whole)
+    return found
+
+
+def _pieces(values: Values) -> Iterator[tuple[Place, str, bool]]:
+    """What values give beside the Deployment: (where, its type, whether the chart adds nothing to it)."""
+    chart = values.chart
+    for above, kind in (
+        (chart.containers, "core.v1.Container"),
+        (chart.init_containers, "core.v1.Container"),
+        (chart.objects, ""),
+        (chart.ingress_tls, "networking.v1.IngressTLS"),
+    ):
+        yield from ((place, kind, True) for place in _items(values, above))
+    for host in _items(values, chart.ingress_hosts):
+        yield from ((path, "networking.v1.HTTPIngressPath", False) for path in _items(values, (*host, "paths")))
+    yield (*chart.autoscaler, "behavior"), "autoscaling.v2.HorizontalPodAutoscalerBehavior", True
+    yield chart.job_deadline[:-1], "batch.v1.JobSpec", False
+    yield from ((place, "core.v1.Probe", False) for place in chart.probes)
+    yield from ((chart.service, kind, False) for kind in ("core.v1.ServiceSpec", "core.v1.ServicePort"))
+    for places, kind in (
+        (chart.pod_security, "core.v1.PodSecurityContext"),
+        (chart.container_security, "core.v1.SecurityContext"),
+    ):
+        yield from ((place, kind, True) for place in places if place not in chart.deployment)
+
+
+def _items(values: Values, place: Place) -> Iterator[Place]:
+    yield from ((*place, number) for number in range(len(sequence(values.get(*place)) if place else ())))
+
+
+def _subject(version: str, value: dict[Any, Any], locate: Any, kind: str = "", is_whole: bool = True) -> list[Subject]:
+    if kind:
+        return [Subject(value, kind, schemas.of_type(version, kind), locate, is_whole)]
+    api_version, kind = text(value.get("apiVersion")), text(value.get("kind"))
+    group, _, number = api_version.rpartition("/")
+    try:
+        validator = schemas.kubernetes(version, api_version, kind)
+    except schemas.NoSchemaError:
+        return []
+    return [Subject(value, f"{group.partition('.')[0] or 'core'}.{number}.{kind}", validator, locate, is_whole)]
+
+
+def _in_document(document: Document, place: Place) -> tuple[Finding, Place]:
+    return found_in(document, place, "", ""), place
+
+
+def _in_values(values: Values, above: Place, place: Place) -> tuple[Finding, Place]:
+    return values.finding((*above, *place), "", edit("")), (*above, *place)
+
+
+def _in_deployment(values: Values, place: Place) -> tuple[Finding, Place] | None:
+    for path, there in values.chart.deployment.items():
+        if place[: len(there)] == there:
+            return _in_values(values, path, place[len(there) :])
+    return None
+
+
+def _is_of_others(repository: Repository, document: Document) -> bool:
+    """Whether another rule speaks of it, or nobody: the engines' kinds, what is declared, and what is no object."""
+    kind = _kind(document)
+    declared = " ".join(kind) in repository.suite.kinds or schemas.engine(*kind) is not None
+    elsewhere = flawed(repository) | read_by_kustomize(repository)
+    return declared or document.file in elsewhere or repository.source.is_link(document.file)
+
+
 @rule
 def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterator[Finding]:
-    version = _version(repository)
+    version = known_version(repository)
     for document in repository.manifests if version else ():
-        if document.file not in flawed(repository):
-            yield from _misfits(document, version, repository.suite.kinds)
+        if not _is_of_others(repository, document):
+            yield from _unknown(document, version)
+    for subject in manifests(repository):
+        yield from _misfits(subject, f"correct it: kubectl explain {subject.reference}")
+
+
+def _misfits(subject: Subject, fix: str) -> Iterator[Finding]:
+    for error in subject.errors:
+        named = tuple(error.absolute_path)
+        what = schemas.describe(error).removeprefix(".".join(map(str, named)) or "it")
+        if found := subject.finding(schemas.place(error), f"{{}}{what}", _corrected(error) or fix, named):
+            yield found
 
 
 def _kind(document: Document) -> tuple[str, str]:
@@ -72,30 +244,16 @@ def _group(api_version: str) -> str:
     return api_version.rpartition("/")[0]
 
 
-def _misfits(document: Document, version: str, declared: list[str]) -> Iterator[Finding]:
-    api_version, kind = _kind(document)
+def _unknown(document: Document, version: str) -> Iterator[Finding]:
+    """A finding for a kind that has no schema, unless it may be one of a group that is not known here."""
+    (api_version, kind), known = _kind(document), schemas.known(version)
     if not api_version or not kind:
         yield found_in(document, (), "it has no apiVersion and kind", "write a Kubernetes manifest")
         return
-    if f"{api_version} {kind}" in declared or schemas.engine(api_version, kind):
-        return  # of an engine's kinds another rule says so
-    try:
-        schema = schemas.kubernetes(version, api_version, kind)
-    except schemas.NoSchemaError:
-        yield from _unknown(document, version)
+    if (api_version, kind) in known:
         return
-    # what sops adds is taken off before the cluster sees it
-    manifest = {key: value for key, value in document.value.items() if (kind, key) != ("Secret", "sops")}
-    for error in schema.iter_errors(manifest):
-        fix = f"correct it: kubectl explain {kind.lower()}"
-        yield found_in(document, schemas.place(error), schemas.describe(error), fix)
-
-
-def _unknown(document: Document, version: str) -> Iterator[Finding]:
-    """A finding for a kind that has no schema, unless it may be one of a group that is not known here."""
     from difflib import SequenceMatcher, get_close_matches  # only where there is something to say
 
-    (api_version, kind), known = _kind(document), schemas.known(version)
     group = _group(api_version)
     kinds = {other for there, other in known if _group(there) == group}
     is_ours = group not in _SHARED_GROUPS and (bool(kinds) or "." not in group)
@@ -112,57 +270,31 @@ def _unknown(document: Document, version: str) -> Iterator[Finding]:
 
 @rule
 def what_values_put_into_the_pod_fits_its_schema(repository: Repository) -> Iterator[Finding]:
-    version = _version(repository)
-    for values in repository.values if version else ():
-        for error in schemas.kubernetes(version, "apps/v1", "Deployment").iter_errors(_deployment(values.pod)):
-            place = schemas.place(error)
-            for path, there in values.chart.deployment.items():
-                if place[: len(there)] == there:
-                    what = schemas.describe(error).replace(".".join(map(str, there)), ".".join(map(str, path)))
-                    yield values.finding((*path, *place[len(there) :]), what, edit(_corrected(error)))
-        place = values.chart.variable_list
-        for number, entry in enumerate(sequence(values.get(*place))):
-            if {"value", "valueFrom"} <= set(mapping(entry)):
-                what = f"{dig(entry, 'name')} has a value and valueFrom, which Kubernetes refuses"
-                yield values.finding((*place, number), what, edit("keep one of them"))
+    told = {(each.file, each.line) for each in the_values_fit_their_schema(repository)}
+    for subject in of_values(repository):
+        for found in _misfits(subject, "correct it: kubectl explain deployment.spec.template.spec"):
+            if (found.file, found.line) not in told:
+                yield found
 
 
 def _corrected(error: Any) -> str:
     """What to do about an error of a schema: a mode of a file, which people think of in octal, is a decimal number."""
     if error.validator == "type" and re.fullmatch("0[0-7]+", str(error.instance)):
         return f"write {int(error.instance, 8)}, which is {error.instance} in decimal"
-    return "correct it: kubectl explain deployment.spec.template.spec"
+    return ""
 
 
 def _deployment(pod: Pod) -> dict[str, Any]:
     """The manifest, as far as values decide on it."""
     containers = [{"name": name, "image": "litellm"} for name in ("litellm", "migrations")]
-    spec = {"selector": {}, "template": {"metadata": {}, "spec": {"containers": containers}}}
+    labels = {"app.kubernetes.io/name": "litellm"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
     manifest: dict[str, Any] = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {}, "spec": spec}
     for place, there in pod.chart.deployment.items():
         if found := pod.get(place):
             dig(manifest, *there[:-1])[there[-1]] = found
     return manifest
-
-
-@rule
-def every_resource_is_a_quantity_within_its_limit(repository: Repository) -> Iterator[Finding]:
-    for values in repository.values:
-        for place in values.chart.resources:
-            amounts: dict[tuple[str, str], float] = {}
-            for kind in ("requests", "limits"):
-                for name, quantity in mapping(values.get(*place, kind)).items():
-                    if match := _QUANTITY.fullmatch(str(quantity)):
-                        number, suffix, exponent = match.groups()
-                        factor = _SUFFIXES[suffix] if suffix else 10.0 ** int(exponent or 0)
-                        amounts[kind, str(name)] = float(number) * factor
-                    else:
-                        what = f"{name} is {quantity!r}, which is no quantity"
-                        yield values.finding((*place, kind, str(name)), what, edit("write one such as 500m, 2 or 4Gi"))
-            for (kind, name), amount in amounts.items():
-                if kind == "requests" and amount > amounts.get(("limits", name), amount):
-                    what = f"more {name} is requested than the limit allows, which Kubernetes refuses"
-                    yield values.finding((*place, kind, name), what, edit("raise the limit"))
 
 
 Named = Iterator[tuple[Place, str, str]]  # where, the name, the form that it should have
@@ -172,12 +304,12 @@ Named = Iterator[tuple[Place, str, str]]  # where, the name, the form that it sh
 def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
     for document in repository.manifests:
         for place, name, form in _names_of(document):
-            pattern, what, fix = _FORMS[form]
+            pattern, what, fix = FORMS[form]
             if not re.fullmatch(pattern, name):
                 yield found_in(document, place, f"{show(name)!r} is no {what}", fix)
     for values in repository.values:
         for place, name, form in _names_in(values):
-            pattern, what, fix = _FORMS[form]
+            pattern, what, fix = FORMS[form]
             if not re.fullmatch(pattern, name):
                 yield values.finding(place, f"{show(name)!r} is no {what}", edit(fix))
 
@@ -186,7 +318,8 @@ def _names_of(document: Document) -> Named:
     (api_version, kind), metadata = _kind(document), mapping(dig(document.value, "metadata"))
     if kind and _group(api_version) != _NAMELESS_GROUP:
         if _group(api_version) != _FREELY_NAMED_GROUP:
-            yield ("metadata", "name"), text(metadata.get("name")), "object"
+            form = "namespace" if (api_version, kind) == ("v1", "Service") else "object"
+            yield ("metadata", "name"), text(metadata.get("name")), form
         if "namespace" in metadata:
             yield ("metadata", "namespace"), text(metadata["namespace"]), "namespace"
         for field in ("labels", "annotations"):
@@ -201,13 +334,12 @@ def _names_in(values: Values) -> Named:
     for place in ((*chart.service_account, "annotations"), chart.pod_annotations, chart.ingress_annotations):
         yield from _marks(place, values.get(*place))
     yield from _marks(chart.pod_labels, values.get(*chart.pod_labels), is_label=True)
-    for variable in values.pod.variable_entries:
-        yield variable.place, variable.name, "variable"
-    for number, entry in enumerate(sequence(values.get(*chart.ingress_hosts))):
-        if host := text(dig(entry, "host")):
-            yield (*chart.ingress_hosts, number, "host"), host, "host"
-    for volume in values.pod.volumes:
-        yield volume.place, volume.name, "namespace"
+    for name in mapping(values.get(*chart.variables)) if chart.variables else ():
+        yield (*chart.variables, str(name)), str(name), "variable"
+    for number, host in enumerate(values.pod.ingress_hosts):
+        if host:
+            one = isinstance(values.get(*chart.ingress_hosts), str)
+            yield chart.ingress_hosts if one else (*chart.ingress_hosts, number, "host"), host, "host"
 
 
 def _marks(place: Place, value: Any, is_label: bool = False) -> Named:

@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 
-from litellm_gitops import charts, foreign
-from litellm_gitops.documents import Document, Place, mapping, sequence, text, walk
-from litellm_gitops.findings import Finding, Fix, edit, update
+from litellm_gitops import foreign, pod
+from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, walk
+from litellm_gitops.findings import Finding, Fix, edit, restore, update
 from litellm_gitops.foreign import foreign_secrets
-from litellm_gitops.policies import Method, Mount, Token, Value, names_in
+from litellm_gitops.policies import MATRIX, Method, Mount, Token, Value, names_in
 from litellm_gitops.repository import SEALED, Cluster, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
+from litellm_gitops.rules.engine import is_setup
 
 _ACCOUNT = "litellm"  # README.md, First steps
 # azure-identity keeps what it read for ten minutes, and the kubelet renews a token after 80 % of its life
 _SECONDS = 3600
+_CLOSE = 0.85  # how much of two names is the same, of 1, where one is the other misspelt
 # parameters with which a model of another provider may go into another account
 _OTHERS = {"aws_role_name", "aws_profile_name"}
 
 
+@rule
+def the_matrix_is_that_of_the_answers(repository: Repository) -> Iterator[Finding]:
+    """policies/auth-matrix.yml shows the methods that there are to choose from, and is edited by nobody."""
+    document = repository.document(MATRIX)
+    if document is None:
+        if MATRIX not in repository.broken:  # else a rule of YAML speaks
+            yield Finding(MATRIX, None, "is missing, or shows nothing", restore())
+        return
+    environments = [*dict.fromkeys(cluster.environment for cluster in repository.clusters)]
+    if document.value != {"cells": repository.matrix.shown(environments, repository.providers)}:
+        yield Finding(MATRIX, document.line("cells"), "it is not what follows from the answers", restore())
+
+
 @rule_of_values
 def every_chosen_method_has_what_it_needs(values: Values) -> Iterator[Finding]:
-    """What a method leaves in the pod by policies/auth-matrix.yml is there, with the answered values."""
-    for provider, name in values.cluster.method_names.items():
-        method, needs = values.repository.matrix.methods[name], f"{provider} by {name}"
+    """What a method leaves in the pod by the matrix is there, with the answered values."""
+    for name, method in values.cluster.logins.items():
+        needs = f"{method.provider} by {name}"
         yield from _service_account(values, method, needs)
         yield from _secret(values, method, needs)
         yield from _token(values, method.token, needs) if method.token else ()
@@ -52,17 +68,25 @@ def _service_account(values: Values, method: Method, needs: str) -> Iterator[Fin
 
 def _secret(values: Values, method: Method, needs: str) -> Iterator[Finding]:
     chart, pod, secret = values.chart, values.pod, str(method.secret)
-    if method.env_from and secret not in pod.env_from:
+    if method.env_from and secret not in pod.env_from and not misspelt(values, secret, pod.env_from):
         yield values.finding(chart.env_from, f"{needs} needs the variables of {secret}", edit(f"list {secret}"))
     if method.mount:
         # with all keys of the Secret
         volumes = [volume.name for volume in pod.volumes if (secret, ()) in volume.secrets]
+        if not volumes and misspelt(values, secret, [name for each in pod.volumes for name, _ in each.secrets]):
+            return
         yield from _mounted(values, volumes, method.mount, needs, f"the Secret {secret}")
+
+
+def misspelt(values: Values, secret: str, named: list[str]) -> str:
+    """The name that is nearly a Secret's, of those that no cluster has: a rule of its own tells it; else nothing."""
+    unknown = [name for name in named if name not in values.repository.matrix.secrets]
+    return next(iter(get_close_matches(secret, unknown, 1, _CLOSE)), "")
 
 
 def _token(values: Values, token: Token, needs: str) -> Iterator[Finding]:
     """The token is in a volume, with the audience that the cloud asks for and time enough, and is mounted."""
-    wanted = charts.Token(values.cluster.filled(token.audience), _SECONDS, token.file)
+    wanted = pod.Token(values.cluster.filled(token.audience), _SECONDS, token.file)
     named = [volume for volume in values.pod.volumes if volume.name == token.volume and volume.tokens]
     fitting = [volume.name for volume in values.pod.volumes if wanted in volume.tokens]
     if named and not fitting:
@@ -90,7 +114,12 @@ def _settings(values: Values, method: Method, needs: str) -> Iterator[Finding]:
     found = values.pod.variables
     for variable, value in method.variables.items():
         expected = values.cluster.filled(value)
-        if variable not in found or found[variable].value != expected:
+        if variable in values.chart.own_variables:
+            place, own = values.chart.own_variables[variable]
+            if values.get(*place) != own:
+                what = f"{needs} needs {'.'.join(map(str, place))}: {str(own).lower()}"
+                yield values.finding(place, what, edit("restore it"))
+        elif variable not in found or found[variable].value != expected:
             place = found[variable].place if variable in found else (*values.chart.variables, variable)
             what = f"{needs} needs the variable {variable}{_shown(expected)}"
             yield values.finding(place, what, _restore(values, value))
@@ -113,6 +142,41 @@ def _restore(values: Values, value: Value) -> Fix:
 
 
 @rule
+def the_migrations_log_in_like_the_proxy(repository: Repository) -> Iterator[Finding]:
+    """Where the database takes an identity, the migrations Job has it too: by its ServiceAccount, labels, variables."""
+    for values in repository.values:
+        for name, method in values.cluster.logins.items():
+            if method.provider not in values.cluster.method_names:
+                yield from _migrations(values, name, method)
+
+
+def _migrations(values: Values, name: str, method: Method) -> Iterator[Finding]:
+    chart, needs = values.chart, f"the migrations Job logs in to the database by {name}, and"
+    if chart.job_labels != chart.pod_labels:
+        for label, wanted in method.pod_labels.items():
+            if values.get(*chart.job_labels, label) != wanted:
+                what = f"{needs} needs the pod label {label}: {wanted}"
+                yield values.finding((*chart.job_labels, label), what, edit("restore it"))
+    if chart.job_variables != chart.variable_list:
+        given = {
+            text(each.get("name")): each.get("value")
+            for each in map(mapping, sequence(values.get(*chart.job_variables)))
+        }
+        for variable, value in method.variables.items():
+            if variable not in chart.own_variables and given.get(variable) != values.cluster.filled(value):
+                what = f"{needs} needs the variable {variable}{_shown(values.cluster.filled(value))}"
+                yield values.finding(chart.job_variables, what, edit("restore it"))
+    file = f"{values.cluster.folder}/namespace.yaml"
+    for document in values.repository.documents(file):
+        account = document.value if mapping(document.value).get("kind") == "ServiceAccount" else {}
+        for annotation, value in method.service_account_annotations.items() if account else ():
+            expected = values.cluster.filled(value)
+            if dig(account, "metadata", "annotations", annotation) != expected:
+                what = f"{needs} needs the annotation {annotation}{_shown(expected)} of its ServiceAccount"
+                yield Finding(file, document.line("metadata"), what, _restore(values, value))
+
+
+@rule
 def no_unchosen_method_leaves_a_trace(repository: Repository) -> Iterator[Finding]:
     """No name that only another method brings stands in the values of a cluster, or in what its engine reads."""
     for values in repository.values:
@@ -125,30 +189,30 @@ def no_unchosen_method_leaves_a_trace(repository: Repository) -> Iterator[Findin
     for cluster in repository.clusters:
         # the engine may decrypt with the identity that a method gives to the proxy
         patterns = {is_setup: _traces(cluster, marks=not is_setup) for is_setup in (False, True)}
-        for document, place, value in _engine(cluster):
-            for match in patterns[_is_setup(document)].finditer(value):
+        for document in _engine(cluster):
+            for place, match in _matches(document, patterns[is_setup(document)]):
                 yield Finding(document.file, document.line(*place), *_trace(cluster, match))
 
 
-def _engine(cluster: Cluster, *more: str) -> Iterator[tuple[Document, Place, str]]:
-    """Every text in what the engine of a cluster reads of its folder, and of these files."""
+def _engine(cluster: Cluster, *more: str) -> Iterator[Document]:
+    """What the engine of a cluster reads of its folder, and of these files."""
     for file in (*cluster.repository.under(cluster.folder), *more):
-        for document in cluster.repository.documents(file):
-            yield from ((document, place, value) for place, value in walk(document.value))
+        yield from cluster.repository.documents(file)
 
 
-def _is_setup(document: Document) -> bool:
-    """Whether a file is about the engine itself."""
-    return "-setup/" in document.file
+def _matches(document: Document, pattern: re.Pattern[str]) -> Iterator[tuple[Place, re.Match[str]]]:
+    """Where a pattern of a word matches in the texts of a document."""
+    if pattern.search(document.joined):
+        yield from ((place, match) for place, value in document.texts for match in pattern.finditer(value))
 
 
 def _traces(cluster: Cluster, marks: bool = True) -> re.Pattern[str]:
     """What the methods that a cluster does not use would leave; each is a group of its own."""
-    used = cluster.methods
+    used = cluster.logins
     # a forbidden variable is told by the rule below
     ours = {token for each in used.values() for token in (*_tokens(cluster.repository, each), *each.forbids)}
     groups = []
-    for number, (name, method) in enumerate(cluster.repository.matrix.methods.items()):
+    for number, (name, method) in enumerate(cluster.repository.matrix.logins.items()):
         tokens = {*_tokens(cluster.repository, method)} - ours
         if not marks:
             tokens -= {*method.service_account_annotations, *method.pod_labels}
@@ -160,9 +224,9 @@ def _traces(cluster: Cluster, marks: bool = True) -> re.Pattern[str]:
 
 def _trace(cluster: Cluster, match: re.Match[str]) -> tuple[str, Fix]:
     matrix = cluster.repository.matrix
-    name = list(matrix.methods)[int(str(match.lastgroup)[1:])]
+    name = list(matrix.logins)[int(str(match.lastgroup)[1:])]
     what = f"{match[0]} belongs to the method {name}, which {cluster.name} does not use"
-    method = matrix.methods[name]
+    method = matrix.logins[name]
     if name not in matrix.allowed(cluster.environment, method.provider) or method.provider not in cluster.method_names:
         return what, edit("take it away")
     question, answers = f"{method.provider}_auth_{cluster.environment}", cluster.repository.answers
@@ -198,14 +262,28 @@ def no_unchosen_provider_serves_a_model(repository: Repository) -> Iterator[Find
                     yield values.finding((*each.place, "model"), what, fix)
 
 
-@rule_of_values
-def nothing_beats_a_chosen_method(values: Values) -> Iterator[Finding]:
-    """Nothing is there, not even empty, that LiteLLM or the library of the cloud prefers to the chosen method."""
-    for provider, name in values.cluster.method_names.items():
-        forbidden = values.repository.matrix.methods[name].forbids
+@rule
+def nothing_beats_a_chosen_method(repository: Repository) -> Iterator[Finding]:
+    """Nothing is there, not even empty, that LiteLLM or the library of the cloud prefers to the chosen method.
+
+    What would win over several is told once.
+    """
+    seen = set()
+    for values in repository.values:
+        for found in _winners(values):
+            key = (found.file, found.line, found.what.partition(";")[0])
+            if key not in seen:
+                yield found
+            seen.add(key)
+
+
+def _winners(values: Values) -> Iterator[Finding]:
+    for name, method in values.cluster.logins.items():
+        provider, forbidden = method.provider, method.forbids
         variables = [each for each in forbidden if each.isupper()]
         reason = f"it would win over {name}, by which {provider} authenticates here"
-        for place, what in (*_set(values, variables), *_annotated(values, forbidden), *_given(values, provider)):
+        given = _given(values, provider) if provider in values.cluster.method_names else ()
+        for place, what in (*_set(values, variables), *_annotated(values, forbidden), *given):
             yield values.finding(place, f"{what}; {reason}", edit("take it away"))
         yield from _read(values, variables, reason)
         yield from _patched(values, [each for each in forbidden if not each.islower()], reason)
@@ -273,9 +351,9 @@ def _patched(values: Values, names: list[str], reason: str) -> Iterator[Finding]
         return
     pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})(?![\w-])")
     listed = values.repository.under(values.cluster.secrets_folder)
-    for document, place, value in _engine(values.cluster, *(file for file in listed if not SEALED.fullmatch(file))):
-        if not _is_setup(document) and not {"values", "helm"} & {*place}:  # these have a rule of their own
-            for match in pattern.finditer(value):
+    for document in _engine(values.cluster, *(file for file in listed if not SEALED.fullmatch(file))):
+        for place, match in _matches(document, pattern) if not is_setup(document) else ():
+            if not {"values", "helm"} & {*place}:  # these have a rule of their own
                 what = f"{match[0]} would reach the proxy past its values; {reason}"
                 yield Finding(document.file, document.line(*place), what, edit("take it away"))
 

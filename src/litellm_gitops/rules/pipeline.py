@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from posixpath import basename
+from posixpath import basename, normpath
 from typing import Any
 
-from litellm_gitops.documents import dig, mapping, merge, sequence, text, texts, walk
+from litellm_gitops.documents import Place, dig, mapping, merge, sequence, text, texts, walk
 from litellm_gitops.files import git, matching
-from litellm_gitops.findings import Finding, edit, restore
+from litellm_gitops.findings import Finding, edit
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 
@@ -19,19 +18,42 @@ _WORKFLOWS = ".github/workflows"
 _OURS = (f"{_WORKFLOWS}/validate.yaml", f"{_WORKFLOWS}/update.yaml")
 _GITLAB = ".gitlab-ci.yml"
 _COMMITS = ".pre-commit-config.yaml"
-_RENOVATE = "renovate.json"
-_ATTRIBUTES = ".gitattributes"
-# a call of the whole suite whose result counts
-_SUITE = re.compile(r"(?:^|[\s;&/])pytest(?![\w.-])(?P<more>[^\n;]*)", re.MULTILINE)
-_PART = re.compile(r"(?:^|\s)-[mk]\b|--collect-only|--co\b|--deselect|--ignore|\|\|\s*(?:true|:)")
-_GITLAB_KEYWORDS = {"default", "workflow", "variables", "stages", "include", "image", "cache"}
-_NEVER = re.compile(r"(?:\$\{\{\s*)?false(?:\s*\}\})?|0", re.IGNORECASE)
+# what may follow the name of pytest, so that it runs no test, or some of them
+PART = re.compile(
+    r"-[mkhV].*|--(?:collect-only|co|deselect|ignore|version|help|fixtures|markers|setup-plan|setup-only|lf|last-failed"
+    r"|sw|stepwise)\b.*|.*::.*|.*\.py|\.?/?tests/.+"
+)
+# what may stand before it, so that it is no call of it
+_NO_CALL = {"!", "apt-get", "cat", "command", "echo", "if", "ls", "pip", "pip3", "printf", "test", "type", "which", "["}
+_NO_CALL |= {"add", "install", "--with"}
+# decided whatever runs: a condition is false where one of its parts is
+_NEVER = re.compile(r"false|0|startsWith\(github\.ref, *'refs/tags/.*|github\.ref_type *== *'tag'", re.IGNORECASE)
+_EVENT = re.compile(r"github\.event_name *== *'(\w+)'")
+_REF = re.compile(r"github\.(?:ref *== *'refs/heads/|ref_name *== *')([^']+)'")
+_HOSTED = re.compile(r"(?:ubuntu|windows|macos)-.*")
+# GitLab's: for which pipelines a job is
+_BRANCH = re.compile(r"""\$CI_COMMIT_(?:BRANCH|REF_NAME) *(?:==|=~) *["'/^]*([\w./-]+?)["'/$]*""")
+_SOURCE = re.compile(r"""\$CI_PIPELINE_SOURCE *== *["'](\w+)["']""")
+_TAGGED = re.compile(r"\$CI_COMMIT_TAG\b.*")
+_PUSHED = {"push", "merge_request_event", "parent_pipeline", "external_pull_request_event"}
 # what anybody may write, who sends a pull request or an issue; a shell would run it
 # https://docs.github.com/en/actions/concepts/security/script-injections
 _UNTRUSTED = re.compile(
     r"\$\{\{[^}]*(?:github\.head_ref|github\.event\.(?:[\w.*]+\.)?(?:title|body|message|name|email|label|ref|page_name)\b)"
 )
+_EVERYTHING_SENT = re.compile(r"\$\{\{\s*toJSON\(\s*github(?:\.event)?\s*\)", re.IGNORECASE)
+_WRITTEN = r"\$\{?CI_(?:COMMIT_(?:TITLE|MESSAGE|DESCRIPTION|AUTHOR|REF_NAME|BRANCH|TAG)|MERGE_REQUEST_TITLE)\b"
+_EVALUATED = re.compile(rf"\b(?:eval|(?:ba)?sh -c)\b.*{_WRITTEN}")
 _ALL_SECRETS = re.compile(r"toJSON\(\s*secrets\s*\)", re.IGNORECASE)
+_SECRET = r"(?:\$\{\{\s*secrets\.\w+\s*\}\}|\$\{?\w*(?:KEY|TOKEN|SECRET|PASSWORD)\}?(?!\w))"
+# a line of a script that writes the value of a secret, or of all variables, into the log
+_SHOWS = re.compile(
+    rf"(?:^|;|&&)\s*(?:(?:echo|printf)\b[^>|\n]*{_SECRET}[^>|\n]*(?:\|\s*(?:base64|rev|tr|sed|xxd|od)\b[^>\n]*)?"
+    rf"|(?:printenv|env|export -p|declare -x|set)\s*(?:[;|].*)?|printenv\s+\w+.*)$",
+    re.MULTILINE,
+)
+GITLAB_KEYWORDS = {"default", "workflow", "variables", "stages", "include", "image", "cache", "services", "spec"}
+GITLAB_KEYWORDS |= {"before_script", "after_script", "pages"}
 _DEPLOYED = ("clusters/", "litellm/", "policies/", "secrets/")
 
 
@@ -48,7 +70,7 @@ def every_push_runs_the_suite(repository: Repository) -> Iterator[Finding]:
     document = repository.document(_GITLAB) if platform == "gitlab" and repository.has(_GITLAB) else None
     if document and "include" not in document.value:
         jobs = document.value
-        stopped = _is_never(sequence(dig(jobs, "workflow", "rules")))
+        stopped = _is_never(repository, sequence(dig(jobs, "workflow", "rules")))
         if stopped or not any(_is_the_suite(repository, jobs, name) for name in jobs):
             yield Finding(_GITLAB, None, "no job runs the suite on every push", fix)
 
@@ -64,69 +86,147 @@ def _runs_the_suite(repository: Repository, file: str) -> bool:
     known = {"push", "pull_request", "merge_group"}.intersection(filters)
     if not any(_takes_every_change(repository, mapping(filters[event])) for event in known):
         return False
-    for job in map(mapping, mapping(value.get("jobs")).values()):
-        if _is_skipped(job):
+    jobs = mapping(value.get("jobs"))
+    skipped = {name for name, job in jobs.items() if _is_skipped(repository, mapping(job), known)}
+    for name, job in jobs.items():
+        needs = dig(job, "needs")
+        if skipped & {name, *([needs] if isinstance(needs, str) else texts(needs))}:
             continue
-        if job.get("uses"):
+        if dig(job, "uses"):
             return True  # a workflow of another repository, which cannot be read here
-        steps = [step for step in map(mapping, sequence(job.get("steps"))) if not _is_skipped(step)]
-        if any(_calls_the_suite(text(step.get("run"))) for step in steps):
+        if _tests(repository, value, mapping(job), known):
             return True
     return False
 
 
-def _is_skipped(part: dict[Any, Any]) -> bool:
-    return bool(part.get("continue-on-error")) or _NEVER.fullmatch(str(part.get("if", "")).strip()) is not None
+def _tests(repository: Repository, workflow: dict[Any, Any], job: dict[Any, Any], events: set[str]) -> bool:
+    """Whether a job has what the suite needs, and then calls it where it stands."""
+    steps = [step for step in map(mapping, sequence(job.get("steps"))) if not _is_skipped(repository, step, events)]
+    is_hosted = _HOSTED.fullmatch(text(job.get("runs-on"))) and not job.get("container")
+    before = ""
+    for step in steps:
+        script = text(step.get("run"))
+        folder = next(
+            (
+                found
+                for each in (step, *_defaults(job), *_defaults(workflow))
+                if (found := each.get("working-directory"))
+            ),
+            ".",
+        )
+        is_here = normpath(str(folder)) == normpath(repository.path("") or ".") or "cd " in script
+        pipefail = text(step.get("shell")) == "bash" or "pipefail" in script
+        if is_here and _calls_the_suite(script, pipefail):
+            needed = ["checkout|git (?:clone|fetch)", *(["uv"] if script.lstrip().startswith("uv ") else [])]
+            return not is_hosted or all(re.search(each, before) for each in needed)
+        before += f"{step.get('uses')} {script}\n"
+    return False
+
+
+def _defaults(above: dict[Any, Any]) -> list[dict[Any, Any]]:
+    return [mapping(dig(above, "defaults", "run"))]
+
+
+def _is_skipped(repository: Repository, part: dict[Any, Any], events: set[str]) -> bool:
+    """Whether a job or a step does not count, or does not run for a commit on the engine's branch."""
+    condition = re.sub(r"\A\$\{\{|\}\}\Z", "", str(part.get("if", "")).strip())
+    branch = str(repository.answers.get("repo_branch"))
+    for each in (each.strip() for each in condition.split("&&")):
+        event, ref = _EVENT.fullmatch(each), _REF.fullmatch(each)
+        if _NEVER.fullmatch(each) or (event and event[1] not in events) or (ref and ref[1] != branch):
+            return True
+    return bool(part.get("continue-on-error"))
+
+
+def _deployed(repository: Repository) -> list[str]:
+    return [repository.path(file) for file in repository.yaml_files if file.startswith(_DEPLOYED)]
 
 
 def _takes_every_change(repository: Repository, filters: dict[Any, Any]) -> bool:
     """Whether the filters of an event let the engine's branch and every file that is deployed pass."""
-    files = [repository.path(file) for file in repository.yaml_files if file.startswith(_DEPLOYED)]
-    for wanted, field in (([str(repository.answers.get("repo_branch"))], "branches"), (files, "paths")):
+    for wanted, field in (([str(repository.answers.get("repo_branch"))], "branches"), (_deployed(repository), "paths")):
         chosen, ignored = filters.get(field), filters.get(f"{field}-ignore")
         if chosen is not None and len(set(matching(texts(chosen), wanted))) < len(wanted):
             return False
         if ignored is not None and set(matching(texts(ignored), wanted)):
             return False
+    if "types" in filters and "synchronize" not in [*texts(filters["types"]), filters["types"]]:
+        return False
     return not ("tags" in filters and "branches" not in filters)
 
 
 def _is_the_suite(repository: Repository, jobs: dict[Any, Any], name: Any) -> bool:
-    if str(name).startswith(".") or name in _GITLAB_KEYWORDS:
+    if str(name).startswith(".") or name in GITLAB_KEYWORDS:
         return False
-    entry = _extended(jobs, mapping(jobs[name]))
+    entry = extended(jobs, mapping(jobs[name]))
     branch = str(repository.answers.get("repo_branch"))
     only, refused = dig(entry, "only", "refs") or entry.get("only"), dig(entry, "except", "refs") or entry.get("except")
     if only and not {"branches", "pushes", branch} & set(texts(only)):
         return False
-    if {"branches", "pushes", branch} & set(texts(refused)) or _is_never(sequence(entry.get("rules"))):
+    if {"branches", "pushes", branch} & set(texts(refused)) or _is_never(repository, sequence(entry.get("rules"))):
         return False
     if entry.get("allow_failure") is True or entry.get("when") in ("manual", "never"):
         return False
-    script = entry.get("script")
-    lines = [script] if isinstance(script, str) else sequence(script)
-    return any(_calls_the_suite(text(line)) for line in lines) or bool(entry.get("trigger"))
+    if entry.get("trigger"):
+        return True
+    parts = [entry.get(each) or dig(jobs, "default", each) or jobs.get(each) for each in ("before_script", "script")]
+    lines = [text(line) for part in parts for line in ([part] if isinstance(part, str) else sequence(part))]
+    is_here = not repository.path("") or any(repository.path("").rstrip("/") in line.split() for line in lines)
+    return is_here and any(_calls_the_suite(line, pipefail=True) for line in lines)
 
 
-def _extended(jobs: dict[Any, Any], entry: dict[Any, Any], depth: int = 0) -> dict[Any, Any]:
+def extended(jobs: dict[Any, Any], entry: dict[Any, Any], depth: int = 0) -> dict[Any, Any]:
+    """A job of GitLab with what it extends."""
     parents = entry.get("extends")
     for parent in reversed([parents] if isinstance(parents, str) else texts(parents)):
         if depth < 10:  # as deep as GitLab itself goes
-            entry = merge(_extended(jobs, mapping(jobs.get(parent)), depth + 1), entry)
+            entry = merge(extended(jobs, mapping(jobs.get(parent)), depth + 1), entry)
     return entry
 
 
-def _is_never(rules: list[Any]) -> bool:
-    """Whether GitLab makes no job by itself, whatever happens: the first rule that fits decides."""
+def _is_never(repository: Repository, rules: list[Any]) -> bool:
+    """Whether GitLab makes no job by itself for a commit that is deployed: the first rule that fits decides."""
+    possible = [mapping(each) for each in rules if not _fits_never(repository, mapping(each))]
     certain = next(
-        (number for number, each in enumerate(rules) if not {"if", "changes", "exists"} & set(mapping(each))), None
+        (number for number, each in enumerate(possible) if not {"if", "changes", "exists"} & set(each)), None
     )
-    possible = rules if certain is None else rules[: certain + 1]
-    return bool(rules) and all(dig(each, "when") in ("never", "manual") for each in possible)
+    possible = possible if certain is None else possible[: certain + 1]
+    return bool(rules) and all(each.get("when") in ("never", "manual") for each in possible)
 
 
-def _calls_the_suite(script: str) -> bool:
-    return any(not _PART.search(match["more"]) for match in _SUITE.finditer(script))
+def _fits_never(repository: Repository, entry: dict[Any, Any]) -> bool:
+    """Whether a rule is for other branches, for tags, for other events, or not for all files that are deployed."""
+    if entry.get("when") in ("never", "manual"):
+        return False
+    changes = entry.get("changes")
+    patterns = texts(dig(changes, "paths") if isinstance(changes, dict) else changes)
+    if patterns and len(set(matching(patterns, _deployed(repository)))) < len(_deployed(repository)):
+        return True
+    for each in text(entry.get("if")).split("&&"):
+        branch, source = _BRANCH.fullmatch(each.strip()), _SOURCE.fullmatch(each.strip())
+        if _TAGGED.fullmatch(each.strip()) or (source and source[1] not in _PUSHED):
+            return True
+        if branch and branch[1] not in str(repository.answers.get("repo_branch")):
+            return True
+    return False
+
+
+def _calls_the_suite(script: str, pipefail: bool) -> bool:
+    """Whether a script runs all of the suite, and fails where the suite does."""
+    lines = re.sub(r"(^|\s)#.*", "", script.replace("\\\n", " "), flags=re.MULTILINE)
+    parts = re.split(r"(\|\||&&|[;|&\n])", lines)
+    for number, command in enumerate(parts[::2]):
+        words = command.split()
+        at = next((place for place, word in enumerate(words) if re.fullmatch(r"(?:\S*/)?pytest", word)), None)
+        if at is None or _NO_CALL & {*words[:at]} or any(map(PART.fullmatch, words[at + 1 :])):
+            continue
+        after, following = ([*parts[2 * number + 1 :], "", ""])[:2]
+        hidden = after in ("&", "||") and not re.search(r"\b(?:exit|false|return)\b", following)
+        hidden |= after == "|" and not pipefail
+        hidden |= "set +e" in lines and bool("".join(parts[2 * number + 2 :]).strip())
+        if not hidden:
+            return True
+    return False
 
 
 @rule
@@ -141,30 +241,52 @@ def a_monorepo_runs_the_pipeline(repository: Repository) -> Iterator[Finding]:
         if not (Path(top) / name).is_file() or (Path(top) / name).read_bytes() != repository.content(file):
             fix = edit(f'cp {file} "$(git rev-parse --show-toplevel)/{name}"')
             yield Finding(file, None, f"GitHub runs {name} at the root of git, which is not this file", fix)
-    calls = Path(top) / _GITLAB
-    if platform == "gitlab" and repository.path(_GITLAB) not in (calls.read_text("utf-8") if calls.is_file() else ""):
-        fix = edit("call it from there, as README.md says")
-        yield Finding(_GITLAB, None, f"GitLab reads {_GITLAB} at the root of git, which does not call this one", fix)
+    if platform == "gitlab":
+        path, fix = Path(top) / _GITLAB, edit("call it from there, as README.md says")
+        content = path.read_text("utf-8") if path.is_file() else ""
+        if repository.path(_GITLAB) not in content:
+            what = f"GitLab reads {_GITLAB} at the root of git, which does not call this one"
+            yield Finding(_GITLAB, None, what, fix)
+        elif "CALLED_BY" in (repository.text(_GITLAB) or "") and "CALLED_BY" not in content:
+            what = f"{_GITLAB} at the root of git calls this one without CALLED_BY, so that no schedule reaches it"
+            yield Finding(_GITLAB, None, what, fix)
 
 
 @rule
 def no_pipeline_shows_a_secret(repository: Repository) -> Iterator[Finding]:
-    """All secrets at once, or a shell that runs what a stranger wrote."""
+    """All secrets at once, one in the log, or a shell that runs what a stranger wrote."""
     for file in repository.under(_WORKFLOWS):
         for document in repository.documents(file) if file.endswith((".yaml", ".yml")) else ():
             for place, found in walk(document.value):
-                if _ALL_SECRETS.search(found):
-                    what = "it hands every secret of the repository to a step"
-                    yield Finding(file, document.line(*place), what, edit("name the one that the step needs"))
-                elif place[-1] == "run" and _UNTRUSTED.search(found):
-                    what = "a shell runs what anybody may write into a title, a text or a name"
-                    fix = edit("put it into a variable of the step (env), and use that in quotes")
+                if what := _shown(place, found):
+                    fix = edit(_INTO_A_VARIABLE if what is _RUN else "take it out, or name the one that the step needs")
                     yield Finding(file, document.line(*place), what, fix)
     for document in repository.documents(_GITLAB) if repository.has(_GITLAB) else ():
         for place, found in walk(document.value):
-            if place[-1] == "CI_DEBUG_TRACE" and found != "CI_DEBUG_TRACE" and found != "false":
-                what = "CI_DEBUG_TRACE writes the value of every variable into the log"
+            if str(place[-1]).startswith("CI_DEBUG_") and found not in (place[-1], "false"):
+                what = f"{place[-1]} writes the value of every variable into the log"
                 yield Finding(_GITLAB, document.line(*place), what, edit("take it away"))
+            elif "script" in str(place[1:2]) and (_SHOWS.search(found) or _EVALUATED.search(found)):
+                what = _RUN if _EVALUATED.search(found) else _LOGGED
+                fix = edit("use the variable in quotes, without eval" if what is _RUN else "take it out")
+                yield Finding(_GITLAB, document.line(*place), what, fix)
+
+
+_RUN = "a shell runs what anybody may write into a title, a text or a name"
+_LOGGED = "it writes the value of a secret, or of every variable, into the log"
+_INTO_A_VARIABLE = "put it into a variable of the step (env), and use that in quotes"
+
+
+def _shown(place: Place, found: str) -> str:
+    """What a text in a workflow of GitHub gives away."""
+    is_script = place[-1] in ("run", "script") and "steps" in place
+    if _ALL_SECRETS.search(found):
+        return "it hands every secret of the repository to a step"
+    if place[-1] == "secrets" and found == "inherit":
+        return "it hands every secret of the repository to another workflow"
+    if is_script and (_UNTRUSTED.search(found) or _EVERYTHING_SENT.search(found)):
+        return _RUN
+    return _LOGGED if place[-1] == "run" and is_script and _SHOWS.search(found) else ""
 
 
 @rule
@@ -195,6 +317,9 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
             )
 
 
+_WRITTEN_BY = {_OURS[1]: {"issues"}}  # it opens one
+
+
 @rule
 def a_workflow_may_only_read(repository: Repository) -> Iterator[Finding]:
     """What the template brought needs no more."""
@@ -207,52 +332,15 @@ def a_workflow_may_only_read(repository: Repository) -> Iterator[Finding]:
         if granted in (None, "write-all") or "write" in mapping(granted).values():
             what = "every job may write, because permissions at the top say so, or say nothing"
             yield Finding(file, document.line("permissions"), what, edit("write permissions: {}"))
+        for name, job in mapping(value.get("jobs")).items():
+            rights = dig(job, "permissions")
+            written = {right for right, given in mapping(rights).items() if given == "write"} - _WRITTEN_BY.get(
+                file, set()
+            )
+            if rights == "write-all" or written:
+                what = f"the job {name} may write {', '.join(sorted(written)) or 'everything'}"
+                yield Finding(file, document.line("jobs", name, "permissions"), what, edit("take the right away"))
         events = value.get("on", value.get(True))
         if "pull_request_target" in (events or ()):
             what = "pull_request_target runs with the rights of the repository on what anybody sends"
             yield Finding(file, document.line(), what, edit("write pull_request"))
-
-
-@rule
-def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
-    """Where there are commit hooks at all."""
-    document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
-    if document is None:
-        return
-    hooks = [hook for entry in sequence(document.value.get("repos")) for hook in sequence(dig(entry, "hooks"))]
-    if not any("hooks/guard_staged.py" in text(dig(hook, "entry")) for hook in hooks):
-        what = "no hook runs hooks/guard_staged.py, which keeps unsealed Secrets out of git"
-        yield Finding(_COMMITS, document.line("repos"), what, restore())
-
-
-@rule
-def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Finding]:
-    """The digests of sealed files depend on it."""
-    content = repository.text(_ATTRIBUTES)
-    if content is None:
-        what = "is missing, so that git may change line ends, and with them the digests"
-        yield Finding(_ATTRIBUTES, None, what, restore())
-        return
-    kept = False
-    for number, line in enumerate(content.splitlines(), 1):
-        pattern, *attributes = line.split() or [""]
-        if pattern not in ("*", "*.yaml", "*.sops.yaml", "secrets/**"):
-            continue
-        kept |= bool({"eol=lf", "-text", "binary"} & set(attributes))
-        if "eol=crlf" in attributes or any(each.startswith("filter=") for each in attributes):
-            what = f"{pattern} is stored in another form than the engine reads"
-            yield Finding(_ATTRIBUTES, number, what, edit("take the attribute away"))
-    if not kept:
-        what = "nothing keeps the line ends of sealed files, and with them the digests"
-        yield Finding(_ATTRIBUTES, None, what, edit("write: * text=auto eol=lf"))
-
-
-@rule
-def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Finding]:
-    """Else it proposes nothing, and says so nowhere here."""
-    if not repository.has(_RENOVATE):
-        return
-    try:
-        json.loads(repository.text(_RENOVATE) or "")
-    except ValueError:
-        yield Finding(_RENOVATE, None, "it is not JSON", edit("correct the syntax"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from litellm_gitops import credentials
@@ -67,7 +68,8 @@ def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Findin
     for file in repository.files:
         found += credentials_of(file, repository.characters(file))
     known = {(each.file, each.line) for each in found}
-    named = [finding for document in _documents(repository) for finding in _named(repository, document)]
+    reported = _of_other_rules(repository)
+    named = [finding for document in _documents(repository) for finding in _named(document, reported)]
     if named:  # of a Secret in plaintext another rule speaks
         known |= {(each.file, each.line) for each in no_secret_stands_outside_of_the_sealed_files(repository)}
     named += (finding for each in repository.values for finding in _of_values(repository, each))
@@ -78,19 +80,29 @@ def _documents(repository: Repository) -> Iterator[Document]:
     """Where a name tells. Of values, which say what a chart takes, see below."""
     for file in repository.yaml_files:
         passed = file.startswith(_NO_SETTINGS)
-        if not passed and _MAY_TELL.search(repository.characters(file)):
+        if not passed and _may_tell(repository.characters(file)):
             yield from repository.documents(file)
 
 
-def _named(repository: Repository, document: Document) -> Iterator[Finding]:
+@cache
+def _may_tell(content: str) -> bool:
+    return _MAY_TELL.search(content) is not None
+
+
+def _named(document: Document, reported: set[str]) -> Iterator[Finding]:
     """What tells by its name, in manifests, patches, generators and settings of any program."""
-    value, reported = document.value, _of_other_rules(repository)
-    if SEALED.fullmatch(document.file):
-        value = {"metadata": mapping(value).get("metadata")}
-    for place, name, leaf in _settings(value):
+    for place, name, _ in _settings_of(document):
         elsewhere = name in reported and _OF_THE_ENGINE & set(place)
-        if not elsewhere and _tells(name, leaf):
+        if not elsewhere:
             yield Finding(document.file, document.line(*place), f"{name} has its value in plaintext", _TAKE_OUT)
+
+
+@cache
+def _settings_of(document: Document) -> list[tuple[Place, str, Any]]:
+    """Those that tell that they are a credential."""
+    sealed = SEALED.fullmatch(document.file)
+    value = {"metadata": mapping(document.value).get("metadata")} if sealed else document.value
+    return [found for found in _settings(value) if _tells(*found[1:])]
 
 
 def _of_other_rules(repository: Repository) -> set[str]:
@@ -104,7 +116,7 @@ def _tells(name: str, value: Any) -> bool:
         return False
     if _NAME_OF_SECRET.search(name) and not name.isupper():
         return False
-    return str(value).lower() != name.lower() and not _is_reference(value)
+    return str(value).lower() != name.lower() and not is_reference(value)
 
 
 def _settings(value: Any) -> Iterator[tuple[Place, str, Any]]:
@@ -135,16 +147,17 @@ def _of_values(repository: Repository, values: Values) -> Iterator[Finding]:
     chart, methods = values.chart, values.cluster.methods.values()
     # these have rules of their own
     reported = {name for method in methods for name in method.forbids} | {"PROXY_MASTER_KEY"}
-    reported |= {name for method in repository.matrix.methods.values() for name in method.variables}
+    logins = (*repository.matrix.methods.values(), *repository.matrix.database_logins.values())
+    reported |= {name for login in logins for name in login.variables}
     for variable in values.pod.variables.values():
         credential = _CREDENTIAL.search(variable.name) and variable.name not in reported
-        if credential and variable.value and not _is_reference(variable.value):
+        if credential and variable.value and not is_reference(variable.value):
             yield values.finding(variable.place, f"{variable.name} has its value in plaintext", _TAKE_OUT)
     # the schema speaks of models, what is above of variables
-    elsewhere = (chart.variables, chart.variable_list, chart.model_list)
+    elsewhere = [place for place in (chart.variables, chart.variable_list, chart.model_list) if place]
     for place, name, value in _leaves(values.get()):
         # a name with / is that of an annotation
-        if "/" in name or not _CREDENTIAL.search(name) or _is_reference(value):
+        if "/" in name or name in reported or not _CREDENTIAL.search(name) or is_reference(value):
             continue
         if any(place[: len(above)] == above for above in elsewhere):
             continue
@@ -169,5 +182,6 @@ def _leaves(value: Any, path: Place = ()) -> Iterator[tuple[Place, str, Any]]:
         yield path, next((part for part in reversed(path) if isinstance(part, str)), ""), value
 
 
-def _is_reference(value: Any) -> bool:
+def is_reference(value: Any) -> bool:
+    """Whether a value under a telling name is no credential: nothing, or what says where one is."""
     return _REFERENCE.fullmatch(str(value)) is not None

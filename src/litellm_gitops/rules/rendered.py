@@ -16,12 +16,12 @@ from typing import Any
 import yaml
 
 from litellm_gitops import credentials
-from litellm_gitops.charts import Pod
 from litellm_gitops.documents import LOADER, Document, dig, mapping, parse, sequence, text
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.foreign import foreign_secrets
+from litellm_gitops.pod import Pod
 from litellm_gitops.repository import CHART_FILE, Cluster, Repository
-from litellm_gitops.rules import Rule, kubernetes
+from litellm_gitops.rules import Rule, admission, kubernetes
 
 HELM_HOOK, ARGO_HOOK = "helm.sh/hook", "argocd.argoproj.io/hook"
 SECONDS = 300.0  # for one call of helm, downloads included
@@ -166,6 +166,7 @@ def every_rendered_manifest_fits_its_schema(each: Rendering) -> Iterator[Finding
     rendered.__dict__["manifests"] = each.documents
     yield from kubernetes.every_manifest_fits_the_schema_of_its_kind(rendered)
     yield from kubernetes.every_name_is_valid(rendered)
+    yield from admission.the_api_server_takes_every_manifest(rendered)
 
 
 @claim
@@ -178,14 +179,6 @@ def the_chart_makes_no_secret(each: Rendering) -> Iterator[Finding]:
 def no_credential_is_rendered(each: Rendering) -> Iterator[Finding]:
     """Nothing that is rendered looks like a credential."""
     yield from (each.finding(f"line {line} holds {kind}") for line, kind in credentials.find(each.output))
-
-
-@claim
-def no_container_has_a_variable_twice(each: Rendering) -> Iterator[Finding]:
-    """Kubernetes refuses a variable that is set twice."""
-    for place, container in each.containers():
-        names = [variable["name"] for variable in sequence(container.get("env"))]
-        yield from (each.finding(f"{place} has {name} twice") for name in sorted(set(names)) if names.count(name) > 1)
 
 
 @claim

@@ -18,7 +18,7 @@ from litellm_gitops.files import ignored, matching
 from litellm_gitops.findings import Finding, edit, fill, rekey, seal, update
 from litellm_gitops.repository import ANSWERS, SEALED, Repository
 from litellm_gitops.rules import rule
-from litellm_gitops.sealing import creation_rules
+from litellm_gitops.sealing import agreed, creation_rules, history
 from litellm_gitops.sealing.errors import SealingError
 from litellm_gitops.sealing.inputs import ENV_FILE
 from litellm_gitops.sealing.recipients import KMS, Rule, of_file, of_rule, split
@@ -154,7 +154,10 @@ class _Rules:
             self.findings += [each for each in found if each not in self.findings]  # one rule may take several clusters
             if entry and not found:
                 self.sound[name] = entry
-        self.changed = {name: self._changed(repository, name) for name in self.sound}
+        self.sealed_for = {name: self._sealed_for(repository, name) for name in self.sound}
+        self.changed = {name: self._changed(name) for name in self.sound}
+        # of two clusters each has the recipients of the other: one mistake, and not two
+        self.swapped = [name for name in self.sound if self.changed[name] and self._is_swapped(name)]
 
     def _flaws(self, repository: Repository, file: str) -> list[Flaw]:
         found = conflict(repository, file)
@@ -179,11 +182,24 @@ class _Rules:
                 what = f"it comes before the rule of secrets/{name}/, and takes files of that folder"
                 yield Finding(CONFIG, self.line(taken[0]), what, edit("take it away, or put it behind"))
 
-    def _changed(self, repository: Repository, name: str) -> Finding | None:
-        """What there is to say of a rule for whose recipients not one file of its cluster is sealed."""
+    def _sealed_for(self, repository: Repository, name: str) -> list[set[str]]:
+        """The recipients of each file of a cluster."""
         documents = [document for file in self.files.get(name, ()) if (document := repository.document(file))]
-        found = [{key for keys in of_file(each.value).values() for key in keys} for each in documents]
-        named = {key for keys in of_rule(self.sound[name]).values() for key in keys}
+        return [{key for keys in of_file(each.value).values() for key in keys} for each in documents]
+
+    def _named(self, name: str) -> set[str]:
+        return {key for keys in of_rule(self.sound[name]).values() for key in keys}
+
+    def _is_swapped(self, name: str) -> bool:
+        others = [other for other in self.sound if other != name and self.changed[other]]
+        return any(
+            self._named(name) in self.sealed_for[other] and self._named(other) in self.sealed_for[name]
+            for other in others
+        )
+
+    def _changed(self, name: str) -> Finding | None:
+        """What there is to say of a rule for whose recipients not one file of its cluster is sealed."""
+        found, named = self.sealed_for[name], self._named(name)
         known = set[str]().union(*found)
         if not known or named in found:
             return None
@@ -227,9 +243,12 @@ def every_cluster_has_one_sound_creation_rule(repository: Repository) -> Iterato
 def every_secret_is_sealed_for_whom_its_rule_names(repository: Repository) -> Iterator[Finding]:
     """Where no file of a cluster fits its rule, the rule was changed, and that is where it is told; else a file was."""
     rules = _rules(repository)
+    if rules.swapped:
+        what = f"the rules of {' and '.join(rules.swapped)} have the recipients of each other"
+        yield Finding(CONFIG, rules.line(rules.sound[rules.swapped[0]], "age"), what, edit("swap them back"))
     for cluster in repository.clusters:
         name, path = cluster.name, repository.root / cluster.key_file
-        if name not in rules.sound:
+        if name not in rules.sound or name in rules.swapped:
             continue
         if finding := rules.changed[name]:
             yield finding
@@ -244,6 +263,35 @@ def every_secret_is_sealed_for_whom_its_rule_names(repository: Repository) -> It
             what = f"the rule of {name} lacks {own[-1]}, the public key of {cluster.key_file}"
             fix = edit(f"add it, then {rekey(name).text}; or move that file away")
             yield Finding(CONFIG, rules.line(entry, "age"), what, fix)
+
+
+@rule
+def somebody_agreed_to_every_recipient(repository: Repository) -> Iterator[Finding]:
+    """Where a key was made for each cluster, no answer says who may read, but policies/recipients.yml."""
+    rules = _rules(repository)
+    for cluster in repository.clusters:
+        entry = rules.sound.get(cluster.name)
+        if entry and not rules.changed[cluster.name] and (what := agreed.difference(cluster, entry)):
+            fix = rekey(cluster.name, "take away whose key you do not know")
+            yield Finding(CONFIG, rules.line(entry, "age"), f"the rule of {cluster.name} {what}", fix)
+
+
+@rule
+def every_recipient_was_there_when_the_values_were_sealed(repository: Repository) -> Iterator[Finding]:
+    """Git's history, where it is there, shows who joined a file whose values stayed: nobody sealed them for him."""
+    rules = _rules(repository)
+    for cluster in repository.clusters:
+        name, entry = cluster.name, rules.sound.get(cluster.name)
+        if not entry or rules.changed[name] or agreed.difference(cluster, entry):
+            continue
+        whole = [file for file in rules.files.get(name, ()) if not rules.flaws[file]]
+        found: dict[str, str] = {}
+        for recipient, commit in history.joined(repository, whole):
+            found.setdefault(recipient, commit)
+        if found:
+            since = ", ".join(f"{recipient} (after commit {commit})" for recipient, commit in sorted(found.items()))
+            what = f"it names readers of {name} who came after its values were sealed: {since}"
+            yield Finding(CONFIG, rules.line(entry, "age"), what, rekey(name, "take away whose key you do not know"))
 
 
 def _answered(repository: Repository) -> list[str]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from litellm_gitops import policies
 from litellm_gitops.documents import Document, Place, dig, mapping, text, texts
-from litellm_gitops.findings import Finding, Fix, delete, edit, restore, seal
+from litellm_gitops.findings import Action, Finding, Fix, delete, edit, restore, rotate, seal, update
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, secret_name
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import flawed
 from litellm_gitops.sealing import checksums
-from litellm_gitops.sealing.sealed_file import Flaw, Kind, fix_of
+from litellm_gitops.sealing.forms import PASSWORDS
+from litellm_gitops.sealing.sealed_file import ENCODED_ANNOTATION, Flaw, Kind, fix_of
 
 # annotations with which the engine does not apply what is there already
 _LEFT_ALONE = {
@@ -22,8 +26,24 @@ _LEFT_ALONE = {
     ("kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent"),
     ("kustomize.toolkit.fluxcd.io/ssa", "Ignore"),
 }
+_DIGEST = re.compile(r"^# Digest: ([0-9a-f]{64})$", re.MULTILINE)
 _NONCE = re.compile(r"ENC\[AES256_GCM,data:[^,]+,iv:([^,]+),")
 _NOT_IGNORED = "take the line that matches it out of .gitignore"
+
+
+def digest_of(answers: dict[Any, Any]) -> str:
+    """What copier writes above the answers, so that a change by hand is seen."""
+    return hashlib.sha256(json.dumps(answers, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@rule
+def the_answers_are_those_that_were_rendered(repository: Repository) -> Iterator[Finding]:
+    """Changed by hand, no file follows them, and an update compares with a repository that never was."""
+    digest = _DIGEST.search(repository.text(ANSWERS) or "")
+    if digest and digest[1] != digest_of(repository.answers):
+        what = "they were changed by hand, and no file follows them"
+        fix = update("ANSWER", "VALUE", first="take it from git history, and change an answer by an update")
+        yield Finding(ANSWERS, None, what, replace(fix, first=f"{fix.first}: {fix.command}", action=Action.EDIT))
 
 
 @rule
@@ -47,15 +67,17 @@ def _differences(
     known, listed = repository.matrix.secrets[name], entry.clusters if entry else []
     if sorted(listed) != sorted(needed):
         yield f"{name} is listed for {_list(listed)}, but the answers need it for {_list(needed)}"
-    elif entry and set(entry.keys) != set(known.keys):
-        yield f"{name} has the keys {_list(entry.keys)}, not {_list(known.keys)}"
+    elif entry and set(entry.keys) != (keys := known.needed(repository.answers)):
+        yield f"{name} has the keys {_list(entry.keys)}, not {_list(sorted(keys))}"
     elif entry:
         if bool(entry.never_rotate) != bool(known.never_rotate):
             yield f"{name} may not be rotated, which never_rotate has to say"
         for key, source in entry.keys.items():
-            form = known.form(key, repository.answers)
-            if source.form != form:
-                yield f"the values of {key} in {name} are not checked as {form}"
+            expected = known.source(key, repository.answers)
+            if source.form != expected.form:
+                yield f"the values of {key} in {name} are not checked as {expected.form}"
+            elif source != expected:
+                yield f"the values of {key} in {name} have another source than the answers give them"
 
 
 def _is_needed(cluster: Cluster, name: str, when: str | dict[str, list[str]]) -> bool:
@@ -66,18 +88,25 @@ def _is_needed(cluster: Cluster, name: str, when: str | dict[str, list[str]]) ->
 
 @rule
 def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
-    """With exactly the keys that are needed."""
+    """With exactly the keys that are needed, or with one more that other answers need: the way back is an update."""
     for cluster in repository.clusters:
         sealed = {secret.name: secret for secret in cluster.sealed}
         for name, wanted in cluster.wanted.items():
             secret = sealed.get(name)
+            if not repository.has(wanted.file) and secret:
+                continue  # it is in a file of another name, which has a rule of its own
             if not repository.has(wanted.file):
                 ignored = (repository.root / wanted.file).is_file()
                 what = "git ignores it, so that it never reaches the cluster" if ignored else "is missing"
                 yield Finding(wanted.file, None, what, edit(_NOT_IGNORED) if ignored else seal(cluster=cluster.name))
             if secret is None or not repository.has(wanted.file):
                 continue  # another rule speaks of what is there
-            if secret.keys != set(wanted.keys) and secret.keys:  # one without values is told by another rule
+            spare = (
+                set(repository.matrix.secrets[name].keys) - set(wanted.keys)
+                if name in repository.matrix.secrets
+                else set()
+            )
+            if secret.keys - spare != set(wanted.keys) and secret.keys:  # one without values is told by another rule
                 what = f"it holds {_list(secret.keys)}, but {policies.SECRETS} says {_list(wanted.keys)}"
                 yield Finding(secret.file, secret.document.line("stringData"), what, _again(repository, secret.file))
             for key, value in mapping(dig(secret.document.value, "stringData")).items():
@@ -94,6 +123,23 @@ def every_secret_file_holds_the_secret_of_its_name(repository: Repository) -> It
             yield from _misnamed(repository, secret)
             if secret.name in cluster.wanted:
                 yield from _stubborn(repository, secret)
+
+
+@rule
+def every_password_is_sealed_as_its_chart_takes_it(repository: Repository) -> Iterator[Finding]:
+    """One chart puts it into a URL as it is, so it is sealed percent-encoded; with the other the proxy encodes it."""
+    for cluster in repository.clusters:
+        for secret in cluster.sealed:
+            place = ("metadata", "annotations", ENCODED_ANNOTATION)
+            said, wanted = dig(secret.document.value, *place), cluster.wanted.get(secret.name)
+            for key, source in wanted.keys.items() if wanted and said is not None else ():
+                if source.form in PASSWORDS and said != str(source.form == "url_password").lower():
+                    how = "percent-encoded" if said == "true" else "as it is"
+                    what = (
+                        f"its {key} is sealed {how}, and the chart {repository.chart.name} takes it in the other form"
+                    )
+                    fix = rotate(secret.name, cluster.name, f"give {source}")
+                    yield Finding(secret.file, secret.document.line(*place), what, fix)
 
 
 def _misnamed(repository: Repository, secret: SealedSecret) -> Iterator[Finding]:
@@ -154,11 +200,13 @@ def no_secret_is_orphaned(repository: Repository) -> Iterator[Finding]:
     """What no answer needs any more, and what no value names, so that the proxy never sees it."""
     known = repository.matrix.secrets
     # they have rules of their own
-    guarded = {value for value in repository.chart.guards(repository.answers.get("redis")).values() if value in known}
+    guarded = {value for value in repository.chart.guards(repository.answers).values() if value in known}
     reported = guarded | {method.secret for method in repository.matrix.methods.values()}
     for cluster in repository.clusters:
         for secret in cluster.sealed:
-            if secret.name in known and secret.name not in cluster.wanted:
+            spare = secret.name in known and secret.name not in cluster.wanted
+            # one that the answers need and the list lacks has a rule of its own
+            if spare and not _is_needed(cluster, secret.name, known[secret.name].when):
                 what = f"nothing in {cluster.name} needs {secret.name} any more"
                 fix = delete(secret.file, f"take its line out of {cluster.secrets_folder}/kustomization.yaml")
                 yield Finding(secret.file, None, what, fix)
@@ -188,9 +236,17 @@ def values_name_only_secrets_and_keys_that_exist(repository: Repository) -> Iter
                         "correct the name, seal a Secret of that name, or declare who makes it in policies/suite.yml"
                     )
                     yield cluster.values.finding(each.place, what, fix)
+            elif each.place in _of_methods(cluster):
+                continue  # a rule of the auth matrix tells
             elif each.key is not None and each.key not in (keys[each.name] or {each.key}):
                 what = f"the Secret {each.name!r} has no key {each.key!r}, only {_list(keys[each.name] or ())}"
                 yield cluster.values.finding(each.place, what, edit("correct the key"))
+
+
+def _of_methods(cluster: Cluster) -> list[Place]:
+    """The mounts where a method needs its Secret."""
+    needed = {method.mount.path for method in cluster.methods.values() if method.mount}
+    return [mount.place for mount in cluster.values.pod.mounts if mount.path in needed] if cluster.values else []
 
 
 @rule
@@ -219,6 +275,9 @@ def _digests(cluster: Cluster, document: Document, again: Fix) -> Iterator[Findi
     for place, digest in found.items():
         last, line = str(place[-1]) if place else "it", document.line(*place)
         name = last.removeprefix("checksum/")
+        secret = cluster.wanted.get(name)
+        if secret and name not in sealed and (repository.root / secret.file).is_file():
+            continue  # git ignores it, which has a rule of its own
         if place not in wanted and (name == last or place[:-1] not in parents):
             what = f"{last} is no checksum of a Secret"
             yield Finding(file, line, what, edit(f"move it to {cluster.values_file}"))

@@ -44,9 +44,8 @@ _TESTS: Mapping[str, tuple[Callable[[Any, Any], bool], str, str]] = {
     "leads_to": (lambda found, value: normpath(text(found) or ".") == value, "is {found}", "write {place}: ./{value}"),
     "lists": (lambda found, value: [*map(normpath, texts(found))] == value, "are others", "list {value}"),
     "holds": (lambda found, value: value in _parts(found), "lacks {value}", "add {value}"),
-    "names": (lambda found, value: _is_named(found, value), "does not name {value}", "add it"),
-    "names_if_set": (lambda found, value: not found or _is_named(found, value), "does not name {value}", "add it"),
-    "names_not": (lambda found, value: not _is_named(found, value), "names {value}", "take it out"),
+    "names": (lambda found, value: is_named(found, value), "does not name {value}", "add it"),
+    "names_not": (lambda found, value: not is_named(found, value), "names {value}", "take it out"),
     "spares": (lambda found, value: not {*value} & {*_parts(found)}, "takes in too much", ""),
 }
 
@@ -56,7 +55,7 @@ def _parts(value: Any) -> list[Any]:
     return re.split(r"[,\s]+", value) if isinstance(value, str) else sequence(value)
 
 
-def _is_named(patterns: Any, value: Any) -> bool:
+def is_named(patterns: Any, value: Any) -> bool:
     """Whether one in a list of patterns fits a text, or one in a list of mappings of patterns a mapping of texts."""
     fields = value if isinstance(value, dict) else {"": value}
     entries = [entry if isinstance(entry, dict) else {"": entry} for entry in sequence(patterns)]

@@ -1,0 +1,155 @@
+"""The part of the Common Expression Language in which rules about Kubernetes' objects are written.
+
+Source: https://github.com/google/cel-spec, https://kubernetes.io/docs/reference/using-api/cel/. An expression is read
+as Python's, whose grammar is the same for what stands here: fields, lists, texts, numbers, comparisons, `in`, `!`,
+`&&`, `||`, `has`, the functions and methods below, and `all`, `exists`, `exists_one` and `filter` of a list or of the
+keys of a mapping. A conditional (`? :`) is not among it.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+QUANTITY = re.compile(r"[+-]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]{1,2}))?")
+_SUFFIXES = {suffix: 1000.0**power for power, suffix in enumerate("num kMGTPE", -3)}
+_SUFFIXES |= {f"{suffix}i": 1024.0**power for power, suffix in enumerate("KMGTPE", 1)}
+
+
+class CelError(Exception):
+    """An expression cannot be read here, or not be decided, as where it asks for a field that is not there."""
+
+
+def quantity(value: Any) -> float:
+    """The number that a quantity such as 500m, 2 or 4Gi stands for. Raises CelError."""
+    match = QUANTITY.fullmatch(str(value))
+    if match is None:
+        raise CelError
+    number, suffix, exponent = match.groups()
+    return float(number) * (_SUFFIXES[suffix] if suffix else 10.0 ** int(exponent or 0))
+
+
+_FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {"size": len, "string": str, "quantity": quantity}
+_METHODS: Mapping[str, Callable[..., Any]] = {
+    "startsWith": str.startswith,
+    "endsWith": str.endswith,
+    "contains": lambda text, part: part in text,
+    "matches": lambda text, pattern: re.search(pattern, text) is not None,
+    "substring": lambda text, start: text[start:],
+    "size": len,
+}
+_EACH: Mapping[str, Callable[[Iterator[Any]], Any]] = {
+    "all": all,
+    "exists": any,
+    "exists_one": lambda found: sum(map(bool, found)) == 1,
+}
+_COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda item, of: item in of,
+}
+_WORDS = {"true": True, "false": False, "null": None}
+# texts stay as they are; `!` binds as closely as Python's `~`
+_TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|&&|\|\||!(?!=)")
+_PYTHON = {"&&": " and ", "||": " or ", "!": "~"}
+
+
+@cache
+def parsed(expression: str) -> ast.expr:
+    """An expression that can be evaluated. Raises CelError where it holds something that is not known here."""
+    try:
+        text = _TOKEN.sub(lambda match: _PYTHON.get(match[0], match[0]), " ".join(expression.split()))
+        tree = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        raise CelError(f"it is not read here: {expression}") from None
+    for node in ast.walk(tree):
+        if not isinstance(node, _KNOWN) or (isinstance(node, ast.Call) and not _is_known(node)):
+            raise CelError(f"{type(node).__name__} is not read here: {expression}")
+    return tree
+
+
+_KNOWN = (ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Invert, ast.USub, ast.Compare, *_COMPARED, ast.Call)
+_KNOWN = (*_KNOWN, ast.Attribute, ast.Subscript, ast.List, ast.Name, ast.Constant, ast.Load)
+
+
+def _is_known(call: ast.Call) -> bool:
+    if isinstance(call.func, ast.Name):
+        return call.func.id in ("has", *_FUNCTIONS)
+    return isinstance(call.func, ast.Attribute) and call.func.attr in ("filter", *_EACH, *_METHODS)
+
+
+def holds(expression: str, **names: Any) -> bool:
+    """Whether an expression is true, or cannot be decided, as where a field is absent whose default is not known."""
+    try:
+        return bool(_value(parsed(expression), names))
+    except (CelError, TypeError, AttributeError, re.error):
+        return True
+
+
+def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Constant():
+            return node.value
+        case ast.Name(id=name):
+            return _WORDS[name] if name in _WORDS else _item(names, name)
+        case ast.Attribute(value=above, attr=name):
+            return _item(_value(above, names), name)
+        case ast.Subscript(value=above, slice=key):
+            return _item(_value(above, names), _value(key, names))
+        case ast.List(elts=items):
+            return [_value(item, names) for item in items]
+        case ast.UnaryOp(op=sign, operand=operand):
+            found = _value(operand, names)
+            return -found if isinstance(sign, ast.USub) else not found
+        case ast.BoolOp(op=which, values=parts):
+            return _either(isinstance(which, ast.Or), parts, names)
+        case ast.Compare(left=left, ops=ops, comparators=right):
+            values = [_value(each, names) for each in (left, *right)]
+            return all(_COMPARED[type(op)](*values[number : number + 2]) for number, op in enumerate(ops))
+        case ast.Call(func=ast.Name(id=name), args=[argument]):
+            return _has(argument, names) if name == "has" else _FUNCTIONS[name](_value(argument, names))
+        case ast.Call(func=ast.Attribute(value=of, attr=name), args=[ast.Name(id=each), inner]):
+            items = _value(of, names)
+            if name == "filter":
+                return [item for item in items if _value(inner, {**names, each: item})]
+            return _EACH[name](_value(inner, {**names, each: item}) for item in items)
+        case ast.Call(func=ast.Attribute(value=of, attr=name), args=arguments):
+            return _METHODS[name](_value(of, names), *(_value(argument, names) for argument in arguments))
+    raise CelError
+
+
+def _item(above: Any, key: Any) -> Any:
+    if not isinstance(above, Mapping) or above.get(key) is None:
+        raise CelError
+    return above[key]
+
+
+def _has(field: ast.expr, names: Mapping[str, Any]) -> bool:
+    try:
+        _value(field, names)
+    except CelError:
+        return False
+    return True
+
+
+def _either(wanted: bool, parts: list[ast.expr], names: Mapping[str, Any]) -> bool:
+    """`||` (wanted: true) or `&&` (false): one part that decides is enough, whatever cannot be decided before it."""
+    undecided = False
+    for part in parts:
+        try:
+            if bool(_value(part, names)) is wanted:
+                return wanted
+        except CelError:
+            undecided = True
+    if undecided:
+        raise CelError
+    return not wanted

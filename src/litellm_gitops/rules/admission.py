@@ -1,0 +1,335 @@
+"""What the API server refuses though the schema passes: admission.yml by the types of Kubernetes' OpenAPI.
+
+Two things the schemas say themselves: the keys of a list in which no item comes twice, and the expressions that the
+engines' own definitions compute.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import zoneinfo
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from litellm_gitops import cel, schemas
+from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence
+from litellm_gitops.findings import Finding
+from litellm_gitops.repository import Repository
+from litellm_gitops.rules import chart, rule
+from litellm_gitops.rules.engine import show
+from litellm_gitops.rules.kubernetes import FORMS, Subject, engines, is_filled_in, known_version, manifests, of_values
+from litellm_gitops.schemas import Part
+
+_UNIQUE, _COMPUTED = "x-kubernetes-list-map-keys", "x-kubernetes-validations"
+_DEFAULTS = {"protocol": "TCP"}  # of the keys of lists
+_LONGEST = 160  # of an expression in a message
+
+
+class Misfit(NamedTuple):
+    """A field that is refused: where, what is wrong with it (after its name), what to do."""
+
+    place: Place
+    what: str
+    fix: str = ""
+
+
+Misfits = Iterator[Misfit]
+
+
+@cache
+def _table() -> dict[str, dict[str, Any]]:
+    content: dict[str, dict[str, Any]] = yaml.load(Path(__file__).with_suffix(".yml").read_text("utf-8"), LOADER)
+    return content
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Forms of texts
+
+
+def is_cron(value: Any) -> bool:
+    """Whether a schedule is one of https://pkg.go.dev/github.com/robfig/cron/v3#ParseStandard, without a time zone."""
+    if re.fullmatch(r"@(?:yearly|annually|monthly|weekly|daily|midnight|hourly)|@every [0-9.hmsuµn]+", str(value)):
+        return True
+    fields = str(value).split()
+    return len(fields) == len(_CRON) and all(map(_is_cron_field, fields, _CRON))
+
+
+_CRON = (
+    (0, 59, ()),
+    (0, 23, ()),
+    (1, 31, ()),
+    (1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
+    (0, 6, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
+)
+
+
+def _is_cron_field(field: str, limits: tuple[int, int, tuple[str, ...]]) -> bool:
+    least, greatest, words = limits
+    for part in field.lower().split(","):
+        match = re.fullmatch(r"(?:[*?]|([a-z]{3}|\d+)(?:-([a-z]{3}|\d+))?)(?:/([1-9]\d*))?", part)
+        if match is None:
+            return False
+        ends = [words.index(each) + least if each in words else each for each in match.groups()[:2] if each]
+        if not all(str(end).isdigit() and least <= int(end) <= greatest for end in ends):
+            return False
+        if len(ends) == 2 and int(ends[0]) > int(ends[1]):
+            return False
+    return True
+
+
+def _is_network(value: Any) -> bool:
+    try:
+        ipaddress.ip_network(str(value), strict=False)
+    except ValueError:
+        return False
+    return "/" in str(value)
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def _is_port(value: Any) -> bool:
+    return re.fullmatch(r"(?=.*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*", str(value)) is not None and len(str(value)) <= 15
+
+
+def _is_port_or_number(value: Any) -> bool:
+    return 1 <= value <= 65535 if isinstance(value, int) else _is_port(value)
+
+
+def _is_amount(value: Any, most: int | None = None) -> bool:
+    if isinstance(value, int):
+        return value >= 0
+    match = re.fullmatch(r"(\d+)%", str(value))
+    return match is not None and (most is None or int(match[1]) <= most)
+
+
+def _is_below(value: Any) -> bool:
+    return not str(value).startswith("/") and ".." not in str(value).split("/")
+
+
+_OWN_FORMS: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
+    "amount": (_is_amount, "amount", "write a number or a percentage, such as 1 or 25%"),
+    "below": (_is_below, "path below a folder", "write it without / before it and without .."),
+    "cidr": (_is_network, "range of addresses", "write one such as 10.0.0.0/8"),
+    "cron": (is_cron, "schedule", "write five fields, such as 0 3 * * 1: https://kubernetes.io/docs/reference/"
+             "kubernetes-api/workload-resources/cron-job-v1/"),
+    "freely": (lambda value: not re.search(r"[/%]|\A\.{0,2}\Z", str(value)), "name", "write it without / and %"),
+    "image": (lambda value: not re.search(r"\s|\A\Z", str(value)), "image", "write it without spaces"),
+    "port": (_is_port, "name of a port", "use at most 15 lower-case letters, digits and hyphens"),
+    "port-or-number": (_is_port_or_number, "port", "write 1 to 65535, or a name of at most 15 signs"),
+    "quantity": (
+        lambda value: bool(cel.QUANTITY.fullmatch(str(value))) and not str(value).startswith("-"),
+        "quantity",
+        "write one such as 500m, 2 or 4Gi",
+    ),
+    "resource": (
+        lambda value: bool(re.fullmatch(r"cpu|memory|storage|ephemeral-storage|hugepages-.+|.+/.+", str(value))),
+        "resource",
+        "write cpu, memory, ephemeral-storage, or example.com/name",
+    ),
+    "share": (partial(_is_amount, most=100), "amount", "write a number or at most 100%"),
+    "zone": (lambda value: not _zones() or value in _zones(), "time zone", "write one such as Europe/Zurich"),
+}  # fmt: skip
+_OTHER_NAMES = {"label-name": "namespace"}
+# of a mapping: the form of its keys, and that of its values
+_PAIRS = {"labels": ("mark", "label"), "marks": ("mark", ""), "resources": ("resource", "quantity")}
+
+
+def _forms(place: Place, value: Any, form: str) -> Misfits:
+    """What is not of a form: a text or number, each item of a list, or the keys and values of a mapping."""
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _forms((*place, number), item, form)
+    elif isinstance(value, dict):
+        of_keys, of_values = _PAIRS.get(form, ("", ""))
+        for key, inner in value.items():
+            yield from _forms((*place, str(key)), str(key), of_keys)
+            yield from _forms((*place, str(key)), inner, of_values)
+    elif form and isinstance(value, str | int) and not is_filled_in(value):
+        pattern, what, fix = FORMS.get(_OTHER_NAMES.get(form, form)) or _OWN_FORMS[form]
+        fits = re.fullmatch(pattern, str(value)) if isinstance(pattern, str) else pattern(value)
+        if not fits:
+            yield Misfit(place, f"is {show(value)}, which is no {what}", fix)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A row of the table
+
+
+def _enum(part: Part, words: Mapping[str, str]) -> Misfits:
+    for field, known in words.items():
+        found = part.value.get(field)
+        for number, item in enumerate(found) if isinstance(found, list) else [(None, found)]:
+            # an empty text is the default
+            if isinstance(item, str) and item and not is_filled_in(item) and item not in known.split():
+                place = (*part.place, field) if number is None else (*part.place, field, number)
+                yield Misfit(place, f"is {show(item)}", f"write {known.replace(' ', ', ')}")
+
+
+def _range(part: Part, limits: Mapping[str, list[Any]]) -> Misfits:
+    for field, (least, greatest) in limits.items():
+        found = part.value.get(field)
+        if isinstance(found, int) and not isinstance(found, bool):
+            if least is not None and found < least:
+                yield Misfit((*part.place, field), f"is {found}", f"write {least} or more")
+            if greatest is not None and found > greatest:
+                yield Misfit((*part.place, field), f"is {found}", f"write {greatest} or less")
+
+
+def _counted(part: Part, fields: Any, at_least_one: bool) -> Misfits:
+    names = [name for name in part.schema.get("properties", ()) if name != "name"] if fields == "all" else fields
+    there = [name for name in part.value if name in names and part.value[name] is not None]
+    if len(there) > 1:
+        what = f"does not go with {there[0]}, which is there as well"
+        yield Misfit((*part.place, there[1]), what, "keep one of them")
+    elif not there and at_least_one:
+        yield Misfit(part.place, f"has none of {', '.join(names)}", "write one of them")
+
+
+def _unique(part: Part, fields: Mapping[str, str]) -> Misfits:
+    for field, key in fields.items():
+        seen = []
+        for number, item in enumerate(sequence(part.value.get(field))):
+            found = mapping(item).get(key)
+            if found is not None and found in seen:
+                what = f"is {show(found)}, as of an item before it"
+                yield Misfit((*part.place, field, number, key), what, "rename it")
+            seen.append(found)
+
+
+def _needs(part: Part, fields: list[str]) -> Misfits:
+    for field in fields:
+        if part.value.get(field) in (None, "", []) and field not in part.schema.get("required", ()):
+            yield Misfit((*part.place, field), "is missing or empty", f"write {field}")
+        elif part.value.get(field) in ("", []):
+            yield Misfit((*part.place, field), "is empty", f"write {field}")
+
+
+def _rules(part: Part, rows: list[dict[str, Any]], subject: Subject) -> Misfits:
+    names = {"self": part.value, "root": subject.value}
+    for row in rows:
+        if row.get("whole") and not subject.is_whole:
+            continue
+        at = tuple(row["at"].split(".")) if "at" in row else ()
+        for above, key, item in _each(part.value, row["each"].split(".")) if "each" in row else [((), None, None)]:
+            if not cel.holds(row["rule"], **names, it=item, key=key):
+                yield Misfit((*part.place, *above, *at), row["what"])
+
+
+def _each(value: Any, path: list[str], above: Place = ()) -> Iterator[tuple[Place, Any, Any]]:
+    """(place, key, value) of what a path leads to, in which * stands for each item or value."""
+    if not path:
+        yield above, above[-1], value
+        return
+    keys: list[Any] = [path[0]]
+    if path[0] == "*":
+        keys = list(range(len(value))) if isinstance(value, list) else [*mapping(value)]
+    for key in keys:
+        if (found := dig(value, key)) is not None:
+            yield from _each(found, path[1:], (*above, key))
+
+
+def _twice(part: Part) -> Misfits:
+    """Items of a list that have the same key."""
+    keys, seen = part.schema.get(_UNIQUE), list[Any]()
+    if not isinstance(part.value, list) or not (keys or part.schema.get("x-kubernetes-list-type") == "set"):
+        return
+    for number, item in enumerate(part.value):
+        known = [mapping(item).get(key, _DEFAULTS.get(key)) for key in keys] if keys else item
+        if keys and None in known:
+            continue
+        if known in seen:
+            named = f"has the same {' and '.join(keys)} as an item before it" if keys else "is there already"
+            yield Misfit((*part.place, number), named, "keep one of them")
+        seen.append(known)
+
+
+def _computed(part: Part) -> Misfits:
+    expressions = [each for each in sequence(part.schema.get(_COMPUTED)) if isinstance(each, str)]
+    fields = part.schema.get("properties", {})
+    value = part.value
+    if expressions and isinstance(value, dict):
+        value = {name: field["default"] for name, field in fields.items() if "default" in field} | value
+    for expression in expressions:
+        if not cel.holds(expression, self=value):
+            shown = expression if len(expression) <= _LONGEST else f"{expression[:_LONGEST]}…"
+            yield Misfit(part.place, f"does not fit what its definition computes: {shown}")
+            return
+
+
+_TESTS: Mapping[str, Callable[[Part, Any], Misfits]] = {
+    "enum": _enum,
+    "range": _range,
+    "form": lambda part, forms: (
+        misfit for field, form in forms.items() for misfit in _forms((*part.place, field), part.value.get(field), form)
+    ),
+    "one": partial(_counted, at_least_one=True),
+    "most": partial(_counted, at_least_one=False),
+    "unique": _unique,
+    "needs": _needs,
+}
+
+
+def misfits(subject: Subject, version: str) -> Misfits:
+    """What the API server refuses of an object that fits its schema: one thing in one place."""
+    told = [schemas.place(error) for error in subject.errors]
+    # a misspelt field is missing under its own name
+    told += [tuple(error.absolute_path) for error in subject.errors if error.validator == "additionalProperties"]
+    for part in schemas.parts(mapping(subject.validator.schema), subject.value, version, subject.kind):
+        for misfit in _of(part, subject):
+            if not any(misfit.place[: len(place)] == place for place in told):
+                told.append(misfit.place)
+                yield misfit
+
+
+def _of(part: Part, subject: Subject) -> Misfits:
+    yield from _twice(part)
+    yield from _computed(part)
+    row = _table().get(part.type, {})
+    if not isinstance(part.value, dict) or (part.type == "meta.v1.ObjectMeta" and len(part.place) == 1):
+        return  # of the names of an object and its labels another rule speaks
+    for test, check in _TESTS.items():
+        if test in row and (subject.is_whole or part.place or test not in ("one", "needs")):
+            yield from check(part, row[test])
+    yield from _rules(part, row.get("rules", []), subject)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=512)  # those of manifests stay the same from one repository to the next
+def _listed(subject: Subject, version: str) -> list[Misfit]:
+    return [*misfits(subject, version)]
+
+
+def _findings(repository: Repository, subjects: list[Subject]) -> Iterator[Finding]:
+    for subject in subjects:
+        for misfit in _listed(subject, known_version(repository)):
+            fields = ".".join(part for part in misfit.place if isinstance(part, str))
+            fix = misfit.fix or f"correct it: kubectl explain {subject.reference}{'.' if fields else ''}{fields}"
+            if found := subject.finding(misfit.place, f"{{}} {misfit.what}", fix):
+                yield found
+
+
+@rule
+def the_api_server_takes_every_manifest(repository: Repository) -> Iterator[Finding]:
+    """Of Kubernetes' own kinds, and of the engines'."""
+    subjects = [each for each in (*manifests(repository), *engines(repository)) if not each.is_patch]
+    yield from _findings(repository, subjects)
+
+
+@rule
+def the_api_server_takes_what_values_make(repository: Repository) -> Iterator[Finding]:
+    """What they put into the objects of the chart."""
+    others = (chart.every_mount_has_its_volume, chart.no_variable_is_set_twice, chart.the_values_fit_their_schema)
+    told = {(each.file, each.line) for other in others for each in other(repository)}
+    for found in _findings(repository, of_values(repository)):
+        if (found.file, found.line) not in told:
+            yield found

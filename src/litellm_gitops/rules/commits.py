@@ -1,0 +1,117 @@
+"""What a commit must pass on its way into git: hooks, gitleaks, and how git stores it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+from litellm_gitops.documents import dig, mapping, sequence, text, texts
+from litellm_gitops.findings import Finding, edit, restore
+from litellm_gitops.proxy_facts import closest
+from litellm_gitops.repository import VALUES, Repository
+from litellm_gitops.rules import rule
+
+_COMMITS, _ATTRIBUTES, _GITLEAKS = ".pre-commit-config.yaml", ".gitattributes", ".gitleaks.toml"
+_HOOKS = ("yamllint", "check-merge-conflict", "gitleaks", "rejected-hunks", "guard-staged")  # as they are rendered
+_WATCHED = (VALUES, "README.md", "docker-compose.yml", "clusters/own.yaml")  # of many places for a credential
+
+
+@rule
+def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
+    """Where there are commit hooks at all."""
+    document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
+    if document is None:
+        return
+    hooks = [
+        (("repos", at, "hooks", number), mapping(hook))
+        for at, entry in enumerate(sequence(document.value.get("repos")))
+        for number, hook in enumerate(sequence(dig(entry, "hooks")))
+    ]
+    for place, hook in hooks:
+        if meant := closest(text(hook.get("id")), _HOOKS):
+            what = f"there is no hook {hook['id']}, and pre-commit then runs none"
+            yield Finding(_COMMITS, document.line(*place, "id"), what, edit(f"did you mean {meant}?"))
+    if not repository.has("hooks/guard_staged.py"):
+        yield Finding("hooks/guard_staged.py", None, "is missing, and no commit is possible", restore())
+    guards = [(place, hook) for place, hook in hooks if "hooks/guard_staged.py" in text(hook.get("entry"))]
+    if not guards:
+        what = "no hook runs hooks/guard_staged.py, which keeps unsealed Secrets out of git"
+        yield Finding(_COMMITS, document.line("repos"), what, restore())
+    for place, hook in guards:
+        stages = hook.get("stages", document.value.get("default_stages"))
+        at_commit = stages is None or {"pre-commit", "commit"} & set(texts(stages))
+        filtered = {"files", "exclude", "types", "types_or"} & set(hook) and not hook.get("always_run")
+        if not at_commit or filtered:
+            what = "the guard does not run before every commit"
+            yield Finding(
+                _COMMITS, document.line(*place, "stages"), what, edit("write always_run: true, and no stages")
+            )
+
+
+@rule
+def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Finding]:
+    """The digests of sealed files depend on it."""
+    content = repository.text(_ATTRIBUTES)
+    if content is None:
+        what = "is missing, so that git may change line ends, and with them the digests"
+        yield Finding(_ATTRIBUTES, None, what, restore())
+        return
+    kept, whole = False, False
+    for number, line in enumerate(content.splitlines(), 1):
+        pattern, *attributes = line.split() or [""]
+        whole |= "sops" in pattern and bool({"-merge", "binary", "merge=binary"} & set(attributes))
+        if pattern not in ("*", "*.yaml", "*.sops.yaml", "secrets/**"):
+            continue
+        kept |= bool({"eol=lf", "-text", "binary"} & set(attributes))
+        if "eol=crlf" in attributes or any(each.startswith("filter=") for each in attributes):
+            what = f"{pattern} is stored in another form than the engine reads"
+            yield Finding(_ATTRIBUTES, number, what, edit("write eol=lf, and no filter"))
+            return
+    if kept and not whole:
+        what = "a merge would write its marks into a sealed file, which then opens no more"
+        yield Finding(_ATTRIBUTES, None, what, edit("write: /secrets/**/*.sops.yaml -merge"))
+    if not kept:
+        what = "nothing keeps the line ends of sealed files, and with them the digests"
+        yield Finding(_ATTRIBUTES, None, what, edit("write: * text=auto eol=lf"))
+
+
+@rule
+def gitleaks_looks_for_every_credential(repository: Repository) -> Iterator[Finding]:
+    """Its configuration can be read, takes its own rules in, and leaves no more out than a few files."""
+    if not repository.has(_GITLEAKS):
+        return  # gitleaks then takes its own
+    content = repository.text(_GITLEAKS) or ""
+    try:
+        settings = tomllib.loads(content)
+    except tomllib.TOMLDecodeError:
+        yield Finding(_GITLEAKS, None, "it is not TOML, so that gitleaks ends at once", edit("correct the syntax"))
+        return
+    if not (dig(settings, "extend", "useDefault") or dig(settings, "extend", "path") or settings.get("rules")):
+        yield Finding(
+            _GITLEAKS, _line(content, "extend"), "gitleaks looks for nothing", edit("write useDefault = true")
+        )
+    for entry in [*sequence(settings.get("allowlists")), mapping(settings.get("allowlist"))]:
+        for pattern in texts(dig(entry, "paths")):
+            if _fits_everything(pattern) and not _is_narrowed(mapping(entry)):
+                what = "gitleaks leaves every file out"
+                yield Finding(
+                    _GITLEAKS, _line(content, pattern), what, edit("name the files, or the one that it is about")
+                )
+
+
+def _fits_everything(pattern: str) -> bool:
+    try:
+        return all(re.search(pattern, file) for file in _WATCHED)
+    except re.error:
+        return False
+
+
+def _is_narrowed(entry: dict[Any, Any]) -> bool:
+    return entry.get("condition") == "AND" or bool(entry.get("targetRules"))
+
+
+def _line(content: str, part: str) -> int | None:
+    numbers = [number for number, line in enumerate(content.splitlines(), 1) if part in line]
+    return numbers[-1] if numbers else None

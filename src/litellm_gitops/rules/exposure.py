@@ -1,0 +1,332 @@
+"""The proxy is reached from outside of its cluster as the answers say, and as the controller there needs it.
+
+Only the objects called `litellm` are meant: further ones are the owner's. What each controller needs: exposure.yml.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import yaml
+
+from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
+from litellm_gitops.findings import Finding, Fix, edit, update
+from litellm_gitops.policies import SUITE
+from litellm_gitops.repository import VALUES, Cluster, Repository, Values
+from litellm_gitops.rules import rule, rule_of_values
+from litellm_gitops.rules.engine import Identity, Object, Synced, expect, show, synced
+from litellm_gitops.rules.flux import seconds
+
+_KNOWN = yaml.load((files(__package__) / "exposure.yml").read_text("utf-8"), LOADER)
+_NAME, _PORT = "litellm", 4000
+_KINDS = {"ingress": "Ingress", "gateway": "HTTPRoute"}  # by the answer
+_ISSUER = "cert-manager.io/cluster-issuer"
+_RULES = ("spec", "rules")
+
+
+class Way(NamedTuple):
+    """A path that is served: where it stands, whether what is below it is served, too, and the backend."""
+
+    place: Place
+    path: str
+    below: bool
+    service: Any
+    port: Any
+
+
+def _exposed(repository: Repository, *answers: str) -> Iterator[tuple[Synced, Object]]:
+    """What leads to the proxy in each cluster, where the answer is one of these."""
+    answer = text(repository.answers.get("exposure"))
+    for each in synced(repository) if answer in answers else ():
+        if found := each.find(Identity(_KINDS[answer], f"{repository.namespace}/{_NAME}")):
+            yield each, found
+
+
+def _ways(found: Object) -> Iterator[Way]:
+    """Every path that an Ingress or an HTTPRoute serves."""
+    is_route = found.identity.kind == "HTTPRoute"
+    for number, entry in enumerate(sequence(found.get(*_RULES))):
+        yield from _matches(entry, (*_RULES, number)) if is_route else _paths(entry, (*_RULES, number))
+
+
+def _paths(entry: Any, place: Place) -> Iterator[Way]:
+    for number, path in enumerate(sequence(dig(entry, "http", "paths"))):
+        service = mapping(dig(path, "backend", "service"))
+        port = dig(service, "port", "number") or dig(service, "port", "name")
+        below = dig(path, "pathType") != "Exact"
+        yield Way((*place, "http", "paths", number), text(dig(path, "path")), below, service.get("name"), port)
+
+
+def _matches(entry: Any, place: Place) -> Iterator[Way]:
+    backend = mapping(dig(entry, "backendRefs", 0))
+    for number, match in enumerate(sequence(dig(entry, "matches")) or [{}]):  # none is all of the host
+        path = mapping(dig(match, "path"))
+        below, shown = path.get("type") != "Exact", text(path.get("value", "/"))
+        yield Way((*place, "matches", number), shown, below, backend.get("name"), backend.get("port"))
+
+
+@rule
+def the_proxy_is_exposed_as_answered(repository: Repository) -> Iterator[Finding]:
+    """By an Ingress, by an HTTPRoute, or not at all."""
+    answer = text(repository.answers.get("exposure"))
+    for each in synced(repository) if answer else ():
+        if answer in _KINDS:
+            wanted = Identity(_KINDS[answer], f"{repository.namespace}/{_NAME}")
+            # of one in another namespace the rules of the engine say so
+            yield from expect(each, () if each.find(wanted) else [wanted])
+            continue
+        for found in each.objects:
+            if found.identity.kind in _KINDS.values() and found.identity.name == _NAME:
+                what = f"it leads to the proxy from outside, but the answer exposure is {answer!r}"
+                fix = update("exposure", next(key for key, kind in _KINDS.items() if kind == found.identity.kind))
+                yield found.finding(("kind",), what, fix)
+
+
+@rule_of_values
+def the_chart_makes_no_ingress_of_its_own(values: Values) -> Iterator[Finding]:
+    """It would serve all of the proxy, and has the name of the one that is beside it."""
+    place = (*values.chart.ingress, "enabled")
+    if values.get(*place) is True and values.repository.answers.get("exposure"):
+        what = "the chart's own Ingress serves the whole proxy, its management too"
+        yield values.finding(place, what, edit("take it out, and change clusters/<cluster>/exposure.yaml instead"))
+
+
+@rule
+def every_domain_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
+    """The proxy is asked as litellm.<domain>, with a certificate for that name where one is asked for here."""
+    for each, found in _exposed(repository, *_KINDS):
+        host, question = f"litellm.{each.cluster.answer('domain')}", each.cluster.answer_name("domain")
+        secured = [name for entry in sequence(found.get("spec", "tls")) for name in sequence(dig(entry, "hosts"))]
+        is_route = found.identity.kind == "HTTPRoute"
+        hosts = sequence(found.get("spec", "hostnames")) if is_route else _hosts(found)
+        looked_at = [(found, ("spec", "hostnames") if is_route else _RULES, "host", hosts)]
+        if found.get("spec", "tls"):
+            looked_at.append((found, ("spec", "tls"), "certificate", secured))
+        for certificate in each.all("ManagedCertificate"):
+            if certificate.identity.name == _NAME:
+                domains = sequence(certificate.get("spec", "domains"))
+                looked_at.append((certificate, ("spec", "domains"), "certificate", domains))
+        for document, place, kind, named in looked_at:
+            if host not in named:
+                what = f"no {kind} is {host}, as the answer {question} says"
+                yield document.finding(place, what, update(question, first="restore it"))
+
+
+def _hosts(ingress: Object) -> list[Any]:
+    return [dig(entry, "host") for entry in sequence(ingress.get(*_RULES))]
+
+
+@rule
+def every_way_in_leads_to_the_proxy(repository: Repository) -> Iterator[Finding]:
+    """What models are called by goes to its Service; further paths are the owner's."""
+    for each, found in _exposed(repository, *_KINDS):
+        values = each.cluster.values
+        port = (values.get(*values.chart.service, "port") if values else None) or _PORT
+        ways = [way for way in _ways(found) if way.path in _KNOWN["api"]]
+        if values and port != _PORT and any(way.port == _PORT for way in ways):
+            what = f"the Service has port {port}, but what leads to it asks port {_PORT}"
+            yield values.finding((*values.chart.service, "port"), what, edit(f"write {_PORT}"), VALUES)
+            continue
+        for way in ways:
+            if way.service != _NAME or way.port not in (port, "http"):
+                what = f"{way.path} leads to {show(way.service)}:{show(way.port)}"
+                yield found.finding(way.place, what, f"name the Service {_NAME} and its port {port}")
+
+
+@rule
+def management_is_not_reached_from_outside(repository: Repository) -> Iterator[Finding]:
+    """Neither keys, users and configuration, nor the user interface, nor metrics."""
+    for _, found in _exposed(repository, *_KINDS):
+        for way in _ways(found):
+            opened = next((closed for closed in _KNOWN["closed"] if _opens(way, closed)), None)
+            if way.service == _NAME and opened:
+                what = f"{way.path or '/'} opens {opened} to whoever reaches the host"
+                fix = f"name what models are called by, or say that it is meant: {SUITE}, exceptions"
+                yield found.finding(way.place, what, fix)
+
+
+@rule_of_values
+def the_service_is_for_the_cluster_alone(values: Values) -> Iterator[Finding]:
+    """A load balancer of its own leads to all of the proxy, its management too; one of the private network may."""
+    place = (*values.chart.service, "type")
+    given = mapping(values.get(*values.chart.service_annotations))
+    inside = any("internal" in f"{name} {value}".lower() for name, value in given.items())
+    if values.get(*place) == "LoadBalancer" and not inside:
+        what = "a load balancer opens the whole proxy, its management too, to whoever reaches it"
+        yield values.finding(place, what, edit("write ClusterIP, or name the annotation of an internal one"), VALUES)
+
+
+def _opens(way: Way, closed: str) -> bool:
+    plain = re.match(r"[\w/.-]*", way.path)  # up to what a pattern begins with
+    path = (plain[0] if plain else "").rstrip("/.")
+    within = way.below and f"{closed}/".startswith(f"{path}/")
+    return within or path == closed or path.startswith(f"{closed}/")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Ingress
+
+
+def _controller(cluster: Cluster) -> dict[str, Any]:
+    """What exposure.yml knows of the answered class; nothing where it does not know it."""
+    name = text(cluster.answer("ingress_class"))
+    for kind in _KNOWN["classes"]:
+        here = kind.get("environments", [cluster.environment])
+        if cluster.environment in here and any(part in name for part in kind["contains"]):
+            return dict(kind)
+    return {}
+
+
+def _issuer(cluster: Cluster) -> str:
+    """The issuer of the certificate; none where the class takes certificates from its cloud alone."""
+    asked = _controller(cluster).get("issues", True)
+    return text(cluster.repository.answers.get("tls_cluster_issuer")) if asked else ""
+
+
+@rule
+def the_ingress_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
+    """The class and the issuer of the certificate are those that were answered."""
+    for each, found in _exposed(repository, "ingress"):
+        cluster, annotation = each.cluster, _controller(each.cluster).get("class_annotation")
+        place: Place = ("metadata", "annotations", annotation) if annotation else ("spec", "ingressClassName")
+        if annotation and found.get("spec", "ingressClassName"):
+            what = f"the controller that reads {annotation} passes over what has spec.ingressClassName"
+            yield found.finding(("spec", "ingressClassName"), what, "take it out")
+        yield from _agrees(found, place, cluster.answer_name("ingress_class"), cluster)
+        if not (issuer := _issuer(cluster)):
+            continue
+        yield from _agrees(found, ("metadata", "annotations", _ISSUER), "tls_cluster_issuer", cluster)
+        tls = sequence(found.get("spec", "tls"))
+        if not tls:
+            what = f"it has no tls section, but tls_cluster_issuer is {issuer!r}"
+            yield found.finding(("spec",), what, update("tls_cluster_issuer", "", first="restore it"))
+        for number, entry in enumerate(tls):
+            if not text(dig(entry, "secretName")):
+                fix = "name the Secret into which cert-manager puts it, such as litellm-tls"
+                yield found.finding(("spec", "tls", number), "it names no secretName, so there is no certificate", fix)
+
+
+def _agrees(found: Object, place: Place, question: str, cluster: Cluster) -> Iterator[Finding]:
+    answer = cluster.repository.answers.get(question)
+    if found.get(*place) != answer:
+        what = f"{place[-1]} is {show(found.get(*place))}, but the answer {question} says {answer}"
+        yield found.finding(place, what, update(question, first="restore it"))
+
+
+@rule
+def the_ingress_has_what_its_class_needs(repository: Repository) -> Iterator[Finding]:
+    """Time for an answer, room for a request, health checks and TLS."""
+    for each, found in _exposed(repository, "ingress"):
+        kind, given = _controller(each.cluster), mapping(found.get("metadata", "annotations"))
+        for name, entry in _annotations(each.cluster, found).items():
+            if not any(other in given for other in entry.get("instead", ())):
+                for what, fix in _amiss(name, given.get(name), entry, each.cluster):
+                    yield found.finding(("metadata", "annotations", name), what, fix)
+        if values := each.cluster.values:
+            place = values.chart.service_annotations
+            for name, entry in kind.get("service", {}).items():
+                for what, fix in _amiss(name, values.get(*place, name), entry, each.cluster):
+                    yield values.finding((*place, name), what, fix)
+        beside = [_KNOWN["objects"][name] for name in kind.get("objects", ())]
+        wanted = [entry for entry in beside if "named_by" not in entry or given.get(entry["named_by"]) == _NAME]
+        yield from expect(each, _identities(each, wanted))
+        yield from _contents(each, wanted)
+
+
+def _annotations(cluster: Cluster, ingress: Object) -> dict[str, Any]:
+    """The annotations that an Ingress of this class needs, by name."""
+    kind = _controller(cluster)
+    more = "with_issuer" if _issuer(cluster) else "" if ingress.get("spec", "tls") else "without_issuer"
+    return {**kind.get("annotations", {}), **kind.get(more, {})}
+
+
+def _identities(each: Synced, wanted: list[dict[str, Any]]) -> list[Identity]:
+    return [Identity(entry["kind"], f"{each.repository.namespace}/{_NAME}") for entry in wanted]
+
+
+def _contents(each: Synced, wanted: list[dict[str, Any]]) -> Iterator[Finding]:
+    """What is amiss in these objects, where they are there."""
+    for entry, identity in zip(wanted, _identities(each, wanted), strict=True):
+        if found := each.find(identity):
+            for must in entry["must"]:
+                for what, fix in _amiss(".".join(must["at"]), found.get(*must["at"]), must, each.cluster):
+                    yield found.finding(tuple(must["at"]), what, fix)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Gateway
+
+
+@rule
+def the_route_is_on_the_answered_gateway(repository: Repository) -> Iterator[Finding]:
+    """The answered Gateway, and the answered one of its listeners; a second parent is the owner's."""
+    for each, found in _exposed(repository, "gateway"):
+        answer = text(each.cluster.answer("gateway"))
+        parents = ["/".join(_parent(found, entry)) for entry in sequence(found.get("spec", "parentRefs"))]
+        if answer not in parents:
+            question = each.cluster.answer_name("gateway")
+            what = f"its parent is {', '.join(parents) or 'not set'}, but the answer {question} says {answer}"
+            yield found.finding(("spec", "parentRefs"), what, update(question, first="restore it"))
+
+
+def _parent(route: Object, entry: Any) -> Iterator[str]:
+    yield text(dig(entry, "namespace")) or route.identity.namespace
+    yield text(dig(entry, "name"))
+    if section := text(dig(entry, "sectionName")):
+        yield section
+
+
+@rule
+def the_route_has_what_its_gateway_needs(repository: Repository) -> Iterator[Finding]:
+    """The objects of its cloud's own Gateway, or the timeouts that another one reads."""
+    for each, found in _exposed(repository, "gateway"):
+        kind, place = _KNOWN["gateways"][each.cluster.environment], (*_RULES, 0, "timeouts")
+        wanted = [_KNOWN["objects"][name] for name in kind["objects"]]
+        objects = _identities(each, wanted)
+        timeouts, needed = mapping(found.get(*place)), _needed(each.cluster)["whole"]
+        short = [(name, value) for name, value in timeouts.items() if 0 < seconds(value) < needed]
+        for name, value in short:
+            what = f"timeouts.{name} ends an answer after {value}, though it still streams"
+            yield found.finding((*place, name), what, f"write {name}: 0s")
+        if timeouts and "refused" in kind and any(map(each.find, objects)):
+            what = f"it has timeouts, and beside it is an object of {kind['name']}: {kind['refused']}"
+            yield found.finding(place, what, "take them out; for another kind of Gateway take its objects away instead")
+        elif not timeouts and "missing" in kind:
+            what = f"it has no timeouts: {kind['missing']}"
+            yield found.finding(_RULES, what, "write timeouts: {request: 0s} beside its matches")
+        elif not timeouts:
+            yield from expect(each, objects)
+        yield from _contents(each, wanted)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _needed(cluster: Cluster) -> dict[str, float]:
+    """What each group of a pattern in exposure.yml must come to, at least."""
+    asked = cluster.values.pod.config("litellm_settings", "request_timeout") if cluster.values else None
+    pause = float(asked if isinstance(asked, int | float) and asked else _KNOWN["seconds"])
+    return {
+        "seconds": pause,
+        "minutes": pause / 60,
+        "hours": pause / 3600,
+        "whole": 2 * pause,
+        "megabytes": float(_KNOWN["megabytes"]),
+    }
+
+
+def _amiss(name: str, found: Any, entry: Mapping[str, Any], cluster: Cluster) -> Iterator[tuple[str, Fix]]:
+    """(what is wrong, what to do) with a value that must be as an entry of exposure.yml says."""
+    value, needed = entry.get("value"), _needed(cluster)
+    written = show(found) if isinstance(found, bool) else "" if found is None else str(found)
+    match = re.fullmatch(str(entry["like"]) if "like" in entry else re.escape(str(value)), written)
+    said = f"{name} is {show(found)}: {entry['about']}"
+    if not match:
+        yield said, edit(f"write {value}" if value else "restore it")
+    for unit, number in match.groupdict().items() if match else ():
+        if number is not None and float(number) < needed[unit]:
+            enough = f"{needed[unit]:g}" if unit != "whole" else f"{needed[unit]:g}, twice request_timeout"
+            yield said, edit(f"give it {enough} at least")

@@ -1,0 +1,229 @@
+"""In production: no answer is cut off, migrations end, pods have no more rights than they need, metrics are read.
+
+docs/production.md of the template has the rendered defaults with their reasons.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
+from litellm_gitops.findings import Finding, edit, restore, update
+from litellm_gitops.repository import VALUES, Repository, Values
+from litellm_gitops.rules import rule, rule_of_values
+from litellm_gitops.rules.configuration import faults
+from litellm_gitops.rules.engine import Identity, Object, expect, show, synced
+
+# What a pod may add under `baseline`: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+_BASELINE = {
+    *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE"),
+    *("SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+}
+_VOLUMES = {  # that `restricted` admits
+    *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"),
+}
+_LABELS = {"app.kubernetes.io/name": "litellm", "app.kubernetes.io/instance": "litellm"}  # of the pods
+_WRITABLE = {"csi", "emptyDir", "ephemeral", "persistentVolumeClaim"}
+
+
+@rule_of_values
+def an_answer_ends_before_its_pod(values: Values) -> Iterator[Finding]:
+    """A pod that ends has the pause of its preStop and then all of request_timeout, before it is killed."""
+    chart, pod = values.chart, values.pod
+    limit = pod.config("litellm_settings", "request_timeout")
+    grace = pod.get(chart.grace)
+    grace = chart.own_grace if grace is None or grace == "" else grace
+    handler = mapping(pod.get(chart.lifecycle, "preStop"))
+    if not handler:
+        what = "no preStop lets the pod wait until nobody sends it calls any more: the proxy refuses them at once"
+        yield values.finding((*chart.lifecycle, "preStop"), what, edit("write preStop: {sleep: {seconds: 15}}"), VALUES)
+    if not isinstance(limit, int | float) or not isinstance(grace, int) or isinstance(grace, bool):
+        return
+    needed = limit + _pause(handler)
+    if grace < needed:
+        what = (
+            f"{_dotted(chart.grace)} is {grace}, but an answer may take {needed:g} s, preStop included, and is cut off"
+        )
+        yield values.finding(chart.grace, what, edit(f"give {needed + 15:g} or more"), VALUES)
+
+
+def _pause(handler: dict[Any, Any]) -> float:
+    """The seconds that a preStop waits, as far as it says so."""
+    if isinstance(seconds := dig(handler, "sleep", "seconds"), int):
+        return seconds
+    slept = re.search(r"\bsleep (\d+(?:\.\d+)?)", " ".join(map(str, sequence(dig(handler, "exec", "command")))))
+    return float(slept[1]) if slept else 0
+
+
+@rule_of_values
+def an_update_replaces_one_pod_after_the_other(values: Values) -> Iterator[Finding]:
+    """An update does not end all pods at once."""
+    place = values.chart.strategy
+    if values.get(*place, "type") == "Recreate":
+        what = f"{_dotted(place)}.type is Recreate, which ends every pod before a new one starts"
+        yield values.finding((*place, "type"), what, edit("write RollingUpdate"), VALUES)
+    if (most := values.get(*place, "rollingUpdate", "maxUnavailable")) in ("100%", values.pod.fewest_replicas):
+        what = f"{_dotted(place)}.rollingUpdate.maxUnavailable is {most}, so that an update may end every pod at once"
+        yield values.finding((*place, "rollingUpdate", "maxUnavailable"), what, edit("write 0"), VALUES)
+
+
+@rule
+def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
+    """The account of the Job is there before the chart makes any, and has no token of the Kubernetes API."""
+    for each in synced(repository):
+        if not (values := each.cluster.values):
+            continue
+        name = text(values.get(*values.chart.job_account)) or "default"
+        account = each.find(Identity("ServiceAccount", f"{repository.namespace}/{name}"))
+        if account and account.get("automountServiceAccountToken") is not False:
+            what = f"the pods of ServiceAccount {name} get a token of the Kubernetes API"
+            yield account.finding(("automountServiceAccountToken",), what, "write automountServiceAccountToken: false")
+        elif name == "default" and values.chart.job_has_token:
+            what = "the migrations Job runs as ServiceAccount default, with a token of the Kubernetes API"
+            fix = edit("write litellm-migrations")
+            yield values.finding(values.chart.job_account, what, fix, VALUES)
+        elif name == "litellm-migrations" and not account:
+            yield from expect(each, [Identity("ServiceAccount", f"{repository.namespace}/{name}")])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Rights of the pods
+
+
+@rule
+def the_pods_are_as_their_namespace_asks(repository: Repository) -> Iterator[Finding]:
+    """What the answer pod_security says of the namespace holds for the pods of the release."""
+    level = text(repository.answers.get("pod_security")) or "baseline"
+    for values in repository.values:
+        for place, what in _misfits(values, level == "restricted"):
+            fix = edit("correct it")
+            if level == "restricted":
+                fix = update("pod_security", "baseline", first="correct it")
+            yield values.finding(place, f"{what}, which the namespace does not admit: it is {level}", fix, VALUES)
+
+
+def _misfits(values: Values, restricted: bool) -> Iterator[tuple[Place, str]]:
+    chart = values.chart
+    for above, place in zip(chart.pod_security, chart.container_security, strict=True):
+        yield from _of_container(values, above, place, restricted)
+        if restricted and values.get(*place, "readOnlyRootFilesystem") is not True:
+            yield (*place, "readOnlyRootFilesystem"), f"the root file system of {_dotted(place)} can be written to"
+    for above in (chart.containers, chart.init_containers):
+        for number in range(len(sequence(values.get(*above)))):
+            yield from _of_container(values, chart.pod_security[0], (*above, number, "securityContext"), restricted)
+    for above in {chart.volumes, (*chart.job_mounts[:-1], chart.volumes[-1])}:
+        for number, volume in enumerate(map(mapping, sequence(values.get(*above)))):
+            if "hostPath" in volume or (restricted and not volume.keys() & _VOLUMES):
+                yield (*above, number), f"the volume {show(volume.get('name'))} is none of a pod's own"
+
+
+def _of_container(values: Values, above: Place, place: Place, restricted: bool) -> Iterator[tuple[Place, str]]:
+    pod, own = mapping(values.get(*above)), mapping(values.get(*place))
+    if own.get("privileged") is True:
+        yield (*place, "privileged"), "a container is privileged"
+    added = {name.removeprefix("CAP_") for name in texts(dig(own, "capabilities", "add"))}
+    if over := sorted(added - ({"NET_BIND_SERVICE"} if restricted else _BASELINE)):
+        yield (*place, "capabilities", "add"), f"a container has the capability {over[0]}"
+    profile = dig(own, "seccompProfile", "type") or dig(pod, "seccompProfile", "type")
+    if profile == "Unconfined" or (restricted and profile not in ("RuntimeDefault", "Localhost")):
+        yield (*place, "seccompProfile"), f"the seccomp profile of a container is {show(profile)}"
+    if not restricted:
+        return
+    if own.get("allowPrivilegeEscalation") in (None, True):  # of another type another rule speaks
+        yield (*place, "allowPrivilegeEscalation"), "a container may get more rights than its parent has"
+    if "ALL" not in texts(dig(own, "capabilities", "drop")):
+        yield (*place, "capabilities", "drop"), "a container keeps capabilities"
+    if own.get("runAsNonRoot", pod.get("runAsNonRoot")) in (None, False):
+        where = place if "runAsNonRoot" in own else above
+        yield (*where, "runAsNonRoot"), "a container may run as root"
+
+
+@rule_of_values
+def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
+    """Where the root file system is read-only, each pod has a volume to write to, and its home is in it."""
+    chart = values.chart
+    mounts = {chart.mounts, chart.job_mounts}
+    if not any(values.get(*place, "readOnlyRootFilesystem") is True for place in chart.container_security):
+        return
+    for place in sorted(mounts):
+        volumes = sequence(values.get(*place[:-1], chart.volumes[-1]))
+        names = {text(dig(volume, "name")) for volume in volumes if mapping(volume).keys() & _WRITABLE}
+        entries = [entry for entry in map(mapping, sequence(values.get(*place))) if entry.get("readOnly") is not True]
+        folders = [text(entry.get("mountPath")) for entry in entries if text(entry.get("name")) in names]
+        if not folders:
+            what = f"the root file system is read-only, and {_dotted(place)} brings no folder that can be written to"
+            yield values.finding(place, what, edit("mount an emptyDir at /scratch"))
+        for name in ("HOME", "TMPDIR") if place == chart.mounts and folders else ():
+            variable = values.pod.variables.get(name)
+            if variable and not any(f"{variable.value}/".startswith(f"{folder}/") for folder in folders):
+                what = f"{name} is {show(variable.value)}, which cannot be written to"
+                yield values.finding(variable.place, what, edit(f"write {folders[0]}"))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Load and metrics
+
+
+@rule_of_values
+def an_autoscaler_can_scale(values: Values) -> Iterator[Finding]:
+    """One autoscaler, with bounds in their order, and the request of CPU that it measures against."""
+    chart, pod = values.chart, values.pod
+    place = chart.autoscaler
+    if not pod.get(place, "enabled"):
+        return
+    fewest, most = pod.get(place, "minReplicas"), pod.get(place, "maxReplicas")
+    if isinstance(fewest, int) and isinstance(most, int) and most < fewest:
+        what = f"{_dotted(place)} has at most {most} replicas, but at least {fewest}"
+        yield values.finding((*place, "maxReplicas"), what, edit("give as many or more"), VALUES)
+    if pod.get(chart.scaled_by_others, "enabled"):
+        what = f"{_dotted(place)} and {_dotted(chart.scaled_by_others)} are both on, and each sets the replicas"
+        yield values.finding((*chart.scaled_by_others, "enabled"), what, edit("keep one of them"), VALUES)
+    if pod.get(chart.resources[0], "requests", "cpu") is None:
+        what = "the autoscaler compares with the CPU that is requested, and none is"
+        yield values.finding((*chart.resources[0], "requests", "cpu"), what, edit("request some"), VALUES)
+
+
+@rule
+def the_metrics_are_read(repository: Repository) -> Iterator[Finding]:
+    """With the answer metrics the proxy counts, gives its numbers at their own port, and Prometheus is told of it."""
+    if repository.answers.get("metrics") != "prometheus_operator":
+        return
+    for values in repository.values:
+        chart, callbacks = values.chart, values.pod.config("litellm_settings", "callbacks")
+        fix = update("metrics", "none", first="restore it")
+        misspelt = any(each.place[1:2] == ("callbacks",) for each in faults(values.cluster))  # another rule says so
+        if "prometheus" not in (sequence(callbacks) or [callbacks]) and not misspelt:
+            place = (*chart.config, "litellm_settings", "callbacks")
+            yield values.finding(place, "prometheus is none of the callbacks, so that nothing is counted", fix, VALUES)
+        if values.get(*chart.metrics, "enabled") is not True:
+            what = f"{_dotted(chart.metrics)}.enabled is not true, so that the monitor finds no port"
+            yield values.finding((*chart.metrics, "enabled"), what, fix, VALUES)
+    for each in synced(repository):
+        name = f"{repository.namespace}/litellm"
+        yield from expect(each, [Identity("PodMonitor", name), Identity("PrometheusRule", name)])
+        for monitor in each.all("PodMonitor"):
+            if monitor.identity.path == name:
+                yield from _unread(monitor)
+
+
+def _unread(monitor: Object) -> Iterator[Finding]:
+    """What keeps Prometheus from the numbers: other pods, another port, another path."""
+    place: Place = ("spec", "selector", "matchLabels")
+    strange = mapping(monitor.get(*place)).items() - _LABELS.items()
+    if strange:
+        what = f"no pod of the proxy has the label {min(strange)[0]}: {show(min(strange)[1])}, so that nothing is read"
+        yield monitor.finding((*place, min(strange)[0]), what, restore())
+    place = ("spec", "podMetricsEndpoints")
+    endpoints = sequence(monitor.get(*place))
+    if "metrics" not in [dig(entry, "port") for entry in endpoints]:
+        yield monitor.finding(place, "it reads no port `metrics`, which is where the proxy has them", restore())
+    for number, entry in enumerate(endpoints):
+        if dig(entry, "port") == "metrics" and dig(entry, "path") not in (None, "/metrics", "/metrics/"):
+            what = f"the proxy has no metrics at {show(dig(entry, 'path'))}"
+            yield monitor.finding((*place, number, "path"), what, edit("write /metrics/"))
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(map(str, place))

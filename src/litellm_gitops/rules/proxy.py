@@ -1,0 +1,90 @@
+"""How the proxy is started, asked whether it lives, and to whom it sends what it has."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from litellm_gitops.documents import Place, sequence, text, walk
+from litellm_gitops.findings import Finding, edit
+from litellm_gitops.repository import VALUES, Repository, Values
+from litellm_gitops.rules import rule, rule_of_values
+from litellm_gitops.rules.answers import the_models_are_where_the_answers_say
+
+_CONFIG = "/etc/litellm/config.yaml"  # where the chart mounts it
+_LIVES, _READY = ("/health/liveliness", "/health/liveness"), "/health/readiness"
+_COPILOT = re.compile(r"GITHUB_COPILOT_(?:API_BASE|\w+_URL)")
+_GITHUB = re.compile(r"(?:.+\.)?(?:github\.com|githubcopilot\.com|ghe\.com)")
+_ENDPOINT = re.compile(r"(?:.*_)?(?:API_BASE|BASE_URL|ENDPOINT(?:_URL)?(?:_\w+)?)", re.IGNORECASE)
+_UNCHECKED = re.compile(r"ssl_verify", re.IGNORECASE)
+
+
+@rule_of_values
+def the_arguments_leave_the_configuration_in(values: Values) -> Iterator[Finding]:
+    """Arguments of one's own replace the chart's, and with them the file that makes the proxy."""
+    chart = values.chart
+    given = {place: sequence(values.get(*place)) for place in (chart.command, chart.arguments) if place}
+    place = next((place for place, words in given.items() if words), None)
+    if place and "config" not in " ".join(str(word) for words in given.values() for word in words):
+        what = f"{place[-1]} leaves {_CONFIG} out, so that the proxy has no model and no key"
+        yield values.finding(place, what, edit(f"add --config and {_CONFIG}, or take it away"), VALUES)
+
+
+@rule_of_values
+def every_probe_asks_what_costs_nothing(values: Values) -> Iterator[Finding]:
+    """/health calls every model, each time; what does not exist lets no pod start."""
+    for probe in values.chart.probes:
+        for place in ((*probe, "path"), (*probe, "httpGet", "path")):
+            path, name = text(values.get(*place)), str(probe[-1])
+            if not path or path in _LIVES or (path == _READY and not name.startswith("liveness")):
+                continue
+            what = f"{path} is no route that says whether the proxy lives, so that no pod starts"
+            if path == _READY:
+                what = "the pods are ended and started again while the database is away"
+            elif path.rstrip("/") == "/health":
+                what = "/health calls every model, which costs money at each probe"
+            fix = edit(f"write {_LIVES[0]}" + ("" if name.startswith("liveness") else f" or {_READY}"))
+            yield values.finding(place, f"{name}: {what}", fix, VALUES)
+
+
+@rule
+def nothing_is_sent_in_clear_or_astray(repository: Repository) -> Iterator[Finding]:
+    """Credentials and prompts go to hosts that are known by TLS, and Copilot's token to GitHub."""
+    told = {(each.file, each.line) for each in the_models_are_where_the_answers_say(repository)}
+    for values in repository.values:
+        for place, what, fix in _astray(values):
+            found = values.finding(place, what, edit(fix))
+            if (found.file, found.line) not in told:
+                yield found
+
+
+def _astray(values: Values) -> Iterator[tuple[Place, str, str]]:
+    entries = [(each.place, each.name, each.value) for each in values.pod.variables.values()]
+    entries += [
+        (place, str(place[-1]), value)
+        for place, value in walk(values.get(*values.chart.config), values.chart.config)
+        if place[-1] != value
+    ]
+    verify = (*values.chart.config, "litellm_settings", "ssl_verify")
+    entries += [(verify, "ssl_verify", values.get(*verify))]
+    for place, name, value in entries:
+        host = (urlsplit(text(value)).hostname or "") if "://" in text(value) else ""
+        if _COPILOT.fullmatch(name) and host and not _GITHUB.fullmatch(host):
+            yield place, f"{name} sends Copilot's token to {host}", "take it away"
+        elif host and text(value).replace("http://", "https://") in values.repository.answers.values():
+            continue  # an answer, which has a rule of its own
+        elif _ENDPOINT.fullmatch(name) and text(value).startswith("http://") and not _is_inside(host):
+            yield place, f"{name} sends credentials and prompts to {host} in clear", "write https://"
+        elif _UNCHECKED.fullmatch(name) and str(value).lower() in ("false", "0"):
+            what = f"{name} is off, so that anybody on the way can pose as a provider"
+            yield place, what, "take it away, or give a file with the certificates of your own authority"
+
+
+def _is_inside(host: str) -> bool:
+    """Whether a host is one of the cluster or of a private network."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return not re.fullmatch(r".+\.(?:[a-z]{2}|com|net|org|info|cloud|dev|app)", host)

@@ -1,0 +1,131 @@
+"""The chart and the image of LiteLLM: their addresses, and releases of both that fit, here and in the clusters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+
+from litellm_gitops.documents import Place, dig, mapping, sequence, text
+from litellm_gitops.findings import Finding, edit
+from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
+from litellm_gitops.rules import rule, rule_of_values
+from litellm_gitops.rules.chart import the_image_is_pinned
+
+_COMPOSE = "docker-compose.yml"
+_VERSION = re.compile(r"(?<![\d.])\d+\.\d+\.\d+")
+# https://github.com/distribution/reference/blob/main/reference.go
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*")
+# where upstream publishes: a name that is nearly one of these is meant to be it
+_KNOWN = ("ghcr.io", "docker.io", "berriai", "litellm", "litellm-database", "litellm-helm", "litellm-non_root")
+_CLOSE = 0.85  # how much of two words is the same, of 1, where one is the other misspelt
+
+
+def _number(version: object) -> tuple[int, ...]:
+    match = _VERSION.search(str(version))
+    return tuple(map(int, match[0].split("."))) if match else ()
+
+
+def _image(values: Values) -> tuple[str, str]:
+    place = values.chart.image
+    return text(values.get(*place, "repository")), text(values.get(*place, "tag"))
+
+
+def _images(repository: Repository) -> list[tuple[str, str]]:
+    """The images of the clusters; none where one may not run at all, of which another rule speaks."""
+    refused = next(the_image_is_pinned(repository), None)
+    return [] if refused else [_image(values) for values in repository.values]
+
+
+@rule
+def the_chart_is_no_newer_than_the_image(repository: Repository) -> Iterator[Finding]:
+    """A chart that goes by LiteLLM's version gives the proxy what that version knows; a newer image knows it, too."""
+    document = repository.document(CHART_FILE) if repository.chart.is_of_its_image else None
+    for number, entry in enumerate(sequence(dig(document and document.value, "dependencies"))):
+        chart = _number(dig(entry, "version"))[:2]
+        for _, tag in _images(repository) if dig(entry, "name") == repository.chart.name else ():
+            if document and chart and _number(tag) and _number(tag)[:2] < chart:
+                what = f"the chart is {dig(entry, 'version')}, but the image is LiteLLM {tag.partition('@')[0]}"
+                line = document.line("dependencies", number, "version")
+                yield Finding(CHART_FILE, line, what, edit("update the image first, in litellm/values.yaml"))
+
+
+@rule
+def what_runs_here_is_what_the_clusters_run(repository: Repository) -> Iterator[Finding]:
+    """docker-compose.yml has the image of a cluster: half of an update tries out something else."""
+    compose, images = _compose(repository), _images(repository)
+    if compose and images and not any(_is_the_same(compose, image) for image in images):
+        line, name, tag = compose
+        tags = [tag.partition("@")[0], images[0][1].partition("@")[0]]
+        what = f"the image is {name}:{tags[0]}, but the clusters run {tags[1]}"
+        if tags[0] == tags[1]:
+            what = "the image has another digest than that of the clusters"
+        yield Finding(_COMPOSE, line, what, edit("write the image of litellm/values.yaml"))
+
+
+def _compose(repository: Repository) -> tuple[int, str, str] | None:
+    """(line, repository, tag) of LiteLLM in docker-compose.yml."""
+    document = repository.document(_COMPOSE) if repository.has(_COMPOSE) else None
+    for name, service in mapping(dig(document and document.value, "services")).items():
+        image, _, digest = text(dig(service, "image")).partition("@")
+        if document and "litellm" in image and "$" not in image:
+            known, colon, tag = image.rpartition(":")
+            known, tag = (known, tag) if colon and "/" not in tag else (image, "")
+            return document.line("services", name, "image"), known, f"{tag}@{digest}" if digest else tag
+    return None
+
+
+def _is_the_same(compose: tuple[int, str, str], image: tuple[str, str]) -> bool:
+    """Whether both are one image; of a copy elsewhere, which may have a name and a tag of its own, the same version."""
+    first, second = _VERSION.search(compose[2]), _VERSION.search(image[1])
+    if second is None:
+        return True  # which another rule tells, or an owner knows
+    if compose[1] != image[0]:
+        return first is None or first[0] == second[0]
+    both = "@" in compose[2] and "@" in image[1]
+    return compose[2] == image[1] if both else compose[2].partition("@")[0] == image[1].partition("@")[0]
+
+
+@rule_of_values
+def the_image_has_an_address(values: Values) -> Iterator[Finding]:
+    """One that a registry can have, and none that is nearly upstream's."""
+    place: Place = (*values.chart.image, "repository")
+    name, _ = _image(values)
+    if name and not _REPOSITORY.fullmatch(name):
+        what = f"{name!r} is no address of an image"
+        fix = edit("write registry/path in lower case, without a scheme and without a tag")
+        yield values.finding(place, what, fix, VALUES)
+    elif meant := _meant(name):
+        yield values.finding(place, f"{name} is not where LiteLLM is", edit(f"did you mean {meant}?"), VALUES)
+
+
+@rule
+def the_chart_has_an_address(repository: Repository) -> Iterator[Finding]:
+    """Helm puts the name of the chart behind it."""
+    document = repository.document(CHART_FILE)
+    for number, entry in enumerate(sequence(dig(document and document.value, "dependencies"))):
+        address, name = text(dig(entry, "repository")), text(dig(entry, "name"))
+        scheme, _, path = address.partition("://")
+        if document is None or scheme != "oci" or name != repository.chart.name:
+            continue
+        line = document.line("dependencies", number, "repository")
+        if path.rpartition("/")[2] == name != "litellm":
+            what = f"the repository of {name} ends in its name, which Helm adds once more"
+            yield Finding(CHART_FILE, line, what, edit(f"write oci://{path.rpartition('/')[0]}"))
+        elif meant := _meant(path):
+            what = f"the repository of {name} is not where LiteLLM's chart is"
+            yield Finding(CHART_FILE, line, what, edit(f"did you mean oci://{meant}?"))
+
+
+def _meant(path: str) -> str:
+    """The path with every part that is nearly one of upstream's in its right form; nothing where none is."""
+    parts = [_closest(part) for part in path.split("/")]
+    return "/".join(parts) if parts != path.split("/") else ""
+
+
+def _closest(part: str) -> str:
+    if part in _KNOWN:
+        return part
+    near = [known for known in _KNOWN if SequenceMatcher(None, part, known).ratio() >= _CLOSE]
+    return near[0] if near else part

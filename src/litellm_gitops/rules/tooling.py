@@ -1,0 +1,114 @@
+"""What keeps the repository running: the suite that pytest runs, the commit of the tooling, Renovate."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from posixpath import basename, normpath
+from typing import Any
+
+from litellm_gitops.documents import dig, mapping, sequence, text, texts
+from litellm_gitops.findings import Finding, edit, restore
+from litellm_gitops.proxy_facts import closest
+from litellm_gitops.repository import Repository
+from litellm_gitops.rules import rule
+from litellm_gitops.rules.pipeline import PART
+
+_COMMITS = ".pre-commit-config.yaml"
+_RENOVATE = "renovate.json"
+_PROJECT = "pyproject.toml"
+_PINNED = re.compile(r"litellm-gitops(?:\[\w+\])? ?@ ?git\+\S+?@([^\s@#\"']+)")
+# https://docs.renovatebot.com/configuration-options/: of the top, those that a misspelt one may be meant for
+_OF_RENOVATE = {
+    *("$schema", "extends", "packageRules", "customManagers", "schedule", "minimumReleaseAge", "enabled", "labels"),
+    *("assignees", "reviewers", "automerge", "baseBranches", "timezone", "ignorePaths", "ignoreDeps", "hostRules"),
+    *("prHourlyLimit", "prConcurrentLimit", "rangeStrategy", "enabledManagers", "vulnerabilityAlerts", "pre-commit"),
+    *("lockFileMaintenance", "commitMessagePrefix", "semanticCommits", "dependencyDashboard", "platformAutomerge"),
+    *("rebaseWhen", "separateMajorMinor", "customDatasources", "registryAliases", "addLabels", "description"),
+}
+_PRESETS = {
+    *("config:recommended", "config:best-practices", "config:js-app", "config:js-lib", "config:semverAllMonthly"),
+    *("config:semverAllWeekly", "helpers:pinGitHubActionDigests", ":enablePreCommit", ":dependencyDashboard"),
+    *(":semanticCommits", ":automergeMinor", ":automergePatch", ":maintainLockFilesWeekly", ":timezone"),
+}
+
+
+@rule
+def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Finding]:
+    """Else it proposes nothing, and says so nowhere here."""
+    if not repository.has(_RENOVATE):
+        return
+    content = repository.text(_RENOVATE) or ""
+    try:
+        settings = json.loads(content)
+    except ValueError:
+        yield Finding(_RENOVATE, None, "it is not JSON", edit("correct the syntax"))
+        return
+    for word, what, fix in _unread(mapping(settings)):
+        line = next((number for number, line in enumerate(content.splitlines(), 1) if f'"{word}"' in line), None)
+        yield Finding(_RENOVATE, line, what, edit(fix))
+
+
+def _unread(settings: dict[Any, Any]) -> Iterator[tuple[str, str, str]]:
+    """What Renovate does not know, or refuses: (the word, what is wrong, what to do)."""
+    for key in settings:
+        if meant := closest(str(key), _OF_RENOVATE):
+            yield str(key), f"Renovate knows no {key}", f"did you mean {meant}?"
+    for preset in texts(settings.get("extends")):
+        if meant := closest(preset, _PRESETS):
+            yield preset, f"Renovate knows no preset {preset}, and does nothing", f"did you mean {meant}?"
+    for manager in sequence(settings.get("customManagers")):
+        given = {str(key).removesuffix("Template") for key in mapping(manager)}
+        for pattern in texts(dig(manager, "matchStrings")):
+            try:
+                found = {*re.compile(pattern.replace("(?<", "(?P<")).groupindex}
+            except re.error:
+                yield "matchStrings", "a pattern of customManagers is no regular expression", "correct it"
+                continue
+            missing = {"currentValue", "datasource", "depName"} - given - found
+            if missing and not ("depName" in missing and "packageName" in given | found):
+                what = f"a pattern of customManagers gives no {min(missing)}, so that nothing is proposed"
+                yield "matchStrings", what, f"name a group: (?<{min(missing)}>…)"
+
+
+@rule
+def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
+    """As in CI, where nobody says otherwise: pyproject.toml leaves no test out, and the tests are there."""
+    content = repository.text(_PROJECT)
+    try:
+        settings = tomllib.loads(content or "")
+    except tomllib.TOMLDecodeError:
+        yield Finding(
+            _PROJECT, None, "it is not TOML, so that nothing here can be installed", edit("correct the syntax")
+        )
+        return
+    options = dig(settings, "tool", "pytest", "ini_options")
+    words, folders = text(dig(options, "addopts")), texts(dig(options, "testpaths")) or ["tests"]
+    marks = re.sub(r"-m\s*(['\"])[^'\"]*\1", "", words).split()
+    line = next((number for number, each in enumerate((content or "").splitlines(), 1) if "addopts" in each), None)
+    if left := next(filter(PART.fullmatch, marks), ""):
+        what = f"addopts has {left}, so that pytest leaves a part of the suite out"
+        yield Finding(_PROJECT, line, what, edit("take it out"))
+    tests = [file for file in repository.under("tests") if basename(file).startswith("test_")]
+    if not tests:
+        yield Finding("tests/", None, "is missing, so that pytest evaluates nothing", restore())
+    elif content is not None and not any(normpath(folder) in (".", "tests") for folder in folders):
+        yield Finding(_PROJECT, line, "testpaths leaves tests/ out", edit('write testpaths = ["tests"]'))
+
+
+@rule
+def everything_runs_the_same_commit_of_the_tooling(repository: Repository) -> Iterator[Finding]:
+    """What runs where plaintext is stands in two files, by one commit hash that nobody can move."""
+    found = {file: _PINNED.search(repository.text(file) or "") for file in (_PROJECT, _COMMITS)}
+    pins = {file: match[1] for file, match in found.items() if match}
+    for file, pin in pins.items():
+        if not re.fullmatch("[0-9a-f]{40}", pin):
+            yield Finding(
+                file, None, f"litellm-gitops is taken from {pin}, which can move", restore("write a commit hash")
+            )
+            return
+    if len({*pins.values()}) > 1:
+        what = f"it takes another commit of litellm-gitops than {_COMMITS}"
+        yield Finding(_PROJECT, None, what, restore())

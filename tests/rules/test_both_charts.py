@@ -1,0 +1,94 @@
+"""Faults of values with the second chart. The other tables have them with `litellm-helm`."""
+
+from __future__ import annotations
+
+from litellm_gitops.charts import LITELLM
+from litellm_gitops.documents import Place
+from tests.support.answers import everything
+from tests.support.faults import AWS, GCP, SHARED, Edit, Fault, append_item, drop, remove, set_value, substitute
+from tests.support.findings import found_by_its_rule_alone
+
+MODEL = ("model_list", 0, "litellm_params")
+SCHEMA, API = "the_values_fit_their_schema", "the_api_server_takes_what_values_make"
+POD = "what_values_put_into_the_pod_fits_its_schema"
+CALLS, SECTION, EFFECT = (
+    "no_setting_makes_calls_fail",
+    "every_setting_stands_in_its_section",
+    "every_setting_takes_effect",
+)
+
+
+def put(place: Place, value: object, file: str = SHARED) -> Edit:
+    """Another value at a place of the second CHART."""
+    return set_value(file, (LITELLM.name, *place), value)
+
+
+CHART = LITELLM
+SETTINGS, GENERAL = (*CHART.config, "litellm_settings"), (*CHART.config, "general_settings")
+RESOURCES, JOB = CHART.resources[0], CHART.job_deadline[:-1]
+SECURITY, PROBE = CHART.container_security[0], CHART.probes[2]
+
+ROWS: dict[str, tuple[str, Edit]] = {
+    "a key in plaintext": ("no_credential_stands_in_plaintext", put((*GENERAL, "master_key"), "sk-1234")),
+    "no master key": ("every_request_needs_a_key", remove(SHARED, (CHART.name, *CHART.master_key))),
+    "another Secret of the master key": ("the_chart_makes_no_secret_of_its_own", put([*CHART.secrets][1], "own")),
+    "no migrations": ("the_migrations_run_before_the_pods", put((*JOB, "enabled"), False)),
+    "migrations under the chart's account": (
+        "the_migrations_run_before_the_pods",
+        put(CHART.job_account, "litellm"),
+    ),
+    "a Job that lives for less than no time": (SCHEMA, put((*JOB, "ttlSecondsAfterFinished"), -1)),
+    "amounts with a comma": (API, put((*RESOURCES, "requests", "cpu"), "1,5")),
+    "less than is requested": (API, put((*RESOURCES, "limits", "memory"), "2Gi")),
+    "a volume without a known size": (
+        API,
+        append_item(GCP, (CHART.name, *CHART.volumes), {"name": "own", "emptyDir": {"sizeLimit": "1GB"}}),
+    ),
+    "an unknown policy of pulling": (SCHEMA, put((*CHART.image, "pullPolicy"), "Allways")),
+    "a flag in quotes": (POD, put((*SECURITY, "privileged"), "false")),
+    "an image that moves": ("the_image_is_pinned", put((*CHART.image, "tag"), "latest")),
+    "a misspelt image": (
+        "the_image_has_an_address",
+        put((*CHART.image, "repository"), "ghcr.io/berriai/litelm-database"),
+    ),
+    "a pause that is too short": ("an_answer_ends_before_its_pod", put(CHART.grace, 90)),
+    "a probe that calls every model": (
+        "every_probe_asks_what_costs_nothing",
+        put((*PROBE, "httpGet", "path"), "/health"),
+    ),
+    "a load balancer for everybody": (
+        "the_service_is_for_the_cluster_alone",
+        put(CHART.service, {"type": "LoadBalancer"}),
+    ),
+    "another port of the Service": ("every_way_in_leads_to_the_proxy", put((*CHART.service, "port"), 8080)),
+    "an Ingress of the chart": ("the_chart_makes_no_ingress_of_its_own", put((*CHART.ingress, "enabled"), True)),
+    "another name of the release": ("the_release_keeps_its_name", put(CHART.names[0], "proxy")),
+    "a log with everything": ("no_log_shows_a_secret", put(CHART.log_level, "DEBUG")),
+    "a misspelt provider": (
+        "every_model_is_kept_by_the_proxy",
+        put((*CHART.config, *MODEL, "model"), "bedrok/own"),
+    ),
+    "a misspelt region": (CALLS, put((*CHART.config, *MODEL, "aws_region_name"), "us-wset-2")),
+    "a misspelt part of a model": (SECTION, put((*CHART.config, "model_list", 0, "litellm_parms"), {})),
+    "a misspelt mode": (EFFECT, put((*CHART.config, "model_list", 2, "model_info", "mode"), "embeding")),
+    "a time that LiteLLM cannot read": (
+        EFFECT,
+        put((*GENERAL, "maximum_spend_logs_retention_period"), "90 days"),
+    ),
+    "a misspelt setting": (SECTION, put((*SETTINGS, "drop_parms"), True)),
+    "a variable that nothing sets": (
+        "every_variable_that_the_proxy_reads_is_set",
+        put((*CHART.config, "router_settings", "redis_port"), "os.environ/REDIS_PROXY_PORT"),
+    ),
+    "a Secret that a method needs": ("every_chosen_method_has_what_it_needs", drop(AWS, "- litellm-azure-auth")),
+    "another key of a Secret": (
+        "every_chosen_method_has_what_it_needs",
+        substitute(AWS, "subPath: access-token", "subPath: token"),
+    ),
+}
+
+
+ANSWERS = everything(chart=LITELLM.name)
+FAULTS: dict[str, Fault] = {name: (rule, edit, ANSWERS) for name, (rule, edit) in ROWS.items()}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)

@@ -1,0 +1,55 @@
+"""Faults and edits of what a commit must pass."""
+
+from __future__ import annotations
+
+from tests.support.faults import Edit, Fault, append, change, delete, set_value, substitute
+from tests.support.findings import accepted, found_by_its_rule_alone
+
+COMMITS, GITLEAKS = ".pre-commit-config.yaml", ".gitleaks.toml"
+GUARD = "        always_run: true\n"
+
+FAULTS: dict[str, Fault] = {
+    "no guard before a commit": (
+        "a_commit_is_guarded",
+        change(COMMITS, "entry: python hooks/guard_staged.py", 'entry: "true"'),
+    ),
+    "a guard that a person calls": (
+        "a_commit_is_guarded",
+        change(COMMITS, GUARD, f"{GUARD}        stages: [manual]\n"),
+    ),
+    "a guard of nothing": ("a_commit_is_guarded", change(COMMITS, GUARD, "        exclude: .*\n")),
+    "no .gitattributes": ("git_keeps_sealed_files_to_the_byte", delete(".gitattributes")),
+    "line ends that git may change": (
+        "git_keeps_sealed_files_to_the_byte",
+        change(".gitattributes", "* text=auto eol=lf", "* text=auto"),
+    ),
+    "sealed files that git stores elsewhere": (
+        "git_keeps_sealed_files_to_the_byte",
+        append(".gitattributes", "*.sops.yaml filter=lfs diff=lfs merge=lfs -text\n"),
+    ),
+    "gitleaks without its rules": (
+        "gitleaks_looks_for_every_credential",
+        change(GITLEAKS, "useDefault = true", "useDefault = false"),
+    ),
+    "gitleaks without files": (
+        "gitleaks_looks_for_every_credential",
+        append(GITLEAKS, "[[allowlists]]\npaths = ['.*']\n"),
+    ),
+    "gitleaks without its settings": ("gitleaks_looks_for_every_credential", append(GITLEAKS, "[[allowlists\n")),
+}
+
+# What an owner may do, and no rule minds.
+HARMLESS: dict[str, Edit] = {
+    "no commit hooks": delete(COMMITS),
+    "images in the storage of large files": append(".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n"),
+    "another version of gitleaks": substitute(COMMITS, r"rev: v8\..*", "rev: v8.31.0"),
+    "hooks at other times as well": set_value(COMMITS, ("default_install_hook_types",), ["pre-commit", "pre-push"]),
+    "a folder that gitleaks leaves out": append(GITLEAKS, "[[allowlists]]\npaths = ['^docs/']\n"),
+    "a word that gitleaks leaves out": append(
+        GITLEAKS, "[[allowlists]]\ncondition = 'AND'\npaths = ['.*']\nregexes = ['example']\n"
+    ),
+    "gitleaks as it comes": delete(GITLEAKS),
+}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)

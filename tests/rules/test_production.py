@@ -1,0 +1,244 @@
+"""Faults and edits of what production asks: rollouts, migrations, rights of pods, load, metrics, network policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litellm_gitops.charts import LITELLM
+from tests.support.answers import ENVIRONMENTS, answers, everything, keyless
+from tests.support.faults import (
+    AWS,
+    CHART,
+    GCP,
+    SHARED,
+    Fault,
+    add,
+    append_item,
+    at,
+    change,
+    delete,
+    drop,
+    remove,
+    set_value,
+    together,
+)
+from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
+
+GRACE, UPDATE = "an_answer_ends_before_its_pod", "an_update_replaces_one_pod_after_the_other"
+MIGRATIONS, TOKEN = "the_flux_release_has_time_to_start", "the_migrations_have_no_token"
+RIGHTS, WRITES = "the_pods_are_as_their_namespace_asks", "a_pod_can_write_where_it_must"
+SCALES, METRICS = "an_autoscaler_can_scale", "the_metrics_are_read"
+POLICY, HOSTS = "the_network_policy_is_the_answered_one", "the_network_policy_leads_to_the_providers"
+THERE, METADATA = "every_cluster_has_its_network_policy", "no_pod_reaches_the_credentials_of_its_node"
+
+INSIDE = everything(exposure="none")
+RESTRICTED = everything(pod_security="restricted")
+SUCCESSOR = everything(
+    chart="litellm",
+    pod_security="restricted",
+    **{f"{each}_database_host": "db.example.internal" for each in ENVIRONMENTS},
+)
+LOAD = everything(max_replicas=6)
+WATCHED = everything(metrics="prometheus_operator")
+PORTS = everything(network_policy="kubernetes", metrics="prometheus_operator")
+NAMES = keyless(network_policy="cilium")
+IDENTITY = answers(["gcp"], ["vertex_ai"], credentials="keyless", network_policy="kubernetes")
+
+POD, CONTAINER, METRICS_SERVER = CHART.pod_security[0], CHART.container_security[0], CHART.metrics
+NETWORK, NAMESPACE, MONITORING = (f"clusters/aws/{name}.yaml" for name in ("network-policy", "namespace", "monitoring"))
+GCP_NETWORK = "clusters/gcp/network-policy.yaml"
+
+
+def successor(place: tuple[Any, ...], *more: str | int) -> tuple[Any, ...]:
+    """The path, in a file of values, of a place of the chart `litellm`."""
+    return (LITELLM.name, *place, *more)
+
+
+def extra(**security: Any) -> dict[str, Any]:
+    """A container beside the proxy."""
+    return {"name": "own", "image": "example.com/own:1.0.0", "securityContext": security}
+
+
+FAULTS: dict[str, Fault] = {
+    # ---- rollouts
+    "the chart's own grace": (GRACE, remove(SHARED, at(CHART.grace))),
+    "the grace of before": (GRACE, set_value(SHARED, at(CHART.grace), 90)),
+    "a longer request_timeout": (
+        GRACE,
+        add(CHART.config, {"litellm_settings": {"request_timeout": 900}}, SHARED),
+        INSIDE,
+    ),
+    "a longer pause": (GRACE, add(CHART.lifecycle, {"preStop": {"sleep": {"seconds": 60}}}, SHARED)),
+    "a longer pause by a command": (
+        GRACE,
+        set_value(SHARED, at(CHART.lifecycle, "preStop"), {"exec": {"command": ["sh", "-c", "sleep 60"]}}),
+    ),
+    "no pause": (GRACE, remove(SHARED, at(CHART.lifecycle))),
+    "a shorter grace in one cluster": (GRACE, add(CHART.grace, 60, GCP)),
+    "a shorter grace with the other chart": (GRACE, set_value(SHARED, successor(LITELLM.grace), 60), SUCCESSOR),
+    "every pod ends before a new one starts": (UPDATE, set_value(SHARED, at(CHART.strategy), {"type": "Recreate"})),
+    "every pod may be away": (UPDATE, add(CHART.strategy, {"rollingUpdate": {"maxUnavailable": "100%"}}, SHARED)),
+    "both pods may be away": (UPDATE, add(CHART.strategy, {"rollingUpdate": {"maxUnavailable": 2}}, SHARED)),
+    # ---- migrations
+    "migrations as long as Flux waits": (MIGRATIONS, set_value(SHARED, at(CHART.job_deadline), 900)),
+    "the chart's own deadline": (MIGRATIONS, remove(SHARED, at(CHART.job_deadline))),
+    "the Job's account gets a token": (TOKEN, set_value(NAMESPACE, ("automountServiceAccountToken",), True, 1)),
+    "the Job's account says nothing of a token": (TOKEN, drop(NAMESPACE, "automountServiceAccountToken")),
+    "the Job runs as the account of everybody": (TOKEN, remove(SHARED, at(CHART.job_account))),
+    # ---- rights of pods
+    "a privileged container": (RIGHTS, add(CONTAINER, {"privileged": True, "allowPrivilegeEscalation": True}, SHARED)),
+    "a capability that baseline has not": (
+        RIGHTS,
+        add(CONTAINER, {"capabilities": {"add": ["NET_ADMIN"]}}, SHARED),
+    ),
+    "no seccomp at all": (RIGHTS, add(POD, {"seccompProfile": {"type": "Unconfined"}}, SHARED)),
+    "a folder of the node": (RIGHTS, add(CHART.volumes, [{"name": "own", "hostPath": {"path": "/var/log"}}])),
+    "a privileged container beside it": (RIGHTS, add(CHART.containers, [extra(privileged=True)])),
+    "nothing says that it is not root": (RIGHTS, remove(SHARED, at(POD, "runAsNonRoot")), RESTRICTED),
+    "a container that says it may be root": (RIGHTS, add(CONTAINER, {"runAsNonRoot": False}, SHARED), RESTRICTED),
+    "more rights than the parent": (
+        RIGHTS,
+        set_value(SHARED, at(CONTAINER, "allowPrivilegeEscalation"), True),
+        RESTRICTED,
+    ),
+    "capabilities that are kept": (RIGHTS, remove(SHARED, at(CONTAINER, "capabilities")), RESTRICTED),
+    "no seccomp profile": (RIGHTS, remove(SHARED, at(POD, "seccompProfile")), RESTRICTED),
+    "an image that may change itself": (
+        RIGHTS,
+        set_value(SHARED, at(CONTAINER, "readOnlyRootFilesystem"), False),
+        RESTRICTED,
+    ),
+    "a volume of the network": (
+        RIGHTS,
+        add(CHART.volumes, [{"name": "own", "nfs": {"server": "nfs.example.internal", "path": "/"}}]),
+        RESTRICTED,
+    ),
+    "a container beside it without limits of its rights": (RIGHTS, add(CHART.containers, [extra()]), RESTRICTED),
+    "a migrations Job that may run as root": (
+        RIGHTS,
+        remove(SHARED, successor(LITELLM.pod_security[1], "runAsNonRoot")),
+        SUCCESSOR,
+    ),
+    "no folder to write to": (WRITES, set_value(AWS, at(CHART.mounts, 0, "readOnly"), True), RESTRICTED),
+    "a home that cannot be written to": (
+        WRITES,
+        set_value(SHARED, at(CHART.variables, "HOME"), "/root"),
+        RESTRICTED,
+    ),
+    "no folder for the migrations": (WRITES, remove(SHARED, successor(LITELLM.job_mounts)), SUCCESSOR),
+    # ---- load
+    "more at least than at most": (SCALES, add(CHART.autoscaler, {"maxReplicas": 1}, GCP), LOAD),
+    "two autoscalers": (SCALES, add(CHART.scaled_by_others, {"enabled": True, "minReplicas": 2}, GCP), LOAD),
+    "no request to measure against": (SCALES, remove(SHARED, at(CHART.resources[0], "requests", "cpu")), LOAD),
+    # ---- metrics
+    "nothing is counted": (
+        METRICS,
+        remove(SHARED, at(CHART.config, "litellm_settings", "callbacks")),
+        WATCHED,
+    ),
+    "no port for the metrics": (METRICS, set_value(SHARED, at(METRICS_SERVER, "enabled"), False), WATCHED),
+    "a monitor of another port": (
+        METRICS,
+        set_value(MONITORING, ("spec", "podMetricsEndpoints", 0, "port"), "http"),
+        WATCHED,
+    ),
+    "no monitor": (
+        METRICS,
+        together(delete(MONITORING), drop("clusters/aws/kustomization.yaml", "monitoring.yaml")),
+        WATCHED,
+    ),
+    # ---- network policies
+    "no policy": (THERE, together(delete(NETWORK), drop("clusters/aws/kustomization.yaml", "network-policy")), PORTS),
+    "a policy for other pods": (
+        POLICY,
+        set_value(NETWORK, ("spec", "podSelector", "matchLabels"), {"app": "litellm"}),
+        PORTS,
+    ),
+    "a policy for other pods, of Cilium": (
+        POLICY,
+        set_value(NETWORK, ("spec", "endpointSelector", "matchLabels"), {"app": "litellm"}),
+        NAMES,
+    ),
+    "nobody may ask the proxy": (POLICY, set_value(NETWORK, ("spec", "ingress", 0, "ports", 0, "port"), 8080), PORTS),
+    "nobody may read the metrics": (POLICY, remove(NETWORK, ("spec", "ingress", 1)), PORTS),
+    "no names": (POLICY, remove(NETWORK, ("spec", "egress", 0)), PORTS),
+    "no Redis": (POLICY, remove(NETWORK, ("spec", "egress", 1, "ports", 2)), PORTS),
+    "a host of a provider that is missing": (HOSTS, drop(NETWORK, "matchName: bedrock-runtime."), NAMES),
+    "a host of another region": (
+        HOSTS,
+        change(NETWORK, "bedrock-runtime.us-west-2.amazonaws.com", "bedrock-runtime.eu-west-1.amazonaws.com"),
+        NAMES,
+    ),
+    "a host of a login that is missing": (HOSTS, drop(GCP_NETWORK, "matchName: login."), NAMES),
+    "the server of the pod's identity is missing": (HOSTS, remove(GCP_NETWORK, ("spec", "egress", 2)), IDENTITY),
+    "the node's credentials": (
+        METADATA,
+        remove(NETWORK, ("spec", "egress", 1, "to", 1, "ipBlock", "except")),
+        PORTS,
+    ),
+    "everything": (METADATA, append_item(NETWORK, ("spec", "egress"), {}), PORTS),
+    "the world, of Cilium": (METADATA, append_item(NETWORK, ("spec", "egress"), {"toEntities": ["world"]}), NAMES),
+}
+
+# What an owner may do, and no rule minds.
+HARMLESS: dict[str, Harmless] = {
+    "a longer grace": set_value(SHARED, at(CHART.grace), 3600),
+    "a pause by a command": set_value(SHARED, at(CHART.lifecycle, "preStop"), {"exec": {"command": ["sleep", "15"]}}),
+    "a request to drain": set_value(
+        SHARED, at(CHART.lifecycle, "preStop"), {"httpGet": {"path": "/health/drain", "port": "http"}}
+    ),
+    "one pod less during an update": add(CHART.strategy, {"rollingUpdate": {"maxUnavailable": 1}}, SHARED),
+    "a Flux that waits longer": set_value("clusters/aws/release/helmrelease.yaml", ("spec", "timeout"), "1h"),
+    "shorter answers": add(CHART.config, {"litellm_settings": {"request_timeout": 60}}, SHARED),
+    "a capability that baseline has": add(CONTAINER, {"capabilities": {"add": ["CHOWN"]}}, SHARED),
+    "more rights are given up": add(CONTAINER, {"runAsNonRoot": True, "runAsUser": 1000}, SHARED),
+    "another user": (
+        together(add(POD, {"runAsUser": 10001, "fsGroup": 10001}, SHARED)),
+        RESTRICTED,
+    ),
+    "a container that says all of it itself": (
+        add(
+            CHART.containers,
+            [
+                extra(
+                    allowPrivilegeEscalation=False,
+                    capabilities={"drop": ["ALL"]},
+                    runAsNonRoot=True,
+                    seccompProfile={"type": "RuntimeDefault"},
+                )
+            ],
+        ),
+        RESTRICTED,
+    ),
+    "more replicas of one cluster": (add(CHART.autoscaler, {"maxReplicas": 20}, GCP), LOAD),
+    "another callback": (
+        set_value(SHARED, at(CHART.config, "litellm_settings", "callbacks"), ["prometheus", "otel"]),
+        WATCHED,
+    ),
+    "a host more": (
+        append_item(
+            NETWORK,
+            ("spec", "egress"),
+            {
+                "toFQDNs": [{"matchName": "bedrock-runtime.eu-west-1.amazonaws.com"}],
+                "toPorts": [{"ports": [{"port": "443", "protocol": "TCP"}]}],
+            },
+        ),
+        NAMES,
+    ),
+    "a pattern for more hosts": (
+        change(NETWORK, "matchName: bedrock-runtime.us-west-2.amazonaws.com", 'matchPattern: "*.*.amazonaws.com"'),
+        NAMES,
+    ),
+    "who may ask is narrowed": (
+        set_value(
+            NETWORK,
+            ("spec", "ingress", 0, "from"),
+            [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}],
+        ),
+        PORTS,
+    ),
+}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)

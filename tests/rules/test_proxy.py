@@ -1,0 +1,62 @@
+"""Faults and edits of how the proxy is started, asked whether it lives, and of whom it talks to."""
+
+from __future__ import annotations
+
+from tests.support.faults import AWS, CHART, SHARED, Edit, Fault, add, model, set_value
+from tests.support.findings import accepted, found_by_its_rule_alone
+
+ARGUMENTS, PROBES = "the_arguments_leave_the_configuration_in", "every_probe_asks_what_costs_nothing"
+SENT = "nothing_is_sent_in_clear_or_astray"
+LIVENESS, READINESS, STARTUP = CHART.probes
+
+
+def value(place: tuple[str | int, ...], content: object, file: str = SHARED) -> Edit:
+    """A value in place of what the chart has there."""
+    return set_value(file, (CHART.name, *place), content)
+
+
+def variable(name: str, content: str) -> Edit:
+    """A variable of the proxy in one cluster."""
+    return add(CHART.variables, {name: content}, AWS)
+
+
+FAULTS: dict[str, Fault] = {
+    "arguments without the configuration": (ARGUMENTS, value(CHART.arguments, ["--port", "4000"])),
+    "another command": (ARGUMENTS, value(CHART.command, ["sleep", "infinity"])),
+    "a probe that calls every model": (PROBES, value((*LIVENESS, "path"), "/health")),
+    "a probe that does not exist": (PROBES, value((*READINESS, "path"), "/healthz")),
+    "a database that restarts the pods": (PROBES, value((*LIVENESS, "path"), "/health/readiness")),
+    "Copilot's token for somebody else": (SENT, variable("GITHUB_COPILOT_API_KEY_URL", "https://copilot.example.com/")),
+    "Copilot's prompts for somebody else": (SENT, variable("GITHUB_COPILOT_API_BASE", "https://copilot.example.com/")),
+    "an endpoint of AWS in clear": (SENT, variable("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://bedrock.example.com")),
+    "a model in clear": (
+        SENT,
+        model(
+            {"model": "openai/own", "api_base": "http://llm.example.com/v1", "api_key": "os.environ/LITELLM_SALT_KEY"}
+        ),
+    ),
+    "certificates that nobody checks": (SENT, variable("SSL_VERIFY", "False")),
+    "certificates that the proxy does not check": (
+        SENT,
+        value((*CHART.config, "litellm_settings", "ssl_verify"), False),
+    ),
+}
+
+# What an owner may do, and no rule minds.
+HARMLESS: dict[str, Edit] = {
+    "arguments with the configuration": value(
+        CHART.arguments, ["--config", "/etc/litellm/config.yaml", "--port", "4000"]
+    ),
+    "a command with the configuration": value(CHART.command, ["sh", "-c", "litellm --config /etc/litellm/config.yaml"]),
+    "probes as they are": value((*READINESS, "path"), "/health/liveliness"),
+    "a start that waits for the database": value((*STARTUP, "path"), "/health/readiness"),
+    "Copilot of a company": variable("GITHUB_COPILOT_API_BASE", "https://api.business.githubcopilot.com"),
+    "a server in the cluster": model(
+        {"model": "openai/own", "api_base": "http://vllm.models.svc.cluster.local:8000/v1"}
+    ),
+    "a server of the private network": model({"model": "openai/own", "api_base": "http://10.1.2.3:8000/v1"}),
+    "certificates of one's own authority": variable("SSL_VERIFY", "/etc/ssl/own.pem"),
+}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)

@@ -1,0 +1,68 @@
+"""Faults and edits of the chart, the image and docker-compose.yml, of which each comes with a release."""
+
+from __future__ import annotations
+
+import yaml
+
+from tests.support.faults import AWS, CHART, SHARED, Edit, Fault, add, substitute, together
+from tests.support.findings import accepted, found_by_its_rule_alone
+from tests.support.template import ROOT
+
+NEWER, HERE = "the_chart_is_no_newer_than_the_image", "what_runs_here_is_what_the_clusters_run"
+IMAGE, ADDRESS = "the_image_has_an_address", "the_chart_has_an_address"
+TAG = yaml.safe_load((ROOT / "policies/pins.yml").read_text("utf-8"))["litellm_charts"][CHART.name]["image"]["tag"]
+COMPOSE, UMBRELLA = "docker-compose.yml", "litellm/Chart.yaml"
+LITELLM = r"(image: \"ghcr.io/berriai/litellm[a-z-]*):.*\""
+
+
+def chart(version: str) -> Edit:
+    """Another version of the chart."""
+    return substitute(UMBRELLA, r"version: \"1\.\d+\.\d+\"", f'version: "{version}"')
+
+
+def image(tag: str, repository: str = "") -> Edit:
+    """Another image in the clusters."""
+    return add(CHART.image, {"tag": tag, **({"repository": repository} if repository else {})}, SHARED)
+
+
+def compose(tag: str) -> Edit:
+    """Another image on this machine."""
+    return substitute(COMPOSE, LITELLM, rf'\1:{tag}"')
+
+
+def registry(address: str) -> Edit:
+    """Another place of the chart."""
+    return substitute(UMBRELLA, r"oci://.*\"", f'oci://{address}"')
+
+
+FAULTS: dict[str, Fault] = {
+    "a chart that the image does not know yet": (NEWER, chart("1.200.0")),
+    "an image on this machine that is another": (HERE, compose("v1.103.5")),
+    "an image on this machine that was left behind": (HERE, image("v1.200.1")),
+    "an image on this machine that moves": (HERE, compose("latest")),
+    "another digest on this machine": (
+        HERE,
+        together(image(f"{TAG}@sha256:{'ab' * 32}"), compose(f"{TAG}@sha256:{'cd' * 32}")),
+    ),
+    "an image with a scheme": (IMAGE, image(TAG, "https://ghcr.io/berriai/litellm-database")),
+    "an image with its tag": (IMAGE, image(TAG, f"ghcr.io/berriai/litellm-database:{TAG}")),
+    "an image in upper case": (IMAGE, image(TAG, "ghcr.io/BerriAI/litellm-database")),
+    "a misspelt image": (IMAGE, image(TAG, "ghcr.io/berriai/litellm-databse")),
+    "a misspelt place of the chart": (ADDRESS, registry("ghcr.io/beriai")),
+    "a place of the chart with its name": (ADDRESS, registry("ghcr.io/berriai/litellm-helm")),
+}
+
+# What an owner may do, and no rule minds.
+HARMLESS: dict[str, Edit] = {
+    "a newer release": together(chart("1.200.0"), image("v1.200.0"), compose("v1.200.0")),
+    "a newer image": together(image("v1.200.0"), compose("v1.200.0")),
+    "a newer image in one cluster": add(CHART.image, {"tag": "v1.200.0"}, AWS),
+    "an image with its digest": image(f"{TAG}@sha256:{'ab' * 32}"),
+    "an image from a registry of their own": image(TAG, "registry.example.com:5000/mirror/litellm-database"),
+    "an image of their own": image(f"build-7@sha256:{'ab' * 32}", "registry.example.com/llm"),
+    "an image of their own on this machine": compose("${LITELLM_TAG}"),
+    "a chart from a registry of their own": registry("registry.example.com/charts"),
+}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)

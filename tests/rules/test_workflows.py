@@ -1,0 +1,99 @@
+"""Faults and edits of pipelines that GitHub and GitLab refuse."""
+
+from __future__ import annotations
+
+from tests.support.answers import everything
+from tests.support.faults import Edit, Fault, append_item, remove, set_value, together, write
+from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
+
+GITHUB, GITLAB = "github_takes_every_workflow", "gitlab_takes_the_pipeline"
+VALIDATE, UPDATE, OWN = (f".github/workflows/{name}.yaml" for name in ("validate", "update", "own"))
+PIPELINE, ANSWERS = ".gitlab-ci.yml", everything(ci_platform="gitlab")
+CHART, STEP = ("jobs", "chart"), ("jobs", "chart", "steps", 3)
+
+
+def gitlab(edit: Edit) -> Fault:
+    """A fault of GitLab's file."""
+    return GITLAB, edit, ANSWERS
+
+
+FAULTS: dict[str, Fault] = {
+    "a job without a runner": (GITHUB, remove(VALIDATE, (*CHART, "runs-on"))),
+    "a runner that is misspelt": (GITHUB, set_value(VALIDATE, (*CHART, "runs_on"), "ubuntu-24.04")),
+    "a job after one that is not there": (GITHUB, set_value(VALIDATE, (*CHART, "needs"), ["build"])),
+    "a step that does two things": (GITHUB, set_value(VALIDATE, (*STEP, "uses"), "./own")),
+    "a step that does nothing": (GITHUB, append_item(VALIDATE, (*CHART, "steps"), {"name": "own"})),
+    "two steps of one name": (
+        GITHUB,
+        together(*(append_item(VALIDATE, (*CHART, "steps"), {"id": "own", "run": "true"}) for _ in range(2))),
+    ),
+    "a step with a misspelt key": (GITHUB, set_value(VALIDATE, (*STEP, "working_directory"), ".")),
+    "an event that does not exist": (GITHUB, set_value(VALIDATE, ("on", "pull-request"), {})),
+    "a schedule in words": (GITHUB, set_value(UPDATE, ("on", "schedule", 0, "cron"), "17 5 * * MONDAY")),
+    "a schedule of six fields": (GITHUB, set_value(UPDATE, ("on", "schedule", 0, "cron"), "0 17 5 * * 1")),
+    "a job without time": (GITHUB, set_value(VALIDATE, (*CHART, "timeout-minutes"), 0)),
+    "a workflow of one's own with a misspelt key": (
+        GITHUB,
+        write(OWN, "on: push\njob:\n  own:\n    runs-on: ubuntu-latest\n"),
+    ),
+    "a misspelt parent (GitLab)": gitlab(set_value(PIPELINE, ("chart", "extends"), ".valid")),
+    "a job that is not there (GitLab)": gitlab(set_value(PIPELINE, ("chart", "needs"), ["helmet"])),
+    "a stage that is not there (GitLab)": gitlab(set_value(PIPELINE, ("chart", "stage"), "verify")),
+    "a job without a script (GitLab)": gitlab(set_value(PIPELINE, ("own",), {"stage": "test"})),
+    "a misspelt key (GitLab)": gitlab(set_value(PIPELINE, ("chart", "artefacts"), {"paths": ["own"]})),
+}
+
+# What an owner may do, and no rule minds.
+HARMLESS: dict[str, Harmless] = {
+    "a workflow with everything": write(
+        OWN,
+        """\
+name: own
+run-name: own of ${{ github.actor }}
+on:
+  schedule: [{cron: "*/15 6-18 * JAN-JUN MON-FRI"}]
+  workflow_dispatch: {inputs: {place: {type: string}}}
+  workflow_call:
+env: {A: b}
+defaults: {run: {shell: bash}}
+jobs:
+  first:
+    runs-on: {group: own, labels: [linux]}
+    strategy: {matrix: {version: [1, 2]}}
+    container: {image: "example/own:1"}
+    services: {redis: {image: "redis:8"}}
+    outputs: {a: "${{ steps.own.outputs.a }}"}
+    steps: [{id: own, run: echo a=b >> "$GITHUB_OUTPUT"}]
+  second:
+    needs: first
+    uses: ./.github/workflows/other.yaml
+    with: {a: b}
+""",
+    ),
+    "a workflow of GitHub's kind in a folder below": write(".github/workflows/templates/own.yaml", "job: {}\n"),
+    "a job of their own (GitLab)": (
+        set_value(
+            PIPELINE,
+            ("own",),
+            {"extends": ".validate", "stage": "deploy", "script": ["true"], "needs": ["suite"], "retry": 1},
+        ),
+        ANSWERS,
+    ),
+    "stages of their own (GitLab)": (
+        together(
+            set_value(PIPELINE, ("stages",), ["test", "own"]),
+            set_value(PIPELINE, ("own",), {"stage": "own", "trigger": {"include": "own.yml"}}),
+        ),
+        ANSWERS,
+    ),
+    "what another file brings (GitLab)": (
+        together(
+            set_value(PIPELINE, ("include",), [{"local": "own.yml"}]),
+            set_value(PIPELINE, ("own",), {"extends": ".own", "needs": ["build"], "stage": "verify"}),
+        ),
+        ANSWERS,
+    ),
+}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)
