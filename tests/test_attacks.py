@@ -14,13 +14,16 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 import tools
 from litellm_gitops import rules
+from litellm_gitops.findings import Finding
 from litellm_gitops.repository import Repository
-from litellm_gitops.sealing import keys
+from litellm_gitops.sealing import agreed, creation_rules, keys, recipients
 from tests.support.inputs import Inputs
 from tests.support.project import commit, git
 from tests.support.sealed import content, environment, opened, seal
@@ -149,13 +152,8 @@ def wrapped() -> str:
     return "\n".join(["-----BEGIN AGE ENCRYPTED FILE-----", *lines, "-----END AGE ENCRYPTED FILE-----"])
 
 
-@pytest.mark.parametrize("arguments", [("--rotate", "litellm-masterkey"), KEY, ("--rekey",)], ids=" ".join)
-@pytest.mark.parametrize("faked", [True, False], ids=["fake entries", "the rule alone"])
-def test_a_stranger_who_adds_himself_gets_nothing(
-    root: Path, folder: Path, tmp_path: Path, arguments: tuple[str, ...], faked: bool
-) -> None:
-    private, stranger = keys.make(tmp_path)
-    (tmp_path / "stranger").write_text(private)
+def join(root: Path, stranger: str, *, faked: bool) -> None:
+    """Add a stranger to every rule and, `faked`, to every file, as if somebody had sealed it for him."""
     config = root / ".sops.yaml"
     config.write_text(config.read_text().replace("    age:\n", f"    age:\n      - {stranger}\n"))
     for path in root.glob("secrets/*/*.sops.yaml") if faked else ():
@@ -164,6 +162,24 @@ def test_a_stranger_who_adds_himself_gets_nothing(
         path.write_text(path.read_text().replace("  age:\n", added, 1))
     seal(root)  # which takes no key for it, and renews the checksums
     commit(root, "Add a key")
+
+
+def wrong(root: Path) -> list[Finding]:
+    """What the suite, which has no key, finds."""
+    return [each for each in rules.evaluate(Repository(root)) if each.code != "no_placeholder_is_left"]
+
+
+@pytest.mark.parametrize("arguments", [("--rotate", "litellm-masterkey"), KEY, ("--rekey",)], ids=" ".join)
+@pytest.mark.parametrize("faked", [True, False], ids=["fake entries", "the rule alone"])
+def test_a_stranger_who_adds_himself_gets_nothing(
+    root: Path, folder: Path, tmp_path: Path, arguments: tuple[str, ...], faked: bool
+) -> None:
+    private, stranger = keys.make(tmp_path)
+    (tmp_path / "stranger").write_text(private)
+    join(root, stranger, faked=faked)
+    found = wrong(root)
+    assert [each.file for each in found] == [".sops.yaml"] * 2, "one for each cluster"
+    assert all(stranger in each.what for each in found)
     before = content(root)
     answer = seal(root, *arguments, inputs=folder)
     assert answer.returncode == 6
@@ -174,6 +190,32 @@ def test_a_stranger_who_adds_himself_gets_nothing(
         key = {"SOPS_AGE_KEY_FILE": str(tmp_path / "stranger")}
         command = [str(tools.path("sops")), "decrypt", str(path)]
         assert subprocess.run(command, env=environment() | key, capture_output=True, check=False).returncode
+
+
+def test_whoever_also_writes_that_somebody_agreed_is_told_by_the_history_of_git(root: Path, tmp_path: Path) -> None:
+    _, stranger = keys.make(tmp_path)
+    own = {name: recipients.named(creation_rules.of_cluster(config(root), name) or {}) for name in ("aws", "gcp")}
+    agreement = {name: [*found, stranger] for name, found in own.items()}
+    (root / agreed.AGREED).write_text(yaml.safe_dump(agreement))
+    before = git(root, "log", "-1", "--format=%H")[:10]
+    join(root, stranger, faked=True)
+    found = wrong(root)
+    assert [each.file for each in found] == [".sops.yaml"] * 2
+    assert all(f"{stranger} (after commit {before})" in each.what for each in found), found
+    # a commit between makes no difference, and neither does the file that was away
+    git(root, "rm", "--quiet", SECRET)
+    commit(root, "Take it away")
+    git(root, "checkout", "HEAD~1", "--", SECRET)
+    commit(root, "Bring it back")
+    assert len(wrong(root)) == 2
+    # where it is meant, the values are made anew
+    assert seal(root, "--rekey", "--trust", stranger).returncode == 0
+    commit(root, "Rekey")
+    assert not wrong(root)
+
+
+def config(root: Path) -> dict[str, Any]:
+    return creation_rules.load((root / ".sops.yaml").read_text())
 
 
 def diffed(root: Path, env: dict[str, str], *arguments: str) -> str:

@@ -84,6 +84,7 @@ REFUSED = {
         "cut off or damaged",
     ),
     "a password of two lines": ("url_password", "one\ntwo", "line break"),
+    "a space that the proxy would make a plus": ("encoded_password", "one two", "a space"),
 }
 
 
@@ -137,6 +138,12 @@ def test_a_database_password_of_any_characters_is_percent_encoded(password: str,
         ("KEY= value", "line 1 has a space beside its ="),
         ("export KEY =value", "line 1 has a space beside its ="),
         ("KEY=two words", "line 1 is not KEY=value: quote a value that holds spaces"),
+        ("set -a", "line 1 is no assignment"),
+        (". ./other.env", "line 1 is no assignment"),
+        ("set KEY=value", "line 1 has more than `export` before its name"),
+        ('$env:KEY = "value"', "line 1 has more than `export` before its name"),
+        ("KEY: value", "line 1 has a colon where = belongs"),
+        ("A-KEY=value", "line 1 gives a name that no variable can have"),
         ("PASSWORD=a\\nb", "line 1 holds a character that a shell reads in another way"),
         ("PASSWORD=a$b", "line 1 holds a character that a shell reads in another way"),
         ('PASSWORD="a$b"', "line 1 holds a character that a shell reads in another way"),

@@ -11,6 +11,7 @@ import string
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -20,9 +21,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from litellm_gitops import guard
+from litellm_gitops import auth_table, guard, rules
+from litellm_gitops.documents import mapping
+from litellm_gitops.findings import Finding, edit
+from litellm_gitops.repository import Repository
 from litellm_gitops.sealing import commands
-from tests.support.answers import everything
+from tests.support.answers import everything, redis_hosts
 from tests.support.findings import findings, report
 from tests.support.inputs import PEM, service_account
 from tests.support.project import git
@@ -88,7 +92,7 @@ def sealed(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
         **everything(),
         "cluster_environments": ["aws", "gcp"],
         "redis": "external",
-        "redis_host": "redis.internal",
+        **redis_hosts("redis.internal"),
     }
     root = Path(shutil.copytree(render(**given), tmp_path_factory.mktemp("sealed") / "repository"))
     run(root, (), environment(), "")
@@ -137,12 +141,6 @@ def scalars(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
         yield path
 
 
-FILES = [
-    *(".copier-answers.yml", ".sops.yaml", "litellm/values.yaml", "litellm/values-aws.yaml", "litellm/Chart.yaml"),
-    *("clusters/aws/source.yaml", "clusters/aws/cluster.yaml", "clusters/aws/release/helmrelease.yaml"),
-    *("secrets/aws/kustomization.yaml", "secrets/aws/litellm-masterkey.sops.yaml", "policies/secrets.yml"),
-    *("docker-compose.yml", ".github/workflows/validate.yml", "litellm/checksums-aws.yaml"),
-]
 FORMS = [
     *("https://user:{}@example.com/x.git", "https://{}@example.com/x", "ghp_{}", "sk-{}", "AGE-SECRET-KEY-1{}"),
     *("redis://:{}@redis.internal:6379", "sk-proj-{}", "glpat-{}", "hf_{}", "postgresql://user:{}@db/x"),
@@ -157,7 +155,7 @@ def test_no_finding_shows_a_credential_that_stands_where_another_value_belongs(
     sealed: Path, canary: str, form: str, data: st.DataObject
 ) -> None:
     canary = canary.upper() if form.startswith("AGE") else canary
-    file = data.draw(st.sampled_from([file for file in FILES if (sealed / file).is_file()]))
+    file = data.draw(st.sampled_from(files(sealed)))
     path = data.draw(st.sampled_from(list(scalars(load(sealed / file)))))
     assert not shown(said_of(sealed, file, path, form.replace("{}", canary)), canary), (file, path)
 
@@ -167,7 +165,7 @@ def test_no_finding_shows_a_credential_that_stands_where_another_value_belongs(
     [
         (".copier-answers.yml", ("azure_openai_endpoint",)),
         (".copier-answers.yml", ("repo_url",)),
-        (".copier-answers.yml", ("redis_host",)),
+        (".copier-answers.yml", ("aws_redis_host",)),
         ("clusters/aws/source.yaml", ("spec", "url")),
         (".sops.yaml", ("creation_rules", 0, "age", 0)),
         ("policies/secrets.yml", ("namespace",)),
@@ -181,22 +179,72 @@ def test_where_a_url_or_a_key_is_easily_mistaken(sealed: Path, file: str, path: 
     assert not shown(said, canary)
 
 
+def files(sealed: Path) -> list[str]:
+    """Every YAML file of the repository that holds a value."""
+    found = [path.relative_to(sealed).as_posix() for path in sorted(sealed.rglob("*.y*ml"))]
+    return [file for file in found if [*scalars(mapping(load(sealed / file)))]]
+
+
+def judged(root: Path) -> str:
+    """What the rules say of a repository, `--check` and the guard."""
+    said = report(findings(root)) + run(root, ("--check",), environment(), "")
+    git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    with contextlib.redirect_stderr(io.StringIO()) as shown:
+        guard.main(root)
+    return said + shown.getvalue()
+
+
+def test_no_rule_shows_a_credential_of_a_file_that_is_full_of_them(sealed: Path, tmp_path: Path) -> None:
+    """In each file at a third of its values, in turn: what a rule looks at before it quotes the next stays as it is."""
+    canary = secrets.token_hex(20)
+    for number, file in enumerate(file for file in files(sealed) if "gcp" not in file):
+        root = Path(shutil.copytree(sealed, tmp_path / str(number)))
+        for part in range(3):
+            content = load(sealed / file)
+            for at, path in enumerate(list(scalars(content))[part::3]):
+                put(content, path, FORMS[at % 2].replace("{}", canary))
+            (root / file).write_text(yaml.safe_dump(content, sort_keys=False))
+            assert not shown(report(findings(root)), canary), file
+
+
+def test_whatever_a_rule_says_no_judge_shows_a_credential(
+    sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each rule that there is, also one that comes."""
+    canary = secrets.token_hex(20).upper()
+    quoted = " ".join(form.replace("{}", canary) for form in FORMS)
+
+    def careless(_: Repository) -> Iterator[Finding]:
+        yield Finding(".sops.yaml", 1, f"it holds {quoted}", edit(f"take {quoted} out"))
+
+    names = list(rules.load())
+    for name in names:
+        monkeypatch.setitem(rules.RULES, name, replace(rules.RULES[name], function=careless))
+    assert {each.code for each in findings(sealed)} == set(names)
+    root = Path(shutil.copytree(sealed, tmp_path / "repository"))
+    said = judged(root) + run(root, ("--list",), environment(), "")
+    with contextlib.redirect_stdout(io.StringIO()) as table:
+        auth_table.main(root)
+    assert said.count("it holds") > len(names)
+    assert not shown(said + table.getvalue(), canary)
+
+
 def load(path: Path) -> Any:
     return next(iter(yaml.safe_load_all(path.read_text())))
 
 
 def said_of(sealed: Path, file: str, path: tuple[Any, ...], value: str) -> str:
     """What all rules and the guard say when another value stands somewhere."""
-    owner = content = load(sealed / file)
-    for part in path[:-1]:
-        owner = owner[part]
-    owner[path[-1]] = value
+    content = load(sealed / file)
+    put(content, path, value)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(shutil.copytree(sealed, Path(folder) / "repository"))
         (root / file).write_text(yaml.safe_dump(content, sort_keys=False))
-        said = report(findings(root)) + run(root, ("--check",), environment(), "") + run(root, (), environment(), "")
-        git(root, "init", "--quiet")
-        git(root, "add", "--all")
-        with contextlib.redirect_stderr(io.StringIO()) as refused:
-            guard.main(root)
-    return said + refused.getvalue()
+        return run(root, (), environment(), "") + judged(root)
+
+
+def put(content: Any, path: tuple[Any, ...], value: str) -> None:
+    for part in path[:-1]:
+        content = content[part]
+    content[path[-1]] = value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -17,7 +18,8 @@ import pytest
 import yaml
 
 from litellm_gitops.repository import Repository
-from litellm_gitops.sealing import keys, state
+from litellm_gitops.sealing import commands, keys, state
+from litellm_gitops.sealing.errors import FAILED
 from litellm_gitops.sealing.rekey import rekey as rekey_all
 from litellm_gitops.sealing.seal import seal as seal_missing
 from litellm_gitops.sealing.trust import Consent
@@ -62,15 +64,23 @@ def sealed(sealed_once: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sealed_once, tmp_path / "repository"))
 
 
-def start(root: Path, *arguments: str, inputs: Path) -> subprocess.Popen[bytes]:
-    """A run that goes on while the test does."""
-    return subprocess.Popen(
-        [sys.executable, "-B", str(root / "hooks" / "seal_secrets.py"), *arguments],
-        env=environment(inputs),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+def start(root: Path, *arguments: str) -> int:
+    """A run that goes on while the test does, in a session of its own; the process. It begins with the work at once."""
+    if pid := os.fork():
+        return pid
+    code = FAILED
+    try:
+        os.setsid()
+        for number in range(3):
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+        code = commands.main(root, arguments)
+    finally:
+        os._exit(code)
+
+
+def ended(pid: int) -> int:
+    """The exit code of such a run, once it has ended."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def add_recipient(root: Path) -> str:
@@ -192,6 +202,26 @@ def test_rekey_refuses_a_file_of_which_it_would_lose_a_part(sealed: Path) -> Non
     assert content(sealed) == before
 
 
+@pytest.mark.parametrize("arguments", [(), ("--key", "AZURE_CLIENT_SECRET")], ids=["whole", "one key"])
+def test_what_kubectl_noted_of_a_secret_is_left_out_when_it_is_rotated(
+    sealed: Path, inputs: tuple[Inputs, Path], arguments: tuple[str, ...]
+) -> None:
+    file = sealed / "secrets/aws/litellm-azure-auth.sops.yaml"
+    before = opened(sealed, "aws/litellm-azure-auth")
+    noted = '{"apiVersion":"v1","kind":"Secret","stringData":{"AZURE_CLIENT_SECRET":"canary"}}'
+    annotations = (
+        f"  annotations:\n    team: ai\n    kubectl.kubernetes.io/last-applied-configuration: |\n      {noted}\n"
+    )
+    file.write_text(file.read_text().replace("metadata:\n", f"metadata:\n{annotations}", 1))
+    command = ("--rotate", "litellm-azure-auth", "--cluster", "aws", *arguments)
+    answer = seal(sealed, *command, inputs=inputs[1])
+    assert answer.returncode == 0, answer.stderr
+    assert "kubectl.kubernetes.io/last-applied-configuration held the whole Secret in plaintext" in answer.stderr
+    assert yaml.safe_load(file.read_text())["metadata"]["annotations"] == {"team": "ai"}
+    assert opened(sealed, "aws/litellm-azure-auth") == before
+    assert seal(sealed, "--check").returncode == 0
+
+
 def test_a_key_elsewhere_opens_what_the_one_in_keys_does_not(sealed: Path, tmp_path: Path) -> None:
     other, _ = keys.make(tmp_path)
     key = sealed / "keys" / "aws.agekey"
@@ -203,14 +233,17 @@ def test_a_key_elsewhere_opens_what_the_one_in_keys_does_not(sealed: Path, tmp_p
     assert seal(sealed, "--rekey", "--cluster", "aws").returncode == 1
 
 
-def test_two_runs_at_once_lose_nothing(sealed: Path, inputs: tuple[Inputs, Path]) -> None:
+def test_two_runs_at_once_lose_nothing(
+    sealed: Path, inputs: tuple[Inputs, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PATH", "LITELLM_GITOPS_INPUTS"):
+        monkeypatch.setenv(name, environment(inputs[1])[name])
     expected = opened(sealed)
     for round_ in range(ROUNDS):
         for name in ("aws/litellm-azure-auth", "gcp/litellm-aws-auth", "gcp/litellm-postgresql"):
             (sealed / "secrets" / f"{name}.sops.yaml").unlink()
         second = ["--rotate", "litellm-azure-auth"] if round_ % 2 else []
-        runs = [start(sealed, inputs=inputs[1]), start(sealed, *second, inputs=inputs[1])]
-        assert [run.wait(timeout=120) for run in runs] == [0, 0]
+        assert list(map(ended, [start(sealed), start(sealed, *second)])) == [0, 0]
         assert not flaws(sealed)
     assert opened(sealed) == expected
     assert not (sealed / ".sealing").exists()
@@ -236,17 +269,19 @@ def test_a_run_that_is_killed_at_any_moment_leaves_all_or_nothing(
     options = ["--rekey", *trusting(origin)] if rekeyed else []
     whole = Path(shutil.copytree(origin, tmp_path / "whole"))
     began = time.monotonic()
-    assert start(whole, *options, inputs=folder).wait(timeout=120) == 0
+    assert ended(start(whole, *options)) == 0
     seconds = time.monotonic() - began
     dice = random.Random(1)  # which moments are hit depends on the machine anyway
     outcomes = set()
     for kill in range(KILLS // 2):
         root = Path(shutil.copytree(origin, tmp_path / str(kill)))
         before = content(root)
-        run = start(root, *options, inputs=folder)
+        run = start(root, *options)
         time.sleep(dice.uniform(0.0, seconds))
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait(timeout=60)
+        with contextlib.suppress(ProcessLookupError):  # it has no session yet
+            os.killpg(run, signal.SIGKILL)
+        os.kill(run, signal.SIGKILL)
+        ended(run)
         after = content(root)
         for path, data in after.items():
             for number, canary in enumerate(values.canaries()):

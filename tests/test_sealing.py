@@ -31,7 +31,8 @@ EVERYTHING = {
     "vertex_project": "example-ai",
     "azure_openai_endpoint": "https://example.openai.azure.com/",
     "redis": "external",
-    "redis_host": "redis.example.internal",
+    "aws_redis_host": "redis.example.internal",
+    "gcp_redis_host": "redis.example.internal",
 }
 # One repository for each method alone, and the Secret that it needs beside those that every repository has.
 METHODS: dict[str, tuple[dict[str, object], str | None]] = {
@@ -74,7 +75,7 @@ def unsealed(render: Render, tmp_path: Path) -> Path:
 def small(render: Render, tmp_path: Path) -> Path:
     """A repository of one environment and one provider, for what is the same in every one."""
     given = {"providers": ["bedrock"], "eks_aws_role_arn": EVERYTHING["eks_aws_role_arn"]}
-    redis = {name: EVERYTHING[name] for name in ("redis", "redis_host")}
+    redis = {name: EVERYTHING[name] for name in ("redis", "aws_redis_host")}
     return Path(shutil.copytree(render(**given, **redis), tmp_path / "repository"))
 
 
@@ -192,7 +193,7 @@ def test_checksums_are_the_digests_of_the_sealed_files(sealed: Path) -> None:
 def test_the_bundled_redis_restarts_for_its_password_as_the_proxy_does(
     render: Render, tmp_path: Path, folder: Path
 ) -> None:
-    answers = {key: value for key, value in EVERYTHING.items() if key != "redis_host"}
+    answers = {key: value for key, value in EVERYTHING.items() if "redis_host" not in key}
     rendered = render(**answers | {"redis": "bundled"})
     root = Path(shutil.copytree(rendered, tmp_path / "repository"))
     known = set()
@@ -797,7 +798,7 @@ def test_wrong_usage_ends_with_2_and_says_what_is_right(sealed: Path, arguments:
 def test_help_names_every_exit_code(sealed: Path) -> None:
     answer = seal(sealed, "--help")
     assert answer.returncode == 0
-    for code in range(6):
+    for code in range(7):
         assert re.search(rf"\b{code} ", answer.stdout)
 
 

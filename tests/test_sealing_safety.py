@@ -22,6 +22,7 @@ from litellm_gitops.sealing.errors import SealingError
 from litellm_gitops.sealing.seal import seal as seal_here
 from tests.support.inputs import Inputs
 from tests.support.sealed import changed, content, encrypt, environment, opened, seal
+from tests.support.template import ROOT
 
 ANSWERS = {
     "cluster_environments": ["aws", "gcp"],
@@ -154,13 +155,27 @@ def test_an_input_that_the_matrix_does_not_name_is_never_read(
 ) -> None:
     if arguments:
         assert seal(unsealed).returncode == 3
-    policy = unsealed / "policies" / "secrets.yml"
+    policy, matrix = (unsealed / "policies" / name for name in ("secrets.yml", "auth-matrix.yml"))
     policy.write_text(policy.read_text().replace("[AZURE_CLIENT_SECRET]", "[GITHUB_TOKEN]"))
+    # nor where the repository brings a matrix of its own
+    own = (ROOT / "policies" / "auth-matrix.yml").read_text("utf-8")
+    matrix.write_text(own.replace("[AZURE_CLIENT_SECRET]", "[GITHUB_TOKEN]"))
     before = content(unsealed)
     token = Inputs().files["access-token"]
     answer = seal(unsealed, *arguments, env=environment(folder, GITHUB_TOKEN=token))
     assert answer.returncode == 1
-    assert "takes AZURE_CLIENT_SECRET from GITHUB_TOKEN, which policies/auth-matrix.yml does not name" in answer.stderr
+    assert "takes AZURE_CLIENT_SECRET from GITHUB_TOKEN, which is no input of it" in answer.stderr
+    assert content(unsealed) == before
+
+
+@pytest.mark.parametrize("edit", [(", generate: master_key}", ", default: known}"), ("master_key}", "password}")])
+def test_no_value_is_sealed_that_the_repository_brings(unsealed: Path, folder: Path, edit: tuple[str, str]) -> None:
+    policy = unsealed / "policies" / "secrets.yml"
+    policy.write_text(policy.read_text().replace(*edit))
+    before = content(unsealed)
+    answer = seal(unsealed, env=environment(folder))
+    assert answer.returncode == 1
+    assert "litellm-masterkey takes masterkey in another way than the answers say" in answer.stderr
     assert content(unsealed) == before
 
 

@@ -13,9 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
+from litellm_gitops import rules
 from litellm_gitops.repository import Repository
-from litellm_gitops.sealing import keys, rotation
+from litellm_gitops.sealing import agreed, keys, rotation
 from litellm_gitops.sealing.errors import SealingError
 from tests.support.inputs import Inputs
 from tests.support.project import commit, git
@@ -123,6 +125,7 @@ def test_a_recipient_that_is_new_is_refused_and_named_with_its_commit(
     answer = seal(generated, *arguments, "--trust", stranger, inputs=folder)
     assert answer.returncode == 0, answer.stderr
     assert f"{stranger} (new)" in answer.stdout
+    assert stranger in (generated / agreed.AGREED).read_text()
     # remembered
     assert seal(generated, *MASTER, inputs=folder).returncode == 0
 
@@ -150,6 +153,34 @@ def test_who_was_taken_away_is_new_when_he_comes_back(generated: Path, folder: P
     assert seal(generated, "--rekey").returncode == 0
     add(generated, stranger)
     assert seal(generated, "--rekey").returncode == 6
+
+
+def test_a_colleague_is_written_down_by_the_run_that_seals_for_him(generated: Path, stranger: str) -> None:
+    assert not (generated / agreed.AGREED).exists()
+    add(generated, stranger)
+    assert seal(generated, "--rekey", "--trust", stranger, "--cluster", "aws").returncode == 0
+    written = yaml.safe_load((generated / agreed.AGREED).read_text())
+    assert list(written) == ["aws"]
+    assert stranger in written["aws"]
+    assert seal(generated, "--check", "--cluster", "aws").returncode == 0
+    assert seal(generated, "--check").returncode == 5
+    assert seal(generated, "--rekey").returncode == 6
+    assert seal(generated, "--rekey", "--trust", stranger).returncode == 0
+    assert seal(generated, "--check").returncode == 0
+
+
+def test_a_repository_of_a_former_release_is_written_down_where_its_recipients_are_known(
+    generated: Path, folder: Path, stranger: str
+) -> None:
+    add(generated, stranger)
+    assert seal(generated, "--rekey", "--trust", stranger).returncode == 0
+    (generated / agreed.AGREED).unlink()
+    commit(generated, "As it was before there was such a file")
+    clone = generated.with_name("clone")
+    git(generated.parent, "clone", "--quiet", str(generated), str(clone))
+    for root, code in ((generated, 0), (clone, 5)):
+        assert seal(root).returncode == 0
+        assert seal(root, "--check").returncode == code
 
 
 def test_answers_that_came_by_git_prove_nothing(given: Path, folder: Path, own: str, stranger: str) -> None:
@@ -223,6 +254,45 @@ def test_below_the_root_of_a_bigger_repository_it_is_the_same(
     assert "Add a colleague" in answer.stderr
 
 
+# --- what the suite says ----------------------------------------------------------------------------------------------
+
+
+def test_swapped_environments_are_one_finding(generated: Path) -> None:
+    config = generated / ".sops.yaml"
+    aws, gcp = re.findall(r"age1\w{58}", config.read_text())
+    config.write_text(config.read_text().replace(aws, "THIS").replace(gcp, aws).replace("THIS", gcp))
+    (found,) = rules.evaluate(Repository(generated))
+    assert (found.file, found.what) == (".sops.yaml", "the rules of aws and gcp have the recipients of each other")
+    assert seal(generated, "--check", "--cluster", "gcp").returncode == 5
+
+
+def test_a_mistyped_recipient_is_one_finding(generated: Path) -> None:
+    config = generated / ".sops.yaml"
+    config.write_text(re.sub(r"- (age1\w{10}).", r"- \1b", config.read_text(), count=1))
+    (found,) = rules.evaluate(Repository(generated))
+    assert found.file == ".sops.yaml"
+    assert "not an age public key" in found.what
+
+
+@pytest.mark.parametrize("instead", [True, False], ids=["in place of the other", "beside the other"])
+def test_a_foreign_recipient_is_one_finding_that_asks_for_a_rekey(
+    generated: Path, stranger: str, instead: bool
+) -> None:
+    config = generated / ".sops.yaml"
+    config.write_text(
+        re.sub(
+            r"      - (age1\w{58})",
+            rf"      - {stranger}" + ("" if instead else r"\n      - \1"),
+            config.read_text(),
+            count=1,
+        )
+    )
+    (found,) = rules.evaluate(Repository(generated))
+    assert found.file == ".sops.yaml"
+    assert found.what.startswith(f"the rule of aws names others than its files are sealed for: {stranger} is new")
+    assert found.fix.command == "uv run hooks/seal_secrets.py --rekey --cluster aws"
+
+
 # --- who is asked ----------------------------------------------------------------------------------------------------
 
 
@@ -264,7 +334,7 @@ def test_an_input_is_asked_for_only_after_that(
         rotation.prepare_input(Repository(generated), "litellm-github-copilot")
     assert refusal.value.code == 6
     answer = seal(generated, "--trust", stranger, inputs=folder)
-    assert answer.stdout.endswith("every Secret is there; nothing was changed\n")
+    assert answer.stdout == f"wrote {agreed.AGREED}\n"
     assert rotation.prepare_input(Repository(generated), "litellm-github-copilot") == ["aws", "gcp"]
 
 

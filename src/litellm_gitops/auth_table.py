@@ -28,9 +28,9 @@ def main(root: Path, arguments: Sequence[str] | None = None) -> int:
 def _rows(repository: Repository) -> Iterator[tuple[str, ...]]:
     states = state.states(repository)
     for cluster in repository.clusters:
-        for provider, name in cluster.method_names.items():
-            method = repository.matrix.methods[name]
+        for method in cluster.logins.values():
+            provider = repository.matrix.providers.get(method.provider)
             secret = cluster.wanted[method.secret].file if method.secret in cluster.wanted else ""
             shown = f"`{method.secret}`" if method.secret else "none"
             known = states.get(secret, "not listed") if method.secret else "keyless"
-            yield cluster.name, repository.matrix.providers[provider].name, method.name, shown, known
+            yield cluster.name, provider.name if provider else "PostgreSQL", method.name, shown, known

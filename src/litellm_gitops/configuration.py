@@ -36,6 +36,12 @@ class Fault(NamedTuple):
 Faults = Iterator[Fault]
 
 
+def _parts(value: Any, part: str) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        return value.items() if part == "*" else [(part, value[part])] if part in value else ()
+    return enumerate(sequence(value)) if part in ("*", "#") else ()
+
+
 class Configuration(NamedTuple):
     """The configuration of one cluster, and what else the proxy of that cluster is given."""
 
@@ -51,12 +57,7 @@ class Configuration(NamedTuple):
         for path in " ".join(paths).split():
             found: list[tuple[Place, Any]] = [((), self.content)]
             for part in path.split("."):
-                found = [
-                    ((*place, key), each)
-                    for place, value in found
-                    for key, each in (value.items() if isinstance(value, dict) else enumerate(sequence(value)))
-                    if part in ("*", key) or (part == "#" and isinstance(value, list))
-                ]
+                found = [((*place, key), each) for place, value in found for key, each in _parts(value, part)]
             yield from found
 
     @property
@@ -153,5 +154,6 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "function": (_matches(r".+\..+"), "<module>.<name>"),
     "url": (_matches(r"(rediss?|unix)://.*"), "redis://… or rediss://…"),
     "time": (_matches(r"\d{1,2}:\d\d(:\d\d)?"), 'a time of day, such as "12:00"'),
+    "duration": (_matches(r"\d+(?:s|m|h|d|w|mo)"), "a number with a unit, such as 30d"),
     "pattern": (_is_pattern, "a regular expression"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import re
+from functools import cache
 
 # a longer mark before the one that it begins with
 _MARKS = (
@@ -13,7 +14,10 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-GITHUB_TOKEN = r"gh[a-z]_[A-Za-z0-9_]{20,255}"  # the one form of it, for whoever takes one
+# The one form of it, for whoever takes one, and of those that Copilot takes: of an OAuth app (gho_), or of a GitHub App
+# for a user (ghu_).
+GITHUB_TOKEN = r"gh[a-z]_[A-Za-z0-9_]{20,255}"
+COPILOT_TOKEN = GITHUB_TOKEN.replace("[a-z]", "[ou]", 1)
 _AGE, _PEM = "AGE-SECRET-KEY-", "PRIVATE KEY-----"
 # a value that code or Terraform reads from elsewhere
 _ELSEWHERE = r"(?!(?:var|local|data|module|os|process|env|self|settings|config|random_password)\.\w)"
@@ -153,6 +157,7 @@ def redacted(text: str) -> str:
     return text
 
 
+@cache
 def find(text: str) -> list[tuple[int, str]]:
     """The plaintext credentials in `text`: (line from 1, kind), never the credential itself."""
     return sorted(

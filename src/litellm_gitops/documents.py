@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import yaml
@@ -16,12 +16,15 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C loader is t
 
 
 class _Loader(LOADER):  # type: ignore[misc]
-    """Takes unknown tags, such as GitLab's `!reference`, for no value."""
+    """Takes unknown tags, such as GitLab's `!reference` and `!!python/name` of MkDocs, for no value."""
 
+
+_Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)  # a bare =
 
 _LARGEST = 1_000_000  # nodes, which no rule ends with in time
 
-_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+for _tag in ("!", "tag:yaml.org,2002:python/"):
+    _Loader.add_multi_constructor(_tag, lambda loader, suffix, node: None)
 
 Place = tuple[str | int, ...]  # the keys and numbers that lead to a value
 
@@ -34,13 +37,23 @@ class NotYamlError(Exception):
         self.line = line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Document:
-    """One YAML document of a file."""
+    """One YAML document of a file. It equals itself alone, so what is found in it can be cached."""
 
     file: str
     value: Any
     node: yaml.Node
+
+    @cached_property
+    def texts(self) -> list[tuple[Place, str]]:
+        """Every text in it, keys included, with its path."""
+        return [*walk(self.value)]
+
+    @cached_property
+    def joined(self) -> str:
+        """Those texts as one, a line break between them: to see at once that nothing in them matches."""
+        return "\n".join(text for _, text in self.texts)
 
     def line(self, *path: str | int) -> int:
         """The line (from 1) of the value at `path`, or of the deepest part of the path that exists."""
@@ -213,7 +226,8 @@ _OCTAL_1_1 = re.compile(r"[-+]?0[0-7]+")
 def is_ambiguous(scalar: yaml.ScalarNode) -> bool:
     """Whether YAML 1.1 and YAML 1.2 read a scalar differently."""
     # quoted, or `<<`, or with a tag of another tool's own
-    if scalar.style or scalar.tag == "tag:yaml.org,2002:merge" or not scalar.tag.startswith("tag:yaml.org,2002:"):
+    kind = scalar.tag.removeprefix("tag:yaml.org,2002:")
+    if scalar.style or kind == "merge" or kind == scalar.tag or kind.startswith("python/"):
         return False
     text = scalar.value
     if _BOOLEAN_1_1.fullmatch(text) or _OCTAL_1_1.fullmatch(text):

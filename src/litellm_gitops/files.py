@@ -86,6 +86,7 @@ class WorkingTree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._links: dict[str, bool] = {}
 
     @cached_property
     def _listing(self) -> tuple[list[str], frozenset[str], frozenset[str]]:
@@ -139,8 +140,10 @@ class WorkingTree:
 
     def is_link(self, name: str) -> bool:
         """Whether the file, or a folder above it, is a symbolic link."""
-        path = self.root / name
-        return any(each.is_symlink() for each in (path, *list(path.parents)[: name.count("/")]))
+        if name not in self._links:
+            above = name.rpartition("/")[0]
+            self._links[name] = (self.root / name).is_symlink() or bool(above and self.is_link(above))
+        return self._links[name]
 
 
 class Staged:
@@ -203,6 +206,15 @@ class Staged:
         return subprocess.run(
             command, cwd=self.root, input=given, env=environment, capture_output=True, check=True
         ).stdout
+
+
+def yaml_of(names: list[str]) -> list[str]:
+    """Those of `names` that should be YAML: not the templates of a Helm chart, nor what Helm fetches for it."""
+    charts = [
+        name.removesuffix("Chart.yaml") for name in [*names, "litellm/Chart.yaml"] if name.endswith("/Chart.yaml")
+    ]
+    others = tuple(f"{chart}{folder}/" for chart in charts for folder in ("templates", "charts"))
+    return [name for name in names if name.endswith((".yaml", ".yml")) and not name.startswith(others)]
 
 
 def ignored(root: Path, names: Iterable[str]) -> set[str]:

@@ -24,6 +24,7 @@ RULES = (
     sealing.nothing_unknown_lies_among_the_sealed_files,
     sealing.every_cluster_has_one_sound_creation_rule,
     sealing.every_secret_is_sealed_for_whom_its_rule_names,
+    sealing.somebody_agreed_to_every_recipient,
     sealing.no_secret_stands_outside_of_the_sealed_files,
     plaintext.no_credential_stands_in_plaintext,
     sealing.git_ignores_inputs_and_keys,

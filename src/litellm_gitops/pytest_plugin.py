@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from litellm_gitops import rules
+from litellm_gitops.credentials import redacted
 from litellm_gitops.findings import UnreadableError
 from litellm_gitops.repository import Repository
 
@@ -60,4 +61,4 @@ def renderings(
     try:
         return Renderings(repository, tmp_path_factory.mktemp("chart") / "litellm", Path(given) if given else None)
     except HelmError as error:
-        pytest.fail(str(error), pytrace=False)
+        pytest.fail(redacted(str(error)), pytrace=False)  # helm may quote values

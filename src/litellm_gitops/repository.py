@@ -12,13 +12,13 @@ from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
 from litellm_gitops import charts, credentials, policies
-from litellm_gitops.charts import Chart, Pod
+from litellm_gitops.charts import Chart
 from litellm_gitops.documents import Document, NotYamlError, Place, dig, mapping, merge, parse, sequence, text
-from litellm_gitops.files import Source, WorkingTree
+from litellm_gitops.files import Source, WorkingTree, yaml_of
 from litellm_gitops.findings import Finding, Fix, UnreadableError, edit, restore, update
+from litellm_gitops.pod import Pod
+from litellm_gitops.records import RecordError, read
 
 ANSWERS = ".copier-answers.yml"
 VALUES = "litellm/values.yaml"
@@ -28,12 +28,10 @@ _CHOICES = {
     "gitops_engine": ("flux", "argocd"),
     "ci_platform": ("github", "gitlab", "none"),
     "redis": ("none", "external", "bundled"),
+    "chart": (*charts.CHARTS, None),
 }
-# Go templates, and what Helm fetches
-_NO_YAML = re.compile(r"litellm/(?:templates|charts)/")
 SEALED = re.compile(r"secrets/([^/]+)/([^/]+)\.sops\.ya?ml")
-
-_Policy = TypeVar("_Policy", bound=BaseModel)
+_Policy = TypeVar("_Policy")
 
 
 def secret_name(file: str) -> str:
@@ -186,6 +184,12 @@ class Cluster:
         """The methods in use, by name."""
         return {name: self.repository.matrix.methods[name] for name in self.method_names.values()}
 
+    @property
+    def logins(self) -> dict[str, policies.Method]:
+        """The methods in use, by name, with that of the database where it is one."""
+        database = self.place.database_login if self.repository.answers.get("database_auth") == "keyless" else None
+        return {**self.methods, **({database: self.repository.matrix.database_logins[database]} if database else {})}
+
     @cached_property
     def wanted(self) -> dict[str, WantedSecret]:
         """The Secrets that policies/secrets.yml lists for it, by name."""
@@ -235,16 +239,14 @@ class Repository:
         self._contents: dict[str, bytes | None] = {}
         self._documents: dict[str, tuple[Document, ...]] = {}
         self.answers = mapping(self._required(ANSWERS).value)
-        self.matrix = self._policy(policies.MATRIX, policies.Matrix)
+        self.matrix = policies.matrix()
         self.policy = self._policy(policies.SECRETS, policies.SecretPolicy)
         for answer, known in _CHOICES.items():
             if self.answers.get(answer) not in known:
                 self._refuse(answer, known)
         self.providers = self._chosen("providers", self.matrix.providers)
-        self.clusters = [
-            Cluster(self, environment, environment, self._methods(environment))
-            for environment in self._chosen("cluster_environments", self.matrix.environments)
-        ]
+        chosen = self._chosen("cluster_environments", self.matrix.environments)
+        self.clusters = [Cluster(self, environment, environment, self._methods(environment)) for environment in chosen]
 
     # -----------------------------------------------------------------------------------------------------------------
     # Files
@@ -302,7 +304,7 @@ class Repository:
     @cached_property
     def yaml_files(self) -> list[str]:
         """Every file that should be YAML."""
-        return [file for file in self.files if file.endswith((".yaml", ".yml")) and not _NO_YAML.match(file)]
+        return yaml_of(self.files)
 
     def documents(self, file: str) -> tuple[Document, ...]:
         """The documents of a YAML file; none where it is missing or not YAML (then `broken` says why)."""
@@ -357,8 +359,6 @@ class Repository:
         """The cluster of that name."""
         return next((cluster for cluster in self.clusters if cluster.name == name), None)
 
-    # -----------------------------------------------------------------------------------------------------------------
-
     def _required(self, file: str) -> Document:
         if self.content(file) is None:
             raise UnreadableError(Finding(file, None, "is missing", restore()))
@@ -373,9 +373,9 @@ class Repository:
         empty = model is policies.Suite and not self.documents(file) and file not in self.broken
         document = None if empty else self._required(file)
         try:
-            return model.model_validate(document.value if document else {})
-        except ValidationError as error:
-            place, what = policies.flaws(error)[0]
+            return read(model, document.value if document else {})
+        except RecordError as error:
+            place, what = error.flaws[0]
             line = document.line(*place) if document else None
             fix = edit("correct it") if model is policies.Suite else restore()
             raise UnreadableError(Finding(file, line, what, fix)) from None

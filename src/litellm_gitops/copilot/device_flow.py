@@ -17,9 +17,9 @@ from litellm_gitops.copilot.endpoints import Endpoints, host_of, is_protected, s
 from litellm_gitops.copilot.errors import Exit, Stop, flow_error
 from litellm_gitops.copilot.github import LONGEST_PAUSE, REQUEST_SECONDS, Answer, Fields, GitHub, Unreachable
 from litellm_gitops.copilot.terminal import Screen, Secret, is_interactive, printable, span
+from litellm_gitops.credentials import GITHUB_TOKEN
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
-TOKEN_FORM = re.compile(r"gh[a-z]_[A-Za-z0-9_]+")
 DEFAULT_INTERVAL = 5.0  # RFC 8628, section 3.2
 DEFAULT_EXPIRY = 900.0
 LONGEST_EXPIRY = 86400.0  # whatever is sent: what comes of it must be a time that can be slept
@@ -197,7 +197,7 @@ def _read_token(answer: Answer, screen: Screen) -> Secret:
     if answer.status != 200 or token is None:
         what = f"GitHub ended the login without a token (HTTP {answer.status})"
         raise Stop(Exit.UNEXPECTED, f"{what}. Nothing was stored.")
-    if not TOKEN_FORM.fullmatch(token):
+    if not re.fullmatch(GITHUB_TOKEN, token):
         raise Stop(Exit.UNEXPECTED, "GitHub sent something that is no token (gh?_ and letters). Nothing was stored.")
     expires = answer.number("expires_in", 0.0)
     if expires or answer.text("refresh_token"):

@@ -1,4 +1,4 @@
-"""What a value must look like before it is sealed, by the `form` of its source in policies/auth-matrix.yml."""
+"""What a value must look like before it is sealed, by the `form` of its source in the auth matrix."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from litellm_gitops.credentials import COPILOT_TOKEN
+
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_TEXT = (
+    r"[^\x00-\x1f\x7f\ud800-\udfff]+",
+    "holds a line break, another control character, or bytes that are not UTF-8",
+)
 # form -> (pattern, what is wrong with a value that does not match)
 _FORMS: Mapping[str, tuple[str, str]] = {
-    "text": (
-        r"[^\x00-\x1f\x7f\ud800-\udfff]+",
-        "holds a line break, another control character, or bytes that are not UTF-8",
-    ),
+    "text": _TEXT,
+    "url_password": _TEXT,
+    # the proxy makes a URL of it with urllib's quote_plus, and no database reads + as a space
+    "encoded_password": (r"[^\x00-\x20\x7f\ud800-\udfff]+", f"{_TEXT[1]}, or a space"),
+    "azure_client_secret": _TEXT,
     "aws_access_key_id": (
         r"AKIA[A-Z0-9]{16}",
         "is not the access key id of an AWS user: AKIA and 16 capital letters or digits "
@@ -27,7 +34,7 @@ _FORMS: Mapping[str, tuple[str, str]] = {
     ),
     "uuid": (_UUID, "is not a UUID such as 0f0e0d0c-0b0a-0908-0706-050403020100"),
     "github_token": (
-        r"gh[ou]_[A-Za-z0-9_]{20,255}",
+        COPILOT_TOKEN,
         "is not a GitHub token that Copilot takes (gho_… or ghu_…): make one with hooks/get_copilot_token.py",
     ),
     "url_unreserved": (
@@ -40,7 +47,8 @@ _FORMS: Mapping[str, tuple[str, str]] = {
         "is not a host name, or a host name and a port: leave out the scheme and the database",
     ),
 }
-_FORMS = {**_FORMS, "url_password": _FORMS["text"], "azure_client_secret": _FORMS["text"]}
+# what a chart, or else the proxy, makes a part of a URL of
+PASSWORDS = ("url_password", "encoded_password")
 # What documentation writes in place of a value: YOUR_SECRET, <secret>, %%SECRET%%, ${SECRET}, change-me, xxxx, AWS's
 # …EXAMPLE and …EXAMPLEKEY, and a UUID of one digit.
 _DOCUMENTATION = re.compile(
@@ -72,6 +80,16 @@ def problem(text: str, form: str) -> str | None:
 def sealed(text: str, form: str) -> str:
     """The text that is sealed for a value: percent-encoded where the chart puts it into a URL as it is (RFC 3986)."""
     return quote(text, safe="") if form == "url_password" else text
+
+
+def sealed_as(text: str, form: str) -> str | None:
+    """Whether what is sealed of a value is its percent-encoded text: "true" or "false", as the annotation has it.
+
+    None where that makes no difference, or where the form does not know it.
+    """
+    if form not in PASSWORDS or quote(text, safe="") == text:
+        return None
+    return "true" if form == "url_password" else "false"
 
 
 def _service_account(text: str) -> str | None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from litellm_gitops.documents import mapping, sequence
-from litellm_gitops.policies import MATRIX, SECRETS, Source
+from litellm_gitops.policies import SECRETS, Source
 from litellm_gitops.repository import Repository, WantedSecret
 from litellm_gitops.sealing import forms
 from litellm_gitops.sealing.errors import SealingError
@@ -24,7 +23,15 @@ _LINE = re.compile(
     re.ASCII,  # as for a shell: another kind of space belongs to the value
 )
 _PART = re.compile(r"""'(?P<single>[^']*)'|"(?P<double>(?:\\.|[^"\\])*)"|(?P<bare>(?:\\.|[^'"\\])+)""")
-_SPACED = re.compile(r"""\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*(?:\s+=\s*|=\s+)[^\s#].*""")
+_NAME = r"(?:export\s+)?[A-Za-z_]\w*"
+# what else people write in a line -> what to say of it
+_OTHERS = {
+    rf"{_NAME}(?:\s+=\s*|=\s+)[^\s#].*": "has a space beside its =: leave it out, as a shell demands",
+    r"(?:set\s+|\$env:|declare\s.*?|readonly\s+)\w+\s*=.*": "has more than `export` before its name: leave it out",
+    r"(?:export\s+)?[\w.-]+\s*:(?!/).*": "has a colon where = belongs: write KEY=value",
+    r"[^=]*": "is no assignment: write KEY=value, and leave out commands, which nothing here runs",
+    rf"(?!{_NAME}=)(?:export\s+)?[^\s=]+=.*": "gives a name that no variable can have: letters, digits and _",
+}
 # what a shell would take for something else
 _BARE, _DOUBLE = re.compile(r"[\\$`;&|<>()]|\A~"), re.compile(r"(?<!\\)(?:\\\\)*[$`]")
 
@@ -124,31 +131,21 @@ class Inputs:
 
 
 def refuse_unknown(repository: Repository, secrets: Sequence[WantedSecret]) -> None:
-    """Raise SealingError where policies/secrets.yml takes a value from an input that the matrix does not name for it.
+    """Raise SealingError where policies/secrets.yml takes a value from elsewhere than the matrix does.
 
-    Otherwise whoever may write to git has another variable of the operator's sealed, for a reader of his own.
+    Otherwise whoever may write to git has another variable of the operator's sealed, for a reader of his own, or a
+    value that he knows.
     """
     for secret in secrets:
         known = repository.matrix.secrets.get(secret.name)
         for key, source in secret.keys.items():
-            allowed = set(_names(known.keys.get(key))) if known else set()
-            for name in source.names:
-                if name not in allowed:
-                    raise SealingError(
-                        f"{SECRETS}: {secret.name} takes {key} from {name}, which {MATRIX} does not name for it: take "
-                        f"{SECRETS} from git history. Nothing was read."
-                    )
-
-
-def _names(source: object) -> Iterator[str]:
-    """The inputs and the file of a source in the matrix, whatever the answers."""
-    fields = mapping(source)
-    yield from map(str, sequence(fields.get("inputs")))
-    if "file" in fields:
-        yield str(fields["file"])
-    for choices in mapping(fields.get("by_answer")).values():
-        for choice in mapping(choices).values():
-            yield from _names(choice)
+            expected = known.source(key, repository.answers) if known and key in known.keys else Source()
+            other = [name for name in source.names if name not in expected.names]
+            if other or (known and source != expected):
+                what = f"from {other[0]}, which is no input of it" if other else "in another way than the answers say"
+                raise SealingError(
+                    f"{SECRETS}: {secret.name} takes {key} {what}: take {SECRETS} from git history. Nothing was read."
+                )
 
 
 def parse_env(text: str) -> dict[str, str]:
@@ -177,9 +174,8 @@ def parse_env(text: str) -> dict[str, str]:
 
 def _problem(line: str, match: re.Match[str] | None) -> str:
     if not match:
-        if _SPACED.fullmatch(line):
-            return "has a space beside its =: leave it out, as a shell demands"
-        return "is not KEY=value: quote a value that holds spaces or quotes, on one line"
+        said = (text for form, text in _OTHERS.items() if re.fullmatch(form, line.strip(), re.ASCII))
+        return next(said, "is not KEY=value: quote a value that holds spaces or quotes, on one line")
     for part in _PART.finditer(match["value"]):
         if (part["bare"] and _BARE.search(part["bare"])) or (part["double"] and _DOUBLE.search(part["double"])):
             return "holds a character that a shell reads in another way (a backslash, $, &, …): write the value in '…'"

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 import yaml
 
@@ -21,6 +22,7 @@ class Kind(StrEnum):
     CONFLICT = "conflict"  # git's markers are in it
     UNSEALED = "unsealed"  # nothing of it was encrypted
     PLAINTEXT = "plaintext"  # something of it can be read
+    METADATA = "metadata"  # the same, in its metadata, which sops leaves as they are
     MALFORMED = "malformed"  # it is not what sops writes
     IDENTITY = "identity"  # it is no Secret, or another one
     RECIPIENTS = "recipients"  # it is for others than its rule names
@@ -60,13 +62,14 @@ _ENTRY_LINE = re.compile(r"""["']?(?P<key>[^\s"':]+)["']?\s*:(?:\s+(?P<value>.*)
 _NO_VALUE = re.compile(r"""(?:[|>][-+0-9]*|""|''|\{\}|null|~)?(?:\s*#.*)?""")
 
 
-def unsealed(text: str, patch: bool = False, depth: int = 0) -> list[Flaw]:
+@cache
+def unsealed(text: str, patch: bool = False, depth: int = 0) -> tuple[Flaw, ...]:
     """The values in plaintext, by their lines. `patch`: the text is a patch of a Secret, which need not say so itself.
 
     A text may hold texts that hold a Secret, up to a `depth` that nobody writes.
     """
     if depth > 3 or not (patch or _MAYBE_SECRET.search(text)):
-        return []
+        return ()
     found: set[tuple[int, str]] = set()
     starts = [0, *(match.start() for match in _DOCUMENT.finditer(text)), len(text)]
     before = 0  # lines
@@ -80,9 +83,9 @@ def unsealed(text: str, patch: bool = False, depth: int = 0) -> list[Flaw]:
             values = [value for root in roots if root for value in _of_document(root, patch, depth)]
         found |= {(before + number, name) for number, name in values}
         before += part.count("\n")
-    return [
+    return tuple(
         Flaw(Kind.PLAINTEXT, number, f"holds a Secret whose {name} is not encrypted") for number, name in sorted(found)
-    ]
+    )
 
 
 def _of_document(root: yaml.Node, patch: bool, depth: int) -> Iterator[tuple[int, str]]:

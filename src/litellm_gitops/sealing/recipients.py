@@ -42,6 +42,10 @@ class Rule:
     encrypted_regex: str = ENCRYPTED_REGEX
     mac_only_encrypted: bool = True
 
+    def __hash__(self) -> int:
+        """So that what is found by a rule can be cached: `recipients` has no hash, and no need of one."""
+        return hash((self.encrypted_regex, self.mac_only_encrypted))
+
 
 def split(value: Any) -> list[str]:
     """The recipients in a field of a rule: sops takes a list, or one text with commas."""

@@ -22,7 +22,7 @@ from litellm_gitops.sealing.transaction import Transaction
 def say(line: str) -> bool:
     """A line of output; False when a disk lost it. What is done is done all the same, and the exit code tells."""
     try:
-        print(line, flush=True)
+        print(redacted(line), flush=True)
     except OSError as error:
         lost = not isinstance(error, BrokenPipeError)  # else the reader has seen enough
         if lost:
@@ -68,6 +68,12 @@ def readers(lines: Iterable[str]) -> None:
     """Who can read what was sealed."""
     for line in lines:
         say(line)
+
+
+def dropped(annotations: Iterable[str]) -> None:
+    """Which annotations told the values of a Secret and were left out."""
+    for each in annotations:
+        note(f"{each} held the whole Secret in plaintext and is gone: whoever can read git knows what it held")
 
 
 def sources(found: Iterable[tuple[WantedSecret, Iterable[tuple[str, Value]]]]) -> None:

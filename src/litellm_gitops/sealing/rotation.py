@@ -12,6 +12,7 @@ from litellm_gitops.sealing import report
 from litellm_gitops.sealing.errors import USAGE, SealingError
 from litellm_gitops.sealing.inputs import Inputs, Value, refuse_unknown
 from litellm_gitops.sealing.run import Plan, Run, change, chosen
+from litellm_gitops.sealing.sealed_file import Kind
 from litellm_gitops.sealing.transaction import Transaction
 from litellm_gitops.sealing.trust import Consent
 
@@ -58,6 +59,7 @@ def rotate(
         run.add_checksums(clusters)
     report.written(run.transaction.changed)
     report.readers(run.trust.shown())
+    report.dropped(run.dropped)
     report.sources((each.secret, each.values.items()) for each in plans)
     _report_defaults(plans, key)
     return report.placeholders(chosen(Repository(repository.root), cluster), name)
@@ -95,14 +97,15 @@ def _whole(run: Run, cluster: Cluster, secret: WantedSecret, part: Plan) -> Plan
         return part
     if not run.repository.has(secret.file):
         raise SealingError(f"{here} is not sealed yet: run without --key. Nothing was changed.")
-    manifest = run.decrypt(cluster, secret.file)
+    manifest = run.decrypt(cluster, secret.file, mended=(Kind.METADATA,))
     kept = {each: Value(text) for each, text in mapping(manifest.get("stringData")).items()}
     if manifest.get("data") or {*kept, *part.values} != {*secret.keys}:
         raise SealingError(
             f"{here} does not have exactly its keys under stringData: run without --key. Nothing was changed."
         )
     lacking = report.lacking(cluster, secret) or []
-    return Plan(secret, {**kept, **part.values}, [each for each in lacking if each not in part.values])
+    missing = [each for each in lacking if each not in part.values]
+    return Plan(secret, {**kept, **part.values}, missing, kept.keys() - part.values.keys())
 
 
 def _report_defaults(plans: Sequence[Plan], key: str | None) -> None:

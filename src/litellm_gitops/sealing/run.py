@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import secrets
 import string
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from litellm_gitops.documents import dig, mapping
 from litellm_gitops.repository import ANSWERS, Cluster, Repository, WantedSecret, secret_name
-from litellm_gitops.sealing import checksums, creation_rules, keys, report, sealed_file
+from litellm_gitops.sealing import agreed, checksums, creation_rules, forms, keys, report, sealed_file
 from litellm_gitops.sealing.creation_rules import CONFIG
 from litellm_gitops.sealing.errors import FAILED, UNSEALED, USAGE, SealingError
 from litellm_gitops.sealing.inputs import Inputs, Value, refuse_unknown
@@ -23,16 +23,17 @@ from litellm_gitops.sealing.transaction import Transaction, lock, refuse_link
 from litellm_gitops.sealing.trust import Consent, Trust
 
 _PLACEHOLDER_VALUE = "placeholder"
-_READABLE = {Kind.PLAINTEXT, Kind.UNSEALED, Kind.CONFLICT}
+_READABLE = {Kind.PLAINTEXT, Kind.METADATA, Kind.UNSEALED, Kind.CONFLICT}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A Secret to be sealed: its values, and the keys whose input is missing."""
+    """A Secret to be sealed: its values, the keys whose input is missing, and those whose sealed value stays."""
 
     secret: WantedSecret
     values: Mapping[str, Value]
     missing: Sequence[str]
+    kept: Container[str] = ()
 
 
 def chosen(repository: Repository, name: str | None) -> list[Cluster]:
@@ -102,6 +103,7 @@ class Run:
     def __init__(self, repository: Repository, transaction: Transaction, consent: Consent | None = None) -> None:
         self.repository = repository
         self.transaction = transaction
+        self.dropped: list[str] = []  # annotations that told the values of a Secret
         self._consent = consent or Consent()
         # with its line ends
         content = repository.content(CONFIG)
@@ -125,8 +127,22 @@ class Run:
         """
         clusters = list(clusters)
         self.add_rules(clusters)
-        rules = {cluster: creation_rules.of_cluster(self.config, cluster.name) or {} for cluster in clusters}
-        self.trust.confirm({cluster: named(rule) for cluster, rule in rules.items()})
+        recipients = {cluster: named(self._rule(cluster)) for cluster in clusters}
+        self.trust.confirm(recipients)
+        if (text := agreed.text(self.repository, recipients)) is not None:
+            self.transaction.put(agreed.AGREED, text)
+
+    def agrees(self, cluster: Cluster) -> bool:
+        """Whether this clone has agreed to all recipients of a cluster, and that is not written down yet."""
+        rule = self._rule(cluster)
+        return bool(
+            agreed.difference(cluster, rule)
+            and not creation_rules.problems(self.config, cluster.name)
+            and all(self.trust.knows(cluster, each) for each in named(rule))
+        )
+
+    def _rule(self, cluster: Cluster) -> dict[str, Any]:
+        return creation_rules.of_cluster(self.config, cluster.name) or {}
 
     def plans(self, wanted: Sequence[WantedSecret], given: Mapping[str, str] | None = None) -> list[Plan]:
         """How each of these Secrets would be sealed, from `given` before all other inputs.
@@ -191,7 +207,8 @@ class Run:
         """Encrypt and stage each of these Secrets."""
         if not plans:
             return
-        texts = self.sops.map(lambda each: self.encrypt(self._manifest(each), each.secret.file), plans)
+        manifests = [(self._manifest(each), each.secret.file) for each in plans]
+        texts = self.sops.map(lambda each: self.encrypt(*each), manifests)
         for each, text in zip(plans, texts, strict=True):
             self.transaction.put(each.secret.file, text)
 
@@ -202,6 +219,8 @@ class Run:
         clouds = creation_rules.clouds(entry)
         text = self.sops.encrypt(manifest, self.transaction.current(CONFIG), file, clouds=clouds)
         for flaw in sealed_file.check(text, creation_rules.as_rule(entry)):
+            if flaw.kind is Kind.METADATA:
+                raise refusal(self.repository, file, flaw)
             raise SealingError(
                 f"sops left {file} unsealed (it {flaw.what}): see its rule in {CONFIG}. Nothing was sealed."
             )
@@ -232,11 +251,19 @@ class Run:
         document = self.repository.document(plan.secret.file)
         before = mapping(dig(document.value if document else None, "metadata"))
         annotations = dict(mapping(before.get("annotations")))
+        for name in [name for name, value in annotations.items() if sealed_file.is_manifest(value)]:
+            del annotations[name]
+            self.dropped.append(f"{plan.secret.file}: {name}")
         for name in (sealed_file.PLACEHOLDER_ANNOTATION, sealed_file.MISSING_ANNOTATION):
             annotations.pop(name, None)
         if plan.missing:
             annotations[sealed_file.PLACEHOLDER_ANNOTATION] = "true"
             annotations[sealed_file.MISSING_ANNOTATION] = ",".join(sorted(plan.missing))
+        for key in (key for key, source in plan.secret.keys.items() if source.form in forms.PASSWORDS):
+            if key not in plan.kept:
+                said = forms.sealed_as(plan.values[key].reveal(), plan.secret.keys[key].form)
+                annotations.pop(sealed_file.ENCODED_ANNOTATION, None)
+                annotations |= {sealed_file.ENCODED_ANNOTATION: said} if said else {}
         # what an operator added to the metadata survives a rotation
         metadata = {**before, "name": plan.secret.name, "namespace": self.repository.namespace}
         metadata.pop("annotations", None)

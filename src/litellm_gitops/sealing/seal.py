@@ -35,11 +35,14 @@ def seal(
             plans = run.plans([secret for _, secret in secrets if _is_absent(run, secret.file)])
         affected = {each.secret.cluster for each in plans}
         every = consent is not None and bool(consent.accepted)  # it is remembered, also where nothing is missing
-        run.confirm([each for each in clusters if every or each.name in affected or run.lacks_rule(each)])
+        run.confirm(
+            each for each in clusters if every or each.name in affected or run.lacks_rule(each) or run.agrees(each)
+        )
         run.seal(plans)
         run.add_checksums(clusters)
     report.written(run.transaction.changed, [each.secret.file for each in plans if each.missing])
     report.readers(run.trust.shown() if plans else ())
+    report.dropped(run.dropped)
     report.sources((each.secret, each.values.items()) for each in plans)
     if not run.transaction.changed and not run.transaction.finished:
         idle = "no placeholder has its inputs now" if fill else "every Secret is there"
@@ -67,7 +70,7 @@ def _report_plaintext(repository: Repository, clusters: Sequence[Cluster]) -> bo
         for cluster in clusters
         for secret in cluster.wanted.values()
         for flaw in sealed_file.check(repository.text(secret.file) or "", Rule())
-        if flaw.kind in (Kind.PLAINTEXT, Kind.UNSEALED)
+        if flaw.kind in (Kind.PLAINTEXT, Kind.METADATA, Kind.UNSEALED)
     ]
     for file, flaw in found:
         report.note(f"{file}:{flaw.line}: {flaw.what} — {sealed_file.fix_of(flaw, repository, file).text}")

@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import yaml
 
@@ -29,10 +30,11 @@ from litellm_gitops.sealing.plaintext import (
 )
 from litellm_gitops.sealing.recipients import KEY_TYPES, Rule, of_metadata
 
-__all__ = ["Flaw", "Kind", "check", "conflict", "fix_of", "flaws", "only", "unsealed"]
+__all__ = ["Flaw", "Kind", "check", "conflict", "fix_of", "flaws", "is_manifest", "only", "unsealed"]
 
 PLACEHOLDER_ANNOTATION = "litellm-gitops/placeholder"
 MISSING_ANNOTATION = "litellm-gitops/placeholder-keys"
+ENCODED_ANNOTATION = "litellm-gitops/percent-encoded"  # of a password that reads in another way where it is not
 
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |\r?$)", re.MULTILINE)
 _COMMENT = re.compile(r"#\s?ENC\[AES256_GCM,[^\]\s]+,type:comment\]")
@@ -47,8 +49,13 @@ _TOP = {"apiVersion", "kind", "metadata", "type", "immutable", "data", "stringDa
 _META = {*KEY_TYPES, "encrypted_regex", "lastmodified", "mac", "mac_only_encrypted", "version"}
 
 
-def check(text: str, rule: Rule) -> Iterator[Flaw]:
+@cache
+def check(text: str, rule: Rule) -> tuple[Flaw, ...]:
     """Every flaw of a sealed Secret manifest; none means that every value is encrypted for the rule's recipients."""
+    return tuple(_flaws(text, rule))
+
+
+def _flaws(text: str, rule: Rule) -> Iterator[Flaw]:
     text = text.removeprefix("\ufeff")
     if marker := _CONFLICT.search(text):
         yield Flaw(Kind.CONFLICT, text.count("\n", 0, marker.start()) + 1, "holds the markers of a git conflict")
@@ -71,7 +78,7 @@ def conflict(repository: Repository, file: str) -> Flaw | None:
     """The conflict that git left a sealed file in: with its markers, or whole, while git waits for a side."""
     text = repository.text(file) or ""
     if _CONFLICT.search(text):
-        return next(check(text, Rule()))
+        return check(text, Rule())[0]
     if file in repository.unmerged:
         return Flaw(Kind.CONFLICT, 1, "is in conflict, and git waits for one of its two sides")
     return None
@@ -97,6 +104,8 @@ def fix_of(flaw: Flaw, repository: Repository, file: str) -> Fix:
         return rekey(name, "see that .sops.yaml names whom you want to read it, and nobody else")
     if secret and not secret.never_rotate:
         return rotate(secret.name, name)
+    if flaw.kind is Kind.METADATA:
+        return seal("take it out; whoever can read git knows what it holds", name)
     if flaw.kind is Kind.UNSEALED and not secret:
         return edit(f"seal it: sops encrypt --in-place {file}")
     return edit(f"take it from git history: git log --oneline -- {file}")
@@ -158,14 +167,18 @@ def _check(root: yaml.MappingNode, text: str, rule: Rule) -> Iterator[Flaw]:
             for leaf in leaves(node):
                 if leaf.value.startswith("ENC["):
                     yield Flaw(Kind.MALFORMED, line(leaf), "has an encrypted value outside data and stringData")
-                if leaf.value.lstrip().startswith('{"') and '"kind"' in leaf.value:
-                    # what `kubectl apply` notes in an annotation, the values in it
-                    yield Flaw(Kind.PLAINTEXT, line(leaf), "has a whole manifest in plaintext among its metadata")
+                if is_manifest(leaf.value):
+                    yield Flaw(Kind.METADATA, line(leaf), "has a whole manifest in plaintext among its metadata")
     meta = top.get("sops")
     if isinstance(meta, yaml.MappingNode):
         yield from _metadata(meta, rule)
     else:
         yield Flaw(Kind.UNSEALED, line(root), "is not encrypted: it has no sops metadata")
+
+
+def is_manifest(text: object) -> bool:
+    """Whether it is what `kubectl apply` notes in an annotation: the Secret with its values."""
+    return isinstance(text, str) and text.lstrip().startswith('{"') and '"kind"' in text
 
 
 def _values(root: yaml.MappingNode) -> Iterator[Flaw]:

@@ -98,10 +98,10 @@ def _table(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _cells(repository: Repository, cluster: str | None) -> Iterator[tuple[str, str, str, str]]:
-    """How each cluster authenticates to each provider, and what is stored for it."""
+    """How each cluster logs in to each provider, and to its database without a password; what is stored for it."""
     for each in chosen(repository, cluster):
-        for provider, name in each.method_names.items():
-            yield each.name, provider, name, each.methods[name].secret or "nothing (keyless)"
+        for name, method in each.logins.items():
+            yield each.name, method.provider, name, method.secret or "nothing (keyless)"
 
 
 def _row(cluster: Cluster, file: str, state: str) -> tuple[str, str, str, str, str, str]:

@@ -79,7 +79,8 @@ class Trust:
         place = self._held.get(recipient, "")
         return place if not place.startswith(f"{keys.FOLDER}/") or place == f"{keys.FOLDER}/{cluster}.agekey" else ""
 
-    def _knows(self, cluster: Cluster, recipient: str) -> bool:
+    def knows(self, cluster: Cluster, recipient: str) -> bool:
+        """Whether this clone has sealed a cluster for a recipient, holds its private key, or was given it."""
         if recipient in self._memory.get(cluster.name, ()) or self._ours(cluster.name, recipient):
             return True
         answered = {*texts(self._repository.answers.get("age_recipients")), *cluster.kms.values()}
@@ -101,10 +102,10 @@ class Trust:
 
     def ask(self, pairs: Sequence[tuple[Cluster, str]]) -> None:
         """The same for single recipients of clusters, of which nothing is remembered."""
-        new = {pair for pair in pairs if pair not in self._settled and not self._knows(*pair)}
+        new = {pair for pair in pairs if pair not in self._settled and not self.knows(*pair)}
         if new:
             self._held.update(keys.of_command(self._root))  # which may ask for a password
-            new = {pair for pair in new if not self._knows(*pair)}
+            new = {pair for pair in new if not self.knows(*pair)}
         self._new |= new
         asked = [pair for pair in pairs if pair in new and pair[1] not in self._consent.accepted]
         if asked:
