@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from tools.errors import ToolError
-from tools.install import path, state
+from tools.install import paths, state
 from tools.pins import find, load, used_by
 
 DESCRIPTION = """\
@@ -40,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ToolError as error:
         parser.error(str(error))
     try:
-        for pin in pins:
-            print(path(pin.name), flush=True)
+        for found in paths(pins):
+            print(found, flush=True)
     except ToolError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

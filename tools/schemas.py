@@ -3,7 +3,7 @@
 `python -m tools.schemas` writes src/litellm_gitops/schemas/<engine>.json again: after a change of a pin, or of SETS.
 A further set of kinds is a folder in policies/pins.yml (its module, version and place there) and its name below.
 The API server drops a field that a definition does not name, so here such a field is an error. What a definition
-computes (`x-kubernetes-validations`) is left to the API server.
+computes (`x-kubernetes-validations`) is kept as a list of expressions, which rules/admission.py evaluates.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 
 import yaml
 
-from tools import ToolError, process, ways
+from litellm_gitops import cel
+from tools import ToolError, golang, process
 from tools.errors import WayError
 from tools.install import path
 from tools.pins import find
@@ -39,13 +40,19 @@ SETS: Mapping[str, tuple[str, ...]] = {
         "flux-operator-crds",
     ),
     "argocd": ("argocd-crds",),
+    "operators": ("prometheus-operator-crds", "cilium-crds"),
+}
+# Of a set with these, no others: what is rendered, and what an owner has beside it.
+ALONE: Mapping[str, frozenset[str]] = {
+    "operators": frozenset({"CiliumNetworkPolicy", "PodMonitor", "Probe", "PrometheusRule", "ServiceMonitor"}),
 }
 
 _KEPT = {"type", "enum", "pattern", "required", "properties", "items", "additionalProperties", "uniqueItems"}
 _KEPT |= {f"{end}{what}" for end in ("min", "max") for what in ("Length", "Items", "Properties", "imum")}
-_KEPT |= {"anyOf", "oneOf", "allOf", "not"}
+_KEPT |= {"anyOf", "oneOf", "allOf", "not", "default"}  # a default may decide what is computed
 # They do not say what is valid; a `format` only repeats the type here (int64), or is checked by nobody (date-time).
-_DROPPED = {"description", "title", "example", "externalDocs", "default", "format"}
+_DROPPED = {"description", "title", "example", "externalDocs", "format"}
+_COMPUTED = "x-kubernetes-validations"
 
 # What a definition does not say. An engine takes more metadata than these, but git holds no more of an object; the
 # definition says only that it is an object, and an annotation that is a number would be refused by the API server.
@@ -68,23 +75,36 @@ _SHARED_FROM = 200  # characters of JSON from which on a schema that is there tw
 _WIDTH = 120
 
 
+class _Loader(yaml.CSafeLoader):
+    """Takes a bare = for the text that it is to all but YAML 1.1."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)
+
+
 def generate(engine: str) -> Schema:
-    """The content of <engine>.json: `versions` it was made of, `kinds` by `apiVersion kind`, `$defs` that they share.
+    """The content of <engine>.json: `versions` it was made of, `kinds` by `apiVersion kind`, `$defs` that they share,
+    and the names of `others` that have no schema here.
 
     Raises ToolError where a source cannot be had, or holds what this does not know how to say in JSON Schema.
     """
     versions: dict[str, str] = {}
     kinds: dict[str, Schema] = {}
+    others: list[str] = []
     for name in SETS[engine]:
         pin = find(name)
         versions[pin.tool] = pin.version
         for definition in _definitions(path(name)):
-            kinds.update(_kinds(definition))
+            if engine not in ALONE or definition["spec"]["names"]["kind"] in ALONE[engine]:
+                kinds.update(_kinds(definition))
+            else:
+                others += _names(definition)
     kinds, shared = _share(dict(sorted(kinds.items())))
     return {
         "$comment": "Made by `python -m tools.schemas`, not by hand.",
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "versions": versions,
+        **({"others": sorted(others)} if others else {}),
         "$defs": {"metadata": METADATA} | shared,
         "kinds": kinds,
     }
@@ -107,20 +127,27 @@ def _definitions(folder: Path) -> Iterator[Schema]:
     """The CustomResourceDefinitions of a folder: its YAML files, or what controller-gen makes of the Go types in it."""
     if not (folder / "go.mod").exists():
         for file in sorted(folder.glob("*.yaml")):
-            definition = yaml.load(file.read_text("utf-8"), yaml.CSafeLoader)
+            definition = yaml.load(file.read_text("utf-8"), _Loader)
             if definition and definition.get("kind") == "CustomResourceDefinition":
                 yield definition
         return
     with tempfile.TemporaryDirectory() as made:
         arguments = ["crd", "paths=./...", f"output:crd:dir={made}"]
         try:
-            go = ways.find_go(ways.go_directive(folder / "go.mod"))
-            environment = ways.go_environment()
+            go = golang.find_go(golang.go_directive(folder / "go.mod"))
+            environment = golang.environment()
             environment["PATH"] = f"{go.parent}:{environment['PATH']}"  # controller-gen asks it for the packages
             process.run([path("controller-gen"), *arguments], folder, environment)
         except WayError as error:
             raise ToolError(f"controller-gen makes nothing of {folder}: {error}") from None
         yield from _definitions(Path(made))
+
+
+def _names(definition: Schema) -> list[str]:
+    """`apiVersion kind` of each version of a definition that the API server takes."""
+    spec = definition["spec"]
+    versions = [each["name"] for each in spec["versions"] if each["served"]]
+    return [f"{spec['group']}/{version} {spec['names']['kind']}" for version in versions]
 
 
 def _kinds(definition: Schema) -> Iterator[tuple[str, Schema]]:
@@ -134,7 +161,7 @@ def _kinds(definition: Schema) -> Iterator[tuple[str, Schema]]:
         own = {name: _strict(inner) for name, inner in fields.items() if name not in _NOT_IN_GIT}
         head = {"apiVersion": {"const": api_version}, "kind": {"const": kind}, "metadata": {"$ref": "#/$defs/metadata"}}
         # Flux's definitions do not require a spec, its controllers do
-        required = ["apiVersion", "kind", "metadata", *(name for name in own if name not in head)]
+        required = ["apiVersion", "kind", "metadata", *(["spec"] if "spec" in own and "specs" not in own else [])]
         yield (
             f"{api_version} {kind}",
             {"type": "object", "required": required, "properties": own | head, "additionalProperties": False},
@@ -154,6 +181,13 @@ def _strict(schema: Schema, name: str = "") -> Schema:
     is_open = "additionalProperties" in schema or schema.get("x-kubernetes-preserve-unknown-fields")
     if schema.get("type") == "object" and not is_open:
         kept["additionalProperties"] = False
+    if rules := [each["rule"] for each in schema.get(_COMPUTED, ()) if "oldSelf" not in each["rule"]]:
+        kept[_COMPUTED] = [" ".join(rule.split()) for rule in rules]
+        for rule in rules:
+            try:
+                cel.parsed(rule)
+            except cel.CelError as error:
+                raise ToolError(f"{name or 'a schema'} computes what litellm_gitops/cel.py cannot: {error}") from None
     return _each(kept, lambda key, inner: _strict(inner, key))
 
 

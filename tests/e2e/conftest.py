@@ -14,7 +14,9 @@ import yaml
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 import tools
+from tests.e2e.client import Client
 from tests.e2e.controlplane import ControlPlane
+from tests.e2e.deployment import NAMESPACE
 from tests.e2e.gitserver import GitServer
 from tests.e2e.processes import COMPLAINT, Run, last_lines
 from tests.e2e.registry import Registry
@@ -24,6 +26,8 @@ from tests.support.inputs import Inputs
 from tests.support.template import ROOT
 
 RUN = pytest.StashKey[Run]()
+LONGEST = ("test_change", "test_faults", "test_way_across", "test_install")
+CRDS = ("source-controller", "kustomize-controller", "helm-controller", "argocd")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,8 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--litellm-chart",
         metavar="DIR",
         type=Path,
-        default=Path(__file__).parent / "charts" / "litellm-helm",
-        help="the LiteLLM chart to deploy; by default a chart of the tests that takes its values",
+        action="append",
+        default=[],
+        help="a LiteLLM chart to deploy in the place of the tests' one of that name, which takes its values",
     )
 
 
@@ -40,15 +45,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("e2e")
+    # no worker is left alone with what takes longest
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 class _ByCluster(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives the stories of a file to one worker, those of each engine for themselves."""
+    """Gives the stories of a file to one worker, those of each cluster for themselves."""
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
-        engine = re.search(r"flux|argocd", test.partition("[")[2])
-        return f"{file} {engine[0] if engine else ''}"
+        cluster = re.search(r"(flux|argocd)(-(aws|gcp|azure))?", test.partition("[")[2])
+        return f"{file} {cluster[0] if cluster else ''}"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
@@ -68,6 +75,14 @@ def pytest_runtest_makereport(
             if lines and log.parent == logs[-1].parent:  # of the cluster that is in use
                 report.sections.append((f"the last complaints in {log}", lines))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Shows the figures that stories have measured."""
+    for report in terminalreporter.getreports(""):  # of what was set up and taken down
+        for name, value in report.user_properties if report.when == "teardown" else ():
+            if name == "figure":
+                terminalreporter.write_line(f"{report.nodeid.partition('::')[2]}: {value}")
 
 
 @pytest.fixture(scope="session")
@@ -92,15 +107,25 @@ def template_release(run: Run) -> Path:
 
 
 @pytest.fixture(scope="session")
-def registry(run: Run, pytestconfig: pytest.Config) -> Registry:
-    """The chart registry; it has the LiteLLM chart in the version that is pinned."""
+def charts(pytestconfig: pytest.Config) -> dict[str, Path]:
+    """LiteLLM's charts, by name: those of the tests, or what the command line gives in their place."""
+    given: list[Path] = pytestconfig.getoption("--litellm-chart")
+    folders = [*(Path(__file__).parent / "charts").iterdir(), *given]
+    return {yaml.safe_load((folder / "Chart.yaml").read_text("utf-8"))["name"]: folder for folder in folders}
+
+
+@pytest.fixture(scope="session")
+def registry(run: Run, charts: dict[str, Path]) -> Registry:
+    """The chart registry; it has both of LiteLLM's charts in the versions that are pinned."""
     registry = Registry()
-    pins = yaml.safe_load((ROOT / "policies" / "pins.yml").read_text("utf-8"))["litellm_chart"]
-    chart = pytestconfig.getoption("--litellm-chart")
-    folder = run.folder / "chart"
-    command = [tools.path("helm"), "package", chart, "--version", pins["version"]]
-    subprocess.run([*command, "--destination", folder], check=True, env=run.environment())
-    registry.push(pins["repository"].rpartition("/")[2], next(folder.glob("*.tgz")))
+    pins = yaml.safe_load((ROOT / "policies" / "pins.yml").read_text("utf-8"))["litellm_charts"]
+    for name, pin in pins.items():
+        folder = run.folder / "charts" / name
+        command = [tools.path("helm"), "package", charts[name], "--version", pin["version"]]
+        subprocess.run(
+            [*command, "--destination", folder], check=True, env=run.environment(), stdout=subprocess.DEVNULL
+        )
+        registry.push(pin["repository"].removeprefix("oci://").partition("/")[2], next(folder.glob("*.tgz")))
     return registry
 
 
@@ -130,6 +155,27 @@ def operator(run: Run, outside: Outside, git_server: GitServer, template_release
         return Repository.render(run, outside, template_release, name, answers, Inputs())
 
     return render
+
+
+@pytest.fixture
+def calls(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """Somebody who calls the proxy of the fixture `deployed` while the test runs."""
+    kubelet = request.getfixturevalue("deployed").cluster.kubelet
+    client = Client(kubelet, NAMESPACE, "litellm")
+    yield client
+    client.stop()
+    failed = ", ".join(f"{count} because {why}" for why, count in client.failures.items())
+    request.node.user_properties.append(("figure", f"{client.calls} calls, {failed or 'none failed'}"))
+
+
+@pytest.fixture(scope="module")
+def admission(run: Run, authority: trustme.CA, request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
+    """A cluster that knows every kind; what is tried on it changes nothing."""
+    with ControlPlane(run, authority, request.node.name.rpartition("/")[2].removesuffix(".py")) as cluster:
+        cluster.install_crds(*(f"{name}-crds" for name in CRDS))
+        for name in ("litellm", "flux-system", "argocd"):
+            cluster.api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+        yield cluster
 
 
 @pytest.fixture

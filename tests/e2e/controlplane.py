@@ -1,7 +1,7 @@
 """A real Kubernetes control plane on loopback: etcd, API server, controller manager, scheduler.
 
-KWOK plays the nodes and `kubelet` what runs on them. Everything else is real. It takes three seconds
-to start and 550 MB of memory.
+The nodes are objects, and `kubelet` plays what runs on them. Everything else is real. It takes three seconds
+to start and 500 MB of memory.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import secrets
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,11 +21,11 @@ import yaml
 import tools
 from tests.e2e.api import Api, Object
 from tests.e2e.kubelet import Kubelet
-from tests.e2e.processes import Processes, Run, free_port, wait_for
+from tests.e2e.processes import Processes, Run, free_port, slowness, wait_for
 
+ISSUER = "https://kubernetes.default.svc"
 START_TIMEOUT = 60.0  # seconds; it takes three, but the machine may be busy
 ZONES = ("a", "b", "c")  # one node each
-STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast/pod-delete.yaml")  # of KWOK
 # What a new control plane makes by itself after it is ready, in any order: a story looks at what is there before it.
 BY_ITSELF = (
     "/api/v1/namespaces/default/services/kubernetes",
@@ -38,12 +39,17 @@ BY_ITSELF = (
 
 
 class ControlPlane:
-    """A cluster of its own in `folder`. Use it as a context manager."""
+    """A cluster of its own in `folder`. Use it as a context manager.
 
-    def __init__(self, run: Run, authority: trustme.CA, name: str) -> None:
+    Without `pods` there are only etcd and the API server: enough to mint tokens, as `issuer`.
+    """
+
+    def __init__(self, run: Run, authority: trustme.CA, name: str, *, pods: bool = True, issuer: str = ISSUER) -> None:
         self.folder = run.folder / name
         self.folder.mkdir(parents=True)
         self.run = run
+        self.issuer = issuer
+        self._pods = pods
         # Argo CD's repo server keeps its clones in a folder of one name, which two must not share
         temporary = self.folder / "tmp"
         temporary.mkdir()
@@ -61,8 +67,9 @@ class ControlPlane:
         try:
             self._start_etcd()
             self._start_api_server()
-            self._start_controllers()
-            self._start_nodes()
+            if self._pods:
+                self._start_controllers()
+                self._start_nodes()
         except BaseException:
             self.stop()
             raise
@@ -87,7 +94,7 @@ class ControlPlane:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=300 * slowness(),
             check=False,
         )
         if answer.returncode != 0:
@@ -115,6 +122,24 @@ class ControlPlane:
 
         wait_for("the CRDs are established", established, timeout=START_TIMEOUT)
 
+    def learn(self, manifests: Iterable[Object]) -> None:
+        """Makes the API server take the kinds that a cloud, or what else is installed in a cluster, brings.
+
+        Of these the tests have no definitions: whatever stands in such an object is taken.
+        """
+        known = {group["name"] for group in self.api.get("/apis")["groups"]} | {""}
+        for manifest in manifests:
+            group, _, version = manifest["apiVersion"].rpartition("/")
+            if group in known or group.endswith((".fluxcd.io", "argoproj.io")):
+                continue
+            kind = manifest["kind"]
+            self.define(group, version, kind, f"{kind.lower()}s".replace("ys", "ies"))
+
+    def define(self, group: str, version: str, kind: str, plural: str) -> None:
+        """Makes the API server take a kind, whatever stands in its objects."""
+        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        self.api.create(path, _open_kind(group, version, kind, plural))
+
     # the parts
 
     def _start_etcd(self) -> None:
@@ -140,7 +165,9 @@ class ControlPlane:
         certificate.cert_chain_pems[0].write_to_path(str(self.folder / "server.crt"))
         _write_secret(self.folder / "server.key", certificate.private_key_pem.bytes().decode())
         key = self.folder / "service-accounts.key"
-        account_key = self._authority.issue_cert("service-accounts.test").private_key_pem
+        # RSA, as in EKS, GKE and AKS
+        issued = self._authority.issue_cert("service-accounts.test", key_type=trustme.KeyType.RSA)
+        account_key = issued.private_key_pem
         _write_secret(key, account_key.bytes().decode())
         tokens = self.folder / "tokens.csv"
         _write_secret(tokens, f"{self._token},admin,admin,system:masters\n")
@@ -157,7 +184,7 @@ class ControlPlane:
                 f"--tls-private-key-file={self.folder / 'server.key'}",
                 f"--service-account-key-file={key}",
                 f"--service-account-signing-key-file={key}",
-                "--service-account-issuer=https://kubernetes.default.svc",
+                f"--service-account-issuer={self.issuer}",
                 f"--token-auth-file={tokens}",
                 "--authorization-mode=RBAC",
                 "--service-cluster-ip-range=10.96.0.0/16",
@@ -175,10 +202,14 @@ class ControlPlane:
                 *common,
                 f"--service-account-private-key-file={self.folder / 'service-accounts.key'}",
                 f"--root-ca-file={self.folder / 'ca.crt'}",
-                # a busy machine misses heartbeats, and the pods would go NodeNotReady
+                # nobody sends heartbeats, and the pods would go NodeNotReady
                 "--controllers=*,-nodelifecycle",
                 "--kube-api-qps=200",
                 "--kube-api-burst=400",
+                # seconds in the place of minutes
+                "--horizontal-pod-autoscaler-sync-period=1s",
+                "--horizontal-pod-autoscaler-cpu-initialization-period=1s",
+                "--horizontal-pod-autoscaler-initial-readiness-delay=1s",
             ],
         )
         self.processes.start("kube-scheduler", [tools.path("kube-scheduler"), *common])
@@ -186,31 +217,6 @@ class ControlPlane:
     def _start_nodes(self) -> None:
         for zone in ZONES:
             self.api.create("/api/v1/nodes", _node(zone))
-        files = [
-            file
-            for stage in STAGES
-            for path in [tools.path("kwok-stages") / stage]
-            for file in ([path] if path.is_file() else sorted(path.glob("*.yaml")))
-            if file.name != "kustomization.yaml"
-        ]
-        config = self.folder / "kwok.yaml"
-        config.write_text("\n---\n".join(file.read_text("utf-8") for file in files))
-        self.processes.start(
-            "kwok",
-            [
-                tools.path("kwok"),
-                f"--kubeconfig={self.kubeconfig}",
-                "--manage-all-nodes",
-                f"--config={config}",
-                f"--server-address=127.0.0.1:{free_port()}",
-            ],
-        )
-
-        def ready() -> bool:
-            nodes = self.api.items("/api/v1/nodes")
-            return all(condition(node, "Ready") == "True" for node in nodes)
-
-        wait_for("the nodes are ready", ready, timeout=START_TIMEOUT)
         for zone in ZONES:
             # admission adds `not-ready`, and nobody takes it off without the lifecycle controller
             self.api.merge(f"/api/v1/nodes/node-{zone}", {"spec": {"taints": None}})
@@ -252,6 +258,25 @@ def now() -> str:
     return f"{time.time():.6f}"
 
 
+def _open_kind(group: str, version: str, kind: str, plural: str) -> Object:
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{plural}.{group}",
+            # or it takes none of a group of Kubernetes' own
+            "annotations": {"api-approved.kubernetes.io": "unapproved, for tests"},
+        },
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
+            "versions": [{"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": anything}}],
+        },
+    }
+
+
 def _node(zone: str) -> Object:
     resources = {"cpu": "32", "memory": "256Gi", "pods": "110", "ephemeral-storage": "1Ti"}
     return {
@@ -259,7 +284,6 @@ def _node(zone: str) -> Object:
         "kind": "Node",
         "metadata": {
             "name": f"node-{zone}",
-            "annotations": {"kwok.x-k8s.io/node": "fake"},
             "labels": {
                 "kubernetes.io/hostname": f"node-{zone}",
                 "kubernetes.io/os": "linux",
@@ -267,7 +291,11 @@ def _node(zone: str) -> Object:
                 "topology.kubernetes.io/zone": zone,
             },
         },
-        "status": {"allocatable": resources, "capacity": resources},
+        "status": {
+            "allocatable": resources,
+            "capacity": resources,
+            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
+        },
     }
 
 

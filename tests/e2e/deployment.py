@@ -10,12 +10,14 @@ from functools import cached_property
 
 import trustme
 
+from litellm_gitops.charts import Chart, chosen
 from tests.e2e.api import Api, Object
 from tests.e2e.argocd import ArgoCD
 from tests.e2e.controlplane import ControlPlane
 from tests.e2e.engines import Engine, deploy
 from tests.e2e.flux import Flux
 from tests.e2e.kubelet import Event
+from tests.e2e.metrics import Metrics
 from tests.e2e.podprocess import ContainerProcess, process_of
 from tests.e2e.processes import Run
 from tests.e2e.repository import Repository
@@ -55,6 +57,7 @@ class Deployment:
     repository: Repository
     environment: str
     before: frozenset[Name] = field(repr=False)
+    metrics: Metrics | None = field(default=None, repr=False)
 
     @property
     def cluster(self) -> ControlPlane:
@@ -65,6 +68,11 @@ class Deployment:
     def api(self) -> Api:
         """Its API."""
         return self.engine.cluster.api
+
+    @property
+    def chart(self) -> Chart:
+        """LiteLLM's chart, as the answers have it now."""
+        return chosen(self.repository.answers)
 
     @cached_property
     def engine_namespace(self) -> str:
@@ -91,8 +99,13 @@ class Deployment:
         ]
 
     def process(self) -> ContainerProcess:
-        """The process of one of the proxy's pods."""
-        return process_of(self.api, self.pods()[0])
+        """The process of one of the proxy's pods, in the container that the chart runs it in."""
+        return process_of(self.api, self.pods()[0], self.chart.runs[0].rpartition("/")[2])
+
+    def config(self) -> str:
+        """The configuration that this process is told to read."""
+        process = self.process()
+        return process.text(process.args[process.args.index("--config") + 1])
 
     def secret(self, name: str) -> dict[str, str] | None:
         """The values of a Secret, decoded, or None."""
@@ -106,6 +119,13 @@ class Deployment:
         kubelet = self.cluster.kubelet
         assert kubelet is not None
         return [e for e in kubelet.events[since:] if e.pod["metadata"]["namespace"] == NAMESPACE]
+
+    def measured(self) -> Metrics:
+        """What an autoscaler goes by, from now on."""
+        kubelet = self.cluster.kubelet
+        assert kubelet is not None
+        self.metrics = self.metrics or Metrics(self.cluster, kubelet)
+        return self.metrics
 
     def inventory(self) -> dict[Name, Object]:
         """Every object in the cluster, by kind, namespace and name, without `PASSING`."""
@@ -143,6 +163,9 @@ def bootstrapped(
             engine = ArgoCD(cluster, outside)
             engine.install()
         deployment = Deployment(engine, repository, environment, before)
+        cluster.learn(repository.manifests(f"clusters/{environment}"))
+        if repository.answers["max_replicas"] > repository.answers["replicas"]:
+            deployment.measured()
         deployment.follow("Bootstrap")
         if wait:
             deploy(engine, repository.head())

@@ -7,9 +7,10 @@ from typing import Protocol
 import httpx
 
 from tests.e2e.controlplane import ControlPlane
-from tests.e2e.processes import NotReadyError, wait_for
+from tests.e2e.processes import Deadline, NotReadyError, wait_for
 
 START_TIMEOUT = 60.0  # seconds
+LOOK_AGAIN = 20.0  # seconds
 DEPLOY_TIMEOUT = 180.0  # seconds; 10 to 30 on a machine that does nothing else
 
 
@@ -35,10 +36,19 @@ class Engine(Protocol):
 
 
 def deploy(engine: Engine, commit: str) -> None:
-    """Waits until `commit` is deployed."""
+    """Waits until `commit` is deployed; asks for a look again and again, as a person who waits does.
+
+    One look may come before what it should see, such as a repo-server that has the new key, and Argo CD keeps for an
+    hour what went wrong then.
+    """
+    look = Deadline(LOOK_AGAIN)
 
     def check() -> bool:
+        nonlocal look
         engine.serve()
+        if look.passed():
+            engine.refresh()
+            look = Deadline(LOOK_AGAIN)
         return engine.deployed(commit)
 
     def seen() -> str:
@@ -78,6 +88,6 @@ def complaint(engine: Engine, thing: str, words: str, timeout: float = DEPLOY_TI
 def healthy(url: str) -> bool:
     """Whether a health endpoint answers 200."""
     try:
-        return httpx.get(url, timeout=2, trust_env=False).status_code == 200
+        return httpx.get(url, timeout=5, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False

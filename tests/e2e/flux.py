@@ -5,8 +5,8 @@ from __future__ import annotations
 import tools
 from tests.e2e.api import Object
 from tests.e2e.controlplane import ControlPlane, now
-from tests.e2e.engines import START_TIMEOUT, healthy
-from tests.e2e.processes import free_port
+from tests.e2e.engines import DEPLOY_TIMEOUT, START_TIMEOUT, healthy
+from tests.e2e.processes import free_port, wait_for
 from tests.e2e.web import Outside
 
 NAMESPACE = "flux-system"
@@ -74,6 +74,15 @@ class Flux:
             started.append((process, health))
         for process, health in started:
             process.require(lambda at=health: healthy(f"http://{at}/readyz"), START_TIMEOUT)  # type: ignore[misc]
+
+    def wait_for(self, kind: str, name: str, commit: str) -> None:
+        """Waits until one object is Ready, and at that commit."""
+
+        def current() -> bool:
+            found = self.find(kind, name)
+            return found is not None and _is_current(found) and commit[:12] in _revision(found)
+
+        wait_for(f"{kind} {name} is at {commit[:12]}", current, timeout=DEPLOY_TIMEOUT)
 
     def find(self, kind: str, name: str) -> Object | None:
         """An object of Flux."""

@@ -1,12 +1,14 @@
-"""Plays the kubelets: says of each pod what a kubelet would after trying to start it.
+"""Plays the kubelets: says of each pod what a kubelet would after trying to start it, and ends it when it is deleted.
 
 A pod runs only when all that it refers to can be resolved (`podprocess`); else it waits with the
 kubelet's reason, so that a missing Secret holds up a release here as it does in a real cluster. The
-pods of a Job end after a moment: well, or badly where a story wants that.
+pods of a Job end after a moment: well, or badly where a story wants that. A deleted pod goes on serving
+through its preStop; then SIGTERM closes its socket, as LiteLLM does.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +20,8 @@ from tests.e2e.api import Api, ApiError, Object
 from tests.e2e.podprocess import ContainerProcess, PodError, process_of
 
 PAUSE = 0.2  # seconds between two looks
+LOOK = 2.0  # seconds of a pod's preStop that one look stands for: short limits stand for long ones
+ROUTES = "/apis/gateway.networking.k8s.io/v1/httproutes"
 JOB_SECONDS = 2.0  # that a Job's pod runs, so that what comes too early is seen
 
 
@@ -45,13 +49,18 @@ class Event:
 class Kubelet:
     """Looks at all pods again and again, on a thread of its own.
 
-    `fails` says which Job pods end with an error; `events` is what happened, in order.
+    `fails` says which Job pods end with an error; `events` is what happened, in order. `serving` are the uids of the
+    pods whose process takes connections. After each look whatever is in `then` is called, with the pods.
     """
 
     def __init__(self, api: Api) -> None:
         self.fails: Callable[[ContainerProcess], bool] = lambda process: False
         self.events: list[Event] = []
-        self._api = api
+        self.serving: set[str] = set()
+        self.then: list[Callable[[list[Object]], None]] = []
+        self.api = api
+        self._addresses = 0
+        self._ending: dict[str, float] = {}  # by uid: seconds of its preStop that are left
         self._started: dict[str, tuple[float, ContainerProcess]] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -65,17 +74,26 @@ class Kubelet:
     def _work(self) -> None:
         while not self._stopping.wait(PAUSE):
             try:
-                for pod in self._api.items("/api/v1/pods"):
+                pods = self.api.items("/api/v1/pods")
+                self.serving &= {pod["metadata"]["uid"] for pod in pods}
+                for pod in pods:
                     self._look_at(pod)
-                for ingress in self._api.items("/apis/networking.k8s.io/v1/ingresses"):
+                for follow in self.then:
+                    follow(pods)
+                for ingress in self.api.items("/apis/networking.k8s.io/v1/ingresses"):
                     self._give_address(ingress)
+                for route in self.api.items(ROUTES):
+                    self._accept(route)
             except (ApiError, httpx.HTTPError):  # the pod is gone, or the API server is going
                 continue
 
     def _look_at(self, pod: Object) -> None:
-        if "deletionTimestamp" in pod["metadata"] or "nodeName" not in pod["spec"]:
-            return
         uid = pod["metadata"]["uid"]
+        if "nodeName" not in pod["spec"]:
+            return
+        if "deletionTimestamp" in pod["metadata"]:
+            self._stop(pod)
+            return
         phase = pod.get("status", {}).get("phase")
         if phase == "Pending":
             self._start(pod)
@@ -90,26 +108,64 @@ class Kubelet:
             metadata = ingress["metadata"]
             path = f"/apis/networking.k8s.io/v1/namespaces/{metadata['namespace']}/ingresses"
             address = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
-            self._api.merge(f"{path}/{metadata['name']}/status", address)
+            self.api.merge(f"{path}/{metadata['name']}/status", address)
+
+    def _accept(self, route: Object) -> None:
+        """What a Gateway does; for Argo CD, as above."""
+        if not route.get("status"):
+            metadata = route["metadata"]
+            accepted = [{"type": kind, "status": "True"} for kind in ("Accepted", "ResolvedRefs")]
+            parents = [{"parentRef": parent, "conditions": accepted} for parent in route["spec"]["parentRefs"]]
+            path = ROUTES.replace("/httproutes", f"/namespaces/{metadata['namespace']}/httproutes")
+            self.api.merge(f"{path}/{metadata['name']}", {"status": {"parents": parents}})
 
     def _start(self, pod: Object) -> None:
         try:
-            process = process_of(self._api, pod)
+            process = process_of(self.api, pod)
         except PodError as error:
             reason = "ContainerCreating" if "MountVolume" in str(error) else "CreateContainerConfigError"
             self._report(pod, "Pending", {"waiting": {"reason": reason, "message": str(error)}})
             return
         self._report(pod, "Running", {"running": {"startedAt": _now()}})
         self._started[pod["metadata"]["uid"]] = (time.monotonic(), process)
+        self.serving.add(pod["metadata"]["uid"])
         self.events.append(Event(time.monotonic(), "started", pod, process))
+
+    def _stop(self, pod: Object) -> None:
+        """Plays the preStop of a deleted pod, then SIGTERM, then takes the pod away.
+
+        Its time runs from when the API server tells everybody that the pod is not ready: how long a busy machine takes
+        to say so is not what a story is about.
+        """
+        uid = pod["metadata"]["uid"]
+        if uid in self.serving:
+            left = self._ending.setdefault(uid, _pre_stop(pod))
+            if left > 0:
+                self._ending[uid] -= LOOK * (not self._is_offered(pod))
+                return
+            self.serving.discard(uid)
+        metadata = pod["metadata"]
+        self.api.delete(f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}", grace=0)
+
+    def _is_offered(self, pod: Object) -> bool:
+        return any(
+            endpoint["conditions"].get("ready") and endpoint.get("targetRef", {}).get("uid") == pod["metadata"]["uid"]
+            for found in endpoint_slices(self.api, pod["metadata"]["namespace"])
+            for endpoint in found.get("endpoints") or ()
+        )
 
     def _end(self, pod: Object, process: ContainerProcess) -> None:
         del self._started[pod["metadata"]["uid"]]
+        self.serving.discard(pod["metadata"]["uid"])
         ended = {"startedAt": _now(), "finishedAt": _now()}
         if not self.fails(process):
             terminated = ended | {"exitCode": 0, "reason": "Completed"}
             self._report(pod, "Succeeded", {"terminated": terminated})
             self.events.append(Event(time.monotonic(), "completed", pod))
+            return
+        if pod["spec"]["restartPolicy"] == "Never":
+            self._report(pod, "Failed", {"terminated": ended | {"exitCode": 1, "reason": "Error"}})
+            self.events.append(Event(time.monotonic(), "failed", pod))
             return
         # the policy is OnFailure: a kubelet restarts the container in the same pod, ever more
         # slowly, until the Job has seen enough. Here it has at once.
@@ -126,10 +182,11 @@ class Kubelet:
 
     def _report(self, pod: Object, phase: str, state: Object, **more: object) -> None:
         ready = "running" in state
-        container = pod["spec"]["containers"][0]
         status = {
             "phase": phase,
             "startTime": pod.get("status", {}).get("startTime", _now()),
+            "podIP": self._address(pod),
+            "podIPs": [{"ip": self._address(pod)}],
             "conditions": [
                 {
                     "type": kind,
@@ -149,12 +206,37 @@ class Kubelet:
                     "state": state,
                     **more,
                 }
+                for container in pod["spec"]["containers"]
             ],
         }
         metadata = pod["metadata"]
         path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}/status"
         if _differs(pod.get("status", {}), status):
-            self._api.merge(path, {"status": status})
+            self.api.merge(path, {"status": status})
+
+    def _address(self, pod: Object) -> str:
+        """The address of a pod, which nobody can reach: it is what endpoints are made of."""
+        known: str | None = pod.get("status", {}).get("podIP")
+        if known:
+            return known
+        self._addresses += 1
+        address = f"10.244.{self._addresses // 250}.{self._addresses % 250 + 1}"
+        pod.setdefault("status", {})["podIP"] = address
+        return address
+
+
+def endpoint_slices(api: Api, namespace: str) -> list[Object]:
+    """What the API server tells everybody of the pods behind the Services of a namespace."""
+    return api.items(f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices")
+
+
+def _pre_stop(pod: Object) -> float:
+    """How many seconds a deleted pod goes on serving: its first container sleeps so long before it is told to end."""
+    hook = pod["spec"]["containers"][0].get("lifecycle", {}).get("preStop", {})
+    words = hook.get("exec", {}).get("command", ["0"])
+    seconds = hook.get("sleep", {}).get("seconds") or re.search(r"\d+", words[-1])
+    slept = float(seconds[0] if isinstance(seconds, re.Match) else seconds or 0)
+    return min(slept, float(pod["metadata"].get("deletionGracePeriodSeconds", slept)))
 
 
 def _differs(old: Object, new: Object) -> bool:

@@ -38,6 +38,29 @@ class NotReadyError(Exception):
     """Something did not come to be in time, or ended too early; the message says what was seen."""
 
 
+def slowness() -> float:
+    """How much longer anything takes than on a machine that does nothing else: how many want each core.
+
+    At most eight times: what hangs should end some day.
+    """
+    return min(max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0))), 8.0)
+
+
+class Deadline:
+    """Passes after `seconds` of an idle machine; on a busy one as much later as it is slower."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._looked = time.monotonic()
+
+    def passed(self) -> bool:
+        """Whether that time is over."""
+        now = time.monotonic()
+        self._left -= (now - self._looked) / slowness()
+        self._looked = now
+        return self._left < 0
+
+
 def wait_for(
     what: str,
     check: Callable[[], bool],
@@ -46,10 +69,10 @@ def wait_for(
     seen: Callable[[], str] = lambda: "",
     pause: float = 0.1,
 ) -> None:
-    """Waits until `check` is true; after `timeout` seconds `NotReadyError` with what was `seen`."""
-    end = time.monotonic() + timeout
+    """Waits until `check` is true; `NotReadyError` with what was `seen` when the deadline of `timeout` has passed."""
+    deadline = Deadline(timeout)
     while not check():
-        if time.monotonic() > end:
+        if deadline.passed():
             raise NotReadyError(f"{what}: not within {timeout:.0f} s. {seen()}".strip())
         time.sleep(pause)
 

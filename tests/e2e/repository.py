@@ -8,15 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import tools
-from tests.e2e.processes import Run
+from tests.e2e.processes import Deadline, Run
 from tests.e2e.readme import commands
 from tests.e2e.web import Outside
 from tests.support.inputs import Inputs
@@ -128,14 +127,14 @@ class Repository:
             text=True,
             start_new_session=True,
         ) as process:
-            end = time.monotonic() + timeout
+            deadline = Deadline(timeout)
             try:
                 while True:
                     try:
                         output, _ = process.communicate(timeout=PAUSE)
                         break
                     except subprocess.TimeoutExpired:
-                        if time.monotonic() > end:
+                        if deadline.passed():
                             raise CommandError(f"{script}\ntook over {timeout:.0f} s") from None
                         meanwhile()
             except BaseException:
@@ -164,6 +163,13 @@ class Repository:
     def head(self) -> str:
         """The commit that is checked out."""
         return self.sh("git rev-parse HEAD").strip()
+
+    def manifests(self, folder: str) -> Iterator[dict[str, Any]]:
+        """The objects that stand in the YAML files of a folder, whoever applies them."""
+        for file in sorted((self.folder / folder).rglob("*.yaml")):
+            for document in yaml.safe_load_all(file.read_text("utf-8")):
+                if "name" in document.get("metadata", {}):
+                    yield document
 
     def edit(self, file: str, old: str, new: str) -> None:
         """Replaces a text in a file; it must be there exactly once."""

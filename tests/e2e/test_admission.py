@@ -10,33 +10,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import trustme
 import yaml
 
 import tools
 from tests.e2e.api import Object
 from tests.e2e.controlplane import ControlPlane
-from tests.e2e.processes import Run
+from tests.e2e.processes import Run, wait_for
 from tests.support.answers import combinations
 
 ENGINES = ("flux", "argocd")
-CRDS = ("source-controller", "kustomize-controller", "helm-controller", "argocd")
 # Read by Kustomize, never applied; and a patch, which a story applies.
 NOT_APPLIED = ("kustomization.yaml", "ksops.yaml", "argocd-repo-server.yaml")
 
 
 @pytest.fixture(scope="module")
-def admission(run: Run, authority: trustme.CA) -> Iterator[ControlPlane]:
-    """A cluster that knows every kind; what is tried on it changes nothing."""
-    with ControlPlane(run, authority, "admission") as cluster:
-        cluster.install_crds(*(f"{name}-crds" for name in CRDS))
-        for name in ("litellm", "flux-system", "argocd"):
-            cluster.api.create("/api/v1/namespaces", {"metadata": {"name": name}})
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def manifests(sealed: Callable[..., Path], run: Run, pytestconfig: pytest.Config) -> dict[str, tuple[str, Object]]:
+def manifests(sealed: Callable[..., Path], run: Run, charts: dict[str, Path]) -> dict[str, tuple[str, Object]]:
     """Every different manifest, by its text: where it occurs first, and what it is."""
     found: dict[str, tuple[str, Object]] = {}
     releases: dict[str, tuple[Path, str]] = {}  # by all that a rendering of the chart reads
@@ -49,11 +37,11 @@ def manifests(sealed: Callable[..., Path], run: Run, pytestconfig: pytest.Config
                 values = [root / "litellm" / file for file in value_files(environment)]
                 key = "".join(value.read_text("utf-8") for value in values)
                 releases.setdefault(key, (root, environment))
-    charts = run.folder / "charts"
-    shutil.copytree(pytestconfig.getoption("--litellm-chart"), charts / "litellm-helm")
+    at = run.folder / "releases"
+    at.mkdir()
 
     def render(release: tuple[Path, str]) -> list[tuple[str, str]]:
-        return _release(*release, charts)
+        return _release(*release, charts, at)
 
     with ThreadPoolExecutor(4) as pool:
         for rendered in pool.map(render, releases.values()):
@@ -71,18 +59,17 @@ def _files(root: Path) -> Iterator[tuple[str, str]]:
     """The manifests that a repository holds; of a sealed Secret what is applied in the end."""
     for file in sorted([*root.glob("clusters/**/*.yaml"), *root.glob("secrets/**/*.yaml")]):
         if file.name not in NOT_APPLIED:
-            text = file.read_text("utf-8").partition("\nsops:\n")[0]
-            yield text, str(file.relative_to(root))
+            for text in file.read_text("utf-8").partition("\nsops:\n")[0].split("\n---\n"):
+                yield text, str(file.relative_to(root))
 
 
-def _release(root: Path, environment: str, charts: Path) -> list[tuple[str, str]]:
+def _release(root: Path, environment: str, charts: dict[str, Path], at: Path) -> list[tuple[str, str]]:
     """The manifests of a release, with the chart of the tests."""
-    chart = Path(tempfile.mkdtemp(dir=charts)) / "litellm"
+    chart = Path(tempfile.mkdtemp(dir=at)) / "litellm"
     shutil.copytree(root / "litellm", chart)
-    (chart / "charts").mkdir()
-    shutil.copytree(charts / "litellm-helm", chart / "charts" / "litellm-helm")
     dependency = yaml.safe_load((chart / "Chart.yaml").read_text("utf-8"))["dependencies"][0]
-    copied = chart / "charts" / "litellm-helm" / "Chart.yaml"
+    copied = chart / "charts" / dependency["name"] / "Chart.yaml"
+    shutil.copytree(charts[dependency["name"]], copied.parent)
     content = yaml.safe_load(copied.read_text("utf-8"))
     copied.write_text(yaml.safe_dump(content | {"version": dependency["version"]}), "utf-8")
     # the pod of `helm test` is left out, as when an engine installs the release
@@ -102,6 +89,11 @@ def _namespaced(text: str) -> str:
     return yaml.safe_dump(manifest)
 
 
+def _knows(admission: ControlPlane, version: str, kind: str) -> bool:
+    group = admission.api.find(f"/apis/{version}" if "/" in version else f"/api/{version}") or {}
+    return kind in {entry["kind"] for entry in group.get("resources", ())}
+
+
 def test_the_api_server_accepts_every_manifest_of_every_combination(
     admission: ControlPlane, manifests: dict[str, tuple[str, Object]]
 ) -> None:
@@ -110,8 +102,10 @@ def test_the_api_server_accepts_every_manifest_of_every_combination(
         message = admission.api.try_apply(manifest)
         return f"{source}: {message}" if message else None
 
-    kinds = {manifest["kind"] for _, manifest in manifests.values()}
-    assert kinds >= {"Application", "Deployment", "HelmRelease", "Ingress", "Job", "Secret"}
+    kinds = {(manifest["apiVersion"], manifest["kind"]) for _, manifest in manifests.values()}
+    assert {kind for _, kind in kinds} >= {"Application", "Deployment", "HelmRelease", "Ingress", "Job", "Secret"}
+    admission.learn(manifest for _, manifest in manifests.values())
+    wait_for("every kind is known", lambda: all(_knows(admission, *kind) for kind in kinds), timeout=60)
     with ThreadPoolExecutor(8) as pool:
         refused = [message for message in pool.map(refusal, manifests.values()) if message]
     assert not refused, "\n".join(refused)

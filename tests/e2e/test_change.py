@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 import trustme
 
+from tests.e2e.api import Object
 from tests.e2e.argocd import ArgoCD
+from tests.e2e.client import Client
 from tests.e2e.controlplane import condition
-from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, Deployment, bootstrapped
+from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, PODS, Deployment, bootstrapped
 from tests.e2e.engines import complaint, deploy, settled
 from tests.e2e.kubelet import Event
 from tests.e2e.processes import Run, wait_for
@@ -163,7 +166,39 @@ def test_a_commit_that_concerns_another_environment_restarts_nothing(
 def test_a_changed_configuration_reaches_the_pods(deployed: Deployment) -> None:
     deployed.repository.edit("litellm/values.yaml", "request_timeout: 600", "request_timeout: 601")
     deployed.deploy("Wait longer")
-    assert "request_timeout: 601" in deployed.process().text("/etc/litellm/config.yaml")
+    assert "request_timeout: 601" in deployed.config()
+
+
+def test_no_call_is_lost_when_pods_are_replaced_moved_and_become_fewer(deployed: Deployment, calls: Client) -> None:
+    repository, replicas = deployed.repository, deployed.repository.answers["replicas"]
+    update = "copier update --trust --defaults --quiet --data replicas="
+    repository.sh(f"{update}{replicas + 1}")
+    set_tag(deployed, "v1.104.4")
+    deployed.deploy("One more, all of them anew")
+    for node in ("node-a", "node-b"):
+        deployed.cluster.kubectl("drain", node, "--delete-emptydir-data", "--force", "--timeout=240s")
+        wait_for("the pods run elsewhere", lambda: len(ready(deployed)) == replicas + 1, timeout=60)
+        deployed.cluster.kubectl("uncordon", node)
+    repository.sh(f"{update}{replicas}")
+    deployed.deploy("One fewer")
+    wait_for("one has ended", lambda: len(of_the_proxy(deployed)) == replicas, timeout=60)
+    assert calls.calls > 0
+    assert not calls.failures
+
+
+def ready(deployed: Deployment) -> list[Object]:
+    """The pods that are."""
+    return [pod for pod in deployed.pods() if condition(pod, "Ready") == "True"]
+
+
+def running(deployed: Deployment, number: int) -> bool:
+    """Whether so many pods are ready, and no other is there."""
+    return len(ready(deployed)) == len(of_the_proxy(deployed)) == number
+
+
+def of_the_proxy(deployed: Deployment) -> list[Object]:
+    """Its pods, those that end among them."""
+    return [pod for pod in deployed.api.items(PODS) if not Event(0, "", pod).job]
 
 
 def test_a_changed_answer_reaches_the_cluster(deployed: Deployment) -> None:
@@ -183,7 +218,7 @@ def test_a_removed_provider_is_pruned_and_an_added_one_deployed(deployed: Deploy
     deployed.deploy("Without Azure OpenAI")
     assert deployed.secret("litellm-azure-auth") is None
     assert "AZURE_CLIENT_SECRET" not in deployed.process().env
-    assert "azure/" not in deployed.process().text("/etc/litellm/config.yaml")
+    assert "azure/" not in deployed.config()
     inputs = Inputs()
     repository.give(dataclasses.replace(inputs, files=repository.inputs.files))
     endpoint = f"--data azure_openai_endpoint={ENDPOINT}"  # copier forgets what it did not ask
@@ -233,3 +268,21 @@ def test_a_release_that_is_looked_at_first_waits_for_its_secrets(
     started = [event.process for event in since() if event.what == "started" and not event.job]
     assert len(started) == deployed.repository.answers["replicas"]
     assert old not in [process.env["AZURE_CLIENT_SECRET"] for process in started if process]
+
+
+def test_no_call_is_lost_while_load_comes_and_goes(deployed: Deployment, calls: Client) -> None:
+    # the last story: from here on an autoscaler has the replicas
+    repository, replicas, metrics = deployed.repository, deployed.repository.answers["replicas"], deployed.measured()
+    repository.sh(f"copier update --trust --defaults --quiet --data max_replicas={replicas + 2}")
+    window = "stabilizationWindowSeconds: "  # ten minutes are ten seconds, and so is the minute that each pod takes
+    for long, short in ((f"{window}600", f"{window}10"), ("periodSeconds: 60", "periodSeconds: 10")):
+        repository.edit("litellm/values.yaml", long, short)
+    deployed.deploy("With an autoscaler")
+    for cpu, number in (("900m", replicas + 2), ("100m", replicas)):
+        metrics.cpu = cpu
+        wait_for(f"{number} pods serve", partial(running, deployed, number), timeout=120)
+        settled(deployed.engine)
+        deploy(deployed.engine, repository.head())
+        assert len(deployed.pods()) == number, "the engine leaves the number to the autoscaler"
+    assert calls.calls > 0
+    assert not calls.failures

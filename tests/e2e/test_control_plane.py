@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.client import Client
 from tests.e2e.controlplane import ControlPlane, condition
+from tests.e2e.metrics import Metrics
 from tests.e2e.processes import MARK, Run, marked, wait_for
 
 WORKLOADS = """
@@ -41,7 +42,89 @@ def test_a_deployment_becomes_available_and_a_job_completes(cluster: ControlPlan
         job = cluster.api.get(f"/apis/batch/v1/{namespace}/jobs/once")
         return deployment["status"].get("readyReplicas") == 3 and condition(job, "Complete") == "True"
 
-    wait_for("both are done", done, timeout=30)
+    wait_for("both are done", done, timeout=60)
+
+
+SERVED = """
+apiVersion: v1
+kind: Service
+metadata: {{name: web, namespace: default}}
+spec: {{selector: {{app: web}}, ports: [{{port: 80, targetPort: http}}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web, namespace: default}}
+spec:
+  replicas: 2
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}, annotations: {{release: "{release}"}}}}
+    spec:
+      containers:
+        - {{name: web, image: "example.com/web:1", ports: [{{name: http, containerPort: 80}}], lifecycle: {lifecycle}}}
+"""
+
+
+@pytest.mark.parametrize(("lifecycle", "lost"), [("{}", True), ("{preStop: {sleep: {seconds: 15}}}", False)])
+def test_a_caller_meets_closed_sockets_where_a_pod_ends_at_once(
+    cluster: ControlPlane, lifecycle: str, lost: bool
+) -> None:
+    path = "/apis/apps/v1/namespaces/default/deployments/web"
+
+    def release(number: int) -> None:
+        text = SERVED.format(release=number, lifecycle=lifecycle)
+        cluster.kubectl("apply", "--server-side", "--filename=-", stdin=text)
+        wait_for("it is rolled out", rolled_out, timeout=60)
+
+    def rolled_out() -> bool:
+        found = cluster.api.get(path)
+        status = found.get("status", {})
+        return (
+            status.get("observedGeneration") == found["metadata"]["generation"]
+            and status.get("availableReplicas") == status.get("updatedReplicas") == 2
+            and len(cluster.api.items("/api/v1/namespaces/default/pods")) == 2
+        )
+
+    release(1)
+    assert cluster.kubelet is not None
+    client = Client(cluster.kubelet, "default", "web")
+    for number in range(2, 6):
+        release(number)
+    client.stop()
+    assert client.calls > 0
+    assert bool(client.failures) == lost
+
+
+SCALED = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: default}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "example.com/web:1", resources: {requests: {cpu: "1"}}}]}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web, namespace: default}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 2
+  maxReplicas: 4
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 60}}}]
+  behavior: {scaleDown: {stabilizationWindowSeconds: 0}}
+"""
+
+
+def test_pods_become_more_and_fewer_by_the_cpu_that_they_use(cluster: ControlPlane) -> None:
+    assert cluster.kubelet is not None
+    metrics = Metrics(cluster, cluster.kubelet)
+    cluster.kubectl("apply", "--validate=strict", "--filename=-", stdin=SCALED)
+    path = "/apis/apps/v1/namespaces/default/deployments/web"
+    for cpu, number in (("300m", 2), ("900m", 4), ("100m", 2)):
+        metrics.cpu = cpu
+        wait_for(f"{number} run", lambda n=number: cluster.api.get(path)["status"].get("replicas") == n, timeout=60)  # type: ignore[misc]
 
 
 def test_an_unknown_field_is_refused(cluster: ControlPlane) -> None:
@@ -51,7 +134,7 @@ def test_an_unknown_field_is_refused(cluster: ControlPlane) -> None:
 
 
 def test_a_stopped_cluster_leaves_no_process(run: Run, cluster: ControlPlane) -> None:
-    assert len(marked(run.folder)) == 5
+    assert len(marked(run.folder)) == 4
     cluster.stop()
     assert marked(run.folder) == []
 
@@ -79,20 +162,20 @@ def killed_run(base: Path, survivor: str) -> Path:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=300,
     )
     assert run.stdout, run.stderr
-    time.sleep(0.3)
     return Path(run.stdout.strip())
 
 
 def test_programs_end_with_the_tests_that_started_them(tmp_path: Path) -> None:
-    assert marked(killed_run(tmp_path, "none")) == []
+    folder = killed_run(tmp_path, "none")
+    wait_for("its program has ended", lambda: marked(folder) == [], timeout=10)
 
 
 def test_the_next_run_sweeps_what_a_killed_run_left(tmp_path: Path) -> None:
     folder = killed_run(tmp_path, "survivor")
-    assert len(marked(folder)) == 1
+    wait_for("only the survivor is left", lambda: len(marked(folder)) == 1, timeout=10)
     Run.begin(tmp_path).end(keep=False)
     assert marked(folder) == []
     assert not folder.exists()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
 
 import pytest
 import trustme
 import yaml
 
+from tests.e2e.controlplane import condition
 from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, Deployment, bootstrapped
 from tests.e2e.engines import deploy, settled
-from tests.e2e.processes import Run
+from tests.e2e.podprocess import ContainerProcess
+from tests.e2e.processes import Run, wait_for
 from tests.e2e.readme import commands
 from tests.e2e.repository import Repository
 from tests.e2e.web import Outside
@@ -23,25 +27,54 @@ GENERATED = {
 }
 
 
-@pytest.fixture(scope="module", params=["flux", "argocd"])
-def repository(request: pytest.FixtureRequest, operator: Callable[..., Repository]) -> Repository:
-    """All environments and all providers, published by the README's words."""
-    name = f"install-{request.param}"
-    repository = operator(name, **everything(gitops_engine=request.param))
-    repository.publish()
-    return repository
+# Each engine in each environment, with either chart; on GKE with all that production asks for.
+CHART = {
+    ("flux", "aws"): "litellm-helm",
+    ("flux", "gcp"): "litellm",
+    ("flux", "azure"): "litellm-helm",
+    ("argocd", "aws"): "litellm",
+    ("argocd", "gcp"): "litellm-helm",
+    ("argocd", "azure"): "litellm",
+}
+PRODUCTION: dict[str, Any] = {
+    "exposure": "gateway",
+    **{f"{environment}_gateway": "gateways/public/https" for environment in ENVIRONMENTS},
+    "tls_cluster_issuer": "",
+    "metrics": "prometheus_operator",
+    "pod_security": "restricted",
+    "max_replicas": 4,
+}
+NETWORK = {"kubernetes": "NetworkPolicy", "cilium": "CiliumNetworkPolicy"}
+POLICY = {"flux": "cilium", "argocd": "kubernetes"}
 
 
-@pytest.fixture(scope="module", params=ENVIRONMENTS)
+@pytest.fixture(scope="module")
+def published(operator: Callable[..., Repository]) -> Callable[[str, str], Repository]:
+    """`published(engine, environment)`: all environments and all providers, published by the README's words."""
+
+    @cache
+    def publish(engine: str, chart: str) -> Repository:
+        wanted = {"gitops_engine": engine, "chart": chart}
+        wanted |= {**PRODUCTION, "network_policy": POLICY[engine]} if chart == CHART[engine, "gcp"] else {}
+        repository = operator(f"install-{engine}-{chart}", **everything(**wanted))
+        repository.publish()
+        return repository
+
+    return lambda engine, environment: publish(engine, CHART[engine, environment])
+
+
+@pytest.fixture(scope="module", params=CHART, ids="-".join)
 def deployed(
     request: pytest.FixtureRequest,
-    repository: Repository,
+    published: Callable[[str, str], Repository],
     run: Run,
     authority: trustme.CA,
     outside: Outside,
 ) -> Iterator[Deployment]:
-    """That repository on the cluster of one environment. The last test here removes it."""
-    with bootstrapped(run, authority, outside, repository, request.param) as deployment:
+    """Such a repository on the cluster of one environment. The last test here removes it."""
+    engine, environment = request.param
+    repository = published(engine, environment)
+    with bootstrapped(run, authority, outside, repository, environment) as deployment:
         yield deployment
 
 
@@ -95,16 +128,26 @@ def test_the_namespace_holds_the_release_the_secrets_and_nothing_else(deployed: 
         and not (kind == "Pod" and "ownerReferences" in thing["metadata"])
         and not name.startswith("sh.helm.release.")
     }
-    assert found == secrets | {
-        ("ServiceAccount", "default"),  # in every namespace
-        ("ConfigMap", "litellm-config"),
-        ("Deployment", "litellm"),
-        ("Ingress", "litellm"),
-        ("Job", "litellm-migrations"),
-        ("PodDisruptionBudget", "litellm"),
-        ("Service", "litellm"),
-        ("ServiceAccount", "litellm"),
+    manifests = deployed.repository.manifests(f"clusters/{deployed.environment}")
+    files = {
+        (manifest["kind"], manifest["metadata"]["name"])
+        for manifest in manifests
+        if manifest["metadata"].get("namespace") == NAMESPACE
     }
+    wanted = {("ServiceAccount", "litellm-migrations"), ("HTTPRoute" if scaled(deployed) else "Ingress", "litellm")}
+    if scaled(deployed):
+        kinds = ("PodMonitor", "PrometheusRule", NETWORK[deployed.repository.answers["network_policy"]])
+        wanted |= {(kind, "litellm") for kind in kinds}
+    assert files >= wanted
+    made = {*deployed.chart.makes, "PodDisruptionBudget/litellm", "ServiceAccount/litellm"}
+    made |= {"HorizontalPodAutoscaler/litellm", "Service/litellm-metrics"} if scaled(deployed) else set()
+    in_every_namespace = {("ServiceAccount", "default")}
+    assert found == secrets | files | {tuple(name.split("/")) for name in made} | in_every_namespace
+
+
+def scaled(deployed: Deployment) -> bool:
+    """Whether it is one with all that production asks for."""
+    return bool(deployed.repository.answers["max_replicas"] > deployed.repository.answers["replicas"])
 
 
 # What the process in the container sees, by the auth matrix: variables with their values, variables
@@ -170,22 +213,28 @@ def test_the_process_sees_what_each_method_needs_and_nothing_that_beats_it(
             assert process.text(path) == value(text), f"{method}: {path}"
 
 
+def database(process: ContainerProcess) -> tuple[str, ...]:
+    """User, password, host and name of the database: of a URL, or of its parts, from which the proxy makes one."""
+    if url := process.env.get("DATABASE_URL"):
+        return tuple(re.fullmatch(r"postgresql://(.+):(.+)@(.+)/(.+)", url).groups())  # type: ignore[union-attr]
+    return tuple(process.env[f"DATABASE_{part}"] for part in ("USER", "PASSWORD", "HOST", "NAME"))
+
+
 def test_the_process_sees_its_database_its_keys_and_its_configuration(deployed: Deployment) -> None:
     process = deployed.process()
-    inputs = deployed.repository.inputs.lines
-    user, password = inputs["LITELLM_DATABASE_USERNAME"], inputs["LITELLM_DATABASE_PASSWORD"]
-    host = inputs["LITELLM_DATABASE_HOST"]
-    assert process.env["DATABASE_URL"] == f"postgresql://{user}:{password}@{host}/postgres_litellm"
+    inputs, answers = deployed.repository.inputs.lines, deployed.repository.answers
+    assert database(process) == (
+        inputs["LITELLM_DATABASE_USERNAME"],
+        inputs["LITELLM_DATABASE_PASSWORD"],
+        answers.get(f"{deployed.environment}_database_host") or inputs["LITELLM_DATABASE_HOST"],
+        "postgres_litellm",
+    )
     assert re.fullmatch(r"sk-[0-9a-f]{32}", process.env["PROXY_MASTER_KEY"])
     assert process.env["LITELLM_SALT_KEY"]
     assert process.env["REDIS_PASSWORD"] == inputs["LITELLM_REDIS_PASSWORD"]
-    assert process.args[:2] == ["--config", "/etc/litellm/config.yaml"]
-    config = yaml.safe_load(process.text("/etc/litellm/config.yaml"))
+    config = yaml.safe_load(deployed.config())
     assert config["general_settings"]["master_key"] == "os.environ/PROXY_MASTER_KEY"
-    named = {
-        value.removeprefix("os.environ/")
-        for value in re.findall(r"os\.environ/\w+", process.text("/etc/litellm/config.yaml"))
-    }
+    named = {value.removeprefix("os.environ/") for value in re.findall(r"os\.environ/\w+", deployed.config())}
     assert named <= process.env.keys(), "the configuration names variables that there are not"
 
 
@@ -198,12 +247,19 @@ def test_the_role_is_bound_to_the_service_account_on_eks_alone(deployed: Deploym
     assert pod["spec"]["serviceAccountName"] == "litellm"
 
 
+@pytest.mark.parametrize("deployed", [("flux", "gcp"), ("argocd", "gcp")], indirect=True, ids="-".join)
+def test_the_autoscaler_knows_what_the_pods_use(deployed: Deployment) -> None:
+    path = f"/apis/autoscaling/v2/namespaces/{NAMESPACE}/horizontalpodautoscalers/litellm"
+    wait_for("it can scale", lambda: condition(deployed.api.get(path), "ScalingActive") == "True", timeout=60)
+
+
 def test_a_second_reconciliation_of_the_same_commit_changes_nothing(deployed: Deployment) -> None:
     def versions() -> dict[tuple[str, str, str], str]:
         return {
             name: thing["metadata"]["resourceVersion"]
             for name, thing in deployed.inventory().items()
-            if name[1] == NAMESPACE
+            # Argo CD itself writes into the one, the control plane into the other
+            if name[1] == NAMESPACE and name[0] not in ("Application", "HorizontalPodAutoscaler")
         }
 
     before = versions()
@@ -214,10 +270,10 @@ def test_a_second_reconciliation_of_the_same_commit_changes_nothing(deployed: De
 
 
 def test_what_is_changed_by_hand_is_changed_back(deployed: Deployment) -> None:
-    replicas = _change_by_hand(deployed)
+    _change_by_hand(deployed)
     settled(deployed.engine)
     deploy(deployed.engine, deployed.repository.head())
-    assert deployed.api.get(DEPLOYMENT)["spec"]["replicas"] == replicas
+    assert deployed.api.get(DEPLOYMENT)["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 1
     assert (deployed.secret("litellm-masterkey") or {})["masterkey"] != "sk-changed"
 
 
@@ -228,12 +284,10 @@ def test_removal_leaves_the_cluster_as_it_was(deployed: Deployment, outside: Out
     assert outside.refused == [], "something asked for a host that nobody named"
 
 
-def _change_by_hand(deployed: Deployment) -> int:
-    """Changes what the engine has applied; the replicas that there were."""
-    replicas: int = deployed.api.get(DEPLOYMENT)["spec"]["replicas"]
-    deployed.api.merge(DEPLOYMENT, {"spec": {"replicas": replicas + 1}})
+def _change_by_hand(deployed: Deployment) -> None:
+    """Changes what the engine has applied."""
+    deployed.api.merge(DEPLOYMENT, {"spec": {"strategy": {"rollingUpdate": {"maxSurge": 3}}}})
     deployed.api.merge(
         f"/api/v1/namespaces/{NAMESPACE}/secrets/litellm-masterkey",
         {"stringData": {"masterkey": "sk-changed"}},
     )
-    return replicas

@@ -42,13 +42,14 @@ Site = Callable[[Request], Response]
 
 
 class Outside:
-    """Serves `sites`, by host name, over TLS; `refused` lists the other hosts that were asked for.
+    """Serves `sites`, by host name, over TLS; `asked` has those that were asked for, `refused` lists the other hosts.
 
     `authority` issues the certificates; its own is at `ca_file`.
     """
 
     def __init__(self, folder: Path, authority: trustme.CA, sites: Mapping[str, Site]) -> None:
         self.sites = dict(sites)
+        self.asked: set[str] = set()
         self.refused: list[str] = []
         self.ca_file = folder / "ca.crt"
         authority.cert_pem.write_to_path(str(self.ca_file))
@@ -136,6 +137,7 @@ class _ProxyHandler(_Handler):
             self.outside.refused.append(self.path)
             self.send_error(502, "the tests serve no such host")
             return
+        self.outside.asked.add(host)
         with socket.create_connection(self.outside.tls_address) as site:
             self.send_response(200, "Connection established")
             self.end_headers()
