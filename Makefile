@@ -18,6 +18,7 @@ test: $(VENV) ## run every test that needs no control plane
 
 suite: $(VENV)
 	@$(RUN) -m tools test > /dev/null
+	@$(RUN) -m compileall -q src # once, not in each process that a test starts
 	@$(RUN) -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)
@@ -30,7 +31,7 @@ e2e: $(VENV) ## install rendered repositories on a real control plane with the r
 	@$(RUN) -m pytest --numprocesses 3 tests/e2e
 
 proxy: $(VENV) $(PROXY) ## call every model through the real LiteLLM Proxy, without any cloud
-	@$(RUN) -m tools sops helm valkey-server > /dev/null
+	@$(RUN) -m tools sops helm valkey-server etcd kube-apiserver kubectl > /dev/null
 	@$(RUN) -m pytest -m proxy tests/proxy
 
 bench: $(VENV) ## measure, and print one table
@@ -53,4 +54,5 @@ $(PROXY): pyproject.toml
 	@test -x .venv-proxy/bin/python || $(PYTHON) -m venv .venv-proxy
 	@.venv-proxy/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@.venv-proxy/bin/python -m pip install --quiet --group proxy
+	@.venv-proxy/bin/python -m pip install --quiet --no-deps --upgrade --target .venv-proxy/next --group proxy-next
 	@touch $@

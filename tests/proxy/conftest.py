@@ -1,70 +1,32 @@
-"""The demo's answers as a sealed repository, and for each environment the proxy that runs from it."""
+"""The issuer of tokens, the demo's answers as a sealed repository, and for each environment its proxy."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.conftest import render_into
-from tests.e2e.podprocess import ContainerProcess
-from tests.e2e.processes import NotReadyError, Processes
+from tests.e2e.processes import NotReadyError, Processes, Run
 from tests.e2e.web import Outside
 from tests.proxy import redis
-from tests.proxy.rendered import CLUSTER_REGION, TOKEN_FOLDER, render
-from tests.proxy.running import Proxy, start
-from tests.proxy.vendors import Aws, Azure, GitHub, Google, Vendor
-from tests.support.answers import ENVIRONMENTS, everything
-from tests.support.inputs import Inputs
-from tests.support.sealed import opened, seal
+from tests.proxy.clusters import Sealed, Stage, Vendors, made
+from tests.proxy.rounds import Rounds
+from tests.proxy.running import Proxy, Starts
+from tests.proxy.starting import Command, Forks, forking
+from tests.proxy.tokens import Issuer, issuing
+from tests.support.answers import ENVIRONMENTS, everything, redis_hosts
+from tests.support.charts import NAMES
 
+AT_ONCE = 5  # proxies
 FIGURES = pytest.StashKey[list[str]]()
-
-REGION, LOCATION = "eu-central-1", "europe-west4"  # no default of the questions or of LiteLLM
-
-
-@dataclass(frozen=True)
-class Vendors:
-    """All four."""
-
-    aws: Aws
-    google: Google
-    azure: Azure
-    github: GitHub
-
-    def of(self, provider: str) -> Vendor:
-        """The vendor of a provider, as LiteLLM names the provider."""
-        return {
-            "bedrock": self.aws,
-            "vertex_ai": self.google,
-            "azure": self.azure,
-            "github_copilot": self.github,
-        }[provider]
-
-    def all(self) -> list[Vendor]:
-        """Each of them."""
-        return [self.aws, self.google, self.azure, self.github]
-
-
-@dataclass(frozen=True)
-class Sealed:
-    """A sealed repository, and what went into it."""
-
-    root: Path
-    answers: dict[str, Any]
-    inputs: Inputs = field(repr=False)
-    secrets: dict[tuple[str, str], dict[str, str]] = field(repr=False)
-
-    def of(self, environment: str) -> dict[str, dict[str, str]]:
-        """The Secrets of an environment, opened by its key."""
-        return {name: values for (where, name), values in self.secrets.items() if where == environment}
 
 
 @dataclass(frozen=True)
@@ -89,84 +51,121 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("proxy")
 
 
-def service_account() -> str:
-    """As tests.support.inputs makes it, with a private key that can sign."""
-    account = json.loads(Inputs().files["gcp-service-account.json"])
-    key = rsa.generate_private_key(65537, 2048)
-    account["private_key"] = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
-    return json.dumps(account, indent=2)
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Issues every certificate of this session."""
+    return trustme.CA()
 
 
 @pytest.fixture(scope="session")
-def repository(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Sealed:
-    """All environments and all providers, with IRSA on EKS and an existing Redis."""
-    folder = tmp_path_factory.mktemp("demo")
-    answers = everything(redis_host=redis.address(), bedrock_region=REGION, vertex_location=LOCATION)
-    answers["azure_openai_api_version"] = "2025-03-01-preview"
-    root = render_into(folder / "repository", template, answers)
-    files = {**Inputs().files, "gcp-service-account.json": service_account()}
-    inputs = Inputs(files=files)
-    done = seal(root, inputs=inputs.write(folder / "inputs"))
-    assert done.returncode == 0, done.stderr
-    return Sealed(root, answers, inputs, opened(root))
+def issuer(authority: trustme.CA) -> Iterator[Issuer]:
+    """A real API server, which mints the tokens of ServiceAccounts."""
+    run = Run.begin()
+    try:
+        with issuing(run, authority) as issuer:
+            yield issuer
+    finally:
+        run.end(keep=False)
 
 
-def vendors_of(sealed: Sealed, pod: ContainerProcess, environment: str) -> Vendors:
-    """Vendors that know what the operator has put in, and not what came out of the repository."""
-    lines, answers = sealed.inputs.lines, sealed.answers
-    aws = Aws(REGION, {lines["AWS_ACCESS_KEY_ID"]: lines["AWS_SECRET_ACCESS_KEY"]})
-    if environment == "aws":  # with a role: no user's keys are of any use
-        token = pod.text(f"{TOKEN_FOLDER}/token")
-        aws = Aws(REGION, {}, CLUSTER_REGION, answers["eks_aws_role_arn"], token)
-    account = sealed.inputs.files["gcp-service-account.json"]
-    endpoint, version = answers["azure_openai_endpoint"], answers["azure_openai_api_version"]
-    return Vendors(
-        aws,
-        Google(account, answers["vertex_project"], LOCATION),
-        Azure(endpoint, version, lines),
-        GitHub(sealed.inputs.files["access-token"]),
-    )
+@pytest.fixture(scope="session")
+def stage(issuer: Issuer, authority: trustme.CA) -> Stage:
+    """What all proxies have in common."""
+    return Stage(issuer, authority)
 
 
-@pytest.fixture(scope="session", params=ENVIRONMENTS)
+@pytest.fixture(scope="session")
+def forks(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """What starts proxies by fork."""
+    folder = tmp_path_factory.mktemp("forks")
+    with forking(authority, folder) as forks:
+        yield forks
+
+
+@pytest.fixture(scope="session")
+def rounds(stage: Stage, forks: Forks, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rounds]:
+    """The repositories of every method, and their proxies."""
+    with ExitStack() as stack:
+        yield Rounds(stage, forks, template, tmp_path_factory.mktemp("rounds"), stack)
+
+
+@pytest.fixture(scope="module")
+def trials(rounds: Rounds, request: pytest.FixtureRequest) -> Iterator[Callable[[Any], Any]]:
+    """`trials(what)`: what comes of `tried(rounds, what)` of the module, where `trial_of(case)` of a test is `what`.
+
+    Those of all selected tests run at once, a few of them: they mostly wait. Their repositories are made before.
+    """
+    module = request.module
+    prepare = getattr(module, "prepare", lambda rounds, what: rounds.repository(what[0]))
+    items = [item for item in request.session.items if item.path == request.path]
+    params = [item.callspec.params for item in items if isinstance(item, pytest.Function) and hasattr(item, "callspec")]
+    selected = [each["case"] for each in params if "case" in each]
+    wanted = list(dict.fromkeys(module.trial_of(case) for case in selected))
+    for what in wanted:
+        prepare(rounds, what)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        futures = {what: pool.submit(module.tried, rounds, what) for what in wanted}
+        yield lambda what: futures[what].result()
+
+
+@pytest.fixture(scope="session")
+def repository(template: Path, issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Sealed]:
+    """`repository(chart)`: all environments and all providers, with IRSA on EKS and an existing Redis for each."""
+
+    @cache
+    def repository(chart: str) -> Sealed:
+        hosts = {name: redis.address() for name in redis_hosts()}
+        answers = everything(chart=chart, **hosts, redis_tls=False)
+        return made(tmp_path_factory.mktemp(chart), template, answers, issuer)
+
+    return repository
+
+
+@pytest.fixture(scope="session")
+def redis_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Sealed, str], redis.Redis]]:
+    """`redis_of(repository, environment)`: the running server that an environment names."""
+    with ExitStack() as stack:
+        servers: dict[str, redis.Redis] = {}
+
+        def server(sealed: Sealed, environment: str) -> redis.Redis:
+            host = sealed.answers[f"{environment}_redis_host"]
+            if host not in servers:
+                password = sealed.of(environment)["litellm-redis"]["redis-password"]
+                folder = tmp_path_factory.mktemp("redis")
+                servers[host] = stack.enter_context(redis.running(folder, host, password))
+            return servers[host]
+
+        yield server
+
+
+@pytest.fixture(scope="session", params=product(NAMES, ENVIRONMENTS), ids="-".join)
 def running(
     request: pytest.FixtureRequest,
-    repository: Sealed,
+    repository: Callable[[str], Sealed],
+    redis_of: Callable[[Sealed, str], redis.Redis],
+    stage: Stage,
     tmp_path_factory: pytest.TempPathFactory,
     pytestconfig: pytest.Config,
 ) -> Iterator[Running]:
-    """The proxy of each environment, one after the other."""
-    environment: str = request.param
+    """The proxy of each chart and environment, one after the other; with the first chart by its own command."""
+    chart, environment = request.param
     folder = tmp_path_factory.mktemp(environment)
-    secrets = repository.of(environment)
-    pod = render(repository.root, environment, secrets, folder).process()
-    vendors = vendors_of(repository, pod, environment)
-    sites = {name: site for each in vendors.all() for name, site in each.sites().items()}
-    outside = Outside(folder, trustme.CA(), sites)
-    hidden = [
-        *repository.inputs.canaries(),
-        *(value for values in secrets.values() for value in values.values()),
-    ]
     processes = Processes(folder, {})
-    host, password = repository.answers["redis_host"], secrets["litellm-redis"]["redis-password"]
-    with redis.running(folder, host, password) as server:
-        try:
-            proxy = start(pod, processes, folder / "root", outside.environment(), hidden)
-            yield Running(environment, repository, proxy, vendors, outside, server)
+    starter: Starts = Command(processes) if chart == NAMES[0] else request.getfixturevalue("forks")
+    sealed = repository(chart)
+    server = redis_of(sealed, environment)
+    try:
+        with stage.plays(sealed, environment, folder, starter) as each:
+            yield Running(environment, sealed, each.proxy, each.vendors, each.outside, server)
             figures = pytestconfig.stash.setdefault(FIGURES, [])
             figures.append(
-                f"{environment:6} {len(proxy.models):3} models  served after {proxy.seconds:4.1f} s"
-                f"  at most {proxy.memory()} MiB"
+                f"{chart:12} {environment:6} {len(each.proxy.models):3} models"
+                f"  served after {each.proxy.seconds:4.1f} s  at most {each.proxy.memory()} MiB"
             )
-        except NotReadyError as error:
-            raise pytest.fail.Exception(str(error), pytrace=False) from None
-        finally:
-            processes.stop()
-            outside.close()
+    except NotReadyError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    finally:
+        processes.stop()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

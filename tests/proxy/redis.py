@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
+import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import trustme
 
 import tools
 from tests.e2e.processes import wait_for
 
-PORT = 6379  # what rendered repositories say
+PORT = 6379  # what rendered repositories say where an answer gives none
 
 
 def address() -> str:
@@ -53,6 +58,36 @@ class Redis:
             connection.sendall(f"AUTH {self.password}\r\n{command}\r\nQUIT\r\n".encode())
             with connection.makefile("rb") as answer:
                 return answer.read().decode()
+
+
+@contextmanager
+def tls(host: str, port: int, authority: trustme.CA) -> Iterator[None]:
+    """The same server by TLS, at another port: valkey's wheel is built without it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(host).configure_cert(context)
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_connection(host, PORT)
+        await asyncio.gather(_copy(reader, to_server), _copy(from_server, writer))
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(asyncio.start_server(pipe, host, port, ssl=context), loop).result(20)
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(20)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """What one says to the other, until one of them ends."""
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
 
 
 @contextmanager

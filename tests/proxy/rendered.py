@@ -10,21 +10,17 @@ import base64
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 import tools
-from tests.conftest import ROOT
 from tests.e2e.api import Object
 from tests.e2e.podprocess import ContainerProcess, process_of
+from tests.proxy.injected import NOWHERE, Service, admitted
+from tests.proxy.tokens import Asked
+from tests.support.charts import CHARTS
 
-CHART = ROOT / "tests" / "e2e" / "charts" / "litellm-helm"
 NAMESPACE = "litellm"
-# What the webhook of EKS gives to a pod whose ServiceAccount has a role: github.com/aws/amazon-eks-pod-identity-webhook
-TOKEN_FOLDER = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
-CLUSTER_REGION = "eu-north-1"  # not the one of the models: that one must win
-
 PLURALS = {"configmaps": "ConfigMap", "secrets": "Secret", "serviceaccounts": "ServiceAccount"}
 
 
@@ -32,36 +28,52 @@ class Manifests:
     """Rendered manifests and opened Secrets, read as if they were in a cluster."""
 
     def __init__(self, documents: list[Object], secrets: dict[str, dict[str, str]]) -> None:
-        self._objects = {(each["kind"], each["metadata"]["name"]): each for each in documents}
+        self.objects = {(each["kind"], each["metadata"]["name"]): each for each in documents}
         for name, values in secrets.items():
             data = {key: base64.b64encode(text.encode()).decode() for key, text in values.items()}
-            self._objects["Secret", name] = {"metadata": {"name": name}, "data": data}
+            self.objects["Secret", name] = {"metadata": {"name": name}, "data": data}
 
     def find(self, path: str) -> Object | None:
         """The object at a path of the API."""
         *start, plural, name = path.split("/")
         assert start == ["", "api", "v1", "namespaces", NAMESPACE], path
-        return self._objects.get((PLURALS[plural], name))
+        return self.objects.get((PLURALS[plural], name))
 
     def items(self, path: str) -> list[Object]:
         """No Service has an address before it is in a cluster."""
         assert path.endswith("/services"), path
         return []
 
-    def pod(self) -> Object:
-        """The pod of the proxy's Deployment, as the API server would admit it."""
-        template: Object = self._objects["Deployment", "litellm"]["spec"]["template"]
-        pod = {
-            "metadata": {**template["metadata"], "namespace": NAMESPACE},
-            "spec": {**template["spec"]},
-        }
-        account = self._objects["ServiceAccount", pod["spec"]["serviceAccountName"]]
-        role = account["metadata"].get("annotations", {}).get("eks.amazonaws.com/role-arn")
-        return _with_role(pod, role) if role else pod
+    def account(self, of: str = "Deployment") -> Object:
+        """The ServiceAccount of the proxy's pod, or with `Job` of the migrations'."""
+        return self.objects["ServiceAccount", self._template(of)["spec"]["serviceAccountName"]]
 
-    def process(self) -> ContainerProcess:
-        """The process of the proxy's container."""
-        return process_of(self, self.pod(), "litellm")
+    def pod(self, service: Service = NOWHERE, of: str = "Deployment") -> Object:
+        """That pod, as the API server of that service would admit it."""
+        template = self._template(of)
+        pod = {"metadata": {**template["metadata"], "namespace": NAMESPACE}, "spec": {**template["spec"]}}
+        return admitted(pod, self.account(of), service)
+
+    def process(self, service: Service = NOWHERE, of: str = "Deployment") -> ContainerProcess:
+        """The process of its container."""
+        return process_of(self, self.pod(service, of))
+
+    def asked(self, service: Service = NOWHERE, of: str = "Deployment") -> list[Asked]:
+        """The tokens that the kubelet puts into that container."""
+        pod = self.pod(service, of)
+        volumes = {each["name"]: each for each in pod["spec"].get("volumes") or ()}
+        found = []
+        for mount in pod["spec"]["containers"][0].get("volumeMounts") or ():
+            for source in volumes[mount["name"]].get("projected", {}).get("sources") or ():
+                if token := source.get("serviceAccountToken"):
+                    path = f"{mount['mountPath']}/{token['path']}"
+                    found.append(Asked(path, token["audience"], token.get("expirationSeconds", 3600)))
+        return found
+
+    def _template(self, of: str) -> Object:
+        [found] = [each for (kind, _), each in self.objects.items() if kind == of]
+        template: Object = found["spec"]["template"]
+        return template
 
 
 def render(root: Path, environment: str, secrets: dict[str, dict[str, str]], at: Path) -> Manifests:
@@ -69,9 +81,10 @@ def render(root: Path, environment: str, secrets: dict[str, dict[str, str]], at:
     shutil.copytree(root / "litellm", at / "litellm")
     pinned = yaml.safe_load((at / "litellm" / "Chart.yaml").read_text("utf-8"))["dependencies"][0]
     packaged = at / "litellm" / "charts"
-    _helm(at, "package", str(CHART), f"--version={pinned['version']}", f"--destination={packaged}")
+    _helm(at, "package", str(CHARTS / pinned["name"]), f"--version={pinned['version']}", f"--destination={packaged}")
     values = [f"--values=litellm/{name}" for name in _values_files(root, environment)]
     output = _helm(at, "template", "litellm", "./litellm", f"--namespace={NAMESPACE}", *values)
+    output += "---\n" + (root / "clusters" / environment / "namespace.yaml").read_text("utf-8")
     documents = [each for each in yaml.safe_load_all(output) if each]
     return Manifests(documents, secrets)
 
@@ -98,30 +111,3 @@ def _helm(folder: Path, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def _with_role(pod: Object, role: str) -> Object:
-    variables = {
-        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
-        "AWS_DEFAULT_REGION": CLUSTER_REGION,
-        "AWS_REGION": CLUSTER_REGION,
-        "AWS_ROLE_ARN": role,
-        "AWS_WEB_IDENTITY_TOKEN_FILE": f"{TOKEN_FOLDER}/token",
-    }
-    token = {"audience": "sts.amazonaws.com", "expirationSeconds": 86400, "path": "token"}
-    volume = {
-        "name": "aws-iam-token",
-        "projected": {"sources": [{"serviceAccountToken": token}]},
-    }
-    mount = {"name": "aws-iam-token", "mountPath": TOKEN_FOLDER, "readOnly": True}
-
-    def given(container: dict[str, Any]) -> dict[str, Any]:
-        known = {entry["name"] for entry in container.get("env", ())}
-        more = [{"name": name, "value": variables[name]} for name in variables if name not in known]
-        mounts = [*container.get("volumeMounts", ()), mount]
-        return {**container, "env": [*container.get("env", ()), *more], "volumeMounts": mounts}
-
-    spec = pod["spec"]
-    containers = [given(container) for container in spec["containers"]]
-    volumes = [*spec.get("volumes", ()), volume]
-    return {**pod, "spec": {**spec, "containers": containers, "volumes": volumes}}

@@ -6,31 +6,25 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import yaml
 
 from tests.conftest import ROOT
 from tests.e2e.podprocess import ContainerProcess
-from tests.e2e.processes import NotReadyError, Process, Processes, free_port
+from tests.e2e.processes import NotReadyError, free_port
 from tests.proxy.vendors import ANSWER, VECTOR
 
-CONFIG = "/etc/litellm/config.yaml"
 START = 120.0  # seconds, at most, on a machine that is busy
-# There is no database here, so none is named: else the proxy would wait for it.
-DATABASE = re.compile(r"DATABASE_\w+")
-# Where nobody answers here, and what would only be waited for: the metadata services of the clouds.
-LOOPBACK = {
-    "AIOHTTP_TRUST_ENV": "True",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "HOST": "127.0.0.1",
-    "NO_GCE_CHECK": "true",
-}
+# Where there is no database, none is named: else the proxy would wait for it.
+DATABASE = re.compile(r"DATABASE_\w+|\w+_DB_AUTH|AZURE_POSTGRESQL_AUTH")
+PRISMA = Path(__file__).with_name("prisma_client.py")
+LOOPBACK = {"AIOHTTP_TRUST_ENV": "True", "HOST": "127.0.0.1"}
 
 
 def program() -> Path:
@@ -42,6 +36,14 @@ def program() -> Path:
     return own if own.exists() or found is None else Path(found)
 
 
+def next_release() -> Path:
+    """The folder of the other release of LiteLLM, which `make proxy` installs."""
+    found = ROOT / ".venv-proxy" / "next"
+    if not found.exists():
+        raise NotReadyError(f"{found} is missing: `make proxy` installs it, and runs this")
+    return found
+
+
 @dataclass(frozen=True)
 class Model:
     """A model of the configuration."""
@@ -51,21 +53,48 @@ class Model:
     target: str  # as LiteLLM names it: <provider>/<its name>
 
 
+class Runs(Protocol):
+    """A program that runs."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    @property
+    def log(self) -> Path:
+        """The file of what it says."""
+
+    def require(self, check: Callable[[], bool], timeout: float) -> None:
+        """Waits until `check` is true; raises `NotReadyError` if it never is."""
+
+
+class Starts(Protocol):
+    """What starts a proxy: the command, or a fork of a program that has imported it."""
+
+    def start(self, arguments: list[str], env: Mapping[str, str], log: Path) -> Runs:
+        """A running proxy."""
+
+
 @dataclass
 class Proxy:
     """A running proxy. `seconds` is how long it took to serve."""
 
-    process: Process
+    process: Runs
     pod: ContainerProcess
     root: Path
     url: str
     seconds: float
     hidden: list[str] = field(repr=False)
 
+    @cached_property
+    def config(self) -> str:
+        """The file of its configuration."""
+        return next(file.content.decode() for path, file in self.pod.files.items() if path.name == "config.yaml")
+
     @property
     def models(self) -> list[Model]:
         """The models of its configuration."""
-        config: dict[str, Any] = yaml.safe_load(self.pod.text(CONFIG))
+        config: dict[str, Any] = yaml.safe_load(self.config)
         return [
             Model(
                 entry["model_name"],
@@ -117,7 +146,7 @@ class Proxy:
 
     def memory(self) -> int:
         """The most that it had in memory, in MiB; 0 where the kernel does not tell."""
-        status = Path("/proc", str(self.process.popen.pid), "status")
+        status = Path("/proc", str(self.process.pid), "status")
         found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
         return int(found[1]) // 1024 if found else 0
 
@@ -126,6 +155,12 @@ class Proxy:
         files = [path for path in self.root.rglob("*") if path.is_file()]
         paths = [PurePosixPath("/") / path.relative_to(self.root) for path in files]
         return sorted(str(path) for path in paths if path not in self.pod.files)
+
+    def put(self, path: str, text: str) -> None:
+        """Gives a mounted file another content, at once, as the kubelet does."""
+        new = _below(PurePosixPath(f"{path}.new"), self.root)
+        new.write_text(text)
+        new.replace(_below(PurePosixPath(path), self.root))
 
     def log(self) -> str:
         """All that it has logged."""
@@ -138,31 +173,60 @@ class Proxy:
         return text
 
 
+def placed(
+    pod: ContainerProcess,
+    root: Path,
+    outside: Mapping[str, str],
+    without: tuple[str, ...] = (),
+    *,
+    database: bool = False,
+) -> dict[str, str]:
+    """Put the files of a pod under `root`, but those of `without`, and find its environment there.
+
+    It runs in no container, so variables that name a mounted file, its folder or /tmp name them under `root`. `outside`
+    are the variables that lead to the vendors. Without a `database` none is named.
+    """
+    _write(pod, root)
+    for path in without:
+        _below(PurePosixPath(path), root).unlink()
+    env = {name: value for name, value in pod.env.items() if database or not DATABASE.fullmatch(name)}
+    env = {name: _moved(value, pod, root) for name, value in env.items()}
+    ca_file = outside["SSL_CERT_FILE"]
+    env |= {**LOOPBACK, "AWS_CA_BUNDLE": ca_file, "REQUESTS_CA_BUNDLE": ca_file, **outside}
+    return {**env, "HOME": env.get("HOME", str(root / "tmp")), "PATH": f"{_commands(root)}{os.pathsep}{os.defpath}"}
+
+
+def _commands(root: Path) -> Path:
+    """A folder with the command of Prisma's that LiteLLM runs where there is a database."""
+    command = root.with_name(f"{root.name}-bin") / "prisma"
+    command.parent.mkdir(exist_ok=True)
+    command.write_text(f"#!/bin/sh\nexec {program().with_name('python')} -P {PRISMA}\n", "utf-8")
+    command.chmod(0o700)
+    return command.parent
+
+
 def start(
     pod: ContainerProcess,
-    processes: Processes,
+    starter: Starts,
     root: Path,
     outside: Mapping[str, str],
     hidden: list[str],
+    without: tuple[str, ...] = (),
+    *,
+    database: bool = False,
 ) -> Proxy:
-    """Start the proxy of a pod; its files are put under `root`.
-
-    It runs in no container, so arguments and variables that name a mounted file, its folder or /tmp name them under
-    `root`. `outside` are the variables that lead to the vendors; `hidden` is never shown.
-    """
-    _write(pod, root)
+    """Start the proxy of a pod; `hidden` is never shown, and the rest is as for `placed`."""
     port = free_port()
-    env = {name: value for name, value in pod.env.items() if not DATABASE.fullmatch(name)}
-    env = {name: _moved(value, pod, root) for name, value in env.items()}
-    ca_file = outside["SSL_CERT_FILE"]
-    env |= {**outside, **LOOPBACK, "AWS_CA_BUNDLE": ca_file, "REQUESTS_CA_BUNDLE": ca_file}
-    env |= {"PORT": str(port), "HOME": str(root / "tmp"), "PATH": os.defpath}
-    # where the pod names no command, its image's own runs: `litellm`
+    env = {**placed(pod, root, outside, without, database=database), "PORT": str(port)}
+    # where the pod names no command, its image's own runs: `litellm`, for which another image reads the first word
     assert not pod.command, pod.command
-    command: list[str | Path] = [program(), *(_moved(argument, pod, root) for argument in pod.args)]
+    arguments = [_moved(argument, pod, root) for argument in pod.args if argument != "proxy"]
+    if "--port" in arguments:
+        arguments[arguments.index("--port") + 1] = str(port)
     begun = time.monotonic()
-    process = processes.start("litellm", command, env=env)
+    log = root.with_name(f"{root.name}.log")
     url = f"http://127.0.0.1:{port}"
+    process = starter.start(arguments, env, log)
     proxy = Proxy(process, pod, root, url, 0.0, hidden)
     try:
         process.require(lambda: _alive(url), START)
@@ -201,4 +265,8 @@ def _moved(text: str, pod: ContainerProcess, root: Path) -> str:
     path = PurePosixPath(text)
     places = mounted | {PurePosixPath("/tmp")}
     inside = path.is_absolute() and any(each in places for each in (path, *path.parents))
-    return str(_below(path, root)) if inside else text
+    if inside:
+        return str(_below(path, root))
+    for each in mounted:  # in JSON
+        text = text.replace(f'"{each}"', f'"{_below(each, root)}"')
+    return text

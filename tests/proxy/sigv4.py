@@ -10,7 +10,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from tests.e2e.web import Request
 
@@ -37,6 +37,20 @@ def verify(request: Request, secrets: Mapping[str, str]) -> Signed | None:
     key_id, scope, region, service, names, given = match.groups()
     good = hmac.compare_digest(signature(request, names, scope, secrets[key_id]), given)
     return Signed(key_id, region, service) if good else None
+
+
+def verify_presigned(url: str, secrets: Mapping[str, str]) -> Signed | None:
+    """The same of a URL without its scheme, which is signed in its query."""
+    address, _, query = url.partition("/?")
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    key_id, _, scope = given.get("X-Amz-Credential", "").partition("/")
+    if key_id not in secrets or len(scope.split("/")) != 4:
+        return None
+    found = given.pop("X-Amz-Signature", "")
+    headers = {"host": address, "x-amz-date": given.get("X-Amz-Date", "")}
+    request = Request("GET", f"/?{urlencode(given)}", headers, b"")
+    good = hmac.compare_digest(signature(request, given.get("X-Amz-SignedHeaders", ""), scope, secrets[key_id]), found)
+    return Signed(key_id, *scope.split("/")[1:3]) if good else None
 
 
 def signature(request: Request, names: str, scope: str, secret: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -12,9 +14,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.e2e.web import Request
-from tests.proxy.conftest import service_account
+from tests.proxy.aws import AGENT, Aws
+from tests.proxy.azure import SCOPE, Azure
+from tests.proxy.cloudside import CloudSide
+from tests.proxy.clusters import service_account
+from tests.proxy.google import METADATA, GkePod, Google
 from tests.proxy.sigv4 import signature, verify
-from tests.proxy.vendors import Aws, Azure, GitHub, Google, Vendor
+from tests.proxy.tokens import Trust, Verifier
+from tests.proxy.vendors import API, COPILOT, GitHub, Vendor
+from tests.support.answers import TENANT, client_id
 from tests.support.inputs import Inputs
 
 INPUTS, OTHERS = Inputs(), Inputs()
@@ -24,27 +32,81 @@ REGION, ROLE = "eu-central-1", "arn:aws:iam::123456789012:role/litellm"
 RUNTIME, STS = f"bedrock-runtime.{REGION}.amazonaws.com", "sts.eu-north-1.amazonaws.com"
 VERTEX, GOOGLE = "europe-west4-aiplatform.googleapis.com", "oauth2.googleapis.com"
 RESOURCE, ENTRA = "example.openai.azure.com", "login.microsoftonline.com"
-API, COPILOT = "api.github.com", "api.githubcopilot.com"
+CLIENT, OTHER_TENANT = client_id("aws"), client_id("gcp")
+EXCHANGE, TOKEN = "sts.googleapis.com", "/computeMetadata/v1/instance/service-accounts/default/token"
 
 KEY_ID, SECRET = INPUTS.lines["AWS_ACCESS_KEY_ID"], INPUTS.lines["AWS_SECRET_ACCESS_KEY"]
-TOKEN = "the token of the service account"
 EDITOR = {"editor-version": "vscode/1.85.1", "copilot-integration-id": "vscode-chat"}
+
+ISSUER, SUBJECT = "https://oidc.example.com/", "system:serviceaccount:litellm:litellm"
+POOL = "projects/123456789012/locations/global/workloadIdentityPools/litellm"
+PROVIDER = f"{POOL}/providers/litellm"
+AUDIENCES = {
+    "aws": "sts.amazonaws.com",
+    "agent": "pods.eks.amazonaws.com",
+    "google": f"https://iam.googleapis.com/{PROVIDER}",
+    "entra": "api://AzureADTokenExchange",
+}
+SIDE = CloudSide(
+    roles={ROLE: [Trust(ISSUER, SUBJECT, AUDIENCES["aws"])]},
+    actions={ROLE: ["bedrock:InvokeModel"]},
+    associations={SUBJECT: ROLE},
+    providers={PROVIDER: Trust(ISSUER, SUBJECT, AUDIENCES["google"])},
+    members={("example-ai", "roles/aiplatform.user", f"principal://iam.googleapis.com/{POOL}/subject/{SUBJECT}")},
+    identities={CLIENT: [Trust(ISSUER, SUBJECT, AUDIENCES["entra"])]},
+    users={(CLIENT, f"https://{RESOURCE}/")},
+)
+KEY, OTHER_KEY = rsa.generate_private_key(65537, 2048), rsa.generate_private_key(65537, 2048)
+
+
+def published() -> dict[str, Any]:
+    """The keys of the issuer."""
+    numbers = KEY.public_key().public_numbers()
+    return {"keys": [{"kid": "1", "kty": "RSA", "n": number(numbers.n), "e": number(numbers.e)}]}
+
+
+def number(value: int) -> str:
+    """A number as a JWKS has it."""
+    return part(value.to_bytes((value.bit_length() + 7) // 8))
+
+
+def part(value: Mapping[str, Any] | bytes) -> str:
+    """A part of a JWT."""
+    data = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def token(audience: str, key: rsa.RSAPrivateKey = KEY, **claims: Any) -> str:
+    """A token of a ServiceAccount."""
+    now = int(time.time())
+    good = {"iss": ISSUER, "sub": SUBJECT, "aud": [audience], "nbf": now, "exp": now + 86400, "jti": "1", **claims}
+    head = f"{part({'alg': 'RS256', 'kid': '1'})}.{part(good)}"
+    return f"{head}.{part(key.sign(head.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
 
 def aws() -> Vendor:
-    return Aws(REGION, {KEY_ID: SECRET}, "eu-north-1", ROLE, TOKEN)
+    return Aws(REGION, {KEY_ID: SECRET}, home="eu-north-1", side=SIDE, verifier=Verifier({ISSUER: published}))
 
 
 def google() -> Vendor:
-    return Google(json.dumps(ACCOUNT), "example-ai", "europe-west4")
+    pod = GkePod("example.svc.id.goog", "litellm", "litellm", "nobody@example-ai.iam.gserviceaccount.com")
+    verifier, accounts = Verifier({ISSUER: published}), (json.dumps(ACCOUNT),)
+    return Google(accounts, "example-ai", "europe-west4", side=SIDE, verifier=verifier, pod=pod)
 
 
 def azure() -> Vendor:
-    return Azure(f"https://{RESOURCE}/", "2025-03-01-preview", INPUTS.lines)
+    application = (INPUTS.lines["AZURE_TENANT_ID"], INPUTS.lines["AZURE_CLIENT_ID"])
+    known = {application: INPUTS.lines["AZURE_CLIENT_SECRET"]}
+    endpoint, keys, verifier = f"https://{RESOURCE}/", {"its key": "API key"}, Verifier({ISSUER: published})
+    return Azure(endpoint, "2025-03-01-preview", TENANT, known, keys=keys, side=SIDE, verifier=verifier)
 
 
 def github() -> Vendor:
     return GitHub(INPUTS.files["access-token"])
+
+
+def direct() -> Vendor:
+    return GitHub(INPUTS.files["access-token"], direct=True)
 
 
 def post(target: str, headers: Mapping[str, str] | None = None, **form: str) -> Request:
@@ -62,17 +124,42 @@ def signed(key_id: str = KEY_ID, secret: str = SECRET, region: str = REGION, **h
     return Request("POST", target, {**more, "authorization": f"AWS4-HMAC-SHA256 {credential}"}, b"{}")
 
 
-def role(arn: str = ROLE, token: str = TOKEN, action: str = "WithWebIdentity") -> Request:
+def role(token: str, arn: str = ROLE, action: str = "WithWebIdentity") -> Request:
     """A request for the session of a role."""
     return post("/", Action=f"AssumeRole{action}", RoleArn=arn, WebIdentityToken=token)
 
 
+def agent(token: str) -> Request:
+    """A request for the credentials of a pod."""
+    return Request("GET", "/v1/credentials", {"authorization": token}, b"")
+
+
+def exchange(token: str, provider: str = PROVIDER) -> Request:
+    """A request for a token of a workload identity pool."""
+    return post(
+        "/v1/token",
+        grant_type="urn:ietf:params:oauth:grant-type:token-exchange",
+        subject_token_type="urn:ietf:params:oauth:token-type:jwt",
+        scope="https://www.googleapis.com/auth/cloud-platform",
+        audience=f"//iam.googleapis.com/{provider}",
+        subject_token=token,
+    )
+
+
+def federated(token: str, client: str = CLIENT, tenant: str = TENANT, scope: str = SCOPE) -> Request:
+    """A request for a token of Entra ID's, with one of a ServiceAccount."""
+    return post(
+        f"/{tenant}/oauth2/v2.0/token",
+        client_id=client,
+        client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        client_assertion=token,
+        grant_type="client_credentials",
+        scope=scope,
+    )
+
+
 def jwt(key: str = ACCOUNT["private_key"], email: str = ACCOUNT["client_email"]) -> Request:
     """A request for a token of Google's."""
-
-    def part(value: Mapping[str, str] | bytes) -> str:
-        data = value if isinstance(value, bytes) else json.dumps(value).encode()
-        return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
     head = part({"alg": "RS256", "kid": ACCOUNT["private_key_id"]}) + "." + part({"iss": email})
     private = serialization.load_pem_private_key(key.encode(), None)
@@ -92,10 +179,15 @@ def application(of: Mapping[str, str], tenant: str = INPUTS.lines["AZURE_TENANT_
     )
 
 
-def key(of: Inputs) -> Request:
-    """A request for a key of Copilot's."""
+def copilot(of: Inputs, path: str = "v2/token") -> Request:
+    """A request for a key of Copilot's, or with another path for where the user's Copilot is."""
     token = f"token {of.files['access-token']}"
-    return Request("GET", "/copilot_internal/v2/token", {"authorization": token}, b"")
+    return Request("GET", f"/copilot_internal/{path}", {"authorization": token}, b"")
+
+
+def chat(token: str, headers: Mapping[str, str] = EDITOR) -> Request:
+    """A call of Copilot."""
+    return post("/chat/completions", {"authorization": f"Bearer {token}", **headers})
 
 
 GEMINI = "/v1/projects/{}/locations/europe-west4/publishers/google/models/gemini:generateContent"
@@ -105,25 +197,27 @@ GPT = "/openai/deployments/gpt/chat/completions?api-version={}"
 # what -> the vendor, the host, and the request; "{token}" is one that the vendor has issued
 GOOD: dict[str, tuple[Callable[[], Vendor], str, Request]] = {
     "the user's keys": (aws, RUNTIME, signed()),
-    "the role and the token": (aws, STS, role()),
+    "the role and a token": (aws, STS, role(token(AUDIENCES["aws"]))),
+    "a token for the agent": (aws, AGENT, agent(token(AUDIENCES["agent"]))),
     "a JWT of the account": (google, GOOGLE, jwt()),
     "a token for the project": (
         google,
         VERTEX,
         post(GEMINI.format("example-ai"), {"authorization": "Bearer {token}"}),
     ),
+    "a token for the pool": (google, EXCHANGE, exchange(token(AUDIENCES["google"]))),
     "the application's secret": (azure, ENTRA, application(INPUTS.lines)),
+    "a token for Entra ID": (azure, ENTRA, federated(token(AUDIENCES["entra"]))),
+    "the key of the resource": (azure, RESOURCE, post(GPT.format("2025-03-01-preview"), {"api-key": "its key"})),
     "a token for the resource": (
         azure,
         RESOURCE,
         post(GPT.format("2025-03-01-preview"), {"authorization": "Bearer {token}"}),
     ),
-    "the user's token": (github, API, key(INPUTS)),
-    "a key of an editor": (
-        github,
-        COPILOT,
-        post("/chat/completions", {"authorization": "Bearer {token}", **EDITOR}),
-    ),
+    "the user's token": (github, API, copilot(INPUTS)),
+    "a key of an editor": (github, COPILOT, chat("{token}")),
+    "the user's token, for where Copilot is": (direct, API, copilot(INPUTS, "user")),
+    "the user's token of an editor": (direct, COPILOT, chat(INPUTS.files["access-token"])),
 }
 BAD: dict[str, tuple[Callable[[], Vendor], str, Request]] = {
     "another secret key": (aws, RUNTIME, signed(secret=OTHERS.lines["AWS_SECRET_ACCESS_KEY"])),
@@ -131,9 +225,12 @@ BAD: dict[str, tuple[Callable[[], Vendor], str, Request]] = {
     "another region": (aws, RUNTIME, signed(region="us-west-2")),
     "a session token of nobody": (aws, RUNTIME, signed(**{"x-amz-security-token": "x"})),
     "no signature": (aws, RUNTIME, post("/model/m/converse")),
-    "another role": (aws, STS, role(arn=ROLE + "2")),
-    "another pod's token": (aws, STS, role(token="x")),
-    "a role without a web identity": (aws, STS, role(action="")),
+    "another role": (aws, STS, role(token(AUDIENCES["aws"]), arn=ROLE + "2")),
+    "a role without a web identity": (aws, STS, role(token(AUDIENCES["aws"]), action="")),
+    "another provider": (google, EXCHANGE, exchange(token(AUDIENCES["google"]), PROVIDER + "2")),
+    "a pod that may not use its account": (google, METADATA, Request("GET", TOKEN, {"metadata-flavor": "Google"}, b"")),
+    "another identity": (azure, ENTRA, federated(token(AUDIENCES["entra"]), TENANT)),
+    "another tenant of the identity": (azure, ENTRA, federated(token(AUDIENCES["entra"]), tenant=OTHER_TENANT)),
     "another account's key": (google, GOOGLE, jwt(key=OTHER_ACCOUNT["private_key"])),
     "another account's name": (google, GOOGLE, jwt(email=OTHER_ACCOUNT["client_email"])),
     "another project": (
@@ -167,29 +264,48 @@ BAD: dict[str, tuple[Callable[[], Vendor], str, Request]] = {
         RESOURCE,
         post(GPT.format("2024-10-21"), {"authorization": "Bearer {token}"}),
     ),
-    "another user's token": (github, API, key(OTHERS)),
-    "the user's token in place of a key": (
-        github,
-        COPILOT,
-        post(
-            "/chat/completions",
-            {"authorization": f"Bearer {INPUTS.files['access-token']}", **EDITOR},
-        ),
-    ),
-    "a key of no editor": (
-        github,
-        COPILOT,
-        post("/chat/completions", {"authorization": "Bearer {token}"}),
-    ),
+    "another user's token": (github, API, copilot(OTHERS)),
+    "the user's token in place of a key": (github, COPILOT, chat(INPUTS.files["access-token"])),
+    "a key of no editor": (github, COPILOT, chat("{token}", {})),
+    "a question that LiteLLM asks from 1.110 on": (github, API, copilot(INPUTS, "user")),
+    "a question that LiteLLM asked before 1.110": (direct, API, copilot(INPUTS)),
+    "another user's token, for where Copilot is": (direct, API, copilot(OTHERS, "user")),
+    "another user's token of an editor": (direct, COPILOT, chat(OTHERS.files["access-token"])),
+    "the user's token of no editor": (direct, COPILOT, chat(INPUTS.files["access-token"], {})),
 }
+
+
+TAKERS: dict[str, tuple[Callable[[], Vendor], str, Callable[[str], Request]]] = {
+    "aws": (aws, STS, role),
+    "agent": (aws, AGENT, agent),
+    "google": (google, EXCHANGE, exchange),
+    "entra": (azure, ENTRA, federated),
+}
+NOW = int(time.time())
+WRONG: dict[str, dict[str, Any]] = {
+    "another cluster": {"iss": "https://oidc.example.com"},
+    "another ServiceAccount": {"sub": "system:serviceaccount:litellm:default"},
+    "another audience": {"aud": ["https://kubernetes.default.svc"]},
+    "another key": {"key": OTHER_KEY},
+    "the past": {"nbf": NOW - 120, "exp": NOW - 60},
+    "the future": {"nbf": NOW + 3600, "exp": NOW + 7200},
+}
+BAD |= {
+    f"{taker}: a token of {what}": (make, host, request(token(AUDIENCES[taker], **claims)))
+    for taker, (make, host, request) in TAKERS.items()
+    for what, claims in WRONG.items()
+}
+BAD |= {f"{taker}: no token": (make, host, request("")) for taker, (make, host, request) in TAKERS.items()}
 
 
 def status(make: Callable[[], Vendor], host: str, request: Request) -> tuple[int, int, int]:
     """What is answered, how many refusals are noted, and how many calls and logins."""
     vendor = make()
-    token = vendor.issue("")
+    token = vendor.issue("", ACCOUNT["client_email"])
     headers = {name: value.replace("{token}", token) for name, value in request.headers.items()}
-    response = vendor.sites()[host](Request(request.method, request.target, headers, request.body))
+    response = {**vendor.sites(), **vendor.local()}[host](
+        Request(request.method, request.target, headers, request.body)
+    )
     return response.status, len(vendor.refusals), len(vendor.calls) + len(vendor.logins)
 
 

@@ -1,13 +1,12 @@
-"""The vendors as the proxy sees them: each knows one credential, and answers to no other.
+"""The vendors as the proxy meets them: each refuses what it would refuse, and answers as it would answer.
 
-What a request was refused for is in `refusals`, without the credential that it bore.
+What one was called with is in `calls`, how somebody got a token from it in `logins`, and what it was refused for in
+`refusals`, without the credential that it bore.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -15,28 +14,30 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
 from tests.e2e.web import Request, Response, Site
-from tests.proxy.sigv4 import verify
+from tests.proxy.tokens import RefusedError
 
 ANSWER = "It is served."
 VECTOR = [0.25, -0.5, 0.75]
 SECONDS = 3600
-
-
-class RefusedError(Exception):
-    """The vendor refuses a request; the message says why, and holds no credential."""
+API, COPILOT = "api.github.com", "api.githubcopilot.com"
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request for a model that was answered: where, and for which model."""
+    """One request for a model that was answered: where, for which model, and as whom."""
 
     host: str
     path: str
+    who: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request of any kind, refused or not."""
+
+    host: str
+    request: Request = field(repr=False)
 
 
 @dataclass
@@ -46,7 +47,9 @@ class Vendor(ABC):
     calls: list[Call] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
-    tokens: set[str] = field(default_factory=set, repr=False)
+    journal: list[Seen] = field(default_factory=list, repr=False)
+    tokens: dict[str, str] = field(default_factory=dict, repr=False)  # that were issued -> to whom
+    accepted: list[str] = field(default_factory=list)  # the ids of the ServiceAccount's tokens, in their order
 
     @abstractmethod
     def sites(self) -> dict[str, Site]:
@@ -56,6 +59,7 @@ class Vendor(ABC):
         """`answer(host, request)` as a site; what it refuses is noted and answered with 401."""
 
         def checked(request: Request) -> Response:
+            self.journal.append(Seen(host, request))
             try:
                 return answer(host, request)
             except RefusedError as refused:
@@ -64,226 +68,69 @@ class Vendor(ABC):
 
         return checked
 
-    def issue(self, prefix: str) -> str:
-        """A new token that `bearer` takes."""
+    def issue(self, prefix: str, who: str) -> str:
+        """A new token for somebody, which `bearer` takes."""
         token = prefix + secrets.token_urlsafe(24)
-        self.tokens.add(token)
+        self.tokens[token] = who
         return token
 
-    def bearer(self, request: Request) -> None:
-        """Refuses a request without a token that was issued here."""
+    def bearer(self, request: Request) -> str:
+        """To whom the token of a request was issued; refuses one that was not issued here."""
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind != "Bearer" or token not in self.tokens:
             raise RefusedError("the token was not issued here")
+        return self.tokens[token]
 
-    def called(self, host: str, request: Request) -> None:
+    def presented(self, claims: Mapping[str, Any]) -> None:
+        """Notes a token of a ServiceAccount that is trusted."""
+        self.accepted.append(claims["jti"])
+
+    def local(self) -> dict[str, Site]:
+        """What it serves in the pod's own node, by address."""
+        return {}
+
+    def called(self, host: str, request: Request, who: str) -> None:
         """Notes a call."""
-        self.calls.append(Call(host, request.target))
-
-
-class Aws(Vendor):
-    """Bedrock in `region`, and where there is a role to assume, STS in `home`, the region of the cluster.
-
-    `users` maps access key ids to secret access keys.
-    """
-
-    def __init__(self, region: str, users: Mapping[str, str], home: str = "", role: str = "", token: str = "") -> None:
-        super().__init__()
-        self.region, self.home, self.role, self.token = region, home, role, token
-        self.users = dict(users)
-        self.sessions: dict[str, str] = {}  # access key id -> session token
-
-    def sites(self) -> dict[str, Site]:
-        """What it serves, by host name."""
-        runtime = f"bedrock-runtime.{self.region}.amazonaws.com"
-        sites = {runtime: self.site(runtime, self.bedrock)}
-        if self.role:
-            host = f"sts.{self.home}.amazonaws.com"
-            sites[host] = self.site(host, self.sts)
-        return sites
-
-    def sts(self, host: str, request: Request) -> Response:
-        """AssumeRoleWithWebIdentity, for the one role and the one token."""
-        form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        action = form.get("Action", "")
-        if action != "AssumeRoleWithWebIdentity":
-            raise RefusedError(f"{action} is not what a pod with a role does first")
-        if form.get("RoleArn") != self.role or form.get("WebIdentityToken") != self.token:
-            raise RefusedError("not the role of the ServiceAccount, or not its token")
-        self.logins.append(f"{action} {self.role}")
-        key_id, secret = "ASIA" + secrets.token_hex(8).upper(), secrets.token_urlsafe(30)
-        self.users[key_id] = secret
-        self.sessions[key_id] = secrets.token_urlsafe(30)
-        return Response(
-            200,
-            f"""<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{action}Result><Credentials>
-<AccessKeyId>{key_id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>
-<SessionToken>{self.sessions[key_id]}</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>
-</Credentials></{action}Result></{action}Response>""".encode(),
-            {"Content-Type": "text/xml"},
-        )
-
-    def bedrock(self, host: str, request: Request) -> Response:
-        """Converse and InvokeModel, the latter of Titan's embeddings."""
-        signed = verify(request, self.users)
-        if signed is None:
-            raise RefusedError("not signed with a key that exists here")
-        if (signed.region, signed.service) != (self.region, "bedrock"):
-            raise RefusedError(f"signed for {signed.service} in {signed.region}")
-        if request.headers.get("x-amz-security-token") != self.sessions.get(signed.key_id):
-            raise RefusedError("the session token is not the one of this key")
-        self.called(host, request)
-        if request.target.endswith("/converse"):
-            return as_json(
-                {
-                    "output": {"message": {"role": "assistant", "content": [{"text": ANSWER}]}},
-                    "stopReason": "end_turn",
-                    "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
-                    "metrics": {"latencyMs": 1},
-                }
-            )
-        return as_json({"embedding": VECTOR, "inputTextTokenCount": 1})
-
-
-class Google(Vendor):
-    """The token endpoint, and Vertex AI of one project in one location, for one service account."""
-
-    def __init__(self, account: str, project: str, location: str) -> None:
-        super().__init__()
-        key = json.loads(account)
-        self.email, self.key_id = key["client_email"], key["private_key_id"]
-        private = serialization.load_pem_private_key(key["private_key"].encode(), None)
-        assert isinstance(private, rsa.RSAPrivateKey)
-        self.public = private.public_key()
-        self.project, self.location = project, location
-
-    def sites(self) -> dict[str, Site]:
-        """What it serves, by host name."""
-        vertex = f"{self.location}-aiplatform.googleapis.com"
-        login = "oauth2.googleapis.com"
-        return {vertex: self.site(vertex, self.vertex), login: self.site(login, self.login)}
-
-    def login(self, host: str, request: Request) -> Response:
-        """A token for an assertion that the service account's key has signed (RFC 7523)."""
-        assertion = parse_qs(request.body.decode()).get("assertion", [""])[0]
-        head, _, signature = assertion.rpartition(".")
-        header, _, claims = map(_unpadded, head.partition("."))
-        try:
-            self.public.verify(_unpadded(signature), head.encode(), padding.PKCS1v15(), hashes.SHA256())
-        except InvalidSignature:
-            raise RefusedError("not signed with the key of the service account") from None
-        issuer, key_id = json.loads(claims)["iss"], json.loads(header)["kid"]
-        if (issuer, key_id) != (self.email, self.key_id):
-            raise RefusedError("the issuer is not the service account")
-        self.logins.append("JWT of the service account")
-        return as_json({"access_token": self.issue("ya29."), "expires_in": SECONDS, "token_type": "Bearer"})
-
-    def vertex(self, host: str, request: Request) -> Response:
-        """generateContent and predict."""
-        self.bearer(request)
-        model = re.fullmatch(
-            rf"/v1(?:beta1)?/projects/{self.project}/locations/{self.location}"
-            r"/publishers/google/models/[\w.-]+:(\w+)",
-            request.target,
-        )
-        if model is None:
-            raise RefusedError(f"{request.target} is not in the project and the location")
-        self.called(host, request)
-        if model[1] == "generateContent":
-            content = {"role": "model", "parts": [{"text": ANSWER}]}
-            usage = {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}
-            candidates = [{"content": content, "finishReason": "STOP", "index": 0}]
-            return as_json({"candidates": candidates, "usageMetadata": usage})
-        embedding = {"values": VECTOR, "statistics": {"truncated": False, "token_count": 1}}
-        return as_json({"predictions": [{"embeddings": embedding}]})
-
-
-class Azure(Vendor):
-    """Entra ID with one application in one tenant, and one Azure OpenAI resource."""
-
-    login_host = "login.microsoftonline.com"
-
-    def __init__(self, endpoint: str, version: str, application: Mapping[str, str]) -> None:
-        super().__init__()
-        self.resource = endpoint.split("/")[2]
-        self.version = version
-        self.tenant = application["AZURE_TENANT_ID"]
-        self.application = {
-            "client_id": application["AZURE_CLIENT_ID"],
-            "client_secret": application["AZURE_CLIENT_SECRET"],
-            "grant_type": "client_credentials",
-        }
-
-    def sites(self) -> dict[str, Site]:
-        """What it serves, by host name."""
-        return {
-            self.login_host: self.site(self.login_host, self.login),
-            self.resource: self.site(self.resource, self.openai),
-        }
-
-    def login(self, host: str, request: Request) -> Response:
-        """What MSAL asks about a tenant, and a token for the secret of the application."""
-        path = request.target.partition("?")[0]
-        tenant = f"https://{host}/{self.tenant}"
-        if path == "/common/discovery/instance":
-            return as_json({"tenant_discovery_endpoint": f"{tenant}/v2.0/x", "metadata": []})
-        if path == f"/{self.tenant}/v2.0/.well-known/openid-configuration":
-            names = {"token": "oauth2/v2.0/token", "authorization": "oauth2/v2.0/authorize"}
-            found = {f"{name}_endpoint": f"{tenant}/{end}" for name, end in names.items()}
-            return as_json({**found, "issuer": f"{tenant}/v2.0"})
-        if path != f"/{self.tenant}/oauth2/v2.0/token":
-            raise RefusedError("not the tenant of the application")
-        form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        if {name: form.get(name) for name in self.application} != self.application:
-            raise RefusedError("not the application, or not its secret")
-        if not form.get("scope", "").startswith("https://cognitiveservices.azure.com/.default"):
-            raise RefusedError("a token for something else than Azure's AI services")
-        self.logins.append("client secret of the application")
-        return as_json({"access_token": self.issue("eyJ0"), "expires_in": SECONDS, "token_type": "Bearer"})
-
-    def openai(self, host: str, request: Request) -> Response:
-        """The deployments of the resource."""
-        if "api-key" in request.headers:
-            raise RefusedError("an API key, which beats Entra ID")
-        self.bearer(request)
-        path, _, query = request.target.partition("?")
-        if parse_qs(query).get("api-version") != [self.version]:
-            raise RefusedError(f"not the API version: {query}")
-        self.called(host, request)
-        return _openai(path)
+        self.calls.append(Call(host, request.target, who))
 
 
 class GitHub(Vendor):
-    """The endpoint that gives a key for a user's token, and Copilot."""
+    """What knows the users of Copilot, and Copilot.
 
-    def __init__(self, token: str) -> None:
+    LiteLLM before 1.110 gets a short-lived key for the user's token. From then on it only asks where the user's Copilot
+    is, and calls it with the token itself: that is `direct`. The other way is refused.
+    """
+
+    def __init__(self, token: str, *, direct: bool = False) -> None:
         super().__init__()
-        self.token = token
+        self.token, self.direct = token, direct
 
     def sites(self) -> dict[str, Site]:
         """What it serves, by host name."""
-        api, copilot = "api.github.com", "api.githubcopilot.com"
-        return {api: self.site(api, self.api), copilot: self.site(copilot, self.copilot)}
+        return {API: self.site(API, self.api), COPILOT: self.site(COPILOT, self.copilot)}
 
     def api(self, host: str, request: Request) -> Response:
-        """A short-lived key for the user's token."""
-        if request.target != "/copilot_internal/v2/token":
-            raise RefusedError(f"{request.target} is not the endpoint for keys")
+        """Where the user's Copilot is, with a key for it unless the token itself is one."""
+        wanted = f"/copilot_internal/{'user' if self.direct else 'v2/token'}"
+        if request.target != wanted:
+            raise RefusedError(f"{request.target} is not {wanted}")
         if request.headers.get("authorization") != f"token {self.token}":
             raise RefusedError("not the token of the user")
         self.logins.append("token of the user")
-        copilot = {"api": "https://api.githubcopilot.com"}
-        key = self.issue("tid=")
-        return as_json({"token": key, "expires_at": 4102444800, "endpoints": copilot})
+        found: dict[str, Any] = {"endpoints": {"api": f"https://{COPILOT}"}}
+        if not self.direct:
+            found |= {"token": self.issue("tid=", "the user"), "expires_at": 4102444800}
+        return as_json(found)
 
     def copilot(self, host: str, request: Request) -> Response:
         """Chat, responses and embeddings. Copilot answers to no program that does not say what editor it is."""
-        self.bearer(request)
+        given = request.headers.get("authorization")
+        who = "the user" if self.direct and given == f"Bearer {self.token}" else self.bearer(request)
         missing = {"editor-version", "copilot-integration-id"} - set(request.headers)
         if missing:
             raise RefusedError(f"without {', '.join(sorted(missing))}")
-        self.called(host, request)
-        return _openai(request.target)
+        self.called(host, request, who)
+        return openai(request.target)
 
 
 def as_json(value: Mapping[str, Any], status: int = 200) -> Response:
@@ -291,7 +138,12 @@ def as_json(value: Mapping[str, Any], status: int = 200) -> Response:
     return Response(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
 
-def _openai(path: str) -> Response:
+def form(request: Request) -> dict[str, str]:
+    """The fields of a form."""
+    return {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+
+
+def openai(path: str) -> Response:
     """What OpenAI's API answers at `path`."""
     if path.endswith("/chat/completions"):
         message = {"role": "assistant", "content": ANSWER}
@@ -318,7 +170,3 @@ def _openai(path: str) -> Response:
         output = [{**message, "content": content}]
         return as_json({**kind, "status": "completed", "output": output, **rest})
     raise RefusedError(f"{path} is not known here")
-
-
-def _unpadded(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
