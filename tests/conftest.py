@@ -141,9 +141,9 @@ def warm() -> Iterator[Warm]:
 
 
 @pytest.fixture(scope="session")
-def starter(releases: Path, warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Starter:
+def starter(releases: Path, warm: Warm, compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Starter:
     """Repositories of each release, made once."""
-    return Starter(releases, warm, tmp_path_factory.mktemp("started"))
+    return Starter(releases, warm, tmp_path_factory.mktemp("started"), compiled)
 
 
 @pytest.fixture

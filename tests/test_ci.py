@@ -62,8 +62,8 @@ def gitlab(render: Render) -> Path:
 # Which files there are
 
 PLATFORMS = {
-    "github": {".github/workflows/validate.yaml", ".github/workflows/update.yaml"},
-    "gitlab": {".gitlab-ci.yml"},
+    "github": {".github/workflows/validate.yaml", ".github/workflows/update.yaml", ".github/CODEOWNERS"},
+    "gitlab": {".gitlab-ci.yml", ".gitlab/CODEOWNERS"},
     "none": set(),
 }
 
@@ -71,7 +71,7 @@ PLATFORMS = {
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_platform_has_its_files_and_no_other(platform: str, render: Render) -> None:
     root = render(**everything(ci_platform=platform))
-    found = [path for path in root.glob(".git*/**/*") if path.is_file()] + list(root.glob(".gitlab*"))
+    found = [path for path in (*root.glob(".git*/**/*"), *root.glob(".gitlab-ci.yml")) if path.is_file()]
     assert {path.relative_to(root).as_posix() for path in found} == PLATFORMS[platform]
 
 

@@ -1,4 +1,8 @@
-"""Every combination of environments, providers and Bedrock's method renders, and holds what was chosen and no more."""
+"""Every combination of environments, providers and Bedrock's method renders, and holds what was chosen and no more.
+
+Each does so with both of LiteLLM's charts, and each chart with both engines in turn. `make bench` takes every engine
+with every one.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,24 @@ from typing import Any
 
 import pytest
 
-from tests.support.answers import ENVIRONMENTS, PROVIDERS, combinations
+from tests.support.answers import ENVIRONMENTS, PROVIDERS, combinations, database_hosts
 from tests.support.findings import findings, report
 from tests.support.style import scars
 
 COMBINATIONS = dict(combinations())
+PAIRS = (
+    ({"chart": "litellm-helm", "gitops_engine": "flux"}, {"chart": "litellm", "gitops_engine": "argocd"}),
+    ({"chart": "litellm-helm", "gitops_engine": "argocd"}, {"chart": "litellm", "gitops_engine": "flux"}),
+)
+CASES = {
+    f"{name}-{others['chart']}-{others['gitops_engine']}": {
+        **answers,
+        **others,
+        **(database_hosts() if others["chart"] == "litellm" else {}),
+    }
+    for number, (name, answers) in enumerate(COMBINATIONS.items())
+    for others in PAIRS[number % 2]
+}
 
 # What a provider or an environment would leave, in any place, comments included.
 TRACES = {
@@ -25,8 +42,10 @@ TRACES = {
     "gcp": r"GKE|values-gcp|(?<!var/)(?:secrets|clusters)/gcp|gcp\.example\.com",
     "azure": r"AKS|values-azure|(?<!var/)(?:secrets|clusters)/azure|azure\.example\.com",
 }
-# The files that a cluster or its engine reads. The matrix and the README know of everything.
-READ = re.compile(r"litellm/.*\.yaml|(?:secrets|clusters)/.*|policies/secrets\.yml|docker-compose\.yml|\.sops\.yaml")
+# The files that a cluster or its engine reads, and what they are made of. The README knows of everything.
+READ = re.compile(
+    r"litellm/.*\.yaml|(?:secrets|clusters)/.*|policies/(?:secrets|auth-matrix)\.yml|docker-compose\.yml|\.sops\.yaml"
+)
 
 # What is random may spell anything.
 RANDOM = re.compile(r"ENC\[[^\]]+\]|-----BEGIN AGE[^-]+-----[^-]+-----END AGE|age1[0-9a-z]{58}|[0-9a-f]{64}")
@@ -34,9 +53,10 @@ RANDOM = re.compile(r"ENC\[[^\]]+\]|-----BEGIN AGE[^-]+-----[^-]+-----END AGE|ag
 
 def test_there_are_137_combinations() -> None:
     assert len(COMBINATIONS) == 137
+    assert len(CASES) == 2 * 137
 
 
-@pytest.mark.parametrize("answers", COMBINATIONS.values(), ids=COMBINATIONS)
+@pytest.mark.parametrize("answers", CASES.values(), ids=CASES)
 def test_a_combination_holds_what_was_chosen_and_no_more(answers: dict[str, Any], sealed: Callable[..., Path]) -> None:
     root = sealed(**answers)
     found = findings(root)

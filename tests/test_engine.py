@@ -24,19 +24,21 @@ Render = Callable[..., Path]
 
 TREES = {
     "flux": """\
-        clusters/aws/cluster.yaml
+        clusters/aws/account.yaml
+        clusters/aws/exposure.yaml
         clusters/aws/kustomization.yaml
         clusters/aws/namespace.yaml
-        clusters/aws/release.yaml
         clusters/aws/release/helmrelease.yaml
-        clusters/aws/release/kustomization.yaml
         clusters/aws/secrets.yaml
         clusters/aws/source.yaml
         secrets/aws/kustomization.yaml
     """,
     "argocd": """\
         clusters/aws/argocd-setup/argocd-cm.yaml
+        clusters/aws/argocd-setup/argocd-cmd-params-cm.yaml
         clusters/aws/argocd-setup/argocd-repo-server.yaml
+        clusters/aws/argocd-setup/plugin.yaml
+        clusters/aws/exposure.yaml
         clusters/aws/kustomization.yaml
         clusters/aws/namespace.yaml
         clusters/aws/project.yaml
@@ -176,7 +178,9 @@ def test_every_object_that_is_removed_was_there(engine: str, render: Render) -> 
     ]
     there = {(each["kind"].lower(), each["metadata"]["name"]) for each in manifests if "metadata" in each}
     (script,) = commands(root / "README.md", "Remove", "aws")
-    removed = set(re.findall(r"delete (kustomization|application) ([\w-]+)", script))
+    removed = set(
+        re.findall(r"delete (?:--ignore-not-found )?(kustomization|helmrelease|application) ([\w-]+)", script)
+    )
     assert removed
     assert removed <= there
 

@@ -100,6 +100,8 @@ KINDS = """
     kustomize.config.k8s.io/v1beta1 Kustomization
     kustomize.config.k8s.io/v1alpha1 Component
     viaduct.ai/v1 ksops
+    monitoring.coreos.com/v1 PodMonitor, Probe, PrometheusRule, ServiceMonitor
+    cilium.io/v2 CiliumNetworkPolicy
 """
 
 

@@ -503,12 +503,8 @@ def test_outside_git_it_says_so(origin: Path, tmp_path: Path) -> None:
             ("- bedrock", "- openai"),
             "providers is ['openai', ",
         ),
-        ("policies/auth-matrix.yml", ("methods:", "methods: ["), "auth-matrix.yml"),
-        (
-            "policies/auth-matrix.yml",
-            ("cells:", "cell:"),
-            "lacks `cells`",
-        ),
+        ("policies/secrets.yml", ("secrets:", "secrets: ["), "secrets.yml"),
+        ("policies/secrets.yml", ("namespace:", "space:"), "lacks `namespace`"),
     ],
 )
 def test_the_table_of_a_broken_matrix_is_a_line(clone: Clone, file: str, change: tuple[str, str], said: str) -> None:

@@ -26,6 +26,7 @@ from tests.support.answers import (
     client_id,
     each,
     keyless,
+    redis_hosts,
 )
 from tests.support.findings import findings, report
 
@@ -137,7 +138,7 @@ LEAVES: dict[str, dict[Place, Any]] = {
         },
         CHART.pod_labels: {"azure.workload.identity/use": "true"},
         CHART.env_from: SALT,
-        CHART.variables: {"AZURE_CREDENTIAL": "WorkloadIdentityCredential"},
+        CHART.variables: dict.fromkeys(("AZURE_CREDENTIAL", "AZURE_TOKEN_CREDENTIALS"), "WorkloadIdentityCredential"),
         CHART.config: ENTRA_CONFIG,
     },
     "entra_federation": {
@@ -273,8 +274,7 @@ def test_a_method_leaves_exactly_what_the_contract_says(
     values = load(root / "litellm" / f"values-{environment}.yaml")
     assert set(values) == {CHART.name}
     found = values[CHART.name]
-    assert dig(found, *CHART.ingress_hosts, 0, "host") == f"litellm.{environment}.example.com"
-    assert _without_ingress(found) == _nested(leaves(environment, method))
+    assert _without_service(found) == _nested(leaves(environment, method))
 
 
 @pytest.mark.parametrize(("environment", "provider", "method"), EVERY_CELL)
@@ -336,7 +336,7 @@ def test_any_two_methods_live_side_by_side(methods: dict[str, dict[str, str]], s
     assert not found, report(found)
     for environment, cells in methods.items():
         there = load(root / "litellm" / f"values-{environment}.yaml")[CHART.name]
-        assert _without_ingress(there) == _nested(_together(environment, [*cells.values()]))
+        assert _without_service(there) == _nested(_together(environment, [*cells.values()]))
 
 
 @pytest.mark.parametrize("credentials", ["stored", "keyless"])
@@ -355,7 +355,7 @@ def test_an_environment_with_every_provider_has_what_each_method_leaves(
             )
             for provider in PROVIDERS
         ]
-        assert _without_ingress(found) == _nested(_together(environment, methods))
+        assert _without_service(found) == _nested(_together(environment, methods))
 
 
 def _together(environment: str, methods: list[str]) -> dict[Place, Any]:
@@ -390,8 +390,9 @@ def test_an_account_to_act_as_is_named_where_it_was_given(render: Callable[..., 
             )
 
 
-def _without_ingress(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key != CHART.ingress[0]}
+def _without_service(values: dict[str, Any]) -> dict[str, Any]:
+    """The values without what the load balancer of GKE reads."""
+    return {key: value for key, value in values.items() if key != CHART.service_annotations[0]}
 
 
 def _nested(values: dict[Place, Any]) -> dict[str, Any]:
@@ -458,7 +459,7 @@ def test_every_other_choice_passes_every_rule(
 ) -> None:
     more: dict[str, Any] = {"redis": redis, "gitops_engine": engine, "ci_platform": platform}
     if redis == "external":
-        more["redis_host"] = "redis.example.internal"
+        more |= redis_hosts()
     root = sealed(**answers(ENVIRONMENTS, PROVIDERS, **more))
     found = findings(root)
     assert not found, report(found)

@@ -54,7 +54,8 @@ def _call(root: Path, platform: str) -> None:
         for name in GITHUB:
             shutil.copy(root / ".github/workflows" / name, top / ".github/workflows" / f"litellm-gitops-{name}")
     elif platform == "gitlab":
-        (top / ".gitlab-ci.yml").write_text(f"llm: {{trigger: {{include: {AT}/.gitlab-ci.yml}}}}\n", "utf-8")
+        call = {"trigger": {"include": f"{AT}/.gitlab-ci.yml"}, "variables": {"CALLED_BY": "$CI_PIPELINE_SOURCE"}}
+        (top / ".gitlab-ci.yml").write_text(yaml.safe_dump({"llm": call}), "utf-8")
 
 
 @pytest.mark.parametrize("engine", ["flux", "argocd"])
@@ -80,6 +81,13 @@ def test_a_workflow_that_was_copied_and_then_changed_is_found(monorepo: Make) ->
     assert found(root) == [("a_monorepo_runs_the_pipeline", ".github/workflows/validate.yaml")]
 
 
+def test_a_pipeline_that_no_schedule_reaches_is_found(monorepo: Make) -> None:
+    root = monorepo(ci_platform="gitlab")
+    call = f"llm: {{trigger: {{include: {AT}/.gitlab-ci.yml}}}}\n"
+    (root.parent.parent / ".gitlab-ci.yml").write_text(call, "utf-8")
+    assert found(root) == [("a_monorepo_runs_the_pipeline", ".gitlab-ci.yml")]
+
+
 @pytest.mark.parametrize(("at", "answer"), [(AT, ""), ("apps/llm", AT), (".", AT)])
 def test_a_project_that_stands_elsewhere_is_found(at: str, answer: str, monorepo: Make, tmp_path: Path) -> None:
     if at == ".":
@@ -96,7 +104,7 @@ def test_a_project_that_stands_elsewhere_is_found(at: str, answer: str, monorepo
 def test_a_path_from_the_root_of_the_project_is_found(monorepo: Make) -> None:
     root = monorepo(ci_platform="none")
     file = root / "clusters/gcp/secrets.yaml"
-    file.write_text(file.read_text("utf-8").replace(f"./{AT}/secrets", "./secrets"), "utf-8")
+    file.write_text(file.read_text("utf-8").replace(f"./{AT}/clusters", "./clusters"), "utf-8")
     assert found(root) == [("every_flux_path_leads_to_its_folder", "clusters/gcp/secrets.yaml")]
 
 

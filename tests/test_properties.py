@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import render_into
-from tests.support.answers import ACCOUNT, ENVIRONMENTS, PROVIDERS, everything, keyless
+from tests.support.answers import ACCOUNT, ENVIRONMENTS, PROVIDERS, everything, keyless, redis_hosts
 from tests.test_questions import ROOT, load, places, questions
 
 pytestmark = pytest.mark.usefixtures("quick_copier")
@@ -36,10 +36,12 @@ GOOD: dict[str, str] = {
     "aws_domain": "aws.example.com",
     "gcp_domain": "gcp.example.com",
     "azure_domain": "azure.example.com",
-    "ingress_class": "nginx",
+    **{f"{environment}_ingress_class": "nginx" for environment in ENVIRONMENTS},
+    **{f"{environment}_gateway": "gateways/public/https" for environment in ENVIRONMENTS},
+    **{f"{environment}_database_host": "litellm.db.example.internal" for environment in ENVIRONMENTS},
     "tls_cluster_issuer": "letsencrypt",
     "database_name": "litellm",
-    "redis_host": "redis.example.internal",
+    **redis_hosts(),
     "aws_storage_class": "gp3",
     "gcp_storage_class": "standard-rwo",
     "azure_storage_class": "managed-csi",
@@ -66,6 +68,12 @@ CHOICES: dict[str, set[str]] = {
         if len(methods) > 1
     },
     "redis": {"none", "external", "bundled"},
+    "chart": {"litellm-helm", "litellm"},
+    "exposure": {"ingress", "gateway", "none"},
+    "database_auth": {"password", "keyless"},
+    "metrics": {"none", "prometheus_operator"},
+    "network_policy": {"none", "kubernetes", "cilium"},
+    "pod_security": {"baseline", "restricted"},
     "kubernetes_version": set(load(ROOT / "policies" / "pins.yml")["kubernetes"]["versions"]),
 }
 SEVERAL = {"cluster_environments", "providers"}
@@ -125,7 +133,7 @@ def _answer(draw: st.DrawFn) -> tuple[str, str]:
 
 
 def test_every_question_is_tried() -> None:
-    others = {"replicas", "age_recipients", *CHOICES}
+    others = {"replicas", "max_replicas", "redis_tls", "age_recipients", *CHOICES}
     assert questions().keys() - others == GOOD.keys()
 
 

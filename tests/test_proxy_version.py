@@ -1,7 +1,8 @@
-"""`make proxy` runs the release of LiteLLM that rendered repositories pin."""
+"""`make proxy` runs the minor of LiteLLM that rendered repositories pin, and one with the other protocol of Copilot."""
 
 from __future__ import annotations
 
+import json
 import tomllib
 
 import yaml
@@ -9,9 +10,23 @@ import yaml
 from tests.conftest import ROOT
 
 
-def test_the_proxy_of_the_tests_is_the_release_of_the_image_and_of_the_chart() -> None:
+def test_the_proxy_of_the_tests_is_of_the_minor_of_every_image() -> None:
     pins = yaml.safe_load((ROOT / "policies" / "pins.yml").read_text("utf-8"))
     group = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]["proxy"]
     version = group[0].removeprefix("litellm[proxy]==")
-    assert pins["litellm_image"]["tag"].partition("@")[0] == f"v{version}"
-    assert pins["litellm_chart"]["version"] == version
+    for chart in pins["litellm_charts"].values():
+        assert minor(chart["image"]["tag"].removeprefix("v")) == minor(version)
+    facts = json.loads((ROOT / "src" / "litellm_gitops" / "schemas" / "proxy-config.json").read_text("utf-8"))
+    assert facts["version"] == version
+
+
+def test_both_protocols_of_copilot_are_spoken() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
+    releases = [groups[name][0].partition("==")[2] for name in ("proxy", "proxy-next")]
+    before, after = ([*map(int, minor(release))] for release in releases)
+    assert before < [1, 110] <= after
+
+
+def minor(version: str) -> list[str]:
+    """1.108.7 -> 1, 108."""
+    return version.split(".")[:2]

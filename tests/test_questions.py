@@ -19,9 +19,11 @@ from jinja2 import FileSystemLoader
 from jinja2.sandbox import SandboxedEnvironment
 from packaging.requirements import Requirement
 
+from litellm_gitops import charts
+from litellm_gitops.charts import Chart
 from litellm_gitops.documents import Place
 from tests.conftest import COMMIT, render_into
-from tests.support.answers import ENVIRONMENTS, PROVIDERS, ROLE_ARN, answers, keyless
+from tests.support.answers import ENVIRONMENTS, PROVIDERS, ROLE_ARN, answers, keyless, redis_hosts
 from tests.support.faults import CHART, at
 from tests.support.findings import findings, report
 
@@ -34,60 +36,97 @@ VALID = [EXAMPLES / "demo.yml", *sorted((EXAMPLES / "valid").glob("*.yml"))]
 # An answer that was not asked is not looked for.
 Places = dict[str, list[tuple[str, Place, str]]]
 SHARED, OWN = "litellm/values.yaml", "litellm/values-{cluster}.yaml"
-PLACES: Places = {
-    "eks_aws_role_arn": [
-        ("litellm/values-aws.yaml", at(CHART.service_account, "annotations", "eks.amazonaws.com/role-arn"), "{}")
-    ],
-    **{
-        f"{environment}_bedrock_role_arn": [
-            (f"litellm/values-{environment}.yaml", at(CHART.variables, "AWS_ROLE_ARN"), "{}")
-        ]
-        for environment in ("gcp", "azure")
-    },
-    **{
-        # on AKS the token for AWS is the first
-        f"{environment}_gcp_workload_provider": [
+
+
+def chart_places(chart: Chart) -> Places:
+    """Where the values of a chart carry an answer."""
+
+    def at(place: Place, *more: str | int) -> Place:
+        return (chart.name, *place, *more)
+
+    return {
+        "eks_aws_role_arn": [
+            ("litellm/values-aws.yaml", at(chart.service_account, "annotations", "eks.amazonaws.com/role-arn"), "{}")
+        ],
+        **{
+            f"{environment}_bedrock_role_arn": [
+                (f"litellm/values-{environment}.yaml", at(chart.variables or chart.variable_list, "AWS_ROLE_ARN"), "{}")
+            ]
+            for environment in ("gcp", "azure")
+        },
+        **{
+            # on AKS the token for AWS is the first
+            f"{environment}_gcp_workload_provider": [
+                (
+                    f"litellm/values-{environment}.yaml",
+                    at(chart.volumes, number, "projected", "sources", 0, "serviceAccountToken", "audience"),
+                    "https://iam.googleapis.com/{}",
+                )
+            ]
+            for number, environment in enumerate(("aws", "azure"))
+        },
+        "gcp_gcp_service_account": [
             (
-                f"litellm/values-{environment}.yaml",
-                at(CHART.volumes, number, "projected", "sources", 0, "serviceAccountToken", "audience"),
-                "https://iam.googleapis.com/{}",
+                "litellm/values-gcp.yaml",
+                at(chart.service_account, "annotations", "iam.gke.io/gcp-service-account"),
+                "{}",
             )
-        ]
-        for number, environment in enumerate(("aws", "azure"))
-    },
-    "gcp_gcp_service_account": [
-        ("litellm/values-gcp.yaml", at(CHART.service_account, "annotations", "iam.gke.io/gcp-service-account"), "{}")
-    ],
-    **{
-        f"{environment}_azure_client_id": [
-            (f"litellm/values-{environment}.yaml", at(CHART.variables, "AZURE_CLIENT_ID"), "{}")
-        ]
-        for environment in ("aws", "gcp")
-    },
-    "azure_azure_client_id": [
-        (
-            "litellm/values-azure.yaml",
-            at(CHART.service_account, "annotations", "azure.workload.identity/client-id"),
-            "{}",
-        )
-    ],
-    "azure_tenant_id": [("litellm/values-gcp.yaml", at(CHART.variables, "AZURE_TENANT_ID"), "{}")],
-    "vertex_project": [(OWN, at(CHART.variables, "VERTEX_PROJECT"), "{}")],
-    "ingress_class": [(OWN, at(CHART.ingress_class), "{}")],
-    "tls_cluster_issuer": [(OWN, at(CHART.ingress_annotations, "cert-manager.io/cluster-issuer"), "{}")],
-    "database_name": [(SHARED, at(CHART.database_name), "{}")],
-    "replicas": [(SHARED, at(CHART.replicas), "{}")],
-    **{
-        f"{environment}_domain": [
-            (f"litellm/values-{environment}.yaml", at(CHART.ingress_hosts, 0, "host"), "litellm.{}")
-        ]
-        for environment in ENVIRONMENTS
-    },
-    **{
-        f"{environment}_storage_class": [(f"litellm/values-{environment}.yaml", at(CHART.redis_storage_class), "{}")]
-        for environment in ENVIRONMENTS
-    },
-}
+        ],
+        **{
+            f"{environment}_azure_client_id": [
+                (
+                    f"litellm/values-{environment}.yaml",
+                    at(chart.variables or chart.variable_list, "AZURE_CLIENT_ID"),
+                    "{}",
+                )
+            ]
+            for environment in ("aws", "gcp")
+        },
+        "azure_azure_client_id": [
+            (
+                "litellm/values-azure.yaml",
+                at(chart.service_account, "annotations", "azure.workload.identity/client-id"),
+                "{}",
+            )
+        ],
+        "azure_tenant_id": [
+            ("litellm/values-gcp.yaml", at(chart.variables or chart.variable_list, "AZURE_TENANT_ID"), "{}")
+        ],
+        "vertex_project": [(OWN, at(chart.variables or chart.variable_list, "VERTEX_PROJECT"), "{}")],
+        "database_name": [(SHARED, at(chart.database_name), "{}")],
+        "replicas": [(SHARED, at(chart.replicas), "{}")],
+        **{
+            # where the chart takes it from the Secret, README.md alone names it
+            f"{environment}_database_host": [(f"litellm/values-{environment}.yaml", at(chart.database_host), "{}")]
+            if chart.database_host
+            else []
+            for environment in ENVIRONMENTS
+        },
+        **{
+            f"{environment}_storage_class": [
+                (f"litellm/values-{environment}.yaml", at(chart.redis_storage_class), "{}")
+            ]
+            for environment in ENVIRONMENTS
+        },
+    }
+
+
+def places_of_the_way_in(effective: dict[str, Any]) -> Places:
+    """Where what leads to the proxy carries an answer."""
+    found: Places = {"tls_cluster_issuer": []}
+    for environment in ENVIRONMENTS:
+        file, annotations = f"clusters/{environment}/exposure.yaml", ("metadata", "annotations")
+        by_route = effective.get("exposure") == "gateway"
+        host: Place = ("spec", "hostnames", 0) if by_route else ("spec", "rules", 0, "host")
+        found[f"{environment}_domain"] = [(file, host, "litellm.{}")]
+        of_google = effective.get(f"{environment}_ingress_class") == "gce"
+        named: Place = (*annotations, "kubernetes.io/ingress.class") if of_google else ("spec", "ingressClassName")
+        found[f"{environment}_ingress_class"] = [(file, named, "{}")]
+        if effective.get(f"{environment}_ingress_class") not in (None, "alb"):  # that takes certificates from AWS alone
+            found["tls_cluster_issuer"].append((file, (*annotations, "cert-manager.io/cluster-issuer"), "{}"))
+    return found
+
+
 ENGINE_PLACES: dict[str, Places] = {
     "flux": {
         "project_name": [("clusters/{cluster}/source.yaml", ("metadata", "name"), "{}")],
@@ -132,6 +171,8 @@ RIGHT = {
     "redis": "none",
     "azure_openai_api_version": "2024-10-21",
     "azure_kms_identity": "00000000-0000-0000-0000-000000000000",
+    **{f"{environment}_database_host": "litellm.db.example.internal" for environment in ENVIRONMENTS},
+    **{f"{environment}_gateway": "gateways/public" for environment in ENVIRONMENTS},
 }
 del RIGHT["bedrock_auth_aws"]
 
@@ -147,8 +188,12 @@ def questions() -> dict[str, dict[str, Any]]:
 
 
 def dig(value: Any, path: Place) -> Any:
+    """What stands at `path`; in a list of {name, value} the value of that name."""
     for part in path:
-        value = value[part]
+        if isinstance(value, list) and isinstance(part, str):
+            value = next(entry["value"] for entry in value if entry["name"] == part)
+        else:
+            value = value[part]
     return value
 
 
@@ -268,17 +313,25 @@ def test_a_url_with_a_user_never_renders(question: str, value: str, template: Pa
 def places(given: dict[str, Any], root: Path) -> Iterator[tuple[str, Any, Any]]:
     """(answer, what was given, what stands where it belongs), for each place of each answer."""
     effective = load(root / ".copier-answers.yml")
-    table = {**PLACES, **ENGINE_PLACES[effective["gitops_engine"]]}
+    table = {**chart_places(charts.chosen(effective)), **places_of_the_way_in(effective)}
+    table |= ENGINE_PLACES[effective["gitops_engine"]]
+    if "gcp" not in effective["cluster_environments"]:
+        del table["azure_tenant_id"]
+    silent = {f"{environment}_domain" for environment in ENVIRONMENTS if effective["exposure"] != "ingress"}
+    if effective["max_replicas"] > effective["replicas"]:
+        silent.add("replicas")  # the autoscaler has them
     for name, entries in table.items():
-        if given.get(name) in (None, ""):
+        if given.get(name) in (None, "") or name in silent:
             continue
         for file, path, around in entries:
             chosen = effective["cluster_environments"] if "{cluster}" in file else [""]
             for cluster in chosen:
-                found = dig(load(root / file.format(cluster=cluster)), path)
+                first = next(yaml.safe_load_all((root / file.format(cluster=cluster)).read_text("utf-8")))
+                found = dig(first, path)
                 value = given[name]
                 yield name, around.format(value) if isinstance(value, str) else value, found
-    models = dig(load(root / SHARED), at(CHART.model_list))
+    chart = charts.chosen(effective)
+    models = dig(load(root / SHARED), (chart.name, *chart.model_list))
     for name, (prefix, parameter) in MODEL_PLACES.items():
         for model in models if name in given else ():
             parameters = model["litellm_params"]
@@ -309,19 +362,34 @@ def test_every_question_is_answered_in_some_valid_file() -> None:
 
 
 def test_every_answer_of_text_is_looked_for_where_it_belongs() -> None:
-    looked_for = {*PLACES, *MODEL_PLACES, *ENGINE_PLACES["flux"]}
+    looked_for = {*chart_places(CHART), *places_of_the_way_in({}), *MODEL_PLACES, *ENGINE_PLACES["flux"]}
     free = {name for name, question in questions().items() if "choices" not in question}
-    # recipients go into .sops.yaml by sealing, the host of Redis into a list, these accounts into a text: they have
-    # tests of their own
+    # recipients go into .sops.yaml by sealing, the host of Redis becomes two, a Gateway three, these accounts go into a
+    # text: they have tests of their own
     sealing = {name for name in free if re.fullmatch(r"age_recipients|\w+_kms_(?:key|identity)", name)}
-    assert free - looked_for == {*sealing, "redis_host", "aws_gcp_service_account", "azure_gcp_service_account"}
+    assert free - looked_for == {
+        *sealing,
+        *redis_hosts(),
+        *(f"{environment}_gateway" for environment in ENVIRONMENTS),
+        "max_replicas",
+        "aws_gcp_service_account",
+        "azure_gcp_service_account",
+    }
     assert ENGINE_PLACES["flux"].keys() == ENGINE_PLACES["argocd"].keys()
 
 
 def test_the_host_of_redis_arrives(render: Callable[..., Path]) -> None:
-    given = answers(["aws"], ["github_copilot"], redis="external", redis_host="010.0.0.1")
-    variables = dig(load(render(**given) / SHARED), at(CHART.variable_list))
-    assert {"name": "REDIS_HOST", "value": "010.0.0.1"} in variables
+    given = answers(["aws"], ["github_copilot"], redis="external", aws_redis_host="010.0.0.1:6380")
+    variables = dig(load(render(**given) / "litellm" / "values-aws.yaml"), at(CHART.variables))
+    assert (variables["REDIS_HOST"], variables["REDIS_PORT"]) == ("010.0.0.1", "6380")
+
+
+@pytest.mark.parametrize("name", ["gateways/public", "gateways/public.example/https"])
+def test_the_gateway_arrives(name: str, render: Callable[..., Path]) -> None:
+    root = render(**answers(["gcp"], ["github_copilot"], exposure="gateway", gcp_gateway=name))
+    route = next(yaml.safe_load_all((root / "clusters" / "gcp" / "exposure.yaml").read_text("utf-8")))
+    (parent,) = dig(route, ("spec", "parentRefs"))
+    assert "/".join(parent[key] for key in ("namespace", "name", "sectionName") if key in parent) == name
 
 
 @pytest.mark.parametrize("engine", ENGINE_PLACES)
@@ -353,15 +421,22 @@ def test_an_answer_that_was_left_out_has_its_default(template: Path, tmp_path: P
         "gitops_engine": "flux",
         "ci_platform": "github",
         "tooling": "vendored",
+        "chart": "litellm-helm",
         "cluster_environments": ["aws"],
         "providers": ["github_copilot"],
         "credentials": "stored",
+        "database_auth": "password",
         "aws_domain": "aws.example.com",
-        "ingress_class": "nginx",
+        "exposure": "ingress",
+        "aws_ingress_class": "alb",
         "tls_cluster_issuer": "",
         "database_name": "postgres_litellm",
         "redis": "none",
         "replicas": 2,
+        "max_replicas": 2,
+        "metrics": "none",
+        "network_policy": "none",
+        "pod_security": "baseline",
         "kubernetes_version": load(ROOT / "policies" / "pins.yml")["kubernetes"]["default"],
         "age_recipients": [],
         "aws_kms_key": "",
@@ -378,12 +453,16 @@ FULL = {
         "repo_path",
         "tooling",
         "bedrock_auth_aws",
-        "ingress_class",
+        "chart",
+        "exposure",
+        "database_auth",
         "tls_cluster_issuer",
         "database_name",
         "redis",
     ),
-    *("replicas", "kubernetes_version", "age_recipients"),
+    *("replicas", "max_replicas", "metrics", "network_policy", "pod_security", "redis_tls"),
+    *("kubernetes_version", "age_recipients"),
+    *(f"{environment}_ingress_class" for environment in ENVIRONMENTS),
     *(f"{environment}_kms_{what}" for environment in ENVIRONMENTS for what in ("key", "identity")),
 }
 
@@ -417,7 +496,7 @@ def test_a_quick_interview_asks_what_every_repository_decides(template: Path, tm
 
 def test_a_full_interview_asks_everything_that_has_a_use(template: Path, tmp_path: Path) -> None:
     seen = asked(template, tmp_path / "x", interview="full", eks_aws_role_arn=ROLE_ARN, aws_kms_key=KMS_KEY)
-    unasked = {"interview", "aws_kms_key"} | {f for f in FULL if f.startswith(("gcp", "azure"))}
+    unasked = {"interview", "aws_kms_key", "redis_tls"} | {f for f in FULL if f.startswith(("gcp", "azure"))}
     assert set(seen) >= FULL - unasked
     assert seen.index("tooling") < seen.index("providers")
 

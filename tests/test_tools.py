@@ -16,7 +16,7 @@ import pytest
 
 from tools import ToolError, cache, pins, process
 from tools.__main__ import main
-from tools.install import obtain
+from tools.install import obtain, paths
 from tools.pins import Pin
 
 ON_PATH = {"arguments": ["--version"], "minimum": "3.11.0", "refused": ["3.13.2"]}
@@ -218,3 +218,63 @@ def test_the_command_prints_the_path_alone_on_stdout(machine: Path, capsys: pyte
     there = put(machine, program("3.13.3"))
     assert main(["sops"]) == 0
     assert capsys.readouterr().out == f"{there}\n"
+
+
+# As much of the program `go` as a build asks for. What it was called with stands in the file `calls` beside it.
+GO = """#!/bin/sh
+echo "$GOMODCACHE $@" >> "${0%/*}/calls"
+case "$1 $2" in
+  "env GOVERSION") echo go1.99.0 ;;
+  "mod download") echo "{\\"GoMod\\": \\"${0%/*}/go.mod\\", \\"Dir\\": \\"${0%/*}\\"}" ;;
+  "mod edit") echo "{}" ;;
+  "list -mod=mod") case "$*" in *missing*) echo "no such module" >&2; exit 1 ;; esac ;;
+  "build -v")
+    while [ "$1" != -o ]; do shift; done
+    into=$2; shift 2
+    for package in "$@"; do
+      if [ -d "$into" ]; then : > "$into/${package##*/}"; else : > "$into"; fi
+    done ;;
+esac
+"""
+
+
+@pytest.fixture
+def go(machine: Path) -> Path:
+    """A `go` on PATH; the file with its calls."""
+    (machine / "go.mod").write_text("module example.com/x\n\ngo 1.26.0\n")
+    (machine / "go").write_text(GO)
+    (machine / "go").chmod(0o755)
+    return machine / "calls"
+
+
+def module(tool: str, *names: str) -> list[Pin]:
+    """The programs that one module brings."""
+    ways = {"go": {"module": f"example.com/{tool}"}}
+    return [Pin(name, tool, "1.0.0", ways, f"cmd/{name}", False, ()) for name in names]
+
+
+def test_the_programs_of_one_module_are_built_at_once_and_each_once(go: Path) -> None:
+    wanted = [*module("one", "a", "b"), *module("two", "c")]
+    for _ in range(2):
+        assert list(paths(wanted)) == [cache.entry(pin) for pin in wanted]
+    built = [line.split()[-2:] for line in go.read_text().splitlines() if " build " in line]
+    assert built == [["example.com/one/cmd/a", "example.com/one/cmd/b"], [built[1][0], "example.com/two/cmd/c"]]
+
+
+def test_every_tool_has_the_same_cache_of_modules_below_that_of_the_tools(
+    go: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMODCACHE", raising=False)
+    list(paths([*module("one", "a"), *module("two", "c")]))
+    assert {line.split()[0] for line in go.read_text().splitlines()} == {str(cache.root() / "go-modules")}
+    monkeypatch.setenv("GOMODCACHE", "/elsewhere")
+    list(paths(module("three", "d")))
+    assert go.read_text().splitlines()[-1].startswith("/elsewhere ")
+
+
+def test_what_cannot_be_built_is_told_in_its_turn_and_the_rest_is_there(go: Path) -> None:
+    (good,), (bad,) = module("one", "a"), module("missing", "b")
+    found = paths([good, bad])
+    assert next(found) == cache.entry(good)
+    with pytest.raises(ToolError, match="no such module"):
+        next(found)

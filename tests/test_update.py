@@ -1,4 +1,4 @@
-"""Updates: who had what, what changed, and what must be true after. By plain copier, from a template in git.
+"""Updates: who had what, what changed, and what must be true after. From a template in git.
 
 The older releases are today's with a few edits reversed (tests/support/project.py), except for the commit
 BEFORE_THE_PACKAGE, which is from this project's own history.
@@ -15,11 +15,11 @@ import pytest
 import yaml
 
 from hooks import migrations
-from tests.support.answers import TENANT, client_id, everything
+from tests.support.answers import ENVIRONMENTS, TENANT, client_id, everything
 from tests.support.findings import findings, report
 from tests.support.inputs import Inputs
 from tests.support.project import ANSWERS, Project, Start, commit, git
-from tests.support.sealed import changed, content, opened, seal
+from tests.support.sealed import changed, opened, seal
 from tests.support.template import ROOT, copy_template
 from tests.support.warm import Warm
 
@@ -27,8 +27,8 @@ from tests.support.warm import Warm
 BEFORE_THE_PACKAGE = "abdc6f0058ac2bd4c4ebf6495d4165ac5871e3e2"
 
 
-def test_who_changed_nothing_gets_the_release_and_keeps_every_secret(start: Start) -> None:
-    project = start("v0.0.2")
+def test_who_changed_nothing_gets_the_release_once_and_keeps_every_secret(start: Start) -> None:
+    project = start("v0.0.2").plain()
     before = project.sealed()
     said = project.update()
     announced = re.search(r"This update brings commit [0-9a-f]{40} of the template", said)
@@ -38,25 +38,26 @@ def test_who_changed_nothing_gets_the_release_and_keeps_every_secret(start: Star
     assert project.answer("_commit") == "v0.1.0"
     assert not project.conflicts()
     assert project.sealed() == before
-
-
-def test_a_second_update_changes_nothing(start: Start) -> None:
-    project = start("v0.0.2")
-    project.update()
     commit(project.root, "Update")
     before = project.files()
     project.update()
     assert project.files() == before
 
 
-def test_who_edited_other_lines_gets_both_without_a_conflict(start: Start) -> None:
+def test_who_edited_other_lines_gets_both_without_a_conflict_and_no_deleted_file_again(start: Start) -> None:
     project = start("v0.0.2")
     project.edit(
         "litellm/values.yaml",
         "  replicaCount: 2",
         "  replicaCount: 2\n  nodeSelector:\n    pool: ai",
     )
+    project.edit(".github/CODEOWNERS", "#/.sops.yaml @OWNER", "/.sops.yaml @example/platform")
+    owners = (project.root / ".github/CODEOWNERS").read_text()
+    (project.root / "docker-compose.yml").unlink()
+    commit(project.root, "No compose")
     project.update()
+    assert not (project.root / "docker-compose.yml").exists()
+    assert (project.root / ".github/CODEOWNERS").read_text() == owners
     text = (project.root / "litellm/values.yaml").read_text()
     assert "pool: ai" in text
     assert "request_timeout: 600" in text
@@ -64,7 +65,7 @@ def test_who_edited_other_lines_gets_both_without_a_conflict(start: Start) -> No
 
 
 def test_who_edited_the_same_line_is_shown_both_and_loses_no_secret(start: Start) -> None:
-    project = start("v0.0.2")
+    project = start("v0.0.2").plain()
     project.edit("litellm/values.yaml", "request_timeout: 450", "request_timeout: 900")
     before = project.sealed()
     project.update()
@@ -80,14 +81,6 @@ def test_who_wants_rejects_gets_them_beside_the_file(start: Start) -> None:
     project.edit("litellm/values.yaml", "request_timeout: 450", "request_timeout: 900")
     project.update("--conflict", "rej")
     assert "litellm/values.yaml.rej" in project.conflicts()
-
-
-def test_a_file_that_was_deleted_stays_deleted(start: Start) -> None:
-    project = start("v0.0.2")
-    (project.root / "docker-compose.yml").unlink()
-    commit(project.root, "No compose")
-    project.update()
-    assert not (project.root / "docker-compose.yml").exists()
 
 
 def test_who_adds_a_provider_gets_exactly_its_secrets(start: Start) -> None:
@@ -123,7 +116,7 @@ def test_who_changes_an_answer_can_stay_at_his_release(start: Start) -> None:
     project = start("v0.0.2")
     project.update("--vcs-ref", ":current:", "--data", "gcp_domain=new.example.org")
     assert project.answer("_commit") == "v0.0.2"
-    assert "litellm.new.example.org" in (project.root / "litellm/values-gcp.yaml").read_text()
+    assert "litellm.new.example.org" in (project.root / "clusters/gcp/exposure.yaml").read_text()
 
 
 def test_who_removes_a_provider_is_told_which_secret_is_left(start: Start) -> None:
@@ -182,6 +175,21 @@ def test_who_gives_up_stored_credentials_is_told_what_is_left_of_them(start: Sta
     assert "gcp: bedrock was web_identity, is aws_user. Once that works: remove the IAM role" in said
     assert not project.conflicts()
     assert opened(project.root) == secrets
+    assert not findings(project.root)
+
+
+def test_who_gives_up_the_password_of_the_database_may_come_back(start: Start) -> None:
+    project = start("v0.0.2", cluster_environments="[aws]")
+    before = project.sealed()
+    host = ("--data", "aws_database_host=litellm.db.example.internal")
+    said = project.update("--data", "database_auth=keyless", *host)
+    assert "aws: the database took a password, now takes RDS IAM authentication: README.md, Identities." in said
+    assert (project.sealed(), project.conflicts()) == (before, []), "the password stays until the identity works"
+    assert not findings(project.root)
+    commit(project.root, "By identity")
+    said = project.update("--data", "database_auth=password")
+    assert "Once that works: remove the permission rds-db:connect of the IAM role" in said
+    assert (project.sealed(), project.conflicts()) == (before, [])
     assert not findings(project.root)
 
 
@@ -299,6 +307,12 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def of_then(answers: dict[str, object]) -> dict[str, object]:
+    """Answers as that commit asked for them: one Redis for all environments."""
+    then = {name: value for name, value in answers.items() if not name.endswith(("_redis_host", "redis_tls"))}
+    return then | ({"redis_host": "redis.internal"} if then["redis"] == "external" else {})
+
+
 def data_file(folder: Path, answers: dict[str, object]) -> str:
     path = folder / "answers.yml"
     path.write_text(yaml.safe_dump(answers), "utf-8")
@@ -308,8 +322,8 @@ def data_file(folder: Path, answers: dict[str, object]) -> str:
 @pytest.mark.parametrize(
     "answers",
     [
-        everything(),
-        everything(gitops_engine="argocd", ci_platform="gitlab", redis="bundled", bedrock_auth_aws="aws_user"),
+        of_then(everything()),
+        of_then(everything(gitops_engine="argocd", ci_platform="gitlab", redis="bundled", bedrock_auth_aws="aws_user")),
     ],
     ids=["flux", "argocd"],
 )
@@ -325,16 +339,17 @@ def test_a_repository_from_before_the_package_follows_without_conflict_or_loss(
     (root / "tests/rules/own.py").touch()
     commit(root, "A rule of my own")
     given = yaml.safe_load((root / ".copier-answers.yml").read_text())
-    before, chart = project.sealed(), content(root / "litellm")
+    before = project.sealed()
     said = project.update("--vcs-ref", "HEAD")
     assert project.conflicts() == []
     assert project.sealed() == before
     now = yaml.safe_load((root / ".copier-answers.yml").read_text())
-    new = {"interview": "quick", "tooling": "vendored", "credentials": "stored", "repo_path": ""}
-    assert now == {**given, "_commit": now["_commit"], **new}
-    # a pod without its role takes that of its node no more
-    of_role = {"values-aws.yaml"} if answers["bedrock_auth_aws"] == "irsa" else set()
-    assert changed(chart, content(root / "litellm")) == {"values.schema.json", "values.yaml"} | of_role
+    shared = {name: given[name] for name in ("ingress_class", "redis_host") if name in given}
+    assert {name: now.get(name) for name in given.keys() - shared - {"_commit"}}.items() <= given.items()
+    for name, value in shared.items():
+        assert {now[f"{environment}_{name}"] for environment in ENVIRONMENTS} == {value}
+    assert not shared.keys() & now.keys()
+    assert not (root / "litellm/values.schema.json").exists()
     assert not (root / "hooks/sealing").exists()
     assert [path.name for path in (root / "tests/rules").iterdir()] == ["own.py"]
     assert "tests/rules/own.py. Nothing reads it any more" in said

@@ -26,7 +26,7 @@ ANSWERS = {
     "bedrock_auth_aws": "aws_user",
     "vertex_project": "example-ai",
     "redis": "external",
-    "redis_host": "redis.example.internal",
+    "aws_redis_host": "redis.example.internal",
 }
 MORE = [
     "--data",
