@@ -46,6 +46,10 @@ _FORMS: Mapping[str, tuple[str, str]] = {
         r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?",
         "is not a host name, or a host name and a port: leave out the scheme and the database",
     ),
+    "host": (
+        r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?",
+        "is not a host name alone: leave out scheme, port and database (a login without a password takes port 5432)",
+    ),
 }
 # what a chart, or else the proxy, makes a part of a URL of
 PASSWORDS = ("url_password", "encoded_password")
