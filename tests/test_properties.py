@@ -158,7 +158,13 @@ def test_a_value_survives_exactly_or_is_refused_with_nothing_written(
     name, value = answer
     redis = "bundled" if name.endswith("_storage_class") else "external"
     credentials = "keyless" if name in keyless() or name.endswith("_gcp_service_account") else "stored"
-    answers: dict[str, Any] = everything(**{**GOOD, "redis": redis, "credentials": credentials, name: value})
+    more = {
+        "redis": redis,
+        "credentials": credentials,
+        "chart": "litellm" if name.endswith("_database_host") else "litellm-helm",
+        "exposure": "gateway" if name.endswith("_gateway") else "ingress",
+    }
+    answers: dict[str, Any] = everything(**{**GOOD, **more, name: value})
     _survives_or_is_refused({name: value}, answers, template, workshop)
 
 
@@ -248,6 +254,6 @@ def _survives_or_is_refused(tried: dict[str, str], answers: dict[str, Any], temp
         wrong = [name for name, value, there in places(tried, target) if value != there]
         assert not wrong
         for path in target.rglob("*.y*ml"):
-            yaml.safe_load(path.read_text("utf-8"))
+            list(yaml.safe_load_all(path.read_text("utf-8")))
     finally:
         shutil.rmtree(target)

@@ -382,7 +382,7 @@ BAD_INPUTS: dict[str, tuple[str, str | bytes, str]] = {
     "an environment file that is no environment file": (
         "deployment_outputs.env",
         '{"a": 1}',
-        "line 1 is not KEY=value",
+        "line 1 is no assignment: write KEY=value",
     ),
 }
 

@@ -4,7 +4,9 @@ import pytest
 
 from litellm_gitops.rules import of
 
+RULES = of("answers", "declarations", "files", "commits", "compose", "pipeline", "tooling", "workflows")
 
-@pytest.mark.parametrize("rule", of("answers", "declarations", "files", "commits", "pipeline", "workflows"), ids=str)
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
 def test_files(rule, verify):
     verify(rule)

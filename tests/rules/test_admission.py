@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.support import admission as corpus
 from tests.support.answers import everything
@@ -131,7 +133,10 @@ HARMLESS: dict[str, Edit] = {
     "an object of the values": add(
         CHART.objects, [{**ROLE, "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}]
     ),
-    "a Service of a balancer": add(SERVICE, {"type": "LoadBalancer"}),
+    "a Service of a balancer in the private network": add(
+        SERVICE,
+        {"type": "LoadBalancer", "annotations": {"service.beta.kubernetes.io/aws-load-balancer-internal": "true"}},
+    ),
 }
 
 
@@ -156,6 +161,13 @@ LINES = {
 }
 
 
+def _yaml(content: corpus.Object) -> str:
+    """An object as YAML in which a text such as 1e6 is a text to every reader, its keys in their order."""
+    stream = io.StringIO()
+    YAML().dump(json.loads(json.dumps(content, sort_keys=True)), stream)
+    return stream.getvalue()
+
+
 @pytest.fixture(scope="module")
 def told(sealed: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, str]]]:
     """(finding, the line that it names) of each object: all in one repository, each in a file of its own."""
@@ -165,7 +177,7 @@ def told(sealed: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) 
         (root / name).symlink_to(source / name)
     objects = [(name, each) for part in PARTS for name, each in corpus.objects(part).items()]
     for number, (_, each) in enumerate(objects):
-        write(f"apps/{number}.yaml", json.dumps(each))(root)
+        write(f"apps/{number}.yaml", _yaml(each))(root)
     found: dict[str, list[tuple[str, str]]] = {name: [] for name, _ in objects}
     assert len(found) == len(objects), "two objects have one name"
     for finding in findings(root):

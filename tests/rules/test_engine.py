@@ -16,7 +16,7 @@ HOOK = change(SHARED, "argocd:\n        enabled: false", "argocd:\n        enabl
 FAULTS: dict[str, Fault] = {
     "Secrets that Kustomize makes of plaintext": (
         "the_engine_knows_every_field",
-        append("secrets/aws/kustomization.yaml", "secretGenerator:\n  - name: own\n    files: [own.txt]\n"),
+        append("secrets/aws/kustomization.yaml", "secretGenerator:\n  - name: own\n    files: [kustomization.yaml]\n"),
     ),
     "another identity of the engine": (
         "the_engine_has_the_identity_that_decrypts",

@@ -128,7 +128,8 @@ def every_way_in_leads_to_the_proxy(repository: Repository) -> Iterator[Finding]
         ways = [way for way in _ways(found) if way.path in _KNOWN["api"]]
         if values and port != _PORT and any(way.port == _PORT for way in ways):
             what = f"the Service has port {port}, but what leads to it asks port {_PORT}"
-            yield values.finding((*values.chart.service, "port"), what, edit(f"write {_PORT}"), VALUES)
+            if port in range(1, 65536):  # another is refused by the API server, of which a rule of its own tells
+                yield values.finding((*values.chart.service, "port"), what, edit(f"write {_PORT}"), VALUES)
             continue
         for way in ways:
             if way.service != _NAME or way.port not in (port, "http"):
