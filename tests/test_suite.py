@@ -47,7 +47,7 @@ def test_the_suite_passes_without_key_sops_git_and_home(repository: Path) -> Non
     done = suite(repository)
     assert done.returncode == 0, done.stdout
     assert done.stderr == ""
-    assert len(done.stdout.splitlines()) <= 3
+    assert len(done.stdout.splitlines()) <= 4
 
 
 def test_the_suite_writes_nothing_but_what_pytest_itself_keeps(repository: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_failure_says_what_is_wrong_and_nothing_else(repository: Path) -> None
     assert "Traceback" not in done.stdout
     assert "def " not in done.stdout
     assert "rules/" not in done.stdout
-    assert len(lines) <= 8
+    assert len(lines) <= 9
 
 
 def test_what_cannot_be_read_ends_the_suite_with_one_line(repository: Path) -> None:
@@ -101,7 +101,7 @@ def test_what_cannot_be_read_ends_the_suite_with_one_line(repository: Path) -> N
     assert done.returncode == 1
     assert ".copier-answers.yml: is missing — " in done.stdout
     assert "Traceback" not in done.stdout
-    assert len(done.stdout.splitlines()) <= 3
+    assert len(done.stdout.splitlines()) <= 4
 
 
 def test_declarations_that_cannot_be_read_end_the_suite_with_one_line(repository: Path) -> None:
