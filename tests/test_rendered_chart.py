@@ -45,7 +45,7 @@ def test_the_chart_renders_as_the_repository_says(engine: str, redis: str, seale
     given = {**everything(), "redis": redis} if redis != "none" else answers(["gcp"], ["vertex_ai"])
     given = {key: value for key, value in given.items() if redis == "external" or "redis_host" not in key}
     done = run(sealed(**given, gitops_engine=engine), f"--litellm-chart={STAND_IN}")
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(rf"^{len(CLAIMS)} passed", done.stdout, re.MULTILINE)
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from litellm_gitops.documents import LOADER
+from litellm_gitops.documents import LOADER, text
 from litellm_gitops.records import FILLED, read
 
 MATRIX = "policies/auth-matrix.yml"
@@ -172,7 +172,7 @@ class KnownSecret:
         """Where the value of `key` comes from, under these answers."""
         source = self.keys[key]
         for answer, choices in source.get("by_answer", {}).items():
-            source = {**source, **choices.get(answers.get(answer), {})}
+            source = {**source, **choices.get(text(answers.get(answer)), {})}
         return read(Source, source)
 
 
@@ -212,8 +212,8 @@ class Matrix:
 @cache
 def matrix() -> Matrix:
     """The auth matrix of this package: nobody changes it by writing to a repository."""
-    text = (files("litellm_gitops") / "auth-matrix.yml").read_text("utf-8")
-    return read(Matrix, yaml.load(text, LOADER))
+    content = (files("litellm_gitops") / "auth-matrix.yml").read_text("utf-8")
+    return read(Matrix, yaml.load(content, LOADER))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

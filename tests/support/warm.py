@@ -7,13 +7,13 @@ shows only while Python starts or imports is left to the tests that start it.
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import gc
 import importlib
 import io
 import json
 import os
 import runpy
-import signal
 import subprocess
 import sys
 import tempfile
@@ -65,7 +65,8 @@ class Warm:
         with tempfile.TemporaryDirectory() as folder:
             outputs = [Path(folder, "out"), Path(folder, "err")]
             command = [str(program), *arguments]
-            request = [command, str(cwd), dict(env), stdin or "", list(map(str, outputs))]
+            shell = {"TMPDIR": folder, **env}  # pytest would tidy up after every other pytest of this machine
+            request = [command, str(cwd), shell, stdin or "", list(map(str, outputs))]
             print(json.dumps(request), file=self._server.stdin, flush=True)
             code = int(self._server.stdout.readline())
             out, err = (path.read_text("utf-8") for path in outputs)
@@ -110,7 +111,8 @@ def _become(command: Sequence[str], cwd: str, env: Mapping[str, str], stdin: str
         plumbum.local.env.clear()
         plumbum.local.env.update(env)
         plumbum.local.cwd.chdir(cwd)
-    signal.alarm(SECONDS)
+    tempfile.tempdir = None
+    faulthandler.dump_traceback_later(SECONDS, exit=True, file=os.dup(2))
     sys.argv = list(command)
     if folder := env.get("PYTHONPATH"):
         runpy.run_path(str(Path(folder, "sitecustomize.py")))
