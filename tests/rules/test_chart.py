@@ -99,6 +99,10 @@ FAULTS: dict[str, Fault] = {
         "every_request_needs_a_key",
         add(CHART.variables, {"PROXY_MASTER_KEY": "example"}, SHARED),
     ),
+    "any key while the database is away": (
+        "every_request_needs_a_key",
+        set_value(SHARED, at(CHART.config, "general_settings", "allow_requests_on_db_unavailable"), True),
+    ),
     "an image that moves": (IMAGE, tag("latest")),
     "an image whose authentication can be bypassed": (IMAGE, tag("v1.83.14")),
     "an image that upstream supports no more": (IMAGE, tag("v1.104.0")),
@@ -125,6 +129,14 @@ FAULTS: dict[str, Fault] = {
         add(CHART.disruption_budget, {"minAvailable": 2}, SHARED),
     ),
     "a budget for a single pod": ("a_node_can_be_drained", add(CHART.replicas, 1)),
+    "a second number of the budget": (
+        "a_node_can_be_drained",
+        add(CHART.disruption_budget, {"maxUnavailable": 1}, SHARED),
+    ),
+    "a budget that spares no pod": (
+        "a_node_can_be_drained",
+        add(CHART.disruption_budget, {"minAvailable": None, "maxUnavailable": "0%"}, SHARED),
+    ),
     "a log with everything": ("no_log_shows_a_secret", add(CHART.log_level, "DEBUG", SHARED)),
     "a log with every request": (
         "no_log_shows_a_secret",
@@ -209,6 +221,7 @@ FAULTS: dict[str, Fault] = {
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
     "a single pod without a budget": together(add(CHART.replicas, 1), add(CHART.disruption_budget, {"enabled": False})),
+    "a budget by the other number": add(CHART.disruption_budget, {"minAvailable": None, "maxUnavailable": 1}, SHARED),
     "a budget in percent": add(CHART.disruption_budget, {"minAvailable": "50%"}, SHARED),
     "a folder for temporary files": together(
         add(CHART.volumes, [{"name": "scratch", "emptyDir": {}}]),

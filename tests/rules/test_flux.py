@@ -442,6 +442,10 @@ FAULTS: dict[str, Fault] = {
         "flux_runs_the_migrations_and_waits",
         set_value(HELM_RELEASE, ("spec", "upgrade", "preserveValues"), True),
     ),
+    "objects that are replaced": (
+        "flux_runs_the_migrations_and_waits",
+        set_value(HELM_RELEASE, ("spec", "upgrade", "force"), True),
+    ),
     "no second try": ("a_failed_flux_release_is_tried_again", remove(HELM_RELEASE, ("spec", "install"))),
     "no time for the pods": (
         "the_flux_release_has_time_to_start",

@@ -26,6 +26,7 @@ from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 GRACE, UPDATE = "an_answer_ends_before_its_pod", "an_update_replaces_one_pod_after_the_other"
 MIGRATIONS, TOKEN = "the_flux_release_has_time_to_start", "the_migrations_have_no_token"
+NO_TOKEN = "the_proxy_has_no_token"
 RIGHTS, WRITES = "the_pods_are_as_their_namespace_asks", "a_pod_can_write_where_it_must"
 SCALES, METRICS = "an_autoscaler_can_scale", "the_metrics_are_read"
 POLICY, HOSTS = "the_network_policy_is_the_answered_one", "the_network_policy_leads_to_the_providers"
@@ -86,6 +87,16 @@ FAULTS: dict[str, Fault] = {
     "the Job's account says nothing of a token": (TOKEN, drop(NAMESPACE, "automountServiceAccountToken")),
     "the Job runs as the account of everybody": (TOKEN, remove(SHARED, at(CHART.job_account))),
     # ---- rights of pods
+    "the proxy gets a token": (NO_TOKEN, set_value(SHARED, at(CHART.service_account, "automount"), True)),
+    "the proxy gets the token of the chart's default": (
+        NO_TOKEN,
+        remove(SHARED, at(CHART.service_account, "automount")),
+    ),
+    "the proxy gets a token with the other chart": (
+        NO_TOKEN,
+        set_value(SHARED, successor(LITELLM.service_account, "automount"), True),
+        SUCCESSOR,
+    ),
     "a privileged container": (RIGHTS, add(CONTAINER, {"privileged": True, "allowPrivilegeEscalation": True}, SHARED)),
     "a capability that baseline has not": (
         RIGHTS,
@@ -183,6 +194,14 @@ FAULTS: dict[str, Fault] = {
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
     "a longer grace": set_value(SHARED, at(CHART.grace), 3600),
+    "any key while the database is away, for the cluster alone": (
+        set_value(SHARED, at(CHART.config, "general_settings", "allow_requests_on_db_unavailable"), True),
+        INSIDE,
+    ),
+    "a token for a container beside it": together(
+        set_value(SHARED, at(CHART.service_account, "automount"), True),
+        add(CHART.containers, [extra()], SHARED),
+    ),
     "a pause by a command": set_value(SHARED, at(CHART.lifecycle, "preStop"), {"exec": {"command": ["sleep", "15"]}}),
     "a request to drain": set_value(
         SHARED, at(CHART.lifecycle, "preStop"), {"httpGet": {"path": "/health/drain", "port": "http"}}

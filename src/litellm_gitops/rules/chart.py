@@ -56,6 +56,10 @@ def every_request_needs_a_key(values: Values) -> Iterator[Finding]:
     if variable := values.pod.variables.get("PROXY_MASTER_KEY"):
         what = "PROXY_MASTER_KEY is set, which the chart sets from the sealed Secret"
         yield values.finding(variable.place, what, edit("take it away"))
+    place = (*values.chart.config, "general_settings", "allow_requests_on_db_unavailable")
+    if values.get(*place) is True and values.repository.answers.get("exposure") in ("ingress", "gateway"):
+        what = f"{place[-1]} serves whoever comes, with any key, while the database is away; this proxy is exposed"
+        yield values.finding(place, what, edit(f"write {place[-1]}: false"), VALUES)
 
 
 @rule_of_values
@@ -160,6 +164,14 @@ def a_node_can_be_drained(values: Values) -> Iterator[Finding]:
         what = f"{_dotted(place)}.minAvailable is {needed}, but there may be only {replicas} replica(s)"
         fix = edit(f"keep it below the replicas, or set {_dotted(place)}.enabled: false for a single one")
         yield values.finding((*place, "minAvailable"), what, fix, VALUES)
+    spared = values.get(*place, "maxUnavailable")
+    if needed and spared not in (None, ""):
+        what = f"{_dotted(place)}.maxUnavailable is ignored, because there is minAvailable"
+        fix = edit("keep one of them: the other is null")
+        yield values.finding((*place, "maxUnavailable"), what, fix, VALUES)
+    elif spared in ("0", "0%"):  # the chart takes the number 0 for none
+        what = f"{_dotted(place)}.maxUnavailable is {spared}"
+        yield values.finding((*place, "maxUnavailable"), what, edit("write 1"), VALUES)
 
 
 @rule_of_values

@@ -92,6 +92,16 @@ def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
 # Rights of the pods
 
 
+@rule_of_values
+def the_proxy_has_no_token(values: Values) -> Iterator[Finding]:
+    """The proxy never calls the Kubernetes API; a container beside it may. What a cloud asks for is another token."""
+    account = values.chart.service_account
+    asked = values.get(*account, "create") is True and not values.get(*values.chart.containers)
+    if asked and values.get(*account, "automount") is not False:
+        what = "the pods of the proxy get a token of the Kubernetes API, which they never call"
+        yield values.finding((*account, "automount"), what, edit("write automount: false"), VALUES)
+
+
 @rule
 def the_pods_are_as_their_namespace_asks(repository: Repository) -> Iterator[Finding]:
     """What the answer pod_security says of the namespace holds for the pods of the release."""
