@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,8 +46,8 @@ class ControlPlane:
     """
 
     def __init__(self, run: Run, authority: trustme.CA, name: str, *, pods: bool = True, issuer: str = ISSUER) -> None:
-        self.folder = run.folder / name
-        self.folder.mkdir(parents=True)
+        # a worker may come back to a module that another one has helped out with
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=run.folder))
         self.run = run
         self.issuer = issuer
         self._pods = pods

@@ -19,8 +19,8 @@ from tests.e2e.processes import Run, wait_for
 from tests.support.answers import combinations
 
 ENGINES = ("flux", "argocd")
-# Read by Kustomize, never applied; and a patch, which a story applies.
-NOT_APPLIED = ("kustomization.yaml", "ksops.yaml", "argocd-repo-server.yaml")
+# Read by Kustomize, never applied; and patches of Argo CD's own objects, which stories apply.
+NOT_APPLIED = ("kustomization.yaml", "ksops.yaml", "argocd-repo-server.yaml", "plugin.yaml")
 
 
 @pytest.fixture(scope="module")
