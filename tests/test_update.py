@@ -119,6 +119,18 @@ def test_who_changes_an_answer_can_stay_at_his_release(start: Start) -> None:
     assert "litellm.new.example.org" in (project.root / "clusters/gcp/exposure.yaml").read_text()
 
 
+def test_who_has_more_replicas_for_a_while_gets_no_autoscaler(start: Start) -> None:
+    project = start("v0.1.0")
+    before = project.files()
+    for replicas in (3, 2):
+        project.update("--data", f"replicas={replicas}")
+        commit(project.root, f"{replicas} replicas")
+    assert project.files() == before
+    project.update("--data", "max_replicas=3")
+    assert "maxReplicas: 3" in (project.root / "litellm/values.yaml").read_text()
+    assert project.answer("max_replicas") == 3
+
+
 def test_who_removes_a_provider_is_told_which_secret_is_left(start: Start) -> None:
     project = start("v0.0.2")
     said = project.update("--data", "providers=[bedrock]")
