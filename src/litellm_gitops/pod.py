@@ -118,7 +118,9 @@ class Pod:
             port = self.get(chart.redis_port)
             return chart.redis_host, self.get(chart.redis_host), None if port is None else str(port)
         host, port = self.variables.get("REDIS_HOST"), self.variables.get("REDIS_PORT")
-        return host.place if host else (*chart.variables, "REDIS_HOST"), host and host.value, port and port.value
+        # a number is for the schema of the values
+        given = None if port is None or port.value is None else str(port.value)
+        return host.place if host else (*chart.variables, "REDIS_HOST"), host and host.value, given
 
     @property
     def ingress_hosts(self) -> list[str]:

@@ -16,7 +16,7 @@ from tests.support.faults import AWS, CHART, SHARED, Edit, Fault, add, set_value
 from tests.support.findings import accepted, findings, found_by_its_rule_alone
 
 MANIFEST, VALUES = "the_api_server_takes_every_manifest", "the_api_server_takes_what_values_make"
-SERVICE = CHART.service
+SERVICE, NAMESPACE = CHART.service, "clusters/aws/namespace.yaml"
 
 
 def own(name: str, part: str = "refused") -> Edit:
@@ -55,6 +55,10 @@ FAULTS: dict[str, Fault] = {
     "a manifest that the kubelet does not start": (
         MANIFEST,
         own("Deployment: root that may not be root", "not_started"),
+    ),
+    "a namespace that warns of nothing": (
+        MANIFEST,
+        set_value(NAMESPACE, ("metadata", "labels", "pod-security.kubernetes.io/warn"), "strict"),
     ),
     "a release of two charts": (MANIFEST, own("HelmRelease: a chart from two places")),
     "an amount in another unit": (VALUES, value((*CHART.resources[0], "requests", "memory"), "4GB")),

@@ -35,6 +35,7 @@ KSOPS = "secrets/aws/ksops.yaml"
 SOURCE = ("spec", "source")
 FILES = (*SOURCE, "helm", "valueFiles")
 AUTOMATED = ("spec", "syncPolicy", "automated")
+OPTIONS = ("spec", "syncPolicy", "syncOptions")
 RETRY = ("spec", "syncPolicy", "retry")
 COMMIT = ("spec", "source", "kustomize", "commonAnnotations", "litellm-gitops/commit")
 REPLACEMENT = ("replacements", 0, "targets", 0)
@@ -79,6 +80,11 @@ def _all(rows: dict[str, tuple[str, Edit]]) -> dict[str, Fault]:
 
 FAULTS = _all(
     {
+        # options
+        "a misspelt option": ("argo_cd_knows_every_option", set_value(RELEASE, OPTIONS, ["ServerSideAplly=true"])),
+        "objects that are replaced": ("argo_cd_lets_git_win", append_item(RELEASE, OPTIONS, "Replace=true")),
+        "nothing is synced by itself": ("argo_cd_lets_git_win", remove(RELEASE, AUTOMATED)),
+        "a chart from nowhere": ("argo_cd_may_fetch_the_chart", drop(PROJECT, "ghcr.io/berriai")),
         # fields
         "the field of Flux": ("the_engine_knows_every_field", change(RELEASE, "valueFiles:", "valuesFiles:")),
         "a wrong place": ("the_engine_knows_every_field", set_value(RELEASE, ("spec", "releaseName"), "litellm")),

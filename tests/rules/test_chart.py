@@ -94,6 +94,10 @@ FAULTS: dict[str, Fault] = {
     "no Redis": ("the_chart_makes_no_secret_of_its_own", add(CHART.redis, {"enabled": False}, SHARED), BUNDLED),
     "no migrations": ("the_migrations_run_before_the_pods", add(MIGRATIONS[0], False, SHARED)),
     "migrations that are no Helm hook": ("the_migrations_run_before_the_pods", add(MIGRATIONS[1], False, SHARED)),
+    "migrations of which nothing is left": (
+        "the_migrations_run_before_the_pods",
+        set_value(SHARED, at(CHART.job_life), 0),
+    ),
     "a proxy without a master key": ("every_request_needs_a_key", remove(SHARED, at(CHART.master_key))),
     "a master key in a variable": (
         "every_request_needs_a_key",

@@ -6,6 +6,7 @@ from tests.support.faults import Edit, Fault, append, change, delete, set_value,
 from tests.support.findings import accepted, found_by_its_rule_alone
 
 COMMITS, GITLEAKS = ".pre-commit-config.yaml", ".gitleaks.toml"
+VALIDATE, ENDS = ".github/workflows/validate.yaml", "gitleaks_fails_the_pipeline_and_shows_nothing"
 GUARD = "        always_run: true\n"
 
 FAULTS: dict[str, Fault] = {
@@ -18,7 +19,13 @@ FAULTS: dict[str, Fault] = {
         change(COMMITS, GUARD, f"{GUARD}        stages: [manual]\n"),
     ),
     "a guard of nothing": ("a_commit_is_guarded", change(COMMITS, GUARD, "        exclude: .*\n")),
+    "gitleaks that shows what it finds": (ENDS, change(VALIDATE, "--redact ", "")),
+    "gitleaks that finds in vain": (ENDS, change(VALIDATE, 'opts="$commits"', 'opts="$commits" --exit-code 0')),
     "no .gitattributes": ("git_keeps_sealed_files_to_the_byte", delete(".gitattributes")),
+    "sealed files of a folder that there is not": (
+        "git_keeps_sealed_files_to_the_byte",
+        change(".gitattributes", "/secrets/**/*.sops.yaml", "/secret/**/*.sops.yaml"),
+    ),
     "line ends that git may change": (
         "git_keeps_sealed_files_to_the_byte",
         change(".gitattributes", "* text=auto eol=lf", "* text=auto"),

@@ -14,6 +14,9 @@ FAULTS: dict[str, Fault] = {
         TAKES,
         substitute(FILE, r"(depends_on:\n +)postgres", r"\1postgresql"),
     ),
+    "a condition that there is not": (TAKES, substitute(FILE, "service_healthy", "healthy")),
+    "a database in the proxy's own container": (FINDS, substitute(FILE, "@postgres:5432", "@localhost:5432")),
+    "a database that nobody makes": (FINDS, substitute(FILE, "(POSTGRES_DB: ).*", r"\1litellm")),
     "a configuration that is not there": (TAKES, substitute(FILE, "- source: litellm", "- source: litelm")),
     "another name of the configuration's file": (
         FINDS,

@@ -39,6 +39,16 @@ FAULTS: dict[str, Fault] = {
         add(CHART.config, {"litellm_settings": {"callbacks": ["custom_callbacks.handler"]}}, SHARED),
     ),
     "a model of a provider that is misspelt": (KEPT, model({"model": "opnai/gpt-4o"})),
+    "a provider without a model": (KEPT, model({"model": "bedrock/"})),
+    "an address without its scheme": (CALLS, model({"model": "openai/gpt-4o", "api_base": "openai.example.com/v1"})),
+    "a version of a month that there is not": (
+        CALLS,
+        model({"model": "azure/gpt-4o", "api_base": "https://example.openai.azure.com/", "api_version": "2025-13-01"}),
+    ),
+    "a region under another name": (
+        SECTION,
+        model({"model": "bedrock/amazon.titan-embed-text-v2:0", "aws_region": "us-west-2"}),
+    ),
     "a limit in words": (KEPT, model({"model": "openai/gpt-4o", "rpm": "ten"})),
     "a timeout with a unit": (
         CALLS,

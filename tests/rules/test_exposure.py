@@ -22,6 +22,7 @@ from tests.support.faults import (
     insert,
     remove,
     set_value,
+    substitute,
     swap,
     together,
     write,
@@ -38,6 +39,7 @@ EXPOSED, DOMAIN = "the_proxy_is_exposed_as_answered", "every_domain_is_the_answe
 ANSWERED, NEEDS = "the_ingress_is_the_answered_one", "the_ingress_has_what_its_class_needs"
 OPEN, LEADS = "management_is_not_reached_from_outside", "every_way_in_leads_to_the_proxy"
 PARENT, GATEWAY = "the_route_is_on_the_answered_gateway", "the_route_has_what_its_gateway_needs"
+ALB = "alb.ingress.kubernetes.io"
 OWN = "the_chart_makes_no_ingress_of_its_own"
 
 
@@ -107,6 +109,16 @@ AGIC = "appgw.ingress.kubernetes.io"
 TRAEFIK = "traefik.ingress.kubernetes.io"
 
 FAULTS: dict[str, Fault] = {
+    "a type of path that a Gateway does not know": (
+        GATEWAY,
+        substitute(ON_AWS, "type: PathPrefix", "type: Prefix", count=1),
+        GATEWAYS,
+    ),
+    "ports that are no JSON": (NEEDS, set_value(ON_AWS, (*NOTES, f"{ALB}/listen-ports"), '[{"HTTPS": 443}')),
+    "more time than the load balancer takes": (
+        NEEDS,
+        set_value(ON_AWS, (*NOTES, f"{ALB}/load-balancer-attributes"), "idle_timeout.timeout_seconds=8000"),
+    ),
     "no Ingress": (EXPOSED, together(drop(CLUSTER, "exposure.yaml"), delete(ON_AWS))),
     "an Ingress of another name": (EXPOSED, set_value(ON_AWS, ("metadata", "name"), "proxy")),
     "no route": (

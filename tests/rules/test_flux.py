@@ -294,6 +294,29 @@ FAULTS: dict[str, Fault] = {
         set_value(SOURCE, ("spec", "url"), "https://token@github.com/example/litellm-gitops.git"),
     ),
     "another branch": ("flux_follows_this_repository", set_value(SOURCE, ("spec", "ref", "branch"), "master")),
+    "a source that is never looked at": (
+        "flux_lets_git_win",
+        set_value(SOURCE, ("spec", "interval"), "0s"),
+    ),
+    "no time to decrypt": ("the_flux_release_has_time_to_start", set_value(SECRETS, ("spec", "timeout"), "2s")),
+    "a lock that nothing takes out": ("flux_applies_the_secrets", drop(SECRETS, "$patch: delete")),
+    "an account that reaches into pods": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        append_item(ACCOUNT, (*RULE, "resources"), "pods/exec", 1),
+    ),
+    "an account for every kind of the core": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        append_item(ACCOUNT, (*RULE, "resources"), "*", 1),
+    ),
+    "a list of a file that is misspelt": (
+        "every_kustomization_lists_exactly_what_is_there",
+        set_value(LIST, ("resources", 0), "exposures.yaml"),
+    ),
+    "objects of another repository, as they are at the moment": (
+        "nothing_that_is_applied_can_move",
+        append_item(LIST, ("resources",), "https://github.com/example/other//base?ref=main"),
+    ),
+    "a tag beside the branch": ("flux_follows_this_repository", set_value(SOURCE, ("spec", "ref", "tag"), "v1")),
     "a tag instead of the branch": ("flux_follows_this_repository", set_value(SOURCE, ("spec", "ref"), {"tag": "v1"})),
     "a commit that stays": ("flux_follows_this_repository", set_value(SOURCE, ("spec", "ref", "commit"), "ab" * 20)),
     "a chart that is kept from the cluster": ("flux_sees_what_it_deploys", drop(SOURCE, "!/litellm")),

@@ -18,6 +18,7 @@ FAULTS: dict[str, Fault] = {
         substitute(FILE, r"(litellm_spend_metric_total\{job=\")litellm/", r"\1gateway/", count=1),
         WATCHED,
     ),
+    "a misspelt function": (ALERTS, substitute(FILE, r"rate\(", "rates(", count=1), WATCHED),
     "a comma too many in a dashboard": (DASHBOARD, change(FILE, '"panels": [', '"panels": [,'), WATCHED),
     "a monitor of other pods": (
         READ,

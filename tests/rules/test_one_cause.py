@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from pathlib import Path
 
-from tests.support.answers import everything
+from tests.support.answers import ENVIRONMENTS, everything
 from tests.support.faults import (
+    ANSWERS,
     AWS,
     CHART,
     SHARED,
@@ -24,6 +26,7 @@ from tests.support.faults import (
 )
 from tests.support.findings import Copy, findings, found_by_its_rule_alone, report
 
+REDIS = "litellm-redis.sops.yaml"
 LIST, SETTINGS = at(CHART.env_from), at(CHART.config, "litellm_settings")
 
 
@@ -45,6 +48,11 @@ def link(file: str, target: str) -> Edit:
     return apply
 
 
+def of_another_cluster(root: Path) -> None:
+    """Takes a sealed Secret of GKE for the one of EKS."""
+    shutil.copy(root / "secrets/gcp" / REDIS, root / "secrets/aws" / REDIS)
+
+
 def database(root: Path) -> None:
     """Writes the address of a database, with its password, into the values."""
     add(CHART.variables, {"DATABASE_URL": f"postgresql://own:{secrets.token_hex(8)}@db.example.com/own"})(root)
@@ -59,6 +67,33 @@ FAULTS: dict[str, Fault] = {
         "nothing_beats_a_chosen_method",
         set_value(SHARED, (*SETTINGS, "api_key"), "os.environ/OWN_KEY"),
     ),
+    "a Secret that is misspelt for every cluster": (
+        "values_name_only_secrets_and_keys_that_exist",
+        substitute(SHARED, "name: litellm-redis", "name: litelm-redis"),
+    ),
+    "a variable that is misspelt for every cluster": (
+        "every_variable_that_the_proxy_reads_is_set",
+        substitute(SHARED, "os.environ/REDIS_PORT", "os.environ/REDIS_PROT"),
+    ),
+    "a port of Redis as a number": ("the_values_fit_their_schema", substitute(AWS, '"6379"', "6379")),
+    "a salt key in the values": (
+        "no_credential_stands_in_plaintext",
+        add(CHART.variables, {"LITELLM_SALT_KEY": "of-no-known-form"}),
+    ),
+    "a selector of nodes that is a list": ("the_values_fit_their_schema", add(("nodeSelector",), ["own"])),
+    "a password in the address of git": (
+        "no_credential_stands_in_plaintext",
+        substitute("clusters/aws/source.yaml", "https://", "https://own:of-no-known-form@"),
+    ),
+    "the Secret of another cluster": (
+        "no_sealed_value_is_a_copy",
+        of_another_cluster,
+    ),
+    "a sealed file of another version": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        substitute(f"secrets/aws/{REDIS}", "apiVersion: v1", "apiVersion: v2"),
+    ),
+    "an answer twice, by hand": ("the_answers_are_those_that_were_rendered", append(ANSWERS, "replicas: 5\n")),
     "a database in the values": ("no_credential_stands_in_plaintext", database),
     "an image without a tag": ("the_image_is_pinned", set_value(SHARED, at(CHART.image, "tag"), "")),
     "replicas in quotes": ("the_values_fit_their_schema", set_value(SHARED, at(CHART.replicas), "2")),
@@ -90,6 +125,14 @@ FAULTS: dict[str, Fault] = {
         add(CHART.variable_list, [{"name": "OWN", "valueFrom": {"secretKeyref": {"name": "own", "key": "a"}}}], SHARED),
     ),
 }
+
+
+def test_the_port_of_all_ways_in_is_told_once(repository: Copy) -> None:
+    gateways = {f"{environment}_gateway": "gateways/public" for environment in ENVIRONMENTS}
+    root = repository(everything(exposure="gateway", **gateways))
+    substitute("clusters/aws/exposure.yaml", "port: 4000", "port: 80", 1)(root)
+    found = findings(root)
+    assert len(found) == 1, report(found)
 
 
 def test_what_wins_over_every_method_is_told_once(repository: Copy) -> None:

@@ -21,6 +21,7 @@ VALIDATE = ".github/workflows/validate.yaml"
 COMMITS = ".pre-commit-config.yaml"
 GITLAB_FILE = ".gitlab-ci.yml"
 GITLAB = everything(ci_platform="gitlab")
+HISTORY = "the_pipeline_sees_the_history"
 RUN = ("jobs", "suite", "steps", 2, "run")
 ON = """\
 on:
@@ -40,7 +41,20 @@ def pushed(filters: str = "{}", run: str = "pytest") -> Edit:
     return write(VALIDATE, ON.format(filters=filters, run=run, commit="0a" * 20))
 
 
+DEPTH = ("with", "fetch-depth")
 FAULTS: dict[str, Fault] = {
+    "pushes to another branch alone": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, ("on", "push"), {"branches": ["develop"]}),
+    ),
+    "a suite that sees one commit": (HISTORY, set_value(VALIDATE, ("jobs", "suite", "steps", 0, *DEPTH), 1)),
+    "a history of one commit": (HISTORY, remove(VALIDATE, ("jobs", "history", "steps", 0, *DEPTH))),
+    "a suite that sees a few commits (GitLab)": (
+        HISTORY,
+        remove(GITLAB_FILE, ("suite", "variables", "GIT_DEPTH")),
+        GITLAB,
+    ),
+    "a workflow that is no YAML": ("every_yaml_file_is_yaml", change(VALIDATE, "permissions: {}", "\tpermissions: {}")),
     **{
         f"a suite that is not run: {script}": ("every_push_runs_the_suite", set_value(VALIDATE, RUN, script))
         for script in (

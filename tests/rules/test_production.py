@@ -26,7 +26,7 @@ from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 GRACE, UPDATE = "an_answer_ends_before_its_pod", "an_update_replaces_one_pod_after_the_other"
 MIGRATIONS, TOKEN = "the_flux_release_has_time_to_start", "the_migrations_have_no_token"
-NO_TOKEN = "the_proxy_has_no_token"
+SPREAD, NO_TOKEN = "the_pods_are_spread", "the_proxy_has_no_token"
 RIGHTS, WRITES = "the_pods_are_as_their_namespace_asks", "a_pod_can_write_where_it_must"
 SCALES, METRICS = "an_autoscaler_can_scale", "the_metrics_are_read"
 POLICY, HOSTS = "the_network_policy_is_the_answered_one", "the_network_policy_leads_to_the_providers"
@@ -80,6 +80,10 @@ FAULTS: dict[str, Fault] = {
     "every pod ends before a new one starts": (UPDATE, set_value(SHARED, at(CHART.strategy), {"type": "Recreate"})),
     "every pod may be away": (UPDATE, add(CHART.strategy, {"rollingUpdate": {"maxUnavailable": "100%"}}, SHARED)),
     "both pods may be away": (UPDATE, add(CHART.strategy, {"rollingUpdate": {"maxUnavailable": 2}}, SHARED)),
+    "pods that are spread by the labels of others": (
+        SPREAD,
+        set_value(SHARED, at(CHART.spread, 0, "labelSelector", "matchLabels", "app.kubernetes.io/name"), "proxy"),
+    ),
     # ---- migrations
     "migrations as long as Flux waits": (MIGRATIONS, set_value(SHARED, at(CHART.job_deadline), 900)),
     "the chart's own deadline": (MIGRATIONS, remove(SHARED, at(CHART.job_deadline))),

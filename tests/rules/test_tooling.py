@@ -13,6 +13,8 @@ FAULTS: dict[str, Fault] = {
     "a bracket that is not closed": (WHOLE, change(PROJECT, "[project]", "[project")),
     "some of the tests": (WHOLE, substitute(PROJECT, 'addopts = "', 'addopts = "-k sealing ')),
     "another folder of tests": (WHOLE, change(PROJECT, 'testpaths = ["tests"]', 'testpaths = ["test"]')),
+    "a claim that is gone": (WHOLE, delete("tests/test_sealing.py")),
+    "a subject that nobody claims": (WHOLE, substitute("tests/test_sealing.py", '"sealing", ', "")),
     "no tests": (WHOLE, delete("tests")),
     "a branch of the tooling": (SAME, substitute(PROJECT, r"@[0-9a-f]{40}", "@main")),
     "two commits of the tooling": (SAME, substitute(PROJECT, r"@[0-9a-f]{40}", f"@{'1' * 40}")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append_item, remove, set_value, together, write
+from tests.support.faults import Edit, Fault, append_item, remove, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 GITHUB, GITLAB = "github_takes_every_workflow", "gitlab_takes_the_pipeline"
@@ -20,6 +20,14 @@ def gitlab(edit: Edit) -> Fault:
 FAULTS: dict[str, Fault] = {
     "a job without a runner": (GITHUB, remove(VALIDATE, (*CHART, "runs-on"))),
     "a runner that is misspelt": (GITHUB, set_value(VALIDATE, (*CHART, "runs_on"), "ubuntu-24.04")),
+    "a runner of another spelling": (GITHUB, set_value(VALIDATE, (*CHART, "runs-on"), "ubuntu-24.4")),
+    "a shell that is misspelt": (GITHUB, set_value(VALIDATE, (*STEP, "shell"), "bashh")),
+    "a condition without its bracket": (GITHUB, set_value(VALIDATE, (*CHART, "if"), "always(")),
+    "an expression without its end": (GITHUB, set_value(VALIDATE, (*STEP, "env"), {"A": "${{ github.ref"})),
+    "a step with uses misspelt": (
+        GITHUB,
+        substitute(VALIDATE, "- uses: astral-sh/setup-uv", "- use: astral-sh/setup-uv"),
+    ),
     "a job after one that is not there": (GITHUB, set_value(VALIDATE, (*CHART, "needs"), ["build"])),
     "a step that does two things": (GITHUB, set_value(VALIDATE, (*STEP, "uses"), "./own")),
     "a step that does nothing": (GITHUB, append_item(VALIDATE, (*CHART, "steps"), {"name": "own"})),
@@ -36,6 +44,8 @@ FAULTS: dict[str, Fault] = {
         GITHUB,
         write(OWN, "on: push\njob:\n  own:\n    runs-on: ubuntu-latest\n"),
     ),
+    "a moment that there is not (GitLab)": gitlab(set_value(PIPELINE, ("suite", "artifacts", "when"), "allways")),
+    "a time that is none (GitLab)": gitlab(set_value(PIPELINE, ("default", "timeout"), "10 minits")),
     "a misspelt parent (GitLab)": gitlab(set_value(PIPELINE, ("chart", "extends"), ".valid")),
     "a job that is not there (GitLab)": gitlab(set_value(PIPELINE, ("chart", "needs"), ["helmet"])),
     "a stage that is not there (GitLab)": gitlab(set_value(PIPELINE, ("chart", "stage"), "verify")),

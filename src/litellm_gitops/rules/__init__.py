@@ -9,6 +9,7 @@ import datetime
 import fnmatch
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, update_wrapper
@@ -95,8 +96,27 @@ def evaluate(repository: Repository, rules: Iterable[Rule] | None = None) -> lis
     found = [finding for each in (load().values() if rules is None else rules) for finding in run(each, repository)]
     kept = [each for each in dict.fromkeys(found) if not any(covers(entry, each) for entry in _active(repository))]
     if any(each.code == "the_answers_are_those_that_were_rendered" for each in kept):
-        kept = [each for each in kept if each.file == ANSWERS or RULES[each.code].subject in _BY_THEMSELVES]
-    return sorted(kept, key=lambda finding: (finding.file, finding.line or 0, finding.what))
+        kept = [each for each in kept if _is_told_beside(each)]
+    return sorted(_together(repository, kept), key=lambda finding: (finding.file, finding.line or 0, finding.what))
+
+
+def _is_told_beside(finding: Finding) -> bool:
+    """Whether it says more than that the answers were changed by hand."""
+    if finding.file == ANSWERS:
+        return finding.code != "no_key_is_given_twice"
+    return RULES[finding.code].subject in _BY_THEMSELVES
+
+
+def _together(repository: Repository, found: list[Finding]) -> Iterator[Finding]:
+    """What differs in the name of the cluster alone is one finding, with all of their names."""
+    names = re.compile(rf"\b(?:{'|'.join(cluster.name for cluster in repository.clusters)})\b")
+    same: dict[Finding, list[Finding]] = {}
+    for finding in found:
+        same.setdefault(replace(finding, what=names.sub("{}", finding.what)), []).append(finding)
+    for findings in same.values():
+        clusters = sorted({name for finding in findings for name in names.findall(finding.what)[:1]})
+        first, *others = findings
+        yield replace(first, what=names.sub(", ".join(clusters), first.what, count=1)) if others else first
 
 
 def covers(exemption: Exemption, finding: Finding) -> bool:

@@ -152,7 +152,7 @@ def _forms(place: Place, value: Any, form: str) -> Misfits:
         for key, inner in value.items():
             yield from _forms((*place, str(key)), str(key), of_keys)
             yield from _forms((*place, str(key)), inner, of_values)
-    elif form and isinstance(value, str | int) and not is_filled_in(value):
+    elif form and form not in _PAIRS and isinstance(value, str | int) and not is_filled_in(value):
         pattern, what, fix = FORMS.get(_OTHER_NAMES.get(form, form)) or _OWN_FORMS[form]
         fits = re.fullmatch(pattern, str(value)) if isinstance(pattern, str) else pattern(value)
         if not fits:

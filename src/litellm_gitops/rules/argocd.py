@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from posixpath import basename, normpath, relpath
 from typing import Any
 
-from litellm_gitops.documents import Document, dig, mapping, sequence, text, texts
+from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, restore
-from litellm_gitops.repository import Repository
+from litellm_gitops.proxy_facts import closest
+from litellm_gitops.repository import CHART_FILE, Repository
 from litellm_gitops.rules.engine import Synced, beyond, found_in, leads_somewhere, show
 from litellm_gitops.rules.table import Table, is_named
 
@@ -116,6 +117,34 @@ def _gives_rights(entry: Any, _: str) -> bool:
     return "*" in group or group == "rbac.authorization.k8s.io" or (group, kind) in _RIGHTS
 
 
+@ARGOCD.rule
+def argo_cd_may_fetch_the_chart(repository: Repository) -> Iterator[Finding]:
+    chart = repository.document(CHART_FILE)
+    needed = [text(dig(entry, "repository")) for entry in sequence(chart and chart.value.get("dependencies"))]
+    for _, project in ARGOCD.each(repository, "project"):
+        for address in needed:
+            named = address.removeprefix("oci://")
+            if "://" in address and not is_named(project.get("spec", "sourceRepos"), named):
+                what = f"spec.sourceRepos lacks {named}, from which the chart comes, so that nothing is rendered"
+                yield project.finding(("spec", "sourceRepos"), what, f"add {named}")
+
+
+@ARGOCD.rule
+def argo_cd_knows_every_option(repository: Repository) -> Iterator[Finding]:
+    for _, found in ARGOCD.each(repository, "root", "release"):
+        for number, option in enumerate(texts(found.get(*_SYNC))):
+            if meant := closest(option.partition("=")[0], _OPTIONS):
+                fix = f"did you mean {meant}?"
+                yield found.finding((*_SYNC, number), f"Argo CD knows no {option}, and passes over it", fix)
+
+
+_SYNC: Place = ("spec", "syncPolicy", "syncOptions")
+# https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/
+_OPTIONS = (
+    *("ApplyOutOfSyncOnly", "ClientSideApplyMigration", "CreateNamespace", "Delete", "DisableClientSideApplyMigration"),
+    *("FailOnSharedResource", "Force", "Prune", "PruneLast", "PrunePropagationPolicy", "Replace"),
+    *("RespectIgnoreDifferences", "ServerSideApply", "SkipDryRunOnMissingResource", "Validate"),
+)
 # field -> (what an entry would permit, whether it does)
 _FURTHER: tuple[tuple[str, str, Callable[[Any, str], bool]], ...] = (
     ("destinations", "whoever can push would reach more than the namespace", _is_elsewhere),

@@ -12,7 +12,7 @@ from litellm_gitops.findings import Finding, delete, edit, restore
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
-from litellm_gitops.rules.plaintext import is_reference
+from litellm_gitops.rules.plaintext import is_reference, tells
 
 # from this version on, before this one, what is wrong with them
 _VULNERABLE = (
@@ -25,6 +25,7 @@ _VERSION = re.compile(r"(?<![\d.])v?(\d+)\.(\d+)\.(\d+)")
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:@sha256:[0-9a-f]{64})?")
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
+_SEEN = 60  # seconds in which an engine looks at a Job again, whatever it is doing
 _LOCK_FILE = "litellm/Chart.lock"
 
 
@@ -40,6 +41,10 @@ def the_migrations_run_before_the_pods(values: Values) -> Iterator[Finding]:
     """The migrations are a Helm hook, and no hook of Argo CD's own."""
     for place, expected in values.chart.migrations.items():
         yield from _exactly(values, place, expected, "the migrations Job is a Helm hook under both engines")
+    life = values.get(*values.chart.job_life)
+    if isinstance(life, int) and 0 <= life < _SEEN:  # less is refused, of which another rule tells
+        what = f"{_dotted(values.chart.job_life)} is {life}: the Job may be gone before Helm sees that it has ended"
+        yield values.finding(values.chart.job_life, what, edit("write 86400, and its log is there for a day"), VALUES)
     account = values.get(*values.chart.job_account)
     made = (*values.chart.service_account, "create"), (*values.chart.service_account, "name")
     if account and account == values.get(*made[1]) and values.get(*made[0]) is True:
@@ -229,6 +234,8 @@ def no_variable_is_set_twice(values: Values) -> Iterator[Finding]:
             yield values.finding((*chart.env_from, number), f"{listed} is listed twice", edit("take one away"))
             continue
         for key in sorted(sealed[listed].keys) if listed in sealed else ():
+            if key in seen and tells(key, values.pod.variables[key].value):
+                continue  # it may not stand here at all
             if key in seen:
                 what = f"{key} of the Secret {listed} is hidden by {_dotted(seen[key])}"
                 yield values.finding(seen[key], what, edit("take it away there"))

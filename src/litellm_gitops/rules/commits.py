@@ -7,7 +7,8 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from litellm_gitops.documents import dig, mapping, sequence, text, texts
+from litellm_gitops.documents import dig, mapping, sequence, text, texts, walk
+from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Repository
@@ -15,6 +16,9 @@ from litellm_gitops.rules import rule
 
 _COMMITS, _ATTRIBUTES, _GITLEAKS = ".pre-commit-config.yaml", ".gitattributes", ".gitleaks.toml"
 _HOOKS = ("yamllint", "check-merge-conflict", "gitleaks", "rejected-hunks", "guard-staged")  # as they are rendered
+_PIPELINES = (".github/workflows/", ".gitlab-ci.yml")
+_CALL = re.compile(r"^.*\bgitleaks\b.* (?:git|dir|detect|protect)\b.*$", re.IGNORECASE | re.MULTILINE)
+_PASSED = re.compile(r"--exit-code[= ]0\b|\|\| *(?:true|:)")
 _WATCHED = (VALUES, "README.md", "docker-compose.yml", "clusters/own.yaml")  # of many places for a credential
 
 
@@ -59,9 +63,11 @@ def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Findi
         yield Finding(_ATTRIBUTES, None, what, restore())
         return
     kept, whole = False, False
+    sealed = [file for cluster in repository.clusters for file in cluster.sealed_files]
     for number, line in enumerate(content.splitlines(), 1):
         pattern, *attributes = line.split() or [""]
-        whole |= "sops" in pattern and bool({"-merge", "binary", "merge=binary"} & set(attributes))
+        fits = not sealed or any(matching([pattern], sealed))
+        whole |= "sops" in pattern and fits and bool({"-merge", "binary", "merge=binary"} & set(attributes))
         if pattern not in ("*", "*.yaml", "*.sops.yaml", "secrets/**"):
             continue
         kept |= bool({"eol=lf", "-text", "binary"} & set(attributes))
@@ -99,6 +105,21 @@ def gitleaks_looks_for_every_credential(repository: Repository) -> Iterator[Find
                 yield Finding(
                     _GITLEAKS, _line(content, pattern), what, edit("name the files, or the one that it is about")
                 )
+
+
+@rule
+def gitleaks_fails_the_pipeline_and_shows_nothing(repository: Repository) -> Iterator[Finding]:
+    """What it finds ends the job, and does not stand in a log that more people read than git."""
+    for file in repository.yaml_files:
+        for document in repository.documents(file) if file.startswith(_PIPELINES) else ():
+            for place, script in walk(document.value):
+                for call in _CALL.findall(script):
+                    if "--redact" not in call:
+                        what, fix = "gitleaks writes what it finds into the log", "write --redact"
+                        yield Finding(file, document.line(*place), what, edit(fix))
+                    if _PASSED.search(call):
+                        what, fix = "gitleaks finds something, and the job passes", "take it out"
+                        yield Finding(file, document.line(*place), what, edit(fix))
 
 
 def _fits_everything(pattern: str) -> bool:

@@ -29,7 +29,9 @@ _SERVICE = {
     *("storage_opt", "sysctls", "tmpfs", "tty", "ulimits", "use_api_socket", "user", "userns_mode", "uts", "volumes"),
     *("volumes_from", "working_dir"),
 }
+_CONDITIONS = ("service_started", "service_healthy", "service_completed_successfully")
 _NAMED = ("configs", "secrets", "networks")  # that a service takes of the top of the file
+_URL = re.compile(r"\w+://(?:[^/]*@)?(?P<host>[\w.-]+)(?::\d+)?/(?P<name>[^?]*).*")
 _CONFIG = re.compile(r"--config(?:=|\s+)(\S+)")
 
 
@@ -56,6 +58,11 @@ def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[
             if key not in known and not key.startswith("x-"):
                 meant = closest(key, known)
                 yield (*place, key), f"the key {key} does not exist", f"did you mean {meant}?" if meant else "remove it"
+    for name, service in services.items():
+        for other, entry in mapping(dig(service, "depends_on")).items():
+            if (condition := dig(entry, "condition")) not in (None, *_CONDITIONS):
+                place = ("services", name, "depends_on", other, "condition")
+                yield place, f"there is no condition {condition}", f"write one of {', '.join(_CONDITIONS)}"
     if "include" in content:
         return  # what is named may be in another file
     for name, service in services.items():
@@ -94,6 +101,7 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
         yield ("command",), f"nothing mounts {file[1]}, which its command names", "correct the path"
     given = service.get("environment")
     names = {*mapping(given), *(entry.partition("=")[0] for entry in texts(given))}
+    yield from _database(content, mapping(given))
     for config in map(text, (dig(each, "source") or each for each in sequence(service.get("configs")))):
         inner = text(dig(content, "configs", config, "content"))
         try:
@@ -112,3 +120,15 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
                 meant = closest(provider, words("providers"))
                 what = f"LiteLLM knows no provider {provider}"
                 yield ("", "configs", config, "content"), what, f"did you mean {meant}?" if meant else "correct it"
+
+
+def _database(content: dict[Any, Any], given: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    """Whether DATABASE_URL leads to the database that stands beside it."""
+    url = _URL.fullmatch(text(given.get("DATABASE_URL")))
+    others = mapping(content.get("services"))
+    place: Place = ("environment", "DATABASE_URL")
+    if url and url["host"] in ("localhost", "127.0.0.1"):
+        yield place, f"{url['host']} is the proxy's own container", "name the service of the database"
+    made = dig(others, url["host"], "environment", "POSTGRES_DB") if url else None
+    if url and made and made != url["name"]:
+        yield place, f"it names the database {url['name']}, but {url['host']} makes {made}", "correct one of them"

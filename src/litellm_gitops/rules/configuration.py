@@ -162,10 +162,11 @@ def _models(config: Configuration) -> Faults:
     credentials = {text(each) for _, each in config.at("credential_list.*.credential_name")}
     for place, params in config.at("model_list.*.litellm_params"):
         yield from _provider(place, mapping(params), providers)
-        for parameter, (form, example) in _PLACES.items():
-            found = text(mapping(params).get(parameter))
-            if found and not found.startswith(REFERENCE) and not re.fullmatch(form, found):
-                yield wrong("calls", (*place, parameter), f"a place of that cloud, such as {example}")
+        for parameter, (form, wanted) in _FORMS.items():
+            found, at = text(mapping(params).get(parameter)), (*place, parameter)
+            reference = found.startswith(REFERENCE) or _is_meant(at, found)  # one that is misspelt is told below
+            if found and not reference and not re.fullmatch(form, found):
+                yield wrong("calls", at, wanted)
         name = mapping(params).get("litellm_credential_name")
         if isinstance(name, str) and name not in credentials and not config.has_store:
             what = "litellm_credential_name names a credential that credential_list does not have"
@@ -192,21 +193,24 @@ def _endpoints() -> list[str]:
 
 
 _PARTS_OF_A_MODEL = ("model_name", "litellm_params", "model_info")
-# where a cloud has its models: parameter -> (the form of a place, an example)
 _SIDE = r"(?:central|north|south|(?:north|south)?(?:east|west))"
-_PLACES = {
-    "aws_region_name": (rf"[a-z]{{2,4}}(?:-[a-z]+)?-{_SIDE}-\d", "us-east-1"),
-    "vertex_location": (rf"global|us|eu|[a-z]+-{_SIDE}\d{{1,2}}", "us-central1"),
+_FORMS = {  # of a parameter: (a pattern, what it must be)
+    "aws_region_name": (rf"[a-z]{{2,4}}(?:-[a-z]+)?-{_SIDE}-\d", "a place of that cloud, such as us-east-1"),
+    "vertex_location": (rf"global|us|eu|[a-z]+-{_SIDE}\d{{1,2}}", "a place of that cloud, such as us-central1"),
+    "api_base": (r"https?://[^\s/].*", "an address, such as https://example.openai.azure.com/"),
+    "api_version": (r"(?!\d{4}-\d\d).*|\d{4}-(?:0\d|1[0-2])-(?:[0-2]\d|3[01])(?:-.+)?", "a date, such as 2025-04-01"),
 }
 
 
 def _provider(place: Place, params: Model, providers: frozenset[str]) -> Faults:
     model, named = text(params.get("model")), params.get("custom_llm_provider")
-    start, slash, _ = model.partition("/")
+    start, slash, rest = model.partition("/")
     ends = _endpoints()
     if isinstance(named, str) and not named.startswith(REFERENCE):
         if named not in providers:
             yield no_word("kept", (*place, "custom_llm_provider"), named, providers, "a provider of LiteLLM")
+    elif slash and not rest:
+        yield wrong("kept", (*place, "model"), "<provider>/<model>, such as openai/gpt-4o")
     elif not model or model.startswith(REFERENCE) or (slash and start in providers):
         pass
     elif any(each in text(params.get("api_base")) for each in ends):

@@ -25,6 +25,10 @@ _RENDERED = ("exposure.yaml", "monitoring.yaml", "network-policy.yaml", "release
 _SETUP = ("argocd-setup", "flux-setup")  # so too everything in these folders
 _STANDARD = "pod-security.kubernetes.io/enforce"
 _KEY = re.compile(r"--from-file=(?P<name>[^=\s]+)=")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+# what Kustomize would fetch, and the commit by which nothing moves
+_ELSEWHERE = re.compile(r"[a-z+]+://|git@|(?:[\w-]+\.)+[a-z]{2,}/.+//|github\.com/")
+_COMMIT = re.compile(r"[?&](?:ref|version)=[0-9a-f]{40}(?:&|\Z)")
 _USER = re.compile(r"://(?!git@)[^/@\s]+@")
 # the ServiceAccount that decrypts with a cloud's key service
 _DECRYPTS = {"flux": "flux-system/kustomize-controller", "argocd": "argocd/argocd-repo-server"}
@@ -253,6 +257,11 @@ def show(value: Any) -> str:
     return "a value that is not shown" if credentials.find(shown) else shown
 
 
+def seconds(duration: object) -> float:
+    """The seconds of a duration such as 1h30m; 0 where it is none."""
+    return sum(float(count) * _UNITS[unit] for count, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", text(duration)))
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -283,12 +292,26 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
                 told |= file in read_by_kustomize(repository)
                 if dirname(file) != folder or file in {own, *listed} or told:
                     continue
+                if closest(file, [entry for entry in listed if not repository.has(entry)]):
+                    continue  # it is listed by a misspelt name, of which another rule tells
                 if basename(file) in _RENDERED and document:
                     what = f"it does not list {basename(file)}, so the engine never applies it"
                     yield found_in(document, ("resources",), what, f"list {basename(file)}")
                 else:
                     what = f"{own} does not list it, so the engine never applies it"
                     yield Finding(file, None, what, edit("list it"))
+
+
+@rule
+def nothing_that_is_applied_can_move(repository: Repository) -> Iterator[Finding]:
+    """What Kustomize fetches from elsewhere is of one commit, or nobody has read what comes with the next."""
+    for each in synced(repository):
+        for document in (each.listing(folder)[0] for folder in each.folders):
+            for field in ("resources", "components") if document else ():
+                for number, entry in enumerate(texts(dig(document and document.value, field))):
+                    if document and _ELSEWHERE.match(entry) and not _COMMIT.search(entry):
+                        what = f"{show(entry)} may be another one tomorrow"
+                        yield found_in(document, (field, number), what, "write ?ref= and the commit after it")
 
 
 @rule

@@ -17,8 +17,7 @@ from litellm_gitops.findings import Finding, Fix, edit, update
 from litellm_gitops.policies import SUITE
 from litellm_gitops.repository import VALUES, Cluster, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
-from litellm_gitops.rules.engine import Identity, Object, Synced, expect, show, synced
-from litellm_gitops.rules.flux import seconds
+from litellm_gitops.rules.engine import Identity, Object, Synced, expect, seconds, show, synced
 
 _KNOWN = yaml.load((files(__package__) / "exposure.yml").read_text("utf-8"), LOADER)
 _NAME, _PORT = "litellm", 4000
@@ -131,8 +130,11 @@ def every_way_in_leads_to_the_proxy(repository: Repository) -> Iterator[Finding]
             if port in range(1, 65536):  # another is refused by the API server, of which a rule of its own tells
                 yield values.finding((*values.chart.service, "port"), what, edit(f"write {_PORT}"), VALUES)
             continue
+        told = []
         for way in ways:
-            if way.service != _NAME or way.port not in (port, "http"):
+            backend = way.place[:-2] if "matches" in way.place else way.place  # which all of its matches share
+            if (way.service != _NAME or way.port not in (port, "http")) and backend not in told:
+                told.append(backend)
                 what = f"{way.path} leads to {show(way.service)}:{show(way.port)}"
                 yield found.finding(way.place, what, f"name the Service {_NAME} and its port {port}")
 
@@ -287,6 +289,11 @@ def the_route_has_what_its_gateway_needs(repository: Repository) -> Iterator[Fin
         kind, place = _KNOWN["gateways"][each.cluster.environment], (*_RULES, 0, "timeouts")
         wanted = [_KNOWN["objects"][name] for name in kind["objects"]]
         objects = _identities(each, wanted)
+        for way in _ways(found):
+            named = found.get(*way.place, "path", "type")
+            if named not in (None, "Exact", "PathPrefix", "RegularExpression"):
+                what = f"a Gateway knows no path of the type {show(named)}"
+                yield found.finding((*way.place, "path", "type"), what, "write PathPrefix or Exact")
         timeouts, needed = mapping(found.get(*place)), _needed(each.cluster)["whole"]
         short = [(name, value) for name, value in timeouts.items() if 0 < seconds(value) < needed]
         for name, value in short:
@@ -331,3 +338,5 @@ def _amiss(name: str, found: Any, entry: Mapping[str, Any], cluster: Cluster) ->
         if number is not None and float(number) < needed[unit]:
             enough = f"{needed[unit]:g}" if unit != "whole" else f"{needed[unit]:g}, twice request_timeout"
             yield said, edit(f"give it {enough} at least")
+        elif number is not None and "most" in entry and float(number) > entry["most"]:
+            yield f"{name} is {show(found)}, which is refused", edit(f"give it {entry['most']} at most")

@@ -11,7 +11,7 @@ from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.policies import SUITE
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository
-from litellm_gitops.rules.engine import Identity, Object, Synced, beyond, found_in, leads_somewhere
+from litellm_gitops.rules.engine import Identity, Object, Synced, beyond, found_in, leads_somewhere, seconds
 from litellm_gitops.rules.table import Table
 
 FLUX = Table("flux")
@@ -27,7 +27,6 @@ _RENDERED = (  # by the chart, and from the files of a cluster: (group, kind)
 )
 # who may write these gives himself more than he has
 _FURTHER = re.compile(r"\*|rbac\.authorization\.k8s\.io|(?:.*\.)?(?:toolkit\.fluxcd\.io|fluxcd\.controlplane\.io)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _USUAL = 900.0  # seconds of spec.timeout, as it is rendered
 _START = 300.0  # seconds that the chart's startup probe gives a pod: 30 × 10 s
 _DEFAULT_TIMEOUT = "5m"  # of a HelmRelease
@@ -108,8 +107,9 @@ def flux_applies_the_secrets(repository: Repository) -> Iterator[Finding]:
             what = f"ConfigMap {_LOCK} is missing, which keeps older objects of Flux from applying ciphertext"
             yield found_in(document, ("configMapGenerator",), what, restore())
     for _, found in FLUX.each(repository, "secrets"):
-        patches = [dig(entry, "target", "name") for entry in sequence(found.get("spec", "patches"))]
-        if _LOCK not in patches:
+        patches = sequence(found.get("spec", "patches"))
+        ours = [text(dig(entry, "patch")) for entry in patches if dig(entry, "target", "name") == _LOCK]
+        if not any("$patch: delete" in each or "op: remove" in each for each in ours):
             what = f"no patch takes ConfigMap {_LOCK} out, so nothing is applied"
             yield found.finding(("spec", "patches"), what, restore())
 
@@ -168,7 +168,9 @@ def the_account_of_flux_reaches_the_namespace_alone(repository: Repository) -> I
         for number, rule in enumerate(sequence(role.get("rules"))):
             groups = [group for group in texts(dig(rule, "apiGroups")) if _FURTHER.fullmatch(group)]
             verbs = [verb for verb in texts(dig(rule, "verbs")) if verb not in _VERBS]
-            for field, entries in (("apiGroups", groups), ("verbs", verbs)):
+            core = texts(dig(rule, "resources")) if "" in texts(dig(rule, "apiGroups")) else []
+            inner = [each for each in core if each == "*" or ("/" in each and not each.endswith("/status"))]
+            for field, entries in (("apiGroups", groups), ("verbs", verbs), ("resources", inner)):
                 if entries:
                     what = f"{field} has {', '.join(entries)}: whoever can push could give himself more rights"
                     yield role.finding(("rules", number, field), what, "name what is needed, and not that")
@@ -187,8 +189,3 @@ def resource_of(kind: str) -> str:
     if re.search(r"[^aeiou]y\Z", name):
         return f"{name[:-1]}ies"
     return f"{name}es" if re.search(r"(?:s|x|ch|sh)\Z", name) else f"{name}s"
-
-
-def seconds(duration: object) -> float:
-    """The seconds of a duration such as 1h30m; 0 where it is none."""
-    return sum(float(count) * _UNITS[unit] for count, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", text(duration)))

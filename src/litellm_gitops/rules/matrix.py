@@ -18,6 +18,7 @@ from litellm_gitops.rules.engine import is_setup
 _ACCOUNT = "litellm"  # README.md, First steps
 # azure-identity keeps what it read for ten minutes, and the kubelet renews a token after 80 % of its life
 _SECONDS = 3600
+_LEAST = 600  # seconds of a token, of the API server
 _CLOSE = 0.85  # how much of two names is the same, of 1, where one is the other misspelt
 # parameters with which a model of another provider may go into another account
 _OTHERS = {"aws_role_name", "aws_profile_name"}
@@ -88,7 +89,7 @@ def _token(values: Values, token: Token, needs: str) -> Iterator[Finding]:
     """The token is in a volume, with the audience that the cloud asks for and time enough, and is mounted."""
     wanted = pod.Token(values.cluster.filled(token.audience), _SECONDS, token.file)
     named = [volume for volume in values.pod.volumes if volume.name == token.volume and volume.tokens]
-    fitting = [volume.name for volume in values.pod.volumes if wanted in volume.tokens]
+    fitting = [volume.name for volume in values.pod.volumes if any(_fits(each, wanted) for each in volume.tokens)]
     if named and not fitting:
         what = (
             f"{needs} needs a token with audience: {wanted.audience}, expirationSeconds: {_SECONDS}, path: {token.file}"
@@ -96,6 +97,13 @@ def _token(values: Values, token: Token, needs: str) -> Iterator[Finding]:
         yield values.finding(named[0].place, what, _restore(values, token.audience))
     else:
         yield from _mounted(values, fitting, Mount(volume="", path=token.path), needs, f"the token {token.volume}")
+
+
+def _fits(token: pod.Token, wanted: pod.Token) -> bool:
+    """More time is the owner's choice, and what is too short for the API server it refuses: another rule says so."""
+    seconds = token.seconds
+    time_enough = isinstance(seconds, int) and (seconds >= wanted.seconds or seconds < _LEAST)
+    return (token.audience, token.file) == (wanted.audience, wanted.file) and time_enough
 
 
 def _mounted(values: Values, volumes: list[str], mount: Mount, needs: str, what: str) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, edit, restore
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.engine import found_in
@@ -15,6 +16,14 @@ from litellm_gitops.rules.engine import found_in
 _GROUP = "monitoring.coreos.com/"
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`|#[^\n]*")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
+# https://prometheus.io/docs/prometheus/latest/querying/functions/ and operators/, those that alerts have
+_FUNCTIONS = """
+    abs absent absent_over_time and avg avg_over_time bool bottomk by ceil changes clamp clamp_max clamp_min count
+    count_over_time count_values day_of_month day_of_week days_in_month delta deriv exp floor group group_left
+    group_right histogram_quantile hour idelta ignoring increase irate label_join label_replace last_over_time ln max
+    max_over_time min min_over_time minute month offset on or predict_linear quantile quantile_over_time rate resets
+    round scalar sgn sort sort_desc sqrt stddev stdvar sum sum_over_time time timestamp topk unless vector without year
+"""
 _JOB = re.compile(r"\bjob=\"([^\"]*)\"")
 
 
@@ -35,9 +44,17 @@ def every_alert_can_be_evaluated(repository: Repository) -> Iterator[Finding]:
                 if expression and not _is_balanced(expression):
                     what = "a bracket or a quote of the expression is not closed"
                     yield found_in(document, place, what, edit("correct it: promtool check rules"))
+                elif meant := _misspelt(expression):
+                    what = f"PromQL has no function {meant[0]}"
+                    yield found_in(document, place, what, edit(f"did you mean {meant[1]}?"))
                 elif others:
                     what = f"no pod of the proxy is scraped as the job {min(others)}, so that the alert never fires"
                     yield found_in(document, place, what, edit(f'write job="{min(jobs)}"'))
+
+
+def _misspelt(expression: str) -> tuple[str, str] | None:
+    called = re.findall(r"\b([a-z_0-9]+)\s*\(", _QUOTED.sub("", expression))
+    return next(((name, meant) for name in called if (meant := closest(name, _FUNCTIONS.split()))), None)
 
 
 def _is_balanced(expression: str) -> bool:

@@ -65,7 +65,8 @@ def every_push_runs_the_suite(repository: Repository) -> Iterator[Finding]:
     if platform == "github":
         names = [file for file in repository.under(_WORKFLOWS) if file.endswith((".yaml", ".yml"))]
         files = [file for file in names if file not in repository.broken]
-        if files and not any(_runs_the_suite(repository, file) for file in files):
+        told = _OURS[0] in repository.broken  # by another rule
+        if files and not told and not any(_runs_the_suite(repository, file) for file in files):
             yield Finding(_OURS[0], None, "no workflow runs the suite on every push", fix)
     document = repository.document(_GITLAB) if platform == "gitlab" and repository.has(_GITLAB) else None
     if document and "include" not in document.value:
@@ -86,6 +87,8 @@ def _runs_the_suite(repository: Repository, file: str) -> bool:
     known = {"push", "pull_request", "merge_group"}.intersection(filters)
     if not any(_takes_every_change(repository, mapping(filters[event])) for event in known):
         return False
+    if "push" in known and not _takes_every_change(repository, {"branches": dig(filters, "push", "branches")}):
+        return False  # whoever pushes to the engine's branch is not asked
     jobs = mapping(value.get("jobs"))
     skipped = {name for name, job in jobs.items() if _is_skipped(repository, mapping(job), known)}
     for name, job in jobs.items():
@@ -119,7 +122,7 @@ def _tests(repository: Repository, workflow: dict[Any, Any], job: dict[Any, Any]
         if is_here and _calls_the_suite(script, pipefail):
             needed = ["checkout|git (?:clone|fetch)", *(["uv"] if script.lstrip().startswith("uv ") else [])]
             return not is_hosted or all(re.search(each, before) for each in needed)
-        before += f"{step.get('uses')} {script}\n"
+        before += f"{step}\n"  # a key that is misspelt has a rule of its own
     return False
 
 
@@ -227,6 +230,30 @@ def _calls_the_suite(script: str, pipefail: bool) -> bool:
         if not hidden:
             return True
     return False
+
+
+@rule
+def the_pipeline_sees_the_history(repository: Repository) -> Iterator[Finding]:
+    """A rule compares recipients with those of before, and gitleaks reads the new commits: one commit hides both."""
+    document = repository.document(_OURS[0]) if repository.has(_OURS[0]) else None
+    for name, job in mapping(dig(document and document.value, "jobs")).items():
+        steps = [*enumerate(map(mapping, sequence(dig(job, "steps"))))]
+        if document and any(_needs_history(text(step.get("run"))) for _, step in steps):
+            for number, step in steps:
+                given = mapping(step.get("with"))  # one without any is of the owner's own workflow
+                if "actions/checkout@" in text(step.get("uses")) and given and str(given.get("fetch-depth")) != "0":
+                    line = document.line("jobs", name, "steps", number, "with", "fetch-depth")
+                    yield Finding(_OURS[0], line, f"the job {name} sees one commit", edit("write fetch-depth: 0"))
+    document = repository.document(_GITLAB) if repository.has(_GITLAB) else None
+    for name, job in mapping(document and document.value).items():
+        scripts = texts(dig(job, "script"))
+        if document and any(map(_needs_history, scripts)) and str(dig(job, "variables", "GIT_DEPTH")) != "0":
+            line = document.line(str(name), "variables", "GIT_DEPTH")
+            yield Finding(_GITLAB, line, f"the job {name} sees a few commits", edit("write GIT_DEPTH: 0"))
+
+
+def _needs_history(script: str) -> bool:
+    return _calls_the_suite(script, pipefail=True) or bool(re.search(r"\$BEFORE\b.*HEAD", script))
 
 
 @rule

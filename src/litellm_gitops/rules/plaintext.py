@@ -57,7 +57,7 @@ def credentials_of(file: str, content: str) -> Iterator[Finding]:
         yield Finding(file, line, f"holds {kind} in plaintext", _TAKE_OUT)
     for match in _LINE.finditer(content) if file.endswith(_SETTINGS) else ():
         line = content.count("\n", 0, match.start(1)) + 1
-        if line not in lines and _tells(match[1], match[2]) and not _ATTRIBUTE.fullmatch(match[2]):
+        if line not in lines and tells(match[1], match[2]) and not _ATTRIBUTE.fullmatch(match[2]):
             yield Finding(file, line, f"{match[1]} has its value in plaintext", _TAKE_OUT)
 
 
@@ -102,7 +102,7 @@ def _settings_of(document: Document) -> list[tuple[Place, str, Any]]:
     """Those that tell that they are a credential."""
     sealed = SEALED.fullmatch(document.file)
     value = {"metadata": mapping(document.value).get("metadata")} if sealed else document.value
-    return [found for found in _settings(value) if _tells(*found[1:])]
+    return [found for found in _settings(value) if tells(*found[1:])]
 
 
 def _of_other_rules(repository: Repository) -> set[str]:
@@ -110,7 +110,7 @@ def _of_other_rules(repository: Repository) -> set[str]:
     return {name for method in methods for name in (*method.forbids, *method.variables)} | {"PROXY_MASTER_KEY"}
 
 
-def _tells(name: str, value: Any) -> bool:
+def tells(name: str, value: Any) -> bool:
     """Whether what stands under a name is a credential."""
     if isinstance(value, float) or not _CREDENTIAL.search(name) or name.startswith(_INJECTOR):
         return False

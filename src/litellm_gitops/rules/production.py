@@ -69,6 +69,18 @@ def an_update_replaces_one_pod_after_the_other(values: Values) -> Iterator[Findi
         yield values.finding((*place, "rollingUpdate", "maxUnavailable"), what, edit("write 0"), VALUES)
 
 
+@rule_of_values
+def the_pods_are_spread(values: Values) -> Iterator[Finding]:
+    """A constraint counts pods by their labels; what names none of ours spreads nothing."""
+    place = values.chart.spread
+    for number in range(len(sequence(values.get(*place)))):
+        for label, wanted in _LABELS.items():
+            at = (*place, number, "labelSelector", "matchLabels", label)
+            if (found := values.get(*at)) not in (None, wanted):
+                what = f"no pod of the proxy has the label {label}: {show(found)}, so that nothing is spread"
+                yield values.finding(at, what, edit(f"write {wanted}"), VALUES)
+
+
 @rule
 def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
     """The account of the Job is there before the chart makes any, and has no token of the Kubernetes API."""

@@ -13,6 +13,7 @@ from litellm_gitops import policies
 from litellm_gitops.documents import Document, Place, dig, mapping, text, texts
 from litellm_gitops.findings import Action, Finding, Fix, delete, edit, restore, rotate, seal, update
 from litellm_gitops.foreign import foreign_secrets
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, secret_name
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import flawed
@@ -181,6 +182,7 @@ def no_sealed_value_is_a_copy(repository: Repository) -> Iterator[Finding]:
     """A value is sealed for its place, and a Secret of ours for its cluster; an own Secret may be in several."""
     seen: dict[str, tuple[SealedSecret, str]] = {}
     ours = {secret.file for cluster in repository.clusters for secret in cluster.wanted.values()}
+    changed = {file for cluster in repository.clusters for file in _changed(cluster)}
     for secret in (secret for cluster in repository.clusters for secret in cluster.sealed):
         values = mapping(secret.document.value.get("stringData"))
         for key, value in [*values.items(), ("sops.mac", dig(secret.document.value, "sops", "mac"))]:
@@ -189,9 +191,11 @@ def no_sealed_value_is_a_copy(repository: Repository) -> Iterator[Finding]:
                 continue
             first, name = seen.setdefault(match[1], (secret, str(key)))
             if name != key or (first is not secret and {first.file, secret.file} <= ours):
-                what = f"{key} is the sealed {name} of {first.file}"
-                line = secret.document.line("stringData", str(key))
-                yield Finding(secret.file, line, what, _again(repository, secret.file))
+                copy, own, other = secret, str(key), f"{name} of {first.file}"
+                if first.file in changed and secret.file not in changed:
+                    copy, own, other = first, name, f"{key} of {secret.file}"
+                what, line = f"{own} is the sealed {other}", copy.document.line("stringData", own)
+                yield Finding(copy.file, line, what, _again(repository, copy.file))
                 break  # the others come from the same file
 
 
@@ -212,7 +216,8 @@ def no_secret_is_orphaned(repository: Repository) -> Iterator[Finding]:
                 yield Finding(secret.file, None, what, fix)
         named = {each.name for each in cluster.values.pod.secret_references()} if cluster.values else set(known)
         for name in cluster.wanted:
-            if cluster.values and name in known and name not in reported | named:
+            # a reference that is misspelt has a rule of its own
+            if cluster.values and name in known and name not in reported | named and not closest(name, named):
                 what = f"no value names the Secret {name}, so that the proxy never sees it"
                 place = cluster.values.chart.env_from
                 yield cluster.values.finding(place, what, edit(f"list {name} under {place[-1]}, or name it as before"))
@@ -231,7 +236,7 @@ def values_name_only_secrets_and_keys_that_exist(repository: Repository) -> Iter
             assert cluster.values
             if each.name not in keys:
                 if each.name not in repository.matrix.secrets:  # else a rule of the auth matrix tells
-                    what = f"the Secret {each.name!r} is not in {cluster.secrets_folder}/"
+                    what = f"the Secret {each.name!r} is none of those in {cluster.name}"
                     fix = edit(
                         "correct the name, seal a Secret of that name, or declare who makes it in policies/suite.yml"
                     )
@@ -263,6 +268,15 @@ def every_checksum_is_that_of_its_secret(repository: Repository) -> Iterator[Fin
             yield Finding(file, None, "is missing, so that a changed Secret restarts no pod", again)
 
 
+def _changed(cluster: Cluster) -> Iterator[str]:
+    """The sealed files that are no longer as their checksums say."""
+    document = cluster.repository.document(cluster.checksums_file)
+    written = {str(digest) for _, digest in _leaves(document.value)} if document else set()
+    for file in cluster.sealed_files if written else ():
+        if checksums.digest(cluster.repository.content(file) or b"") not in written:
+            yield file
+
+
 def _digests(cluster: Cluster, document: Document, again: Fix) -> Iterator[Finding]:
     repository, file = cluster.repository, document.file
     sealed = {secret_name(each): each for each in cluster.sealed_files}
@@ -271,6 +285,7 @@ def _digests(cluster: Cluster, document: Document, again: Fix) -> Iterator[Findi
     # where a file is wrong, its digest is the least
     others = (every_needed_secret_is_there, every_secret_file_holds_the_secret_of_its_name, no_sealed_value_is_a_copy)
     known = flawed(repository).union(finding.file for other in others for finding in other(repository))
+    known |= {secret.file for secret in cluster.sealed if secret.document.value.get("apiVersion") != "v1"}
     parents = {place[:-1] for place in wanted}
     for place, digest in found.items():
         last, line = str(place[-1]) if place else "it", document.line(*place)

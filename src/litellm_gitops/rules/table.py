@@ -30,17 +30,19 @@ from litellm_gitops.documents import LOADER, Place, dig, sequence, text, texts
 from litellm_gitops.findings import Finding
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import RULES, Function, Rule
-from litellm_gitops.rules.engine import Identity, Object, Synced, expect, show, synced
+from litellm_gitops.rules.engine import Identity, Object, Synced, expect, seconds, show, synced
 
 # its name -> (whether what stands there passes, given the row's value; what is wrong; what to do)
 _TESTS: Mapping[str, tuple[Callable[[Any, Any], bool], str, str]] = {
     "is": (lambda found, value: found == value, "is {found}", "write {place}: {value}"),
+    "only": (lambda found, value: found == value, "is not {value} alone", ""),
     "is_or_unset": (lambda found, value: found in (None, value), "is {found}", "take it out"),
     "is_not": (lambda found, value: found != value, "is {found}", "take it out"),
     "empty": (lambda found, _: not found, "is set", "take it out"),
     "absent": (lambda found, _: found is None, "is set", "take it out"),
     "there": (lambda found, _: found is not None, "is missing", "add it"),
     "within": (lambda found, value: isinstance(found, int) and value[0] <= found <= value[1], "is {found}", ""),
+    "lasts": (lambda found, value: found is None or seconds(found) >= value, "is {found}", "give it more time"),
     "leads_to": (lambda found, value: normpath(text(found) or ".") == value, "is {found}", "write {place}: ./{value}"),
     "lists": (lambda found, value: [*map(normpath, texts(found))] == value, "are others", "list {value}"),
     "holds": (lambda found, value: value in _parts(found), "lacks {value}", "add {value}"),
@@ -48,6 +50,8 @@ _TESTS: Mapping[str, tuple[Callable[[Any, Any], bool], str, str]] = {
     "names_not": (lambda found, value: not is_named(found, value), "names {value}", "take it out"),
     "spares": (lambda found, value: not {*value} & {*_parts(found)}, "takes in too much", ""),
 }
+
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 
 def _parts(value: Any) -> list[Any]:
@@ -104,18 +108,23 @@ class Table:
         if name == self._content["all_there"]:
             for each in self.clusters(repository):
                 yield from expect(each, [self.identity(each, key) for key in self._content["objects"]])
+        told: list[tuple[Object, Place]] = []
         for row in self._content["rules"].get(name, ()):
             for each, found in self.each(repository, *([row["of"]] if isinstance(row["of"], str) else row["of"])):
                 if row.get("kms") in (None, bool(each.cluster.kms)):
                     for place in _places(found.document.value, row["at"]):
-                        yield from _evaluate(row, found, place, _words(each))
+                        if not any(other is found and place[: len(above)] == above for other, above in told):
+                            findings = [*_evaluate(row, found, place, _words(each))]
+                            told += [(found, place) for _ in findings]
+                            yield from findings
 
 
 def _evaluate(row: Mapping[str, Any], found: Object, place: Place, words: Mapping[str, Any]) -> Iterator[Finding]:
     test = next(test for test in _TESTS if test in row)
     passes, what, fix = _TESTS[test]
     value = _filled(row[test], words)
-    if not passes(found.get(*place), value):
+    # of a password in it another rule tells
+    if not passes(found.get(*place), value) and not _PASSWORD.search(text(found.get(*place))):
         listed = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
         shown = ", ".join(map(show, listed))
         words = {**words, "place": ".".join(map(str, place)), "found": show(found.get(*place)), "value": shown}

@@ -13,7 +13,7 @@ from litellm_gitops.documents import dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
-from litellm_gitops.rules import rule
+from litellm_gitops.rules import load, rule
 from litellm_gitops.rules.pipeline import PART
 
 _COMMITS = ".pre-commit-config.yaml"
@@ -94,8 +94,20 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
     tests = [file for file in repository.under("tests") if basename(file).startswith("test_")]
     if not tests:
         yield Finding("tests/", None, "is missing, so that pytest evaluates nothing", restore())
+    elif unclaimed := _unclaimed(repository, tests):
+        what = f"nothing in tests/ claims the rules of {', '.join(unclaimed)}"
+        yield Finding("tests/", None, what, restore())
     elif content is not None and not any(normpath(folder) in (".", "tests") for folder in folders):
         yield Finding(_PROJECT, line, "testpaths leaves tests/ out", edit('write testpaths = ["tests"]'))
+
+
+def _unclaimed(repository: Repository, tests: list[str]) -> list[str]:
+    """The subjects whose rules no test claims; of the engines the chosen one alone has some."""
+    engines = {"argocd", "flux"} - {repository.answers.get("gitops_engine")}
+    content = "\n".join(repository.text(file) or "" for file in tests)
+    claimed = {word for call in re.findall(r"\bof\(([^)]*)\)", content) for word in re.findall(r"\w+", call)}
+    subjects = {each.subject for each in load().values()} - engines - claimed
+    return [] if "load()" in content else sorted(subjects)
 
 
 @rule

@@ -5,11 +5,12 @@ Sources: https://docs.github.com/en/actions/reference/workflows-and-actions/work
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
-from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts
+from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
@@ -34,6 +35,10 @@ _EVENTS = {
     *("pull_request_review_comment", "pull_request_target", "registry_package", "repository_dispatch", "schedule"),
     *("status", "watch", "workflow_call", "workflow_dispatch", "workflow_run"),
 }
+# https://docs.github.com/en/actions/reference/runners/github-hosted-runners; a larger one has a name behind it
+_RUNNER = re.compile(r"(?:ubuntu-(?:latest|slim|\d\d\.04)|windows-(?:latest|11|20\d\d)|macos-(?:latest|\d\d))(?:-.+)?")
+_SHELLS = {"bash", "sh", "pwsh", "powershell", "cmd", "python"}
+_EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
 _ENTRY = {
     *("after_script", "allow_failure", "artifacts", "before_script", "cache", "coverage", "dast_configuration"),
     *("dependencies", "environment", "except", "extends", "hooks", "id_tokens", "identity", "image", "inherit"),
@@ -41,6 +46,9 @@ _ENTRY = {
     *("resource_group", "rules", "run", "script", "secrets", "services", "stage", "start_in", "tags", "timeout"),
     *("trigger", "variables", "when"),
 }
+_WHEN = {"always", "delayed", "manual", "never", "on_failure", "on_success"}
+_UNIT = r"(?:s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:eeks?)?|mo(?:nth)?s?|y(?:ears?)?)"
+_TIME = re.compile(rf"(?:\d+(?:\.\d+)?\s*{_UNIT}\s*)+")
 _STAGES = ("build", "test", "deploy")  # where none are listed
 
 
@@ -92,7 +100,16 @@ def _of_workflow(value: dict[Any, Any]) -> _Flaws:
     jobs = mapping(value.get("jobs"))
     for name, job in jobs.items():
         _of_job(flaws, jobs, str(name), mapping(job))
+    for place, found in walk(value):
+        expressions = _EXPRESSION.findall(found) or ([found] if place[-1] == "if" else [])
+        if found.count("${{") > len(_EXPRESSION.findall(found)) or not all(map(_is_closed, expressions)):
+            flaws.append((place, "an expression lacks a bracket or a quote"))
     return flaws
+
+
+def _is_closed(expression: str) -> bool:
+    outside = re.sub(r"'(?:[^']|'')*'", "", expression)
+    return "'" not in outside and all(outside.count(one) == outside.count(other) for one, other in ("()", "[]"))
 
 
 def _of_job(flaws: _Flaws, jobs: dict[Any, Any], name: str, job: dict[Any, Any]) -> None:
@@ -100,6 +117,9 @@ def _of_job(flaws: _Flaws, jobs: dict[Any, Any], name: str, job: dict[Any, Any])
     flaws.unknown(place, job, _JOB)
     if not job.get("uses") and not job.get("runs-on") and not flaws:
         flaws.append((place, f"the job {name} lacks runs-on"))
+    runner = text(job.get("runs-on"))
+    if re.match(r"(?:ubuntu|windows|macos)-", runner) and not _RUNNER.fullmatch(runner) and "${{" not in runner:
+        flaws.append(((*place, "runs-on"), f"GitHub has no runner {runner}, for which the job waits"))
     needs = job.get("needs")
     for needed in [needs] if isinstance(needs, str) else texts(needs):
         if needed not in jobs or needed == name:
@@ -110,9 +130,12 @@ def _of_job(flaws: _Flaws, jobs: dict[Any, Any], name: str, job: dict[Any, Any])
     seen: list[Any] = []
     for number, step in enumerate(map(mapping, sequence(job.get("steps")))):
         at = (*place, "steps", number)
+        told = len(flaws)
         flaws.unknown(at, step, _STEP)
-        if ("run" in step) == ("uses" in step):
+        if ("run" in step) == ("uses" in step) and len(flaws) == told:  # else one of them is misspelt
             flaws.append((at, "a step has run or uses"))
+        if (shell := text(step.get("shell"))) and not {shell} & _SHELLS and "{0}" not in shell and "${{" not in shell:
+            flaws.append(((*at, "shell"), f"there is no shell {shell}"))
         if step.get("id") in seen:
             flaws.append(((*at, "id"), f"there are two steps {step['id']}"))
         seen += [step["id"]] if step.get("id") else []
@@ -123,6 +146,13 @@ def _of_pipeline(value: dict[Any, Any]) -> _Flaws:
     jobs = {str(name): mapping(entry) for name, entry in value.items() if name not in GITLAB_KEYWORDS}
     is_whole = "include" not in value
     stages = {".pre", ".post", *(texts(value.get("stages")) or _STAGES)}
+    for place, found in walk(value):
+        if found == place[-1]:
+            continue  # a key
+        if place[-1] == "when" and found not in _WHEN:
+            flaws.append((place, f"when knows no {found}"))
+        if place[-1] == "timeout" and not _TIME.fullmatch(found) and "$" not in found:
+            flaws.append((place, f"timeout is {found}, which is no time"))
     for name, own in jobs.items():
         flaws.unknown((name,), own, _ENTRY)
         entry = extended(value, own)
