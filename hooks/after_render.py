@@ -27,7 +27,7 @@ sys.path.insert(0, str(TEMPLATE / "src"))
 
 from litellm_gitops import vendored  # noqa: E402
 from litellm_gitops.documents import sequence  # noqa: E402
-from litellm_gitops.findings import SEAL, UnreadableError  # noqa: E402
+from litellm_gitops.findings import SEAL, UnreadableError, update  # noqa: E402
 from litellm_gitops.repository import Cluster, Repository  # noqa: E402
 from litellm_gitops.sealing.errors import DONE, INTERRUPTED, PLACEHOLDER  # noqa: E402
 
@@ -46,6 +46,7 @@ def main(tooling: str, names: str) -> int:
         *changes(before, after),
         *retired(root, before),
         *switched(before, after),
+        *scaled(before, after),
     ):
         say(line)
     code = seal(root)
@@ -199,6 +200,16 @@ def switched(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     for name, section in sections.items():
         if before and name in after and former.get(name) != after[name]:
             yield f'before you push this, do in each cluster what README.md of the last commit says under "{section}"'
+
+
+def scaled(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """What to say where fewer replicas have left `max_replicas` above them, which nobody may have meant."""
+    most, fewest = after.get("max_replicas"), after.get("replicas")
+    if before and most == before.get("max_replicas") == before.get("replicas") != fewest:
+        yield (
+            f"max_replicas is still {most}, so that an autoscaler brings between {fewest} and {most} now. Without one: "
+            f"{update('max_replicas', str(fewest)).command}"
+        )
 
 
 def answers(root: Path) -> dict[str, Any]:

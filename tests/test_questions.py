@@ -318,7 +318,7 @@ def places(given: dict[str, Any], root: Path) -> Iterator[tuple[str, Any, Any]]:
     if "gcp" not in effective["cluster_environments"]:
         del table["azure_tenant_id"]
     silent = {f"{environment}_domain" for environment in ENVIRONMENTS if effective["exposure"] != "ingress"}
-    if effective.get("max_replicas", 0) > effective["replicas"]:
+    if effective["max_replicas"] > effective["replicas"]:
         silent.add("replicas")  # the autoscaler has them
     for name, entries in table.items():
         if given.get(name) in (None, "") or name in silent:

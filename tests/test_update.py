@@ -7,6 +7,7 @@ BEFORE_THE_PACKAGE, which is from this project's own history.
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -119,16 +120,19 @@ def test_who_changes_an_answer_can_stay_at_his_release(start: Start) -> None:
     assert "litellm.new.example.org" in (project.root / "clusters/gcp/exposure.yaml").read_text()
 
 
-def test_who_has_more_replicas_for_a_while_gets_no_autoscaler(start: Start) -> None:
+def test_who_has_more_replicas_for_a_while_is_told_of_the_autoscaler_that_is_left(start: Start) -> None:
     project = start("v0.1.0")
     before = project.files()
-    for replicas in (3, 2):
-        project.update("--data", f"replicas={replicas}")
-        commit(project.root, f"{replicas} replicas")
-    assert project.files() == before
-    project.update("--data", "max_replicas=3")
+    assert "autoscaler" not in project.update("--data", "replicas=3")
+    commit(project.root, "More")
+    said = project.update("--data", "replicas=2")
     assert "maxReplicas: 3" in (project.root / "litellm/values.yaml").read_text()
-    assert project.answer("max_replicas") == 3
+    commit(project.root, "Fewer")
+    way_out = re.search(r"an autoscaler brings between 2 and 3 now\. Without one: .* copier (update .*)", said)
+    assert way_out, said
+    answer = project.copier(*shlex.split(way_out[1]), "--defaults")
+    assert answer.returncode == 0, answer.stderr
+    assert project.files() == before
 
 
 def test_who_removes_a_provider_is_told_which_secret_is_left(start: Start) -> None:

@@ -164,7 +164,7 @@ def bootstrapped(
             engine.install()
         deployment = Deployment(engine, repository, environment, before)
         cluster.learn(repository.manifests(f"clusters/{environment}"))
-        if repository.answers.get("max_replicas", 0) > repository.answers["replicas"]:
+        if repository.answers["max_replicas"] > repository.answers["replicas"]:
             deployment.measured()
         deployment.follow("Bootstrap")
         if wait:

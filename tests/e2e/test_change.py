@@ -171,15 +171,15 @@ def test_a_changed_configuration_reaches_the_pods(deployed: Deployment) -> None:
 
 def test_no_call_is_lost_when_pods_are_replaced_moved_and_become_fewer(deployed: Deployment, calls: Client) -> None:
     repository, replicas = deployed.repository, deployed.repository.answers["replicas"]
-    update = "copier update --trust --defaults --quiet --data replicas="
-    repository.sh(f"{update}{replicas + 1}")
+    update = "copier update --trust --defaults --quiet --data replicas={0} --data max_replicas={0}"
+    repository.sh(update.format(replicas + 1))
     set_tag(deployed, "v1.104.4")
     deployed.deploy("One more, all of them anew")
     for node in ("node-a", "node-b"):
         deployed.cluster.kubectl("drain", node, "--delete-emptydir-data", "--force", "--timeout=240s")
         wait_for("the pods run elsewhere", lambda: len(ready(deployed)) == replicas + 1, timeout=60)
         deployed.cluster.kubectl("uncordon", node)
-    repository.sh(f"{update}{replicas}")
+    repository.sh(update.format(replicas))
     deployed.deploy("One fewer")
     wait_for("one has ended", lambda: len(of_the_proxy(deployed)) == replicas, timeout=60)
     assert calls.calls > 0

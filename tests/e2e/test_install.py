@@ -147,7 +147,7 @@ def test_the_namespace_holds_the_release_the_secrets_and_nothing_else(deployed: 
 
 def scaled(deployed: Deployment) -> bool:
     """Whether it is one with all that production asks for."""
-    return bool(deployed.repository.answers.get("max_replicas", 0) > deployed.repository.answers["replicas"])
+    return bool(deployed.repository.answers["max_replicas"] > deployed.repository.answers["replicas"])
 
 
 # What the process in the container sees, by the auth matrix: variables with their values, variables

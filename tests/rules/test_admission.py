@@ -129,6 +129,10 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a namespace that warns of more": together(
+        set_value(NAMESPACE, ("metadata", "labels", "pod-security.kubernetes.io/warn"), "restricted"),
+        set_value(NAMESPACE, ("metadata", "labels", "pod-security.kubernetes.io/warn-version"), "latest"),
+    ),
     "amounts in other units": value((*CHART.resources[0], "requests"), {"cpu": "1500m", "memory": "1024Mi"}),
     "a sidecar with the proxy's configuration": sidecar(
         volumeMounts=[{"name": "litellm-config", "mountPath": "/config"}], ports=[{"containerPort": 9000}]

@@ -224,6 +224,7 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a Job that is there for an hour": set_value(SHARED, at(CHART.job_life), 3600),
     "a single pod without a budget": together(add(CHART.replicas, 1), add(CHART.disruption_budget, {"enabled": False})),
     "a budget by the other number": add(CHART.disruption_budget, {"minAvailable": None, "maxUnavailable": 1}, SHARED),
     "a budget in percent": add(CHART.disruption_budget, {"minAvailable": "50%"}, SHARED),

@@ -47,6 +47,7 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "gitleaks with what it knew before": change(VALIDATE, "--redact ", "--redact=80 --baseline-path known.json "),
     "no commit hooks": delete(COMMITS),
     "images in the storage of large files": append(".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n"),
     "another version of gitleaks": substitute(COMMITS, r"rev: v8\..*", "rev: v8.31.0"),

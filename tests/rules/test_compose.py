@@ -31,6 +31,8 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a database on the machine": substitute(FILE, "@postgres:5432", "@host.docker.internal:5432"),
+    "a service that waits for no health": set_value(FILE, ("services", "litellm", "depends_on"), ["postgres"]),
     "a service of one's own": set_value(
         FILE,
         ("services", "ollama"),

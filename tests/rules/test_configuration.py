@@ -69,6 +69,14 @@ FAULTS: dict[str, Fault] = {
     "a reference that is misspelt": (SPELT, model({"model": "openai/gpt-4o", "api_base": "os.enviorn/OWN_ADDRESS"})),
 }
 HARMLESS: dict[str, Edit] = {
+    **{
+        f"a model at {given}": model({"model": name, **given})
+        for name, given in (
+            ("bedrock/converse/anthropic.claude-sonnet-5", {"aws_region_name": "us-gov-west-1"}),
+            ("azure/gpt-6", {"api_base": "https://example.openai.azure.com/", "api_version": "preview"}),
+            ("ollama/llama3", {"api_base": "http://ollama.ai.svc:11434"}),
+        )
+    },
     "settings of every section": together(
         add(CHART.config, {"litellm_settings": {"drop_params": True, "num_retries": 2, "callbacks": ["otel"]}}, SHARED),
         add(CHART.config, {"router_settings": {"routing_strategy": "least-busy", "cooldown_time": 30}}, SHARED),

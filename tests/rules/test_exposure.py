@@ -103,7 +103,6 @@ def alone(file: str) -> Edit:
     return apply
 
 
-ALB = "alb.ingress.kubernetes.io"
 NGINX = "nginx.ingress.kubernetes.io"
 AGIC = "appgw.ingress.kubernetes.io"
 TRAEFIK = "traefik.ingress.kubernetes.io"
@@ -293,6 +292,11 @@ EXCEPTION = {"rule": OPEN, "file": ON_AWS, "reason": "the user interface is behi
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "an hour, and more attributes": set_value(
+        ON_AWS,
+        (*NOTES, f"{ALB}/load-balancer-attributes"),
+        "idle_timeout.timeout_seconds=3600,deletion_protection.enabled=true",
+    ),
     "a load balancer of the private network": add(
         CHART.service,
         {"type": "LoadBalancer", "annotations": {"service.beta.kubernetes.io/aws-load-balancer-scheme": "internal"}},

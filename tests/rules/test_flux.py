@@ -494,6 +494,12 @@ FAULTS: dict[str, Fault] = {
 
 # What an operator may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a source that is looked at less": set_value(SOURCE, ("spec", "interval"), "1h30m"),
+    "more time to decrypt": set_value(SECRETS, ("spec", "timeout"), "5m"),
+    "objects of another repository, of one commit": append_item(
+        LIST, ("resources",), f"https://github.com/example/other//base?ref={'0a' * 20}"
+    ),
+    "an account for one kind more": append_item(ACCOUNT, (*RULE, "resources"), "endpoints", 1),
     "a Kustomization of one's own": by_hand(
         kustomization(f"suspend: true, dependsOn: [{{name: other}}], {FROM_ELSEWHERE}", "tools")
     ),

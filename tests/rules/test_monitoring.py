@@ -37,6 +37,7 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "functions that few have": (substitute(FILE, r"> 120$", "> 120 and on() (hour() > 7)"), WATCHED),
     "another threshold": (substitute(FILE, r"> 120$", "> 60"), WATCHED),
     "an alert of one's own": (
         set_value(FILE, ("spec", "groups", 0, "rules", 0), {"alert": "Own", "expr": 'up{job="own"} == 0'}, document=1),

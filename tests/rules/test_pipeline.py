@@ -254,6 +254,8 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "the branch of the engine, and others": set_value(VALIDATE, ("on", "push"), {"branches": ["main", "release/**"]}),
+    "every branch but those of a bot": set_value(VALIDATE, ("on", "push"), {"branches-ignore": ["renovate/**"]}),
     "a workflow of their own": write(
         ".github/workflows/own.yaml", "on: push\njobs:\n  own:\n    runs-on: ubuntu-latest\n"
     ),

@@ -197,6 +197,8 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "pods that are spread over racks": set_value(SHARED, at(CHART.spread, 0, "topologyKey"), "example.com/rack"),
+    "pods that are not spread": remove(SHARED, at(CHART.spread)),
     "a longer grace": set_value(SHARED, at(CHART.grace), 3600),
     "any key while the database is away, for the cluster alone": (
         set_value(SHARED, at(CHART.config, "general_settings", "allow_requests_on_db_unavailable"), True),

@@ -55,6 +55,14 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    **{
+        f"another runner: {runner}": substitute(VALIDATE, "runs-on: ubuntu-24.04", f"runs-on: {runner}")
+        for runner in ("ubuntu-latest", "ubuntu-24.04-arm", "ubuntu-24.04-8core", "[self-hosted, linux]")
+    },
+    "a condition with brackets in a text": set_value(
+        VALIDATE, (*CHART, "if"), "${{ !cancelled() && !contains(github.ref, 'a(b') }}"
+    ),
+    "a shell of one's own": set_value(VALIDATE, (*STEP, "shell"), "bash -e {0}"),
     "a workflow with everything": write(
         OWN,
         """\
