@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -33,6 +34,7 @@ from litellm_gitops.sealing.errors import DONE, INTERRUPTED, PLACEHOLDER  # noqa
 
 ANSWERS = ".copier-answers.yml"
 INPUTS = "LITELLM_GITOPS_INPUTS"
+EXAMPLE = re.compile(r"\bexample\.(?:com|internal|net|org)\b|//[\w.-]+/example/|//example\.")
 
 
 def main(tooling: str, names: str) -> int:
@@ -47,6 +49,7 @@ def main(tooling: str, names: str) -> int:
         *retired(root, before),
         *switched(before, after),
         *scaled(before, after),
+        *examples(before, after),
     ):
         say(line)
     code = seal(root)
@@ -210,6 +213,13 @@ def scaled(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
             f"max_replicas is still {most}, so that an autoscaler brings between {fewest} and {most} now. Without one: "
             f"{update('max_replicas', str(fewest)).command}"
         )
+
+
+def examples(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """What to say of a new repository whose addresses are those of the documentation, and lead nowhere."""
+    names = [name for name, value in after.items() if name[0] != "_" and EXAMPLE.search(str(value))]
+    if names and not before:
+        yield f"only examples: {', '.join(names)}. Before you push, give yours: {update(names[-1], 'VALUE').command}"
 
 
 def answers(root: Path) -> dict[str, Any]:
