@@ -6,7 +6,7 @@ from litellm_gitops.charts import LITELLM
 from litellm_gitops.documents import Place
 from tests.support.answers import everything
 from tests.support.faults import AWS, GCP, SHARED, Edit, Fault, append_item, drop, remove, set_value, substitute
-from tests.support.findings import found_by_its_rule_alone
+from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 MODEL = ("model_list", 0, "litellm_params")
 SCHEMA, API = "the_values_fit_their_schema", "the_api_server_takes_what_values_make"
@@ -51,6 +51,18 @@ ROWS: dict[str, tuple[str, Edit]] = {
         "the_image_has_an_address",
         put((*CHART.image, "repository"), "ghcr.io/berriai/litelm-database"),
     ),
+    "no time to start": ("a_pod_has_time_to_start", remove(SHARED, (CHART.name, *PROBE))),
+    "the chart's own limit of CPU": (
+        "a_pod_has_time_to_start",
+        remove(SHARED, (CHART.name, *RESOURCES, "limits", "cpu")),
+    ),
+    "pods that are spread by the labels of others": (
+        "the_pods_are_spread",
+        put((*CHART.spread, 0, "labelSelector", "matchLabels", "app.kubernetes.io/component"), "gateway"),
+    ),
+    "another Secret of the Redis": ("values_name_only_secrets_and_keys_that_exist", put(CHART.redis_secret, "own")),
+    "no host of the database": ("the_database_is_the_answered_one", remove(AWS, (CHART.name, *CHART.database_host))),
+    "a salt key in the values": ("no_credential_stands_in_plaintext", put(("saltKey",), "of-no-known-form")),
     "a pause that is too short": ("an_answer_ends_before_its_pod", put(CHART.grace, 90)),
     "a probe that calls every model": (
         "every_probe_asks_what_costs_nothing",
@@ -91,4 +103,35 @@ ROWS: dict[str, tuple[str, Edit]] = {
 ANSWERS = everything(chart=LITELLM.name)
 FAULTS: dict[str, Fault] = {name: (rule, edit, ANSWERS) for name, (rule, edit) in ROWS.items()}
 
+# What an owner may do, and no rule minds.
+EDITS: dict[str, Edit] = {
+    "a pool of nodes": put(("gateway", "nodeSelector"), {"pool": "ai"}),
+    "nodes for this alone": put(("gateway", "tolerations"), [{"key": "ai", "operator": "Exists"}]),
+    "a variable of their own": append_item(
+        AWS, (CHART.name, *CHART.variable_list), {"name": "HTTPS_PROXY", "value": "http://proxy.example.com:3128"}
+    ),
+    "a container beside it": put(CHART.containers, [{"name": "own", "image": "example.com/own:1.0.0"}]),
+    "a model of their own": append_item(
+        SHARED,
+        (CHART.name, *CHART.model_list),
+        {"model_name": "own", "litellm_params": {"model": "ollama/llama3", "api_base": "http://ollama.ai.svc:11434"}},
+    ),
+    "a fallback": put((*CHART.config, "router_settings", "fallbacks"), [{"claude-sonnet-5": ["claude-opus-5-5"]}]),
+    "shorter answers": put((*SETTINGS, "request_timeout"), 300),
+    "a limit of CPU": put((*RESOURCES, "limits", "cpu"), "2"),
+    "a budget in percent": put(CHART.disruption_budget, {"enabled": True, "minAvailable": "50%"}),
+    "a budget by the other number": put(
+        CHART.disruption_budget, {"enabled": True, "minAvailable": "", "maxUnavailable": 1}
+    ),
+    "more replicas of one cluster": put(CHART.replicas, 4, AWS),
+    "an image from a registry of their own": put((*CHART.image, "repository"), "registry.example.com/litellm-database"),
+    "a Job that is there for an hour": put(CHART.job_life, 3600),
+    "more pods during an update": put((*CHART.strategy, "rollingUpdate", "maxSurge"), 2),
+    "whole manifests": put(
+        CHART.objects, [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own"}, "data": {"a": "b"}}]
+    ),
+}
+HARMLESS: dict[str, Harmless] = {name: (edit, ANSWERS) for name, edit in EDITS.items()}
+
 test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)

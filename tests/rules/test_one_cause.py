@@ -19,6 +19,7 @@ from tests.support.faults import (
     append_item,
     at,
     delete,
+    remove,
     remove_item,
     set_value,
     substitute,
@@ -125,6 +126,13 @@ FAULTS: dict[str, Fault] = {
         add(CHART.variable_list, [{"name": "OWN", "valueFrom": {"secretKeyref": {"name": "own", "key": "a"}}}], SHARED),
     ),
 }
+
+
+def test_rights_that_are_no_more_limited_are_told_once(repository: Copy) -> None:
+    root = repository(everything(pod_security="restricted"))
+    remove(SHARED, at(CHART.container_security[0]))(root)
+    found = findings(root)
+    assert len(found) == 1, report(found)
 
 
 def test_the_port_of_all_ways_in_is_told_once(repository: Copy) -> None:

@@ -129,6 +129,16 @@ FAULTS: dict[str, Fault] = {
         RESTRICTED,
     ),
     "a container beside it without limits of its rights": (RIGHTS, add(CHART.containers, [extra()]), RESTRICTED),
+    "a migrations Job without any limit of its rights": (
+        RIGHTS,
+        remove(SHARED, successor(LITELLM.container_security[1])),
+        SUCCESSOR,
+    ),
+    "metrics at a port that nothing leads to": (
+        POLICY,
+        set_value(SHARED, at(METRICS_SERVER, "port"), 4002),
+        PORTS,
+    ),
     "a migrations Job that may run as root": (
         RIGHTS,
         remove(SHARED, successor(LITELLM.pod_security[1], "runAsNonRoot")),

@@ -295,7 +295,7 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
     """
     chart, validator = repository.chart, schemas.values(repository.chart.name)
     guards = (*chart.guards(repository.answers), *chart.migrations, chart.master_key)
-    guards = (*guards, (*chart.image, "repository"), (*chart.image, "tag"))
+    guards = (*guards, (*chart.image, "repository"), (*chart.image, "tag"), chart.database_host)
     for values in repository.values:
         for error in validator.iter_errors(values.merged):
             path = schemas.place(error)
@@ -304,6 +304,8 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
                 continue
             if len(path) <= 2 and str(path[-1]).startswith(("x-", ".")):
                 continue
+            if error.validator == "additionalProperties" and tells(str(path[-1]), dig(values.merged, *path)):
+                continue  # it may not stand anywhere
             fix = edit("correct it")
             if error.validator == "pattern" and path[1 : len(chart.config) + 1] == chart.config:
                 fix = edit("write os.environ/NAME, and give the proxy the variable NAME from a sealed Secret")

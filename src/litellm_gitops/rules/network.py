@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from litellm_gitops import network
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
-from litellm_gitops.findings import Finding, update
-from litellm_gitops.repository import Cluster, Repository
+from litellm_gitops.findings import Finding, edit, update
+from litellm_gitops.repository import VALUES, Cluster, Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.engine import Identity, Object, expect, synced
 
@@ -47,8 +47,14 @@ def the_network_policy_is_the_answered_one(repository: Repository) -> Iterator[F
             yield policy.finding((*selector, "matchLabels"), what, _fix())
         wanted = {"ingress": [network.PROXY], "egress": [network.NAMES, network.PROVIDERS, *network.stores(cluster)]}
         if repository.answers.get("metrics") == "prometheus_operator":
-            port = cluster.values.get(*cluster.values.chart.metrics, "port") if cluster.values else None
-            wanted["ingress"].append(port or network.METRICS)
+            wanted["ingress"].append(network.METRICS)
+            values = cluster.values
+            place: Place = (*values.chart.metrics, "port") if values else ()
+            if values and (port := values.get(*place)) not in (None, network.METRICS):
+                if not any(each.allows(port) for each in _peers(policy, "ingress")):
+                    what = f"the metrics are at port {port}, but the network policy lets {network.METRICS} through"
+                    yield values.finding(place, what, edit(f"write {network.METRICS}, or open that port"), VALUES)
+                wanted["ingress"].pop()
         for direction, ports in wanted.items():
             peers = list(_peers(policy, direction))
             for port in ports:

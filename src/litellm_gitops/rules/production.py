@@ -25,6 +25,7 @@ _VOLUMES = {  # that `restricted` admits
     *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"),
 }
 _LABELS = {"app.kubernetes.io/name": "litellm", "app.kubernetes.io/instance": "litellm"}  # of the pods
+_COMPONENT = "app.kubernetes.io/component"
 _WRITABLE = {"csi", "emptyDir", "ephemeral", "persistentVolumeClaim"}
 
 
@@ -61,7 +62,8 @@ def _pause(handler: dict[Any, Any]) -> float:
 def an_update_replaces_one_pod_after_the_other(values: Values) -> Iterator[Finding]:
     """An update does not end all pods at once."""
     place = values.chart.strategy
-    if values.get(*place, "type") == "Recreate":
+    # beside rollingUpdate it is refused, of which another rule tells
+    if values.get(*place, "type") == "Recreate" and not values.get(*place, "rollingUpdate"):
         what = f"{_dotted(place)}.type is Recreate, which ends every pod before a new one starts"
         yield values.finding((*place, "type"), what, edit("write RollingUpdate"), VALUES)
     if (most := values.get(*place, "rollingUpdate", "maxUnavailable")) in ("100%", values.pod.fewest_replicas):
@@ -72,13 +74,28 @@ def an_update_replaces_one_pod_after_the_other(values: Values) -> Iterator[Findi
 @rule_of_values
 def the_pods_are_spread(values: Values) -> Iterator[Finding]:
     """A constraint counts pods by their labels; what names none of ours spreads nothing."""
-    place = values.chart.spread
+    chart = values.chart
+    place, labels = chart.spread, _LABELS | ({_COMPONENT: chart.component} if chart.component else {})
     for number in range(len(sequence(values.get(*place)))):
-        for label, wanted in _LABELS.items():
+        for label, wanted in labels.items():
             at = (*place, number, "labelSelector", "matchLabels", label)
             if (found := values.get(*at)) not in (None, wanted):
                 what = f"no pod of the proxy has the label {label}: {show(found)}, so that nothing is spread"
                 yield values.finding(at, what, edit(f"write {wanted}"), VALUES)
+
+
+@rule_of_values
+def a_pod_has_time_to_start(values: Values) -> Iterator[Finding]:
+    """The chart's own way is to ask at once whether it serves, or to give it no CPU for the start."""
+    chart, probe = values.chart, values.chart.probes[2]
+    if not chart.has_startup_probe and not values.get(*probe):
+        what = "no probe waits for the start, so that a slow one is killed, again and again"
+        yield values.finding(probe, what, restore(), VALUES)
+    limits = mapping(values.get(*chart.resources[0], "limits"))
+    if chart.limits_cpu and "cpu" not in limits:
+        place: Place = (*chart.resources[0], "limits", "cpu")
+        what = "the chart's own limit of CPU holds, which slows the start and every answer"
+        yield values.finding(place, what, edit("write cpu: null, or a limit of yours"), VALUES)
 
 
 @rule
@@ -129,6 +146,9 @@ def the_pods_are_as_their_namespace_asks(repository: Repository) -> Iterator[Fin
 def _misfits(values: Values, restricted: bool) -> Iterator[tuple[Place, str]]:
     chart = values.chart
     for above, place in zip(chart.pod_security, chart.container_security, strict=True):
+        if restricted and not values.get(*place):
+            yield place, f"{_dotted(place)} limits no right of the container"
+            continue
         yield from _of_container(values, above, place, restricted)
         if restricted and values.get(*place, "readOnlyRootFilesystem") is not True:
             yield (*place, "readOnlyRootFilesystem"), f"the root file system of {_dotted(place)} can be written to"

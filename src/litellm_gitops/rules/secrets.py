@@ -13,7 +13,6 @@ from litellm_gitops import policies
 from litellm_gitops.documents import Document, Place, dig, mapping, text, texts
 from litellm_gitops.findings import Action, Finding, Fix, delete, edit, restore, rotate, seal, update
 from litellm_gitops.foreign import foreign_secrets
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, secret_name
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import flawed
@@ -215,9 +214,9 @@ def no_secret_is_orphaned(repository: Repository) -> Iterator[Finding]:
                 fix = delete(secret.file, f"take its line out of {cluster.secrets_folder}/kustomization.yaml")
                 yield Finding(secret.file, None, what, fix)
         named = {each.name for each in cluster.values.pod.secret_references()} if cluster.values else set(known)
-        for name in cluster.wanted:
-            # a reference that is misspelt has a rule of its own
-            if cluster.values and name in known and name not in reported | named and not closest(name, named):
+        there = {*cluster.wanted, *foreign_secrets(repository, cluster), *(each.name for each in cluster.sealed)}
+        for name in cluster.wanted if named <= there else ():  # else a name is wrong, of which another rule tells
+            if cluster.values and name in known and name not in reported | named:
                 what = f"no value names the Secret {name}, so that the proxy never sees it"
                 place = cluster.values.chart.env_from
                 yield cluster.values.finding(place, what, edit(f"list {name} under {place[-1]}, or name it as before"))
