@@ -43,6 +43,13 @@ _PREFIXES = {
     "Stripe": ("sk_live_", "rk_live_"),
     "Google's sign-in": ("GOCSPX-", "ya29."),
     "DigitalOcean": ("dop_v1_", "doo_v1_"),
+    "Doppler": ("dp.pt.", "dp.st.", "dp.sa."),
+    "Linear": ("lin_api_",),
+    "Notion": ("ntn_",),
+    "Figma": ("figd_",),
+    "Shopify": ("shpat_", "shpca_", "shppa_", "shpss_"),
+    "Square": ("sq0atp-", "sq0csp-"),
+    "Cloudflare": ("v1.0-",),
 }
 # kind -> what it looks like, and texts of which one stands in every match: where there is none of them, the slower
 # search is spared. Placeholders such as <password>, ${PASSWORD} or {{ password }} do not match. A pattern that begins
@@ -91,6 +98,21 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         f"a key of {vendor}": (rf"\b(?:{'|'.join(map(re.escape, prefixes))})[A-Za-z0-9_.=-]{{20,}}", prefixes)
         for vendor, prefixes in _PREFIXES.items()
     },
+    "a key of Fireworks": (r"\bfw_(?=[A-Za-z]*\d)[A-Za-z0-9]{22,}\b", ("fw_",)),
+    "a key of Mailgun": (r"\bkey-[0-9a-f]{32}\b", ("key-",)),
+    "a key of Twilio": (r"\bSK[0-9a-f]{32}\b", ("SK",)),
+    "a token of a bot of Telegram": (r"\b\d{8,10}:AA[\w-]{33}\b", (":AA",)),
+    "a webhook of Discord": (r"discord(?:app)?\.com/api/webhooks/\d{17,20}/[\w-]{60,}", ("api/webhooks",)),
+    "a signed address of Azure": (r"[?&]sig=[A-Za-z0-9%/+]{40,}(?:%3D|=)", ("sig=",)),
+    "a token in a header": (
+        r"Authorization[\"']?\s*:\s*[\"']?(?:Bearer|token)\s+(?=[\w.~+/-]*\d)[\w.~+/-]{32,}=*",
+        ("Authorization",),
+    ),
+    "a login of a registry": (
+        r"\"auths?\"\s*:\s*(?:\{\s*\"[^\"]+\"\s*:\s*\{[^{}]*\"auth\"\s*:\s*)?\"[A-Za-z0-9+/]{16,}={0,2}\"",
+        ('"auth"', '"auths"'),
+    ),
+    "a login of .netrc": (r"\bmachine\s+\S+\s+login\s+\S+\s+password\s+(?![<$])\S{6,}", ("machine ",)),
     "a credential under a telling name": (
         # of a variable: a letter and a digit at least, so that no name of another one is taken for it
         r"""(?:API|APP|APPLICATION|ACCESS|SECRET|ACCOUNT|MASTER|SALT|SUBSCRIPTION)_KEY["']?\s*[:=]\s*["']?"""

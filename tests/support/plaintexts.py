@@ -62,6 +62,22 @@ def vendors() -> dict[str, str]:
         "Datadog": f"DD_API_KEY={signs(32, '0123456789abcdef')}",
         "Cohere": f"COHERE_API_KEY={signs(40)}",
         "Mistral": f"MISTRAL_API_KEY: {signs(32)}",
+        "Fireworks": f"fw_{signs(24)}",
+        "Doppler": f"dp.pt.{signs(43)}",
+        "Linear": f"lin_api_{signs(40)}",
+        "Notion": f"ntn_{signs(46)}",
+        "Figma": f"figd_{signs(40)}",
+        "Shopify": f"shpat_{signs(32, '0123456789abcdef')}",
+        "Square": f"sq0atp-{signs(22)}",
+        "Mailgun": f"key-{signs(32, '0123456789abcdef')}",
+        "Twilio": f"SK{signs(32, '0123456789abcdef')}",
+        "Telegram": f"{signs(9, '123456789a').replace('a', '1')}:AA{signs(33)}",
+        "Discord": f"https://discord.com/api/webhooks/{''.join(_random.choices('123456789', k=18))}/{signs(68)}",
+        "Cloudflare": f"v1.0-{signs(24, '0123456789abcdef')}-{signs(146, '0123456789abcdef')}",
+        "Azure, a signed address": f"https://own.blob.core.windows.net/c?sv=2022-11-02&sig={signs(43)}%3D",
+        "a header": f"Authorization: Bearer {signs(40)}",
+        "a registry": f'{{"auths": {{"ghcr.io": {{"auth": "{signs(40)}"}}}}}}',
+        ".netrc": f"machine github.com login own password {signs(20)}",
         "Azure OpenAI": f'AZURE_API_KEY = "{signs(32, "0123456789abcdef")}"',
     }
 
@@ -111,6 +127,10 @@ def named(word: str) -> dict[str, tuple[str, str]]:
     }
     plain = {
         "a file of variables": ("config/own.properties", f"A=b\nexport DB_PASSWORD={word}\n"),
+        "variables of one environment": ("deploy/.env.production", f"OWN_SECRET={word}\n"),
+        "a script of a shell": ("bin/own.sh", f"#!/bin/sh\nexport DB_PASSWORD={word}\n"),
+        "JSON": ("config/own.json", f'{{"db": {{"password": "{word}"}}}}\n'),
+        "TOML": ("config/own.toml", f'[db]\npassword = "{word}"\n'),
         "Terraform": ("infra/own.tf", f'resource "x" "y" {{\n  password = "{word}"\n}}\n'),
         "values of another chart": ("charts/redis-values.yaml", f"auth:\n  password: {word}\n"),
         "a job of CI": (".github/workflows/own.yaml", f"on: push\njobs: {{a: {{env: {{API_TOKEN: {word}}}}}}}\n"),
@@ -129,6 +149,9 @@ def harmless() -> dict[str, tuple[str, str]]:
         "a key of no one": f"sk-{'1' * 40} sk-proj-{'your-key'}-goes-right-here AIza{'X' * 35}\n",
         "addresses with placeholders": "postgresql://user:password@host/db redis://:${REDIS_PASSWORD}@redis https://<u>:<p>@x\n",
         "names of variables": "OPENAI_API_KEY ANTHROPIC_API_KEY=${ANTHROPIC_API_KEY} --set api_key=$KEY\n",
+        "a header with a placeholder": 'curl -H "Authorization: Bearer $TOKEN" -H "Authorization: Bearer sk-local" x\n',
+        "a login with a placeholder": 'machine github.com login own password <token>\n{"auths": {"ghcr.io": {}}}\n',
+        "other keys and versions": "key-value key-1 SKU SK1 v1.0-rc.1 fw_rules ntn_ lin_api shpat 12:AA sig=none\n",
         "a hash": f"sha256 {'0123456789abcdef' * 4} sk-learn-contrib-and-other-packages\n",
     }
     manifests = {
@@ -167,7 +190,15 @@ def harmless() -> dict[str, tuple[str, str]]:
         "a secret of a workflow": "env: {TOKEN: '${{ secrets.TOKEN }}'}\n",
         "no key is needed": "api_key: not-needed\ntoken: dummy\nother: {api_key: sk-no-key-required}\n",
     }
-    found = {name: (f"docs/{number}.md", content) for number, (name, content) in enumerate(texts.items())}
+    settings = {
+        "a script that asks": (
+            "bin/ask.sh",
+            'read -rs PASSWORD\nTOKEN=$(cat token)\nexport API_KEY="$KEY" SECRET=${X}\n',
+        ),
+        "JSON that refers": ("config/refer.json", '{"token": "${TOKEN}", "tokens": 4096, "passwordFile": "/x"}\n'),
+        "TOML that refers": ("config/refer.toml", 'password = "env:PASSWORD"\ntoken = ""\n'),
+    }
+    found = {name: (f"docs/{number}.md", content) for number, (name, content) in enumerate(texts.items())} | settings
     return found | {
         name: (f"harmless/{number}.yaml", content) for number, (name, content) in enumerate(manifests.items())
     }

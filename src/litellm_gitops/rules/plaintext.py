@@ -28,7 +28,7 @@ _NAME_OF_SECRET = re.compile(r"(?<!client)(?<!client_)secret\Z|credentials?\Z", 
 _REFERENCE = re.compile(
     r"|none|null|nil|true|false|[0-9]{1,6}|str|string|dummy|empty|unused|not-needed|sk-no-key-required|n/a"
     r"|/.*|\$[({].*|\$[a-z_][\w.:-]*|\{\{.*\}\}|%\(.*|<.*>|\*+|x{3,}|os\.environ.*|(?:var|local|data|module|random_password)\.\S+"
-    r"|ENC\[.*|(?:arn|vault|op|file|https?|ref\+\w+|azurekeyvault|gcpsm|awssm|secretref):(?!.*:[^/]*@).*"
+    r"|ENC\[.*|(?:arn|env|vault|op|file|https?|ref\+\w+|azurekeyvault|gcpsm|awssm|secretref):(?!.*:[^/]*@).*"
     r"|(?-i:[A-Z0-9]+_(?:[A-Z0-9_]*(?:PASSWORD|TOKEN|KEY|SECRET))|.*EXAMPLE(?:KEY)?)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -40,7 +40,9 @@ _LINE = re.compile(
 _PAIR = re.compile(r'"([\w.-]+)"\s*:\s*"([^"\\\s]{4,})"')
 _ITEM = re.compile(r"-{0,2}([A-Za-z][\w.-]*)=(.*)", re.DOTALL)
 _ATTRIBUTE = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")  # such as self.token
-_SETTINGS = (".env", ".properties", ".tf", ".tfvars", ".ini", ".conf")
+_SETTINGS = re.compile(
+    r"(?!tests/|vendor/)(?:.*/)?(?:\.env(?:\.[\w.-]+)?|.+\.(?:env|properties|tf|tfvars|ini|conf|toml|json|sh|bash))"
+)
 # other rules speak of a Secret; a sealed one and a definition hold none
 _OTHERS = ("Secret", "SealedSecret", "CustomResourceDefinition")
 _NO_SETTINGS = ("litellm/values", "litellm/checksums-", "policies/", "vendor/", "tests/")
@@ -55,9 +57,11 @@ def credentials_of(file: str, content: str) -> Iterator[Finding]:
     for line, kind in credentials.find(content):
         lines.add(line)
         yield Finding(file, line, f"holds {kind} in plaintext", _TAKE_OUT)
-    for match in _LINE.finditer(content) if file.endswith(_SETTINGS) else ():
+    patterns = (_LINE, _PAIR) if _SETTINGS.fullmatch(file) else ()
+    for match in (match for pattern in patterns for match in pattern.finditer(content)):
         line = content.count("\n", 0, match.start(1)) + 1
         if line not in lines and tells(match[1], match[2]) and not _ATTRIBUTE.fullmatch(match[2]):
+            lines.add(line)
             yield Finding(file, line, f"{match[1]} has its value in plaintext", _TAKE_OUT)
 
 
