@@ -32,7 +32,7 @@ e2e: $(VENV) ## install rendered repositories on a real control plane with the r
 
 proxy: $(VENV) $(PROXY) ## call every model through the real LiteLLM Proxy, without any cloud
 	@$(RUN) -m tools sops helm valkey-server etcd kube-apiserver kubectl > /dev/null
-	@$(RUN) -m pytest -m proxy tests/proxy
+	@$(RUN) -m pytest --numprocesses 3 --dist loadfile -m proxy tests/proxy
 
 bench: $(VENV) ## measure, and print one table
 	@$(RUN) -m tools test > /dev/null
