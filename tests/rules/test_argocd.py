@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.answers import everything
+from tests.support.answers import ENVIRONMENTS, everything
 from tests.support.faults import (
     Edit,
     Fault,
@@ -378,6 +378,14 @@ HARMLESS: dict[str, Edit] = {
     "an Application of one's own": by_hand(application(FROM_ELSEWHERE)),
     "one more for the namespace": own(application(FROM_HERE, "litellm", "litellm-gitops")),
     "a project for every repository": set_value(PROJECT, ("spec", "sourceRepos"), ["*"]),
+    # as README.md says of a registry of one's own
+    "a chart from another registry": together(
+        *(
+            append_item(f"clusters/{cluster}/project.yaml", ("spec", "sourceRepos"), "registry.example.com/charts")
+            for cluster in ENVIRONMENTS
+        ),
+        set_value("litellm/Chart.yaml", ("dependencies", 0, "repository"), "oci://registry.example.com/charts"),
+    ),
     "commits that are signed": set_value(PROJECT, ("spec", "signatureKeys"), [{"keyID": "4AEE18F83AFDEB23"}]),
     "replicas that something else sets": set_value(
         RELEASE, ("spec", "ignoreDifferences"), [{**DEPLOYMENT, "jsonPointers": ["/spec/replicas"]}]
