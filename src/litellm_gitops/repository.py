@@ -107,14 +107,14 @@ class Values:
         return Pod(self.chart, mapping(self.get()))
 
     def finding(self, place: Place, what: str, fix: Fix, file: str = "") -> Finding:
-        """A finding at `place`: in the file that sets it last, else, as far as it exists, in `file`.
+        """A finding at `place`: in the file that sets it last, else where most of it exists, `file` if in both alike.
 
         `file` is the cluster's own where none is given.
         """
-        owner = next(layer for layer in self.layers if layer.file == (file or self.file))
-        setting = [layer for layer in self.layers if layer.depth(self.chart.name, *place) > len(place)]
-        layer = setting[-1] if setting else owner
-        return Finding(layer.file, layer.line(self.chart.name, *place), what, fix)
+        path, own = (self.chart.name, *place), file or self.file
+        setting = [layer for layer in self.layers if layer.depth(*path) == len(path)]
+        layer = (setting or [max(self.layers, key=lambda each: (each.depth(*path), each.file == own))])[-1]
+        return Finding(layer.file, layer.line(*path), what, fix)
 
 
 @dataclass(frozen=True, eq=False)

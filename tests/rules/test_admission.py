@@ -61,6 +61,14 @@ FAULTS: dict[str, Fault] = {
         set_value(NAMESPACE, ("metadata", "labels", "pod-security.kubernetes.io/warn"), "strict"),
     ),
     "a release of two charts": (MANIFEST, own("HelmRelease: a chart from two places")),
+    "a mount with a colon": (
+        VALUES,
+        together(volume(emptyDir={}), add(CHART.mounts, [{"name": "own", "mountPath": "x:y"}])),
+    ),
+    "a field that a pod does not have": (
+        VALUES,
+        variable(valueFrom={"fieldRef": {"fieldPath": "status.podIPS"}}),
+    ),
     "an amount in another unit": (VALUES, value((*CHART.resources[0], "requests", "memory"), "4GB")),
     "an amount in words": (VALUES, value((*CHART.resources[0], "requests", "cpu"), "1 core")),
     "a limit below the request": (VALUES, value((*CHART.resources[0], "limits", "memory"), "2Gi", SHARED)),

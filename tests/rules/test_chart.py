@@ -133,6 +133,10 @@ FAULTS: dict[str, Fault] = {
         add(CHART.disruption_budget, {"minAvailable": 2}, SHARED),
     ),
     "a budget for a single pod": ("a_node_can_be_drained", add(CHART.replicas, 1)),
+    "a budget of more than all": (
+        "a_node_can_be_drained",
+        add(CHART.disruption_budget, {"minAvailable": "120%"}, SHARED),
+    ),
     "a second number of the budget": (
         "a_node_can_be_drained",
         add(CHART.disruption_budget, {"maxUnavailable": 1}, SHARED),

@@ -66,6 +66,10 @@ FAULTS: dict[str, Fault] = {
         SECTION,
         add(CHART.config, {"litellm_settings": {"routing_strategy": "least-busy"}}),
     ),
+    "a reference of a shell": (
+        SPELT,
+        set_value(SHARED, at(CHART.config, "router_settings", "redis_host"), "${REDIS_HOST}"),
+    ),
     "a reference that is misspelt": (SPELT, model({"model": "openai/gpt-4o", "api_base": "os.enviorn/OWN_ADDRESS"})),
 }
 HARMLESS: dict[str, Edit] = {

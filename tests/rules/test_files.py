@@ -150,6 +150,7 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a workflow of another forge": write(".forgejo/workflows/own.yaml", "on: push\njobs: {}\n"),
     "a merge key, and what overrides it": together(
         write("extra/own.yaml", "a: &a {b: 1, c: 2}\nd: &d {e: 3}\nf:\n  <<: [*a, *d]\n  b: 4\n"),
         write("extra/other.yaml", "a: &a\n  b: 1\nc: {<<: *a, b: 2}\n"),

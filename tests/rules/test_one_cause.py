@@ -95,6 +95,18 @@ FAULTS: dict[str, Fault] = {
         substitute(f"secrets/aws/{REDIS}", "apiVersion: v1", "apiVersion: v2"),
     ),
     "an answer twice, by hand": ("the_answers_are_those_that_were_rendered", append(ANSWERS, "replicas: 5\n")),
+    "a link out of the repository, as YAML": (
+        "no_link_leads_the_engine_astray",
+        link("litellm/own.yaml", "../../x.yaml"),
+    ),
+    "a link out of the repository, among the Secrets": (
+        "nothing_unknown_lies_among_the_sealed_files",
+        link("secrets/own", "/etc"),
+    ),
+    "a part of a Secret from the root": (
+        "the_api_server_takes_what_values_make",
+        add(CHART.mounts, [{"name": "gcp-service-account", "mountPath": "/x", "subPath": "/y", "readOnly": True}]),
+    ),
     "a database in the values": ("no_credential_stands_in_plaintext", database),
     "an image without a tag": ("the_image_is_pinned", set_value(SHARED, at(CHART.image, "tag"), "")),
     "replicas in quotes": ("the_values_fit_their_schema", set_value(SHARED, at(CHART.replicas), "2")),
@@ -126,6 +138,20 @@ FAULTS: dict[str, Fault] = {
         add(CHART.variable_list, [{"name": "OWN", "valueFrom": {"secretKeyref": {"name": "own", "key": "a"}}}], SHARED),
     ),
 }
+
+
+def test_a_trace_of_a_method_for_every_cluster_is_told_where_it_stands(repository: Copy) -> None:
+    root = repository(everything())
+    add(CHART.variables, {"AZURE_AUTHORITY_HOST": "https://login.example.com"}, SHARED)(root)
+    found = findings(root)
+    assert len(found) == 1, report(found)
+
+
+def test_a_profile_that_is_missing_is_told_where_it_belongs(repository: Copy) -> None:
+    root = repository(everything())
+    set_value(SHARED, at(CHART.pod_security[0], "seccompProfile"), {"type": "Localhost"})(root)
+    (found,) = findings(root)
+    assert found.file == SHARED
 
 
 def test_rights_that_are_no_more_limited_are_told_once(repository: Copy) -> None:

@@ -47,6 +47,14 @@ FAULTS: dict[str, Fault] = {
         "every_push_runs_the_suite",
         set_value(VALIDATE, ("on", "push"), {"branches": ["develop"]}),
     ),
+    "a suite for one person": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, ("jobs", "suite", "if"), "github.actor == 'somebody'"),
+    ),
+    "every variable before the suite": (
+        "no_pipeline_shows_a_secret",
+        set_value(VALIDATE, RUN, "env && uv run --locked pytest"),
+    ),
     "a suite that sees one commit": (HISTORY, set_value(VALIDATE, ("jobs", "suite", "steps", 0, *DEPTH), 1)),
     "a history of one commit": (HISTORY, remove(VALIDATE, ("jobs", "history", "steps", 0, *DEPTH))),
     "a suite that sees a few commits (GitLab)": (

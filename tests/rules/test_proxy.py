@@ -22,6 +22,10 @@ def variable(name: str, content: str) -> Edit:
 
 FAULTS: dict[str, Fault] = {
     "arguments without the configuration": (ARGUMENTS, value(CHART.arguments, ["--port", "4000"])),
+    "arguments with a configuration that is not there": (
+        ARGUMENTS,
+        value(CHART.arguments, ["--config", "/app/config.yaml"]),
+    ),
     "another command": (ARGUMENTS, value(CHART.command, ["sleep", "infinity"])),
     "a probe that calls every model": (PROBES, value((*LIVENESS, "path"), "/health")),
     "a probe that does not exist": (PROBES, value((*READINESS, "path"), "/healthz")),

@@ -48,6 +48,7 @@ FAULTS: dict[str, Fault] = {
     "an image with its tag": (IMAGE, image(TAG, f"ghcr.io/berriai/litellm-database:{TAG}")),
     "an image in upper case": (IMAGE, image(TAG, "ghcr.io/BerriAI/litellm-database")),
     "a misspelt image": (IMAGE, image(TAG, "ghcr.io/berriai/litellm-databse")),
+    "a chart by another way": (ADDRESS, substitute(UMBRELLA, "oci://ghcr", "https://ghcr")),
     "a misspelt place of the chart": (ADDRESS, registry("ghcr.io/beriai")),
     "a place of the chart with its name": (ADDRESS, registry("ghcr.io/berriai/litellm-helm")),
 }

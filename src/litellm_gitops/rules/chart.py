@@ -165,6 +165,9 @@ def a_node_can_be_drained(values: Values) -> Iterator[Finding]:
     needed = values.get(*place, "minAvailable")
     if values.get(*place, "enabled") is not True or not isinstance(replicas, int) or replicas < 1:
         return
+    if isinstance(needed, str) and re.fullmatch(r"\d{3,}%", needed) and needed != "100%":
+        what = f"{_dotted(place)}.minAvailable is {needed}, more than all"
+        yield values.finding((*place, "minAvailable"), what, edit("write at most 50%"), VALUES)
     if needed == "100%" or (isinstance(needed, int) and needed >= replicas):
         what = f"{_dotted(place)}.minAvailable is {needed}, but there may be only {replicas} replica(s)"
         fix = edit(f"keep it below the replicas, or set {_dotted(place)}.enabled: false for a single one")

@@ -330,7 +330,7 @@ def _references(config: Configuration) -> Faults:
 def _is_meant(place: Place, value: str) -> bool:
     nearly = _NEARLY.fullmatch(value)
     head = nearly[1].lower() if nearly else ""
-    shell = _SHELL.fullmatch(value) and place[0] in ("model_list", "credential_list")
+    shell = _SHELL.fullmatch(value) and place[0] in _PARTS
     return REFERENCE in value or bool(shell) or head in _MEANT or bool(head and closest(head, _MEANT[:2]))
 
 

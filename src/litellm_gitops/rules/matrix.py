@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 
 from litellm_gitops import foreign, pod
@@ -11,7 +12,7 @@ from litellm_gitops.documents import Document, Place, dig, mapping, sequence, te
 from litellm_gitops.findings import Finding, Fix, edit, restore, update
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.policies import MATRIX, Method, Mount, Token, Value, names_in
-from litellm_gitops.repository import SEALED, Cluster, Repository, Values
+from litellm_gitops.repository import SEALED, VALUES, Cluster, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.engine import is_setup
 
@@ -193,7 +194,10 @@ def no_unchosen_method_leaves_a_trace(repository: Repository) -> Iterator[Findin
             if place[:-1] == values.chart.pod_annotations and value.startswith("checksum/"):
                 continue  # made by sealing, with a rule of its own
             for match in pattern.finditer(value):
-                yield values.finding(place, *_trace(values.cluster, match))
+                what, fix = _trace(values.cluster, match)
+                found = values.finding(place, what, fix)
+                # where it stands for every cluster, an answer of one is no way out
+                yield replace(found, fix=edit("take it away")) if found.file == VALUES else found
     for cluster in repository.clusters:
         # the engine may decrypt with the identity that a method gives to the proxy
         patterns = {is_setup: _traces(cluster, marks=not is_setup) for is_setup in (False, True)}

@@ -30,6 +30,7 @@ _NO_CALL |= {"add", "install", "--with"}
 _NEVER = re.compile(r"false|0|startsWith\(github\.ref, *'refs/tags/.*|github\.ref_type *== *'tag'", re.IGNORECASE)
 _EVENT = re.compile(r"github\.event_name *== *'(\w+)'")
 _REF = re.compile(r"github\.(?:ref *== *'refs/heads/|ref_name *== *')([^']+)'")
+_SOME = re.compile(r"github\.(?:actor|triggering_actor) *== *'.*")  # for what one of all pushes
 _HOSTED = re.compile(r"(?:ubuntu|windows|macos)-.*")
 # GitLab's: for which pipelines a job is
 _BRANCH = re.compile(r"""\$CI_COMMIT_(?:BRANCH|REF_NAME) *(?:==|=~) *["'/^]*([\w./-]+?)["'/$]*""")
@@ -49,7 +50,7 @@ _SECRET = r"(?:\$\{\{\s*secrets\.\w+\s*\}\}|\$\{?\w*(?:KEY|TOKEN|SECRET|PASSWORD
 # a line of a script that writes the value of a secret, or of all variables, into the log
 _SHOWS = re.compile(
     rf"(?:^|;|&&)\s*(?:(?:echo|printf)\b[^>|\n]*{_SECRET}[^>|\n]*(?:\|\s*(?:base64|rev|tr|sed|xxd|od)\b[^>\n]*)?"
-    rf"|(?:printenv|env|export -p|declare -x|set)\s*(?:[;|].*)?|printenv\s+\w+.*)$",
+    rf"|(?:printenv|env|export -p|declare -x|set)\s*(?:[;|&].*)?|printenv\s+\w+.*)$",
     re.MULTILINE,
 )
 GITLAB_KEYWORDS = {"default", "workflow", "variables", "stages", "include", "image", "cache", "services", "spec"}
@@ -136,7 +137,12 @@ def _is_skipped(repository: Repository, part: dict[Any, Any], events: set[str]) 
     branch = str(repository.answers.get("repo_branch"))
     for each in (each.strip() for each in condition.split("&&")):
         event, ref = _EVENT.fullmatch(each), _REF.fullmatch(each)
-        if _NEVER.fullmatch(each) or (event and event[1] not in events) or (ref and ref[1] != branch):
+        if (
+            _NEVER.fullmatch(each)
+            or _SOME.fullmatch(each)
+            or (event and event[1] not in events)
+            or (ref and ref[1] != branch)
+        ):
             return True
     return bool(part.get("continue-on-error"))
 

@@ -27,7 +27,13 @@ def the_arguments_leave_the_configuration_in(values: Values) -> Iterator[Finding
     chart = values.chart
     given = {place: sequence(values.get(*place)) for place in (chart.command, chart.arguments) if place}
     place = next((place for place, words in given.items() if words), None)
-    if place and "config" not in " ".join(str(word) for words in given.values() for word in words):
+    said = " ".join(str(word) for words in given.values() for word in words)
+    named = re.search(r"--config(?:=|\s+)(\S+)", said)
+    brought = [_CONFIG, *(f"{text(mount.path).rstrip('/')}/" for mount in values.pod.mounts)]
+    if place and named and not named[1].startswith(tuple(brought)):
+        what = f"{place[-1]} names {named[1]}, which nothing mounts: the configuration is {_CONFIG}"
+        yield values.finding(place, what, edit(f"write {_CONFIG}"), VALUES)
+    if place and "config" not in said:
         what = f"{place[-1]} leaves {_CONFIG} out, so that the proxy has no model and no key"
         yield values.finding(place, what, edit(f"add --config and {_CONFIG}, or take it away"), VALUES)
 

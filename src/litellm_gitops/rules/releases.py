@@ -19,6 +19,7 @@ _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*")
 # where upstream publishes: a name that is nearly one of these is meant to be it
 _KNOWN = ("ghcr.io", "docker.io", "berriai", "litellm", "litellm-database", "litellm-helm", "litellm-non_root")
+_OCI = re.compile(r"ghcr\.io|quay\.io|public\.ecr\.aws|.*docker\.io|.+\.(?:azurecr\.io|pkg\.dev|amazonaws\.com)")
 _CLOSE = 0.85  # how much of two words is the same, of 1, where one is the other misspelt
 
 
@@ -107,9 +108,12 @@ def the_chart_has_an_address(repository: Repository) -> Iterator[Finding]:
     for number, entry in enumerate(sequence(dig(document and document.value, "dependencies"))):
         address, name = text(dig(entry, "repository")), text(dig(entry, "name"))
         scheme, _, path = address.partition("://")
+        line = document.line("dependencies", number, "repository") if document else None
+        if scheme == "https" and _OCI.fullmatch(path.partition("/")[0]):
+            what = f"{path.partition('/')[0]} has charts by oci alone"
+            yield Finding(CHART_FILE, line, what, edit(f"write oci://{path}"))
         if document is None or scheme != "oci" or name != repository.chart.name:
             continue
-        line = document.line("dependencies", number, "repository")
         if path.rpartition("/")[2] == name != "litellm":
             what = f"the repository of {name} ends in its name, which Helm adds once more"
             yield Finding(CHART_FILE, line, what, edit(f"write oci://{path.rpartition('/')[0]}"))

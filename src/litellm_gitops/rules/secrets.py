@@ -240,8 +240,8 @@ def values_name_only_secrets_and_keys_that_exist(repository: Repository) -> Iter
                         "correct the name, seal a Secret of that name, or declare who makes it in policies/suite.yml"
                     )
                     yield cluster.values.finding(each.place, what, fix)
-            elif each.place in _of_methods(cluster):
-                continue  # a rule of the auth matrix tells
+            elif each.place in _of_methods(cluster) or text(each.key).startswith("/"):
+                continue  # a rule of the auth matrix tells, or that of the API server
             elif each.key is not None and each.key not in (keys[each.name] or {each.key}):
                 what = f"the Secret {each.name!r} has no key {each.key!r}, only {_list(keys[each.name] or ())}"
                 yield cluster.values.finding(each.place, what, edit("correct the key"))
