@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import render_into
-from tests.support.answers import combinations
+from tests.support.answers import combinations, database_hosts
 from tests.support.findings import findings, report
 from tests.support.quick import quick
 from tests.support.sealed_store import SealedStore
@@ -21,9 +21,11 @@ ENGINES = ("flux", "argocd")
 
 def check_all(template: Path, store: SealedStore, folder: Path, cores: int) -> int:
     """The number of combinations, all of which hold. Raises SystemExit with what is wrong with those that do not."""
+    charts = ({"chart": "litellm-helm"}, {"chart": "litellm", **database_hosts()})
     wanted = [
-        {**answers, "gitops_engine": engine, "age_recipients": [store.recipient]}
+        {**answers, **chart, "gitops_engine": engine, "age_recipients": [store.recipient]}
         for engine in ENGINES
+        for chart in charts
         for _, answers in combinations()
     ]
     # one after another to each core, so that big and small ones are shared out evenly
@@ -49,7 +51,7 @@ def _check(share: tuple[Path, SealedStore, Path, list[dict[str, Any]]]) -> list[
 
 @contextmanager
 def _repository(template: Path, store: SealedStore, folder: Path, answers: dict[str, Any]) -> Iterator[Path]:
-    root = render_into(folder / "repository", template, answers)
+    root = render_into(folder / "repository", template, {"tooling": "pinned", **answers})
     with redirect_stdout(StringIO()):  # sealing tells what it wrote
         store.seal(root)
     yield root
