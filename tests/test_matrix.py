@@ -24,6 +24,7 @@ from tests.support.answers import (
     VERTEX_PROJECT,
     answers,
     client_id,
+    database_hosts,
     each,
     keyless,
     redis_hosts,
@@ -289,12 +290,16 @@ def test_a_method_needs_exactly_the_secret_of_the_contract(
     assert all(secret["clusters"] == [environment] for secret in policy["secrets"].values())
 
 
+CHARTS: dict[str, dict[str, str]] = {"litellm-helm": {}, "litellm": database_hosts()}
+
+
+@pytest.mark.parametrize("chart", CHARTS)
 @pytest.mark.parametrize("engine", ["flux", "argocd"])
 @pytest.mark.parametrize(("environment", "provider", "method"), EVERY_CELL)
 def test_every_cell_passes_every_rule(
-    environment: str, provider: str, method: str, engine: str, sealed: Callable[..., Path]
+    environment: str, provider: str, method: str, engine: str, chart: str, sealed: Callable[..., Path]
 ) -> None:
-    found = findings(sealed(**one(environment, provider, method), gitops_engine=engine))
+    found = findings(sealed(**one(environment, provider, method), gitops_engine=engine, chart=chart, **CHARTS[chart]))
     assert not found, report(found)
 
 
