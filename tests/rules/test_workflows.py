@@ -59,6 +59,13 @@ HARMLESS: dict[str, Harmless] = {
         f"another runner: {runner}": substitute(VALIDATE, "runs-on: ubuntu-24.04", f"runs-on: {runner}")
         for runner in ("ubuntu-latest", "ubuntu-24.04-arm", "ubuntu-24.04-8core", "[self-hosted, linux]")
     },
+    "an expression with its end in a text": set_value(
+        VALIDATE, (*STEP, "env"), {"A": "${{ format('{0}}}', github.ref) }}"}
+    ),
+    "variables of one's own (GitLab)": (
+        set_value(PIPELINE, ("chart", "variables"), {"timeout": "short", "when": "later"}),
+        ANSWERS,
+    ),
     "a condition with brackets in a text": set_value(
         VALIDATE, (*CHART, "if"), "${{ !cancelled() && !contains(github.ref, 'a(b') }}"
     ),

@@ -11,6 +11,7 @@ from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import REFERENCE, closest, words
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.proxy import NAMED
 
 _FILE = "docker-compose.yml"
 # https://github.com/compose-spec/compose-spec/blob/main/schema/compose-spec.json
@@ -32,7 +33,6 @@ _SERVICE = {
 _CONDITIONS = ("service_started", "service_healthy", "service_completed_successfully")
 _NAMED = ("configs", "secrets", "networks")  # that a service takes of the top of the file
 _URL = re.compile(r"\w+://(?:[^/]*@)?(?P<host>[\w.-]+)(?::\d+)?/(?P<name>[^?]*).*")
-_CONFIG = re.compile(r"--config(?:=|\s+)(\S+)")
 
 
 def _compose(repository: Repository) -> Document | None:
@@ -97,7 +97,7 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
         text(dig(entry, "target")) for entry in sequence(service.get("configs")) + sequence(service.get("volumes"))
     ]
     mounted += [entry.split(":")[1] for entry in texts(service.get("volumes")) if ":" in entry and "${" not in entry]
-    if (file := _CONFIG.search(command)) and not any(f"{file[1]}/".startswith(f"{each}/") for each in mounted if each):
+    if (file := NAMED.search(command)) and not any(f"{file[1]}/".startswith(f"{each}/") for each in mounted if each):
         yield ("command",), f"nothing mounts {file[1]}, which its command names", "correct the path"
     given = service.get("environment")
     names = {*mapping(given), *(entry.partition("=")[0] for entry in texts(given))}

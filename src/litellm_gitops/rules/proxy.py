@@ -13,6 +13,7 @@ from litellm_gitops.repository import VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.answers import the_models_are_where_the_answers_say
 
+NAMED = re.compile(r"--config(?:=|\s+)(\S+)")  # the file that arguments name
 _CONFIG = "/etc/litellm/config.yaml"  # where the chart mounts it
 _LIVES, _READY = ("/health/liveliness", "/health/liveness"), "/health/readiness"
 _COPILOT = re.compile(r"GITHUB_COPILOT_(?:API_BASE|\w+_URL)")
@@ -28,7 +29,7 @@ def the_arguments_leave_the_configuration_in(values: Values) -> Iterator[Finding
     given = {place: sequence(values.get(*place)) for place in (chart.command, chart.arguments) if place}
     place = next((place for place, words in given.items() if words), None)
     said = " ".join(str(word) for words in given.values() for word in words)
-    named = re.search(r"--config(?:=|\s+)(\S+)", said)
+    named = NAMED.search(said)
     brought = [_CONFIG, *(f"{text(mount.path).rstrip('/')}/" for mount in values.pod.mounts)]
     if place and named and not named[1].startswith(tuple(brought)):
         what = f"{place[-1]} names {named[1]}, which nothing mounts: the configuration is {_CONFIG}"

@@ -26,6 +26,7 @@ from typing import Any
 
 import yaml
 
+from litellm_gitops import credentials
 from litellm_gitops.documents import LOADER, Place, dig, sequence, text, texts
 from litellm_gitops.findings import Finding
 from litellm_gitops.repository import Repository
@@ -50,8 +51,6 @@ _TESTS: Mapping[str, tuple[Callable[[Any, Any], bool], str, str]] = {
     "names_not": (lambda found, value: not is_named(found, value), "names {value}", "take it out"),
     "spares": (lambda found, value: not {*value} & {*_parts(found)}, "takes in too much", ""),
 }
-
-_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 
 def _parts(value: Any) -> list[Any]:
@@ -124,7 +123,7 @@ def _evaluate(row: Mapping[str, Any], found: Object, place: Place, words: Mappin
     passes, what, fix = _TESTS[test]
     value = _filled(row[test], words)
     # of a password in it another rule tells
-    if not passes(found.get(*place), value) and not _PASSWORD.search(text(found.get(*place))):
+    if not passes(found.get(*place), value) and not credentials.find(text(found.get(*place))):
         listed = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
         shown = ", ".join(map(show, listed))
         words = {**words, "place": ".".join(map(str, place)), "found": show(found.get(*place)), "value": shown}

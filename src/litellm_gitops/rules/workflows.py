@@ -38,7 +38,7 @@ _EVENTS = {
 # https://docs.github.com/en/actions/reference/runners/github-hosted-runners; a larger one has a name behind it
 _RUNNER = re.compile(r"(?:ubuntu-(?:latest|slim|\d\d\.04)|windows-(?:latest|11|20\d\d)|macos-(?:latest|\d\d))(?:-.+)?")
 _SHELLS = {"bash", "sh", "pwsh", "powershell", "cmd", "python"}
-_EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_EXPRESSION = re.compile(r"\$\{\{((?:'(?:[^']|'')*'|[^'])*?)\}\}")  # with }} in a text
 _ENTRY = {
     *("after_script", "allow_failure", "artifacts", "before_script", "cache", "coverage", "dast_configuration"),
     *("dependencies", "environment", "except", "extends", "hooks", "id_tokens", "identity", "image", "inherit"),
@@ -147,8 +147,8 @@ def _of_pipeline(value: dict[Any, Any]) -> _Flaws:
     is_whole = "include" not in value
     stages = {".pre", ".post", *(texts(value.get("stages")) or _STAGES)}
     for place, found in walk(value):
-        if found == place[-1]:
-            continue  # a key
+        if found == place[-1] or "variables" in place:
+            continue  # a key, or what the owner calls so
         if place[-1] == "when" and found not in _WHEN:
             flaws.append((place, f"when knows no {found}"))
         if place[-1] == "timeout" and not _TIME.fullmatch(found) and "$" not in found:
