@@ -49,7 +49,7 @@ def main(tooling: str, names: str) -> int:
         *retired(root, before),
         *switched(before, after),
         *scaled(before, after),
-        *examples(before, after),
+        *examples(root, before, after),
     ):
         say(line)
     code = seal(root)
@@ -66,8 +66,7 @@ def report_what_is_left(root: Path, code: int) -> None:
     if not seal_later and not lock_later:
         return
     reason = "when the missing inputs are there" if code == PLACEHOLDER else "when that is fixed"
-    where = from_here(root)
-    steps = [*([f"cd {shlex.quote(where)}"] if where else []), *lock_later, *seal_later]
+    steps = [*change_to(root), *lock_later, *seal_later]
     say(f"\nLeft to do{f', {reason}' if seal_later else ''}:\n  {' && '.join(steps)}")
 
 
@@ -77,6 +76,12 @@ def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def change_to(root: Path) -> list[str]:
+    """The command with which whoever started copier gets into the repository, if he is elsewhere."""
+    where = from_here(root)
+    return [f"cd {shlex.quote(where)}"] if where else []
 
 
 def from_here(root: Path) -> str:
@@ -215,11 +220,12 @@ def scaled(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def examples(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+def examples(root: Path, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     """What to say of a new repository whose addresses are those of the documentation, and lead nowhere."""
     names = [name for name, value in after.items() if name[0] != "_" and EXAMPLE.search(str(value))]
     if names and not before:
-        yield f"only examples: {', '.join(names)}. Before you push, give yours: {update(names[-1], 'VALUE').command}"
+        command = " && ".join([*change_to(root), update(names[-1], "VALUE").command])
+        yield f"only examples: {', '.join(names)}. Before you push, give yours: {command}"
 
 
 def answers(root: Path) -> dict[str, Any]:
