@@ -203,7 +203,7 @@ def combinations(bench: Bench) -> Iterator[Row]:
     """Once: it is many runs already."""
     everything = bench.fresh("combinations")
     everything.mkdir(parents=True)
-    store = SealedStore.make(lambda **answers: bench.render(bench.template, answers), everything)
+    store = SealedStore.make(lambda **answers: bench.render(bench.template, answers), everything / "store")
     counts: list[int] = []
     took = [measure(lambda: counts.append(check_all(bench.template, store, everything, CORES)))]
     yield _time(f"all {counts[0]} combinations rendered and checked, {CORES} cores", took, "s", 60.0)

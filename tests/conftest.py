@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import warnings
@@ -15,6 +16,7 @@ import pytest
 from copier._template import Template
 
 from hooks import after_render
+from tests.support.once import once
 from tests.support.project import Project, Start, Starter, make_releases
 from tests.support.quick import quick
 from tests.support.sealed_store import SealedStore
@@ -46,9 +48,16 @@ def _hermetic() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder that the processes of this run have together, for `once`."""
+    own = tmp_path_factory.getbasetemp()
+    return (own.parent if hasattr(request.config, "workerinput") else own) / "shared"
+
+
+@pytest.fixture(scope="session")
+def compiled(shared: Path) -> Path:
     """What tests/support/quick.py keeps from one run of copier for the next."""
-    return tmp_path_factory.mktemp("compiled")
+    return once(shared / "compiled", Path.mkdir)
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +68,9 @@ def quick_copier(compiled: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(shared: Path) -> Path:
     """The template's own files outside git, so that no clone is made and what is not committed counts."""
-    return copy_template(tmp_path_factory.mktemp("template"))
+    return once(shared / "template", copy_template)
 
 
 def render_into(target: Path, template: Path, answers: dict[str, Any], **options: Any) -> Path:
@@ -85,52 +94,52 @@ def render_into(target: Path, template: Path, answers: dict[str, Any], **options
 
 
 class Renderer:
-    """Renders each set of answers once, quickly: `pinned` unless the answers say otherwise."""
+    """Renders each set of answers once, quickly: `pinned` unless the answers say otherwise.
 
-    def __init__(self, template: Path, compiled: Path, factory: pytest.TempPathFactory) -> None:
-        self._template, self._compiled, self._factory = template, compiled, factory
-        self._known: dict[str, Path] = {}
+    `finish` is called with each new repository.
+    """
 
-    def __call__(self, finish: Callable[[Path], None] | None = None, /, **answers: Any) -> Path:
-        """The repository; `finish` is called with it once."""
-        key = json.dumps(answers, sort_keys=True)
-        if key not in self._known:
-            target = self._factory.mktemp("repository")
+    def __init__(self, template: Path, compiled: Path, folder: Path, finish: Callable[[Path], None] | None = None):
+        self._template, self._compiled, self._folder, self._finish = template, compiled, folder, finish
+
+    def __call__(self, **answers: Any) -> Path:
+        """The repository."""
+
+        def make(target: Path) -> None:
             with quick(self._compiled):
                 render_into(target, self._template, {"tooling": "pinned", **answers})
             if answers.get("tooling") == "vendored":
                 after_render.vendor(target, self._template)
-            if finish:
-                finish(target)
-            self._known[key] = target
-        return self._known[key]
+            if self._finish:
+                self._finish(target)
+
+        name = hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()
+        return once(self._folder / name / "repository", make)
 
 
 @pytest.fixture(scope="session")
-def render(template: Path, compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def render(template: Path, compiled: Path, shared: Path) -> Callable[..., Path]:
     """`render(**answers)`: a repository that is rendered but not sealed. Never change what it returns, copy it."""
-    return Renderer(template, compiled, tmp_path_factory)
+    return Renderer(template, compiled, shared / "rendered")
 
 
 @pytest.fixture(scope="session")
-def store(render: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> SealedStore:
+def store(render: Callable[..., Path], shared: Path) -> SealedStore:
     """Every Secret of every cluster, sealed once by the real sops."""
-    return SealedStore.make(render, tmp_path_factory.mktemp("store"))
+    return SealedStore(once(shared / "store", lambda folder: SealedStore.make(render, folder)))
 
 
 @pytest.fixture(scope="session")
-def sealed(
-    template: Path, compiled: Path, store: SealedStore, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Path]:
+def sealed(template: Path, compiled: Path, store: SealedStore, shared: Path) -> Callable[..., Path]:
     """`sealed(**answers)`: as `render`, with Secrets from the store."""
-    renderer = Renderer(template, compiled, tmp_path_factory)
-    return lambda **answers: renderer(store.seal, **{**answers, "age_recipients": [store.recipient]})
+    renderer = Renderer(template, compiled, shared / "sealed", store.seal)
+    return lambda **answers: renderer(**{**answers, "age_recipients": [store.recipient]})
 
 
 @pytest.fixture(scope="session")
-def releases(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def releases(template: Path, shared: Path) -> Path:
     """A git repository of the template with a tag for each release, the last one as it is now."""
-    return make_releases(template, tmp_path_factory.mktemp("releases") / "template")
+    return once(shared / "releases" / "template", lambda folder: make_releases(template, folder))
 
 
 @pytest.fixture(scope="session")
@@ -141,9 +150,9 @@ def warm() -> Iterator[Warm]:
 
 
 @pytest.fixture(scope="session")
-def starter(releases: Path, warm: Warm, compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Starter:
+def starter(releases: Path, warm: Warm, compiled: Path, shared: Path) -> Starter:
     """Repositories of each release, made once."""
-    return Starter(releases, warm, tmp_path_factory.mktemp("started"), compiled)
+    return Starter(releases, warm, shared / "started", compiled)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ INTERVIEWS: dict[str, dict[str, Any]] = {
 }
 
 
+@cache
 def questions() -> dict[str, dict[str, Any]]:
     """The questions of copier.yml."""
     content = yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))

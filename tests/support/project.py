@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from tests.support.inputs import Inputs
+from tests.support.once import once
 from tests.support.sealed import content, environment
 from tests.support.template import ROOT
 from tests.support.warm import Warm
@@ -168,16 +169,18 @@ class Starter:
 
     def __init__(self, releases: Path, warm: Warm, folder: Path, cache: Path) -> None:
         self._releases, self._warm, self._folder, self._cache = releases, warm, folder, cache
-        self._inputs = Inputs().write(folder / "inputs")
+        self._inputs = once(folder / "inputs", Inputs().write)
 
     def __call__(self, target: Path, release: str, **answers: str) -> Project:
         """A committed repository in `target` as it was rendered and sealed from a release."""
         given = {**ANSWERS, **answers}
         name = re.sub(r"\W+", "-", " ".join([release, *(f"{key}={given[key]}" for key in sorted(given))]))
-        known = self._folder / name
-        if not known.exists():
-            known.mkdir()
-            Project(known, self._inputs, self._warm, self._cache).copy(self._releases, "--vcs-ref", release, **given)
+
+        def make(folder: Path) -> None:
+            folder.mkdir()
+            Project(folder, self._inputs, self._warm, self._cache).copy(self._releases, "--vcs-ref", release, **given)
+
+        known = once(self._folder / name, make)
         root = Path(shutil.copytree(known, target / "repository"))
         return Project(root, Inputs().write(target / "inputs"), self._warm, self._cache)
 

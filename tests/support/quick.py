@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import marshal
+import os
 import pickle
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import CodeType
@@ -78,7 +79,7 @@ def _compiling(folder: Path | None) -> Callable[..., Any]:
             return compiled[key]
         compiled[key] = _compile(self, source, name, filename, **options)
         if kept and isinstance(compiled[key], CodeType):
-            part = kept.with_name(f"{kept.name}.{id(self)}")
+            part = kept.with_name(f"{kept.name}.{os.getpid()}")
             part.write_bytes(marshal.dumps(compiled[key]))
             part.replace(kept)
         return compiled[key]
@@ -94,7 +95,10 @@ def _cloning(folder: Path | None) -> Callable[[str, str, str], str]:
         kept = folder / hashlib.sha256(f"{url} {ref}".encode()).hexdigest()
         if not kept.is_dir():
             _vcs.clone(url, ref, location)
-            shutil.copytree(location, kept, symlinks=True)
+            part = kept.with_name(f"{kept.name}.{os.getpid()}")
+            shutil.copytree(location, part, symlinks=True)
+            with suppress(OSError):  # another process was first
+                part.rename(kept)
             return location
         return str(shutil.copytree(kept, location, symlinks=True, dirs_exist_ok=True))
 

@@ -12,6 +12,7 @@ import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pyrage
@@ -29,27 +30,30 @@ SEALED_VALUE = re.compile(r"ENC\[AES256_GCM,[^\]]+type:str\]")
 
 @dataclass(frozen=True)
 class SealedStore:
-    """The sealed Secrets in `folder`, as secrets/<cluster>/<name>.sops.yaml, all for one recipient."""
+    """The sealed Secrets in `folder`, a repository, all for its one recipient."""
 
     folder: Path
-    recipient: str
+
+    @cached_property
+    def recipient(self) -> str:
+        """Whom the Secrets are sealed for."""
+        return str(Repository(self.folder).answers["age_recipients"][0])
 
     @classmethod
     def make(cls, render: Callable[..., Path], folder: Path) -> SealedStore:
-        """Seal everything that any answers can need."""
+        """Seal everything that any answers can need; `folder` must not be there."""
         recipient = str(pyrage.x25519.Identity.generate().to_public())
         # with an AWS user on EKS too, so that there is every Secret for every cluster
         answers = everything(bedrock_auth_aws="aws_user", age_recipients=[recipient])
-        root = folder / "repository"
-        shutil.copytree(render(**answers), root)
-        store = cls(root, recipient)
-        store.write_rules(Repository(root))
+        shutil.copytree(render(**answers), folder)
+        store = cls(folder)
+        store.write_rules(Repository(folder))
         keys = {name: {"azure_openai": "azure_api_key"} for name in ENVIRONMENTS}
         others = Repository(render(**each(keys, age_recipients=[recipient])))
         given = Inputs()
-        for cluster in (*Repository(root).clusters, *others.clusters):
+        for cluster in (*Repository(folder).clusters, *others.clusters):
             for wanted in cluster.wanted.values():
-                if (root / wanted.file).exists():
+                if (folder / wanted.file).exists():
                     continue
                 values = {key: given.expected(wanted.name, key) or secrets.token_hex(16) for key in wanted.keys}
                 manifest = {
@@ -59,7 +63,7 @@ class SealedStore:
                     "type": "Opaque",
                     "stringData": values,
                 }
-                encrypt(yaml.safe_dump(manifest, sort_keys=False), root / wanted.file, root)
+                encrypt(yaml.safe_dump(manifest, sort_keys=False), folder / wanted.file, folder)
         return store
 
     def write_rules(self, repository: Repository) -> None:
