@@ -102,7 +102,8 @@ def test_a_workflow_may_read_and_only_the_update_may_open_an_issue(github: Path)
         assert load(file)["permissions"] == {}
     granted = {name: job["permissions"] for name, job in jobs(github)}
     read = {"contents": "read"}
-    assert granted == {"suite": read, "history": read, "chart": read, "template": {**read, "issues": "write"}}
+    validate = dict.fromkeys(("suite", "history", "chart", "signature"), read)
+    assert granted == {**validate, "template": {**read, "issues": "write"}}
 
 
 def test_no_token_stays_in_a_checkout(github: Path) -> None:
@@ -231,6 +232,7 @@ def test_gitlab_does_what_github_does(gitlab: Path) -> None:
     scripts = {name: " ".join(job["script"]) for name, job in pipeline.items() if "script" in job}
     assert "uv run --locked pytest --junit-xml=report.xml" in scripts["suite"]
     assert "uv run --locked pytest -m chart" in scripts["chart"]
+    assert "uv run --locked pytest -m signed" in scripts["signature"]
     assert "copier check-update" in scripts["template"]
     assert "hooks/auth_matrix.py" in str(pipeline["suite"]["after_script"])
 
@@ -239,14 +241,14 @@ def test_gitlab_looks_at_the_template_on_a_schedule_alone(gitlab: Path) -> None:
     pipeline = load(gitlab / ".gitlab-ci.yml")
     assert pipeline["template"]["rules"] == [{"if": '$CI_PIPELINE_SOURCE == "schedule"'}]
     assert pipeline[".validate"]["rules"] == [{"if": '$CI_PIPELINE_SOURCE != "schedule"'}]
-    for name in ("suite", "helm", "chart"):
+    for name in ("suite", "helm", "chart", "cosign", "signature"):
         assert pipeline[name]["extends"] == ".validate"
 
 
 def test_every_image_has_a_version(gitlab: Path) -> None:
     text = (gitlab / ".gitlab-ci.yml").read_text()
     images = re.findall(r'(?:image|name): "([^"]+)"', text)
-    assert len(images) == 3
+    assert len(images) == 4
     for image in images:
         assert re.search(r":v?\d+\.\d+\.\d+", image), image
 

@@ -99,7 +99,7 @@ def test_every_rule_is_claimed_in_exactly_one_file(engine: str, render: Callable
     tests = (render(**everything(gitops_engine=engine)) / "tests").glob("test_*.py")
     calls = [call for path in tests for call in re.findall(r"\bof\(([^)]*)\)", path.read_text())]
     claimed = [subject for call in calls for subject in re.findall(r'"(\w+)"', call)]
-    subjects = {each.subject for each in [*rules.load().values(), *rules.of("decrypted")]}
+    subjects = {each.subject for each in [*rules.load().values(), *rules.of("decrypted", "signed")]}
     assert sorted(claimed) == sorted(subjects - {"flux", "argocd"} | {engine})
 
 

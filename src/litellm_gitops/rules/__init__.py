@@ -50,7 +50,7 @@ _BY_THEMSELVES = {
     "tooling",
     "workflows",
 }
-_BY_NAME_ALONE = ("decrypted", "rendered")  # subjects that need a private key, or helm and a chart
+_BY_NAME_ALONE = ("decrypted", "rendered", "signed")  # subjects that need a private key, helm and a chart, or cosign
 
 
 def rule(function: Function) -> Function:
