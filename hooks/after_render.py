@@ -13,7 +13,6 @@ import difflib
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -21,19 +20,22 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import yaml
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TEMPLATE / "src"))
 
 from litellm_gitops import vendored  # noqa: E402
-from litellm_gitops.documents import sequence  # noqa: E402
+from litellm_gitops.documents import sequence, text  # noqa: E402
 from litellm_gitops.findings import SEAL, UnreadableError, update  # noqa: E402
+from litellm_gitops.first_steps import change_to, from_here  # noqa: E402
 from litellm_gitops.repository import Cluster, Repository  # noqa: E402
 from litellm_gitops.sealing.errors import DONE, INTERRUPTED, PLACEHOLDER  # noqa: E402
 
 ANSWERS = ".copier-answers.yml"
 INPUTS = "LITELLM_GITOPS_INPUTS"
+_MARKER = re.compile(r"^<{7} ", re.MULTILINE)
 EXAMPLE = re.compile(r"\bexample\.(?:com|internal|net|org)\b|//[\w.-]+/example/|//example\.")
 
 
@@ -52,9 +54,10 @@ def main(tooling: str, names: str) -> int:
         *examples(root, before, after),
     ):
         say(line)
-    code = seal(root)
     if not before:
-        say(f"\n{after.get('project_name')} is in {from_here(root) or root}. README.md there is the runbook.")
+        say(f"\n{after.get('project_name')} is in {from_here(root) or root}. README.md there is the runbook.\n")
+    code = seal(root)
+    report_conflicts(root)
     report_what_is_left(root, code)
     return code if code == INTERRUPTED else 0
 
@@ -70,27 +73,28 @@ def report_what_is_left(root: Path, code: int) -> None:
     say(f"\nLeft to do{f', {reason}' if seal_later else ''}:\n  {' && '.join(steps)}")
 
 
+def report_conflicts(root: Path) -> None:
+    """Say which files hold what the update and the owner both changed."""
+    changed = (git("diff", "--name-only", "--relative", "HEAD") or "").splitlines()
+    both = [name for name in changed if _MARKER.search(_text(root / name))]
+    rejected = (git("ls-files", "--others", "--", "*.rej") or "").splitlines()
+    if both:
+        choose = "choose between the markers <<<<<<< and >>>>>>>, then git add"
+        say(f"\nIn conflict: {', '.join(both)}. In each, {choose}.")
+    if rejected:
+        say(f"\nNot applied: {', '.join(rejected)}. Apply each by hand, then delete it.")
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", errors="replace") if path.is_file() and not path.is_symlink() else ""
+
+
 def say(text: str) -> None:
     """A line on stderr. Where it cannot go it is lost: a failure here would have copier remove the new repository."""
     try:
         print(text, file=sys.stderr, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-def change_to(root: Path) -> list[str]:
-    """The command with which whoever started copier gets into the repository, if he is elsewhere."""
-    where = from_here(root)
-    return [f"cd {shlex.quote(where)}"] if where else []
-
-
-def from_here(root: Path) -> str:
-    """The folder `root` as whoever started copier names it where he stands; empty where he stands in it."""
-    here = Path(os.environ.get("PWD", "."))
-    if not here.is_dir() or here.samefile(root):
-        return ""
-    here = here.resolve()
-    return str(root.relative_to(here) if root.is_relative_to(here) else root)
 
 
 def vendor(root: Path, template: Path | None) -> None:
@@ -149,6 +153,8 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
             continue
         if name in after:
             yield f"answer changed: {name} was {old!r}, is {after[name]!r}"
+        elif own := [each for each in after if each.endswith(f"_{name}") and each not in before]:
+            yield f"answer renamed: {name} is {', '.join(own)}"
         elif old:
             yield f"answer dropped: {name} was {old!r}; nothing that is chosen needs it"
         if name == "cluster_environments":
@@ -202,12 +208,38 @@ def database(cluster: Cluster, before: dict[str, Any]) -> Iterator[str]:
 
 def switched(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     """What to do in the clusters before a change is pushed that would else take the proxy away for a while."""
-    sections = {"chart": "Another chart", "gitops_engine": "Another engine", "exposure": "Another engine"}
     # what a repository had that was rendered before there was the question
     former = {"chart": "litellm-helm", "exposure": "ingress", **before}
-    for name, section in sections.items():
-        if before and name in after and former.get(name) != after[name]:
-            yield f'before you push this, do in each cluster what README.md of the last commit says under "{section}"'
+    changed = {name for name in ("chart", "gitops_engine", "exposure", "ci_platform") if before and name in after}
+    changed = {name for name in changed if former.get(name) != after[name]}
+    engine = text(before.get("gitops_engine"))
+    if "chart" in changed:
+        first, then = commands("chart_first", engine), commands("chart_then", engine)
+        applied = "until `flux get kustomization litellm-secrets` shows the commit" if first else "until the sync fails"
+        push = f"git push  # and wait {applied}"
+        yield from steps('the other chart, once what README.md says under "Another chart" is true', *first, push, *then)
+    if "gitops_engine" in changed:
+        let_go = commands("engine_first", engine, before.get("project_name"))
+        yield from steps('the other engine (README.md: "Another engine", then "Bootstrap")', *let_go, "git push")
+    if "exposure" in changed:
+        said = "exposure: the push takes the old way in away. Bring the new one up beside it first"
+        yield f'{said}: README.md, "Another engine"'
+    if "ci_platform" in changed:
+        yield "ci_platform: protect the branches of the new platform before you push"
+
+
+def steps(what: str, *commands: str) -> Iterator[str]:
+    """Commands in their order, and what they are for."""
+    yield f"\nCommit this. Then, for {what}, in each cluster and in this order:"
+    yield from (f"  {command}" for command in commands)
+
+
+def commands(macro: str, *arguments: Any) -> list[str]:
+    """What a macro of includes/switching.jinja gives README.md, a line each."""
+    loader = jinja2.FileSystemLoader(TEMPLATE)
+    environment = jinja2.Environment(loader=loader, autoescape=False)  # commands, no HTML
+    module = environment.get_template("includes/switching.jinja").module
+    return [line for line in str(getattr(module, macro)(*arguments)).splitlines() if line.strip()]
 
 
 def scaled(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:

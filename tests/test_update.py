@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from hooks import migrations
+from tests.e2e.readme import commands
 from tests.support.answers import ENVIRONMENTS, TENANT, client_id, everything
 from tests.support.findings import findings, report
 from tests.support.inputs import Inputs
@@ -26,6 +27,8 @@ from tests.support.warm import Warm
 
 # Every repository had the sealing and the rules as files of its own.
 BEFORE_THE_PACKAGE = "abdc6f0058ac2bd4c4ebf6495d4165ac5871e3e2"
+
+OTHER_CHART = ["chart=litellm", "aws_database_host=db.internal", "gcp_database_host=db.internal"]
 
 
 def test_who_changed_nothing_gets_the_release_once_and_keeps_every_secret(start: Start) -> None:
@@ -69,8 +72,9 @@ def test_who_edited_the_same_line_is_shown_both_and_loses_no_secret(start: Start
     project = start("v0.0.2").plain()
     project.edit("litellm/values.yaml", "request_timeout: 450", "request_timeout: 900")
     before = project.sealed()
-    project.update()
+    said = project.update()
     assert project.conflicts() == ["litellm/values.yaml"]
+    assert "In conflict: litellm/values.yaml. In each, choose between the markers" in said
     text = (project.root / "litellm/values.yaml").read_text()
     assert "request_timeout: 600" in text
     assert "request_timeout: 900" in text
@@ -80,7 +84,8 @@ def test_who_edited_the_same_line_is_shown_both_and_loses_no_secret(start: Start
 def test_who_wants_rejects_gets_them_beside_the_file(start: Start) -> None:
     project = start("v0.0.2")
     project.edit("litellm/values.yaml", "request_timeout: 450", "request_timeout: 900")
-    project.update("--conflict", "rej")
+    said = project.update("--conflict", "rej")
+    assert "Not applied: litellm/values.yaml.rej. Apply each by hand" in said
     assert "litellm/values.yaml.rej" in project.conflicts()
 
 
@@ -135,6 +140,40 @@ def test_who_has_more_replicas_for_a_while_is_told_of_the_autoscaler_that_is_lef
     assert project.files() == before
 
 
+@pytest.mark.parametrize(
+    ("engine", "data", "heading"),
+    [
+        ("flux", ["chart=litellm", "aws_database_host=db.internal", "gcp_database_host=db.internal"], "Another chart"),
+        (
+            "argocd",
+            ["chart=litellm", "aws_database_host=db.internal", "gcp_database_host=db.internal"],
+            "Another chart",
+        ),
+        ("flux", ["gitops_engine=argocd"], "Another engine"),
+        ("argocd", ["gitops_engine=flux"], "Another engine"),
+    ],
+)
+def test_who_switches_is_told_what_to_run_in_the_cluster_and_when(
+    engine: str, data: list[str], heading: str, start: Start
+) -> None:
+    project = start("v0.1.0", gitops_engine=engine)
+    readme = commands(project.root / "README.md", heading)
+    said = project.update(*(word for each in data for word in ("--data", each))).splitlines()
+    told = [line.strip() for line in said if re.match(r"  (?:flux|kubectl|git) ", line)]
+    known = [line for block in readme for line in block.splitlines()]
+    assert [line for line in told if not line.startswith("git push")] == [line for line in known if line in told]
+    after = {"flux": 1, "argocd": 0}[engine] if heading == "Another chart" else len(told) - 1
+    assert [number for number, line in enumerate(told) if line.startswith("git push")] == [after]
+    assert len(told) > 2
+
+
+def test_who_changes_the_way_in_or_the_platform_is_told_what_comes_first(start: Start) -> None:
+    project = start("v0.1.0")
+    said = project.update("--data", "exposure=none", "--data", "ci_platform=gitlab")
+    assert "exposure: the push takes the old way in away" in said
+    assert "ci_platform: protect the branches of the new platform before you push" in said
+
+
 def test_who_removes_a_provider_is_told_which_secret_is_left(start: Start) -> None:
     project = start("v0.0.2")
     said = project.update("--data", "providers=[bedrock]")
@@ -158,6 +197,13 @@ def test_who_removes_an_environment_keeps_its_key_until_he_deletes_it(start: Sta
         assert f"not deleted by this tool: {left}" in said
         assert (project.root / left).exists()
     assert "gcp: its cluster keeps the proxy and its credentials. Before you push" in said
+    paste = re.search(r"^once nothing in a cluster uses them: (rm .*); then take gcp out of", said, re.MULTILINE)
+    assert paste, said
+    subprocess.run(paste[1], shell=True, cwd=project.root, check=True)
+    assert not [path for path in project.files() if "gcp" in path and not path.startswith("vendor/")]
+    assert [(each.file, each.what) for each in findings(project.root)] == [
+        (".sops.yaml", "the environment gcp was not chosen")
+    ]
 
 
 def test_who_leaves_eks_is_told_that_irsa_is_dropped(start: Start) -> None:
@@ -362,7 +408,9 @@ def test_a_repository_from_before_the_package_follows_without_conflict_or_loss(
     now = yaml.safe_load((root / ".copier-answers.yml").read_text())
     shared = {name: given[name] for name in ("ingress_class", "redis_host") if name in given}
     assert {name: now.get(name) for name in given.keys() - shared - {"_commit"}}.items() <= given.items()
+    assert "answer dropped" not in said
     for name, value in shared.items():
+        assert f"answer renamed: {name} is aws_{name}, " in said
         assert {now[f"{environment}_{name}"] for environment in ENVIRONMENTS} == {value}
     assert not shared.keys() & now.keys()
     assert not (root / "litellm/values.schema.json").exists()

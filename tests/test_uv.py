@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project import Start, commit
+from tests.support.inputs import Inputs
+from tests.support.project import ANSWERS, Project, Start, commit, git
 from tests.support.sealed import environment
+from tests.support.warm import Warm
 from tools import cache
 
 UV = Path(sys.executable).with_name("uv")
@@ -47,3 +50,39 @@ def test_uv_installs_once_and_needs_no_network_afterwards(tooling: str, start: S
         assert done.returncode == 0, (command, done.stdout, done.stderr)
     package = offline("python", "-c", "import litellm_gitops; print(litellm_gitops.__file__)")
     assert (tooling == "pinned") is ("site-packages" in package.stdout), package.stderr
+
+
+def test_each_command_prints_the_next_until_the_repository_is_pushed(
+    releases: Path, warm: Warm, tmp_path: Path
+) -> None:
+    above, inputs, bare = tmp_path / "above", tmp_path / "inputs", tmp_path / "bare.git"
+    above.mkdir()
+    inputs.mkdir()
+    git(tmp_path, "init", "--quiet", "--bare", str(bare))
+    url = "https://github.com/example/my-gateway.git"
+    data = [
+        f"--data={name}={value}" for name, value in {**ANSWERS, "project_name": "my-gateway", "repo_url": url}.items()
+    ]
+    copied = Project(above, inputs, warm).copier("copy", "--trust", "--defaults", *data, str(releases), "my-gateway")
+    found = re.search(r"^  (cd .*my-gateway && uv run .* --fill)$", copied.stderr, re.MULTILINE)
+    assert found, copied.stderr
+    Inputs().write(inputs)
+    who = [f"GIT_{role}_{what}" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
+    env = environment(inputs, UV_CACHE_DIR=str(cache.root() / "uv"), UV_PYTHON=sys.executable, HOME=str(tmp_path))
+    env |= {**dict.fromkeys(who, "somebody@example.com"), **network(), "GIT_CONFIG_COUNT": "1"}
+    env |= {"GIT_CONFIG_KEY_0": f"url.{bare}.insteadOf", "GIT_CONFIG_VALUE_0": url}
+    env["PATH"] = f"{UV.parent}:{env['PATH']}"
+
+    def sh(command: str, folder: Path) -> str:
+        done = subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return done.stdout + done.stderr
+
+    root = above / "my-gateway"
+    (validate,) = re.findall(r"^next: (.*)$", sh(found[1], above), re.MULTILINE)
+    (record, send) = re.findall(r"^(?:next|then): (.*)$", sh(validate, root), re.MULTILINE)
+    assert "\n   ".join([validate, *record.split(" && ", 2), send]) in (root / "README.md").read_text()
+    sh(record.replace("uvx pre-commit install && ", ""), root)  # it asks GitHub for its hooks
+    sh(send, root)
+    assert git(root, "status", "--porcelain") == ""
+    assert git(bare, "rev-parse", "main") == git(root, "rev-parse", "HEAD")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from litellm_gitops import rules
+from litellm_gitops import first_steps, rules
 from litellm_gitops.credentials import redacted
 from litellm_gitops.findings import UnreadableError
 from litellm_gitops.repository import Repository
@@ -24,6 +24,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--litellm-chart DIR`."""
     what = "the folder of a LiteLLM chart for `-m chart`, instead of the one in the registry"
     parser.addoption("--litellm-chart", metavar="DIR", help=what)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    """After the suite of a repository that is not in git yet: what brings it there."""
+    if exitstatus:
+        return
+    repository = Repository(terminalreporter.config.rootpath)
+    if first_steps.is_new(repository):
+        for when, command in zip(("next", "then"), first_steps.push(repository), strict=True):
+            terminalreporter.write_line(f"{when}: {command}")
 
 
 @pytest.fixture(scope="session")

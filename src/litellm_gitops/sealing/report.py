@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
@@ -136,3 +137,7 @@ def orphans(repository: Repository) -> None:
                 found.append(path.relative_to(repository.root).as_posix())
     for file in sorted(found):
         note(f"no longer needed by any answer, and not deleted by this tool: {file}")
+    gone = sorted({PurePosixPath(file).stem for file in found if file.startswith(f"{FOLDER}/")})
+    if found:
+        rules = f"; then take {', '.join(gone)} out of .sops.yaml" if gone else ""
+        note(f"once nothing in a cluster uses them: rm {' '.join(map(shlex.quote, sorted(found)))}{rules}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from litellm_gitops import first_steps
 from litellm_gitops.repository import Cluster, Repository
 from litellm_gitops.sealing import report, sealed_file
-from litellm_gitops.sealing.errors import UNSEALED, SealingError
+from litellm_gitops.sealing.errors import DONE, UNSEALED, SealingError
 from litellm_gitops.sealing.recipients import Rule
 from litellm_gitops.sealing.run import Run, change, chosen
 from litellm_gitops.sealing.sealed_file import Kind
@@ -50,7 +51,11 @@ def seal(
     now = Repository(repository.root)
     report.orphans(now)
     code = report.placeholders(chosen(now, cluster))
-    return UNSEALED if _report_plaintext(now, chosen(now, cluster)) else code
+    if _report_plaintext(now, chosen(now, cluster)):
+        return UNSEALED
+    if code == DONE and first_steps.is_new(now):
+        report.note(f"next: {' && '.join([*first_steps.change_to(now.root), first_steps.VALIDATE])}")
+    return code
 
 
 def _is_absent(run: Run, file: str) -> bool:
