@@ -157,6 +157,10 @@ FAULTS: dict[str, Fault] = {
     "another Service": (LEADS, set_value(ON_AWS, (*PATHS, 3, "backend", "service", "name"), "litelm")),
     "another port of a route": (LEADS, set_value(ON_AWS, (*ROUTE, "backendRefs", 0, "port"), 80), GATEWAYS),
     "all of the host": (OPEN, set_value(ON_AWS, (*PATHS, 0, "path"), "/")),
+    "what no path takes": (
+        OPEN,
+        set_value(ON_AWS, ("spec", "defaultBackend"), {"service": {"name": "litellm", "port": {"number": 4000}}}),
+    ),
     "all of the host by a pattern": (OPEN, path("/*", kind="ImplementationSpecific")),
     "all of a version": (OPEN, path("/v1")),
     "the user interface": (OPEN, path("/ui")),
@@ -292,6 +296,9 @@ EXCEPTION = {"rule": OPEN, "file": ON_AWS, "reason": "the user interface is behi
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "a page for what no path takes": set_value(
+        ON_AWS, ("spec", "defaultBackend"), {"service": {"name": "sorry", "port": {"number": 80}}}
+    ),
     "an hour, and more attributes": set_value(
         ON_AWS,
         (*NOTES, f"{ALB}/load-balancer-attributes"),

@@ -276,6 +276,14 @@ FAULTS: dict[str, Fault] = {
         "the_account_of_flux_reaches_the_namespace_alone",
         set_value(ACCOUNT, ("roleRef", "kind"), "ClusterRole", document=2),
     ),
+    "rights for everybody": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        append_item(ACCOUNT, ("subjects",), {"kind": "Group", "name": "system:authenticated"}, document=2),
+    ),
+    "rights for every pod": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        append_item(ACCOUNT, ("subjects",), {"kind": "Group", "name": "system:serviceaccounts"}, document=2),
+    ),
     "rights for another account": (
         "the_account_of_flux_reaches_the_namespace_alone",
         set_value(ACCOUNT, ("subjects", 0, "namespace"), "default", document=2),
@@ -494,6 +502,12 @@ FAULTS: dict[str, Fault] = {
 
 # What an operator may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "rights for the team of the proxy, too": append_item(
+        ACCOUNT,
+        ("subjects",),
+        {"kind": "Group", "name": "llm-team", "apiGroup": "rbac.authorization.k8s.io"},
+        document=2,
+    ),
     "a source that is looked at less": set_value(SOURCE, ("spec", "interval"), "1h30m"),
     "more time to decrypt": set_value(SECRETS, ("spec", "timeout"), "5m"),
     "objects of another repository, of one commit": append_item(

@@ -49,6 +49,10 @@ def _ways(found: Object) -> Iterator[Way]:
     is_route = found.identity.kind == "HTTPRoute"
     for number, entry in enumerate(sequence(found.get(*_RULES))):
         yield from _matches(entry, (*_RULES, number)) if is_route else _paths(entry, (*_RULES, number))
+    rest = mapping(found.get("spec", "defaultBackend", "service"))
+    if rest.get("name") == _NAME:  # another Service may answer what no rule takes
+        port = dig(rest, "port", "number") or dig(rest, "port", "name")
+        yield Way(("spec", "defaultBackend"), "/", True, _NAME, port)
 
 
 def _paths(entry: Any, place: Place) -> Iterator[Way]:
