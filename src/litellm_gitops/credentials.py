@@ -105,9 +105,27 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "a webhook of Discord": (r"discord(?:app)?\.com/api/webhooks/\d{17,20}/[\w-]{60,}", ("api/webhooks",)),
     "a signed address of Azure": (r"[?&]sig=[A-Za-z0-9%/+]{40,}(?:%3D|=)", ("sig=",)),
     "a token in a header": (
-        r"Authorization[\"']?\s*:\s*[\"']?(?:Bearer|token)\s+(?=[\w.~+/-]*\d)[\w.~+/-]{32,}=*",
+        r"Authorization[\"']?\s*[:=]\s*[\"']?(?i:Bearer|token)\s+(?=[\w.~+/-]*\d)[\w.~+/-]{32,}=*",
         ("Authorization",),
     ),
+    "a login in a header": (r"Authorization[\"']?\s*[:=]\s*[\"']?Basic\s+[A-Za-z0-9+/]{12,}={0,2}", ("Authorization",)),
+    "a key in a header": (
+        r"(?i:api-key)[\"']?\s*:\s*[\"']?(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{24,}",
+        ("api-key", "Api-Key", "API-Key", "API-KEY"),
+    ),
+    "a password in a command": (
+        r"--(?:password|passwd|token|api-key)[ =][\"']?(?![$<{%*/])(?=[^\s\"',]*\d)(?=[^\s\"',]*[A-Za-z])[^\s\"',]{12,}"
+        r"|--from-literal[ =][\"']?[\w.-]*(?i:password|token|secret|key)=[\"']?(?![$<{%*/])"
+        r"(?=[^\s\"',]*\d)[^\s\"',]{12,}"
+        r"|curl\s(?:[^\n]*\s)?(?:-u|--user)[ =][\"']?[^\s:$\"'<{]+:(?![$<{%*])[^\s\"'$]{8,}",
+        ("--password", "--passwd", "--token", "--api-key", "--from-literal", "curl"),
+    ),
+    "a password in an address": (
+        r"[?&;](?i:password|pwd)=(?![$<{%*]|(?i:password|x+)\b)[^\s&;\"'$<{]{8,}",
+        ("assword=", "ASSWORD=", "wd=", "WD="),
+    ),
+    "a key of Azure's bus": (r"SharedAccessKey=[A-Za-z0-9/+]{43}=", ("SharedAccessKey=",)),
+    "a token of npm's settings": (r"_authToken=(?!\$)[\w.=+/-]{20,}", ("_authToken=",)),
     "a login of a registry": (
         r"\"auths?\"\s*:\s*(?:\{\s*\"[^\"]+\"\s*:\s*\{[^{}]*\"auth\"\s*:\s*)?\"[A-Za-z0-9+/]{16,}={0,2}\"",
         ('"auth"', '"auths"'),

@@ -76,6 +76,16 @@ def vendors() -> dict[str, str]:
         "Cloudflare": f"v1.0-{signs(24, '0123456789abcdef')}-{signs(146, '0123456789abcdef')}",
         "Azure, a signed address": f"https://own.blob.core.windows.net/c?sv=2022-11-02&sig={signs(43)}%3D",
         "a header": f"Authorization: Bearer {signs(40)}",
+        "a header of settings": f"OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer {signs(32)}",
+        "a login in a header": f"Authorization: Basic {base64.b64encode(signs(24).encode()).decode()}",
+        "a key in a header": f'curl -H "x-api-key: {signs(32)}" https://api.example.com',
+        "a password of JDBC": f"url=jdbc:postgresql://db/own?user=own&password={signs(16)}",
+        "a password of ODBC": f"Server=db;Uid=own;Pwd={signs(16)};",
+        "Azure's bus": f"Endpoint=sb://own/;SharedAccessKeyName=root;SharedAccessKey={signs(43)}=",
+        "npm's settings": f"//registry.example.com/:_authToken={signs(36)}",
+        "an option": f"own login --password={signs(16)}",
+        "a literal": f"kubectl create secret generic own --from-literal=password={signs(16)}",
+        "a login of curl": f"curl -sS -u own:{signs(16)} https://example.com",
         "a registry": f'{{"auths": {{"ghcr.io": {{"auth": "{signs(40)}"}}}}}}',
         ".netrc": f"machine github.com login own password {signs(20)}",
         "Azure OpenAI": f'AZURE_API_KEY = "{signs(32, "0123456789abcdef")}"',
@@ -152,6 +162,14 @@ def harmless() -> dict[str, tuple[str, str]]:
         "a header with a placeholder": 'curl -H "Authorization: Bearer $TOKEN" -H "Authorization: Bearer sk-local" x\n',
         "a login with a placeholder": 'machine github.com login own password <token>\n{"auths": {"ghcr.io": {}}}\n',
         "other keys and versions": "key-value key-1 SKU SK1 v1.0-rc.1 fw_rules ntn_ lin_api shpat 12:AA sig=none\n",
+        "options with placeholders": "--token ${TOKEN} --password=$PASSWORD --token-ttl 1h2m3s4d5h6m\n"
+        "kubectl create secret generic own --from-literal=password=$PASSWORD\n",
+        "a login that is asked for": 'curl -u "$USER:$PASSWORD" x\ncurl -u own https://example.com/a:b12345678\n'
+        "curl --user own:$PASSWORD9\n",
+        "parts of addresses": "jdbc:postgresql://db/own?user=own&password=${PASSWORD}&ssl=1 Pwd=<password>;\n"
+        "https://example.com?password=password&x=1\n",
+        "headers with placeholders": "x-api-key: $KEY\napi-key: your-api-key-here-1234567890\n"
+        "Authorization: Basic <base64>\n",
         "a hash": f"sha256 {'0123456789abcdef' * 4} sk-learn-contrib-and-other-packages\n",
     }
     manifests = {

@@ -16,7 +16,7 @@ from litellm_gitops.rules.sealing import no_secret_stands_outside_of_the_sealed_
 
 _CREDENTIAL = re.compile(
     r"(?:PASSWORD|PASSWD|(?<![A-Z])PASS|(?<![A-Z])PWD|PASSPHRASE|SECRET|(?<!PER_)TOKEN|CREDENTIALS?"
-    r"|(?:API|APP|MASTER|SALT)[_-]?KEY|(?:ACCESS|PRIVATE|SECRET|ACCOUNT|ENCRYPTION)_KEY)\Z",
+    r"|AUTH_VALUE|(?:API|APP|MASTER|SALT)[_-]?KEY|(?:ACCESS|PRIVATE|SECRET|ACCOUNT|ENCRYPTION)_KEY)\Z",
     re.IGNORECASE,
 )
 # whether it is worth while to read a file
