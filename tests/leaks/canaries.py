@@ -32,6 +32,9 @@ class Canaries:
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         self._pieces = {piece: name for name, secret in secrets.items() for piece in _pieces(secret)}
+        # most words of a program are shorter than a piece
+        alphabet = re.escape(bytes({sign for piece in self._pieces for sign in piece}))
+        self._words = re.compile(b"[%s]{%d,}" % (alphabet, _LENGTH))
         self._known: dict[bytes, set[str]] = {}
 
     @staticmethod
@@ -48,8 +51,9 @@ class Canaries:
         pieces = self._pieces
         return {
             pieces[piece]
-            for start in range(len(data) - _LENGTH + 1)
-            if (piece := data[start : start + _LENGTH]) in pieces
+            for word in self._words.findall(data)
+            for start in range(len(word) - _LENGTH + 1)
+            if (piece := word[start : start + _LENGTH]) in pieces
         }
 
     def leaks(self, seen: Iterable[Seen]) -> list[str]:
