@@ -18,6 +18,7 @@ import yaml
 
 import tools
 from tests.support.answers import everything
+from tests.support.charts import NAMES
 from tests.support.sealed import environment, seal
 
 ENGINES = ("flux", "argocd")
@@ -282,8 +283,9 @@ def test_yamllint_changes_nothing(engine: str, platform: str, render: Render) ->
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_renovate_is_configured_as_its_schema_says(engine: str, render: Render) -> None:
-    check_schema("renovate", render(**everything(gitops_engine=engine)) / "renovate.json")
+@pytest.mark.parametrize("chart", NAMES)
+def test_renovate_is_configured_as_its_schema_says(chart: str, engine: str, render: Render) -> None:
+    check_schema("renovate", render(**everything(gitops_engine=engine, chart=chart)) / "renovate.json")
 
 
 @pytest.mark.parametrize("platform", ["github", "gitlab"])

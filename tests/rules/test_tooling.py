@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
-from tests.support.faults import Edit, Fault, append, change, delete, substitute
-from tests.support.findings import accepted, found_by_its_rule_alone
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from litellm_gitops.charts import LITELLM
+from tests.support.answers import everything
+from tests.support.faults import Edit, Fault, append, change, delete, substitute, together
+from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 PROJECT, RENOVATE = "pyproject.toml", "renovate.json"
 WHOLE, SAME = "pytest_runs_the_whole_suite", "everything_runs_the_same_commit_of_the_tooling"
-READS = "renovate_can_read_its_configuration"
+READS, FITS = "renovate_can_read_its_configuration", "renovate_proposes_what_fits"
+OTHER = everything(chart=LITELLM.name)
+
+
+def settings(change: Callable[[dict[str, Any]], object]) -> Edit:
+    """Renovate's settings, changed in place."""
+
+    def apply(root: Path) -> None:
+        content = json.loads((root / RENOVATE).read_text("utf-8"))
+        change(content)
+        (root / RENOVATE).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+    return apply
+
+
+def rules(**more: Any) -> Edit:
+    """One more rule, at the end."""
+    return settings(lambda content: content["packageRules"].append(more))
+
+
+def without(key: str) -> Edit:
+    """No rule that says this."""
+    return settings(
+        lambda content: content.update(packageRules=[each for each in content["packageRules"] if key not in each])
+    )
+
 
 FAULTS: dict[str, Fault] = {
     "a bracket that is not closed": (WHOLE, change(PROJECT, "[project]", "[project")),
@@ -21,14 +53,55 @@ FAULTS: dict[str, Fault] = {
     "a misspelt setting of Renovate": (READS, change(RENOVATE, '"packageRules"', '"packageRule"')),
     "a misspelt preset of Renovate": (READS, change(RENOVATE, "config:recommended", "config:recomended")),
     "a group that has no name": (READS, change(RENOVATE, "(?<depName>", "(<depName>")),
+    "charts of three components as updates": (FITS, without("allowedVersions"), OTHER),
+    "charts of three components by a later rule": (
+        FITS,
+        rules(matchDatasources=["docker"], allowedVersions="<2"),
+        OTHER,
+    ),
+    "charts of three components by a pattern": (
+        FITS,
+        rules(matchDepNames=["litellm"], allowedVersions=r"/^1\./"),
+        OTHER,
+    ),
+    "charts of three components, but for some": (FITS, rules(matchManagers=["helmv3"], allowedVersions="<1.96"), OTHER),
+    "releases that wait for ever": (FITS, without("minimumReleaseAgeBehaviour")),
+    "releases that wait for ever by a later rule": (
+        FITS,
+        rules(matchPackageNames=["/^ghcr/"], minimumReleaseAgeBehaviour="timestamp-required"),
+    ),
+    "docker-compose.yml in a group of its own": (FITS, rules(matchManagers=["docker-compose"], groupName="Compose")),
 }
 
 # What an owner may do, and no rule minds.
-HARMLESS: dict[str, Edit] = {
+HARMLESS: dict[str, Harmless] = {
     "settings of another tool": append(PROJECT, "\n[tool.own]\nname = 1\n"),
     "a louder pytest": substitute(PROJECT, 'addopts = "-q', 'addopts = "-v --durations=5'),
     "a schedule of one's own": substitute(RENOVATE, '"before 6am on monday"', '"every weekend"'),
     "a preset of one's own": change(RENOVATE, '"config:recommended"', '"config:recommended", "local>own/renovate"'),
+    "rules that come from elsewhere": (
+        settings(lambda content: content.update(extends=["local>own/renovate"], packageRules=[])),
+        OTHER,
+    ),
+    "the chart and the image by themselves": without("groupName"),
+    "one group of all": settings(
+        lambda content: content.update(groupName="all", packageRules=content["packageRules"][:1])
+    ),
+    "no LiteLLM": (rules(matchPackageNames=["**/litellm"], enabled=False, allowedVersions="<9"), OTHER),
+    "no charts": (
+        together(without("allowedVersions"), settings(lambda own: own.update(helmv3={"enabled": False}))),
+        OTHER,
+    ),
+    "some managers alone": (settings(lambda content: content.update(enabledManagers=["github-actions"])), OTHER),
+    "no time to wait": settings(
+        lambda content: content.update(minimumReleaseAge=None, packageRules=content["packageRules"][1:])
+    ),
+    "a narrower range of the chart": (rules(matchDepNames=["litellm"], allowedVersions=">=1.0.0 <1.5"), OTHER),
+    "a range in another language": (rules(matchDepNames=["litellm"], allowedVersions="~1.0"), OTHER),
+    "a rule for files": rules(matchFileNames=["docker-compose.yml"], groupName="Compose"),
+    "a rule by another's name": rules(matchPackageNames=["!**/litellm*", "*"], groupName="others"),
+    "settings that are none": settings(lambda content: content["packageRules"].extend(["own", {"matchManagers": 1}])),
+    "majors of the chart by hand": rules(matchManagers=["helmv3"], matchUpdateTypes=["major"], enabled=False),
 }
 
 test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)

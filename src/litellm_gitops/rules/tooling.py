@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from posixpath import basename, normpath
 from typing import Any
 
+from litellm_gitops import releases, renovate
 from litellm_gitops.documents import dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
@@ -46,7 +47,11 @@ def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Find
     except ValueError:
         yield Finding(_RENOVATE, None, "it is not JSON", edit("correct the syntax"))
         return
-    for word, what, fix in _unread(mapping(settings)):
+    yield from _at_its_word(content, _unread(mapping(settings)))
+
+
+def _at_its_word(content: str, told: Iterator[tuple[str, str, str]]) -> Iterator[Finding]:
+    for word, what, fix in told:
         line = next((number for number, line in enumerate(content.splitlines(), 1) if f'"{word}"' in line), None)
         yield Finding(_RENOVATE, line, what, edit(fix))
 
@@ -71,6 +76,55 @@ def _unread(settings: dict[Any, Any]) -> Iterator[tuple[str, str, str]]:
             if missing and not ("depName" in missing and "packageName" in given | found):
                 what = f"a pattern of customManagers gives no {min(missing)}, so that nothing is proposed"
                 yield "matchStrings", what, f"name a group: (?<{min(missing)}>…)"
+
+
+@rule
+def renovate_proposes_what_fits(repository: Repository) -> Iterator[Finding]:
+    """Of LiteLLM: its releases at all, none of another chart, and one image for both files that have it.
+
+    What comes from elsewhere may say otherwise, such as a preset of one's own: then nothing is told.
+    """
+    content = repository.text(_RENOVATE) or "" if repository.has(_RENOVATE) else ""
+    try:
+        settings = mapping(json.loads(content or "{}"))
+    except ValueError:
+        return  # which has a rule above
+    if not content or any(_unread(settings)):
+        return  # likewise
+    if {*texts(settings.get("extends"))} <= _PRESETS and not {"force", "ignorePaths"} & set(settings):
+        said = {each: renovate.applied(settings, each) for each in renovate.dependencies(repository)}
+        said = {each: found for each, found in said.items() if found.get("enabled", True) is True}
+        yield from _at_its_word(content, _unfit(repository.chart.name, said))
+
+
+def _unfit(chart: str, said: dict[renovate.Dependency, dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """What Renovate would do wrong: (the word, what is wrong, what to do)."""
+    allowed = [found.get("allowedVersions") for each, found in said.items() if each.manager == "helmv3"]
+    others = (
+        other for other in reversed(releases.strangers(chart)) for each in allowed if renovate.allows(each, other)
+    )
+    if other := next(others, ""):
+        what = f"Renovate would propose {chart} {other}, which is another chart, of three components"
+        fix = f'write "allowedVersions": "<{releases.before(chart)}" in a rule for **/{chart}'
+        yield "packageRules" if allowed == [None] else "allowedVersions", what, fix
+    images = {each: found for each, found in said.items() if each.manager != "helmv3"}
+    waits = [each.package for each, found in images.items() if _waits_for_ever(each, found)]
+    if waits:
+        what = f"Renovate sees no time of a release of {waits[0]}, so that each waits for ever"
+        fix = 'write "minimumReleaseAgeBehaviour": "timestamp-optional" in a rule for the datasource docker'
+        yield "minimumReleaseAge", what, fix
+    groups = [found.get("groupName") for found in images.values()]
+    if len({*map(str, groups)}) > 1 and renovate.UNKNOWN not in groups:
+        what = "the image of the values and that of docker-compose.yml have two groups, and neither update is whole"
+        yield "groupName", what, "give both the same groupName"
+
+
+def _waits_for_ever(image: renovate.Dependency, found: dict[str, Any]) -> bool:
+    # https://docs.renovatebot.com/key-concepts/minimum-release-age/: of these, Docker Hub alone has a time
+    is_dated = not image.package.startswith(("ghcr.io/", "quay.io/"))
+    age, behaviour = text(found.get("minimumReleaseAge")), found.get("minimumReleaseAgeBehaviour", "timestamp-required")
+    is_checked = "internalChecksFilter" not in found and behaviour == "timestamp-required"
+    return not is_dated and is_checked and bool(re.match(r"\s*[1-9]", age))
 
 
 @rule
