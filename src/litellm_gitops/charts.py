@@ -35,7 +35,6 @@ class Chart:
     name: str = "litellm-helm"
     is_of_its_image: bool = True  # the chart has the version of the first image that it can run
     image: Place = ("image",)  # with `repository` and `tag`
-    tag_prefix: str = ""  # what every tag of a release begins with
     replicas: Place = ("replicaCount",)
     autoscaler: Place = ("autoscaling",)  # with `enabled`, `minReplicas` and `maxReplicas`
     scales_by_default: bool = False
@@ -177,7 +176,6 @@ _WRITER = ("database", "writer")
 # https://github.com/BerriAI/litellm/tree/main/helm/litellm, with everything in one Deployment
 LITELLM = Chart(
     name="litellm",
-    tag_prefix="v",
     is_of_its_image=False,
     replicas=("gateway", "replicaCount"),
     autoscaler=("gateway", "hpa"),

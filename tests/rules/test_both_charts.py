@@ -5,10 +5,23 @@ from __future__ import annotations
 from litellm_gitops.charts import LITELLM
 from litellm_gitops.documents import Place
 from tests.support.answers import everything
-from tests.support.faults import AWS, GCP, SHARED, Edit, Fault, append_item, drop, remove, set_value, substitute
+from tests.support.faults import (
+    AWS,
+    GCP,
+    SHARED,
+    Edit,
+    Fault,
+    append_item,
+    drop,
+    remove,
+    set_value,
+    substitute,
+    together,
+)
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 MODEL = ("model_list", 0, "litellm_params")
+FITS, STARTS = "the_chart_is_the_one_that_the_values_are_for", "the_chart_can_start_the_image"
 SCHEMA, API = "the_values_fit_their_schema", "the_api_server_takes_what_values_make"
 POD = "what_values_put_into_the_pod_fits_its_schema"
 CALLS, SECTION, EFFECT = (
@@ -21,6 +34,16 @@ CALLS, SECTION, EFFECT = (
 def put(place: Place, value: object, file: str = SHARED) -> Edit:
     """Another value at a place of the second CHART."""
     return set_value(file, (LITELLM.name, *place), value)
+
+
+def version(value: str) -> Edit:
+    """Another version of the chart."""
+    return substitute("litellm/Chart.yaml", r"version: \"1\.0\.0\"", f'version: "{value}"')
+
+
+def image(repository: str) -> Edit:
+    """Another image in the clusters."""
+    return put((*CHART.image, "repository"), repository)
 
 
 CHART = LITELLM
@@ -49,8 +72,24 @@ ROWS: dict[str, tuple[str, Edit]] = {
     "an image that moves": ("the_image_is_pinned", put((*CHART.image, "tag"), "latest")),
     "a misspelt image": (
         "the_image_has_an_address",
-        put((*CHART.image, "repository"), "ghcr.io/berriai/litelm-database"),
+        image("ghcr.io/berriai/litelm"),
     ),
+    **{
+        f"a chart of three components: {each}": (FITS, version(each))
+        for each in ("1.102.1", "1.89.2", "1.96.2", "1.86.0-dev", "1.80.0")
+    },
+    "a chart of which nothing is known yet": (FITS, version("2.0.0")),
+    "a chart from before": (FITS, version("0.1.837")),
+    **{
+        f"an image that does not know how it is started: {each}": (STARTS, image(each))
+        for each in (
+            "ghcr.io/berriai/litellm-database",
+            "ghcr.io/berriai/litellm-non_root",
+            "ghcr.io/berriai/litellm-gateway",
+            "registry.example.com/mirror/litellm-database",
+        )
+    },
+    "an image that upstream supports no more": ("the_image_is_pinned", put((*CHART.image, "tag"), "v1.104.0")),
     "no time to start": ("a_pod_has_time_to_start", remove(SHARED, (CHART.name, *PROBE))),
     "the chart's own limit of CPU": (
         "a_pod_has_time_to_start",
@@ -124,7 +163,13 @@ EDITS: dict[str, Edit] = {
         CHART.disruption_budget, {"enabled": True, "minAvailable": "", "maxUnavailable": 1}
     ),
     "more replicas of one cluster": put(CHART.replicas, 4, AWS),
-    "an image from a registry of their own": put((*CHART.image, "repository"), "registry.example.com/litellm-database"),
+    "an image from a registry of their own": image("registry.example.com:5000/mirror/litellm"),
+    "an image of their own": image("registry.example.com/llm-proxy"),
+    "an image by its other tag": together(
+        put((*CHART.image, "tag"), "1.110.4"),
+        substitute("docker-compose.yml", r"(berriai/litellm):.*\"", r'\1:1.110.4"'),
+    ),
+    "a newer chart": version("1.3.0"),
     "a Job that is there for an hour": put(CHART.job_life, 3600),
     "more pods during an update": put((*CHART.strategy, "rollingUpdate", "maxSurge"), 2),
     "whole manifests": put(

@@ -109,7 +109,10 @@ FAULTS: dict[str, Fault] = {
     ),
     "an image that moves": (IMAGE, tag("latest")),
     "an image whose authentication can be bypassed": (IMAGE, tag("v1.83.14")),
-    "an image that upstream supports no more": (IMAGE, tag("v1.104.0")),
+    **{
+        f"an image that upstream supports no more: {each}": (IMAGE, tag(each))
+        for each in ("v1.84.0", "v1.88.0", "v1.90.6", "v1.103.1", "v1.104.0", "1.107.9")
+    },
     "an image with half a digest": (IMAGE, tag("v1.108.20@sha256:0123456789abcdef")),
     "an image without a version": (IMAGE, tag(f"@sha256:{'ab' * 32}")),
     "a branch as an image": (IMAGE, tag("litellm_stable_release_branch")),

@@ -9,6 +9,7 @@ from tests.support.findings import accepted, found_by_its_rule_alone
 from tests.support.template import ROOT
 
 NEWER, HERE = "the_chart_is_no_newer_than_the_image", "what_runs_here_is_what_the_clusters_run"
+FITS = "the_chart_is_the_one_that_the_values_are_for"
 IMAGE, ADDRESS = "the_image_has_an_address", "the_chart_has_an_address"
 TAG = yaml.safe_load((ROOT / "policies/pins.yml").read_text("utf-8"))["litellm_charts"][CHART.name]["image"]["tag"]
 COMPOSE, UMBRELLA = "docker-compose.yml", "litellm/Chart.yaml"
@@ -37,6 +38,7 @@ def registry(address: str) -> Edit:
 
 FAULTS: dict[str, Fault] = {
     "a chart that the image does not know yet": (NEWER, chart("1.200.0")),
+    "a chart that is too old": (FITS, chart("1.89.2")),
     "an image on this machine that is another": (HERE, compose("v1.103.5")),
     "an image on this machine that was left behind": (HERE, image("v1.200.1")),
     "an image on this machine that moves": (HERE, compose("latest")),
@@ -58,6 +60,9 @@ HARMLESS: dict[str, Edit] = {
     "a newer release": together(chart("1.200.0"), image("v1.200.0"), compose("v1.200.0")),
     "a newer image": together(image("v1.200.0"), compose("v1.200.0")),
     "a newer image in one cluster": add(CHART.image, {"tag": "v1.200.0"}, AWS),
+    "an image by its other tag": image(TAG.removeprefix("v")),
+    "a chart that is older than the image": chart("1.102.1"),
+    "an old chart of one's own": together(chart("1.1.0"), substitute(UMBRELLA, r"oci://ghcr.*\"", 'file://../own"')),
     "an image with its digest": image(f"{TAG}@sha256:{'ab' * 32}"),
     "an image from a registry of their own": image(TAG, "registry.example.com:5000/mirror/litellm-database"),
     "an image of their own": image(f"build-7@sha256:{'ab' * 32}", "registry.example.com/llm"),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from litellm_gitops import credentials, schemas
+from litellm_gitops import credentials, releases, schemas
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, delete, edit, restore
 from litellm_gitops.foreign import foreign_secrets
@@ -14,14 +14,6 @@ from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.plaintext import is_reference, tells
 
-# from this version on, before this one, what is wrong with them
-_VULNERABLE = (
-    ((0, 0, 0), (1, 84, 0), "lets its authentication be bypassed (GHSA-4xpc-pv4p-pm3w)"),
-    ((1, 91, 0), (1, 103, 1), "lets a user make himself an administrator (GHSA-7hp6-4w63-5g45)"),
-    # https://docs.litellm.ai/docs/enterprise/version_support: the four newest minors, as they were in November 2026
-    ((1, 103, 1), (1, 108, 0), "gets no fixes any more: upstream supports the four newest minors, and 1.108 for long"),
-)
-_VERSION = re.compile(r"(?<![\d.])v?(\d+)\.(\d+)\.(\d+)")
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:@sha256:[0-9a-f]{64})?")
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
@@ -80,15 +72,9 @@ def the_image_is_pinned(values: Values) -> Iterator[Finding]:
         what = f"{_dotted(place)}.tag is {values.get(*place, 'tag')!r}, which is no version"
         fix = edit("give a version and its digest, vX.Y.Z@sha256:…")
         yield values.finding((*place, "tag"), what, fix, VALUES)
-    elif version := _VERSION.search(tag):
-        number = tuple(map(int, version.groups()))
-        if values.chart.tag_prefix and not tag.startswith(values.chart.tag_prefix):
-            what = f"{_dotted(place)}.tag is {tag}, and no image of LiteLLM has a tag without {values.chart.tag_prefix}"
-            yield values.finding((*place, "tag"), what, edit(f"write {values.chart.tag_prefix}{tag}"), VALUES)
-        for first, last, flaw in _VULNERABLE:
-            if first <= number < last:
-                fix = edit("use 1.108 or newer")
-                yield values.finding((*place, "tag"), f"LiteLLM {version[0]} {flaw}", fix, VALUES)
+    elif (version := releases.number(tag)) and (flaw := releases.flaw(version)):
+        what = f"LiteLLM {'.'.join(map(str, version))} {flaw}"
+        yield values.finding((*place, "tag"), what, edit(f"use {releases.supported()} or newer"), VALUES)
 
 
 @rule

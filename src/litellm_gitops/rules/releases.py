@@ -8,12 +8,12 @@ from difflib import SequenceMatcher
 
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.releases import fits, number, others, span
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
-from litellm_gitops.rules.chart import the_image_is_pinned
+from litellm_gitops.rules.chart import the_chart_version_is_exact, the_image_is_pinned
 
 _COMPOSE = "docker-compose.yml"
-_VERSION = re.compile(r"(?<![\d.])\d+\.\d+\.\d+")
 # https://github.com/distribution/reference/blob/main/reference.go
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*")
@@ -21,11 +21,6 @@ _REPOSITORY = re.compile(rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*
 _KNOWN = ("ghcr.io", "docker.io", "berriai", "litellm", "litellm-database", "litellm-helm", "litellm-non_root")
 _OCI = re.compile(r"ghcr\.io|quay\.io|public\.ecr\.aws|.*docker\.io|.+\.(?:azurecr\.io|pkg\.dev|amazonaws\.com)")
 _CLOSE = 0.85  # how much of two words is the same, of 1, where one is the other misspelt
-
-
-def _number(version: object) -> tuple[int, ...]:
-    match = _VERSION.search(str(version))
-    return tuple(map(int, match[0].split("."))) if match else ()
 
 
 def _image(values: Values) -> tuple[str, str]:
@@ -43,13 +38,36 @@ def _images(repository: Repository) -> list[tuple[str, str]]:
 def the_chart_is_no_newer_than_the_image(repository: Repository) -> Iterator[Finding]:
     """A chart that goes by LiteLLM's version gives the proxy what that version knows; a newer image knows it, too."""
     document = repository.document(CHART_FILE) if repository.chart.is_of_its_image else None
-    for number, entry in enumerate(sequence(dig(document and document.value, "dependencies"))):
-        chart = _number(dig(entry, "version"))[:2]
+    for position, entry in enumerate(sequence(dig(document and document.value, "dependencies"))):
+        chart = number(dig(entry, "version"))[:2]
         for _, tag in _images(repository) if dig(entry, "name") == repository.chart.name else ():
-            if document and chart and _number(tag) and _number(tag)[:2] < chart:
+            if document and chart and number(tag) and number(tag)[:2] < chart:
                 what = f"the chart is {dig(entry, 'version')}, but the image is LiteLLM {tag.partition('@')[0]}"
-                line = document.line("dependencies", number, "version")
+                line = document.line("dependencies", position, "version")
                 yield Finding(CHART_FILE, line, what, edit("update the image first, in litellm/values.yaml"))
+
+
+@rule
+def the_chart_is_the_one_that_the_values_are_for(repository: Repository) -> Iterator[Finding]:
+    """Another one, or one that is too old, takes no notice of what they say."""
+    document, chart = repository.document(CHART_FILE), repository.chart.name
+    if document is None or any(the_chart_version_is_exact(repository)):
+        return
+    for position, entry in enumerate(sequence(document.value.get("dependencies"))):
+        version, is_own = number(dig(entry, "version")), text(dig(entry, "repository")).startswith("file://")
+        if dig(entry, "name") == chart and version and not is_own and not fits(chart, version):
+            what = f"the values are for {chart} {span(chart)}, which {dig(entry, 'version')} is not"
+            line = document.line("dependencies", position, "version")
+            yield Finding(CHART_FILE, line, what, edit("write the version that was there, or another of these"))
+
+
+@rule_of_values
+def the_chart_can_start_the_image(values: Values) -> Iterator[Finding]:
+    """Its arguments say which part of LiteLLM to run, and not every image of upstream understands them."""
+    name = _image(values)[0].rpartition("/")[2]
+    if name in others(values.chart.name):
+        what = f"{name} is not the image that {values.chart.name} can start"
+        yield values.finding((*values.chart.image, "repository"), what, edit("use the image litellm"), VALUES)
 
 
 @rule
@@ -79,13 +97,15 @@ def _compose(repository: Repository) -> tuple[int, str, str] | None:
 
 def _is_the_same(compose: tuple[int, str, str], image: tuple[str, str]) -> bool:
     """Whether both are one image; of a copy elsewhere, which may have a name and a tag of its own, the same version."""
-    first, second = _VERSION.search(compose[2]), _VERSION.search(image[1])
-    if second is None:
+    first, second = number(compose[2]), number(image[1])
+    if not second:
         return True  # which another rule tells, or an owner knows
     if compose[1] != image[0]:
-        return first is None or first[0] == second[0]
+        return first in ((), second)
     both = "@" in compose[2] and "@" in image[1]
-    return compose[2] == image[1] if both else compose[2].partition("@")[0] == image[1].partition("@")[0]
+    # from 1.84 on an image has a tag with it and one without
+    tags = [tag.removeprefix("v") for tag in (compose[2], image[1])]
+    return tags[0] == tags[1] if both else tags[0].partition("@")[0] == tags[1].partition("@")[0]
 
 
 @rule_of_values
@@ -105,10 +125,10 @@ def the_image_has_an_address(values: Values) -> Iterator[Finding]:
 def the_chart_has_an_address(repository: Repository) -> Iterator[Finding]:
     """Helm puts the name of the chart behind it."""
     document = repository.document(CHART_FILE)
-    for number, entry in enumerate(sequence(dig(document and document.value, "dependencies"))):
+    for position, entry in enumerate(sequence(dig(document and document.value, "dependencies"))):
         address, name = text(dig(entry, "repository")), text(dig(entry, "name"))
         scheme, _, path = address.partition("://")
-        line = document.line("dependencies", number, "repository") if document else None
+        line = document.line("dependencies", position, "repository") if document else None
         if scheme == "https" and _OCI.fullmatch(path.partition("/")[0]):
             what = f"{path.partition('/')[0]} has charts by oci alone"
             yield Finding(CHART_FILE, line, what, edit(f"write oci://{path}"))
