@@ -28,16 +28,23 @@ ENVIRONMENT = "gcp"
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a release asks GitHub about the user's token, and which files it writes."""
+    """What a release asks GitHub about the user's token, which files it writes, and how it says that GitHub refuses."""
 
     asks: str
     writes: list[str]
+    answers: str
+    logs: str
 
 
 BEFORE, SINCE = "before 1.110", "from 1.110 on"
 PROTOCOLS = {
-    BEFORE: Protocol("/copilot_internal/v2/token", ["/tmp/github-copilot-api-key.json"]),
-    SINCE: Protocol("/copilot_internal/user", []),
+    BEFORE: Protocol(
+        "/copilot_internal/v2/token",
+        ["/tmp/github-copilot-api-key.json"],
+        "no healthy deployments",
+        "HTTP error refreshing API key",
+    ),
+    SINCE: Protocol("/copilot_internal/user", [], "AuthenticationError", "AuthenticationError"),
 }
 EITHER = pytest.mark.parametrize("release", PROTOCOLS)
 
@@ -96,7 +103,7 @@ def test_it_writes_no_file_of_copilots_but_its_key(played: tuple[Protocol, Runni
 
 
 @EITHER
-def test_the_token_of_somebody_else_serves_no_model(
+def test_the_token_of_somebody_else_serves_no_model_and_is_told_as_the_readme_says(
     release: str,
     forks_of: dict[str, Forks],
     repository: Callable[[str], Sealed],
@@ -110,11 +117,16 @@ def test_the_token_of_somebody_else_serves_no_model(
     other = replace(sealed, inputs=replace(sealed.inputs, files=files))
     scene = Scene(direct=release == SINCE)
     with stage.plays(other, ENVIRONMENT, tmp_path, forks_of[release], scene) as running:
-        statuses = {running.proxy.call(model).status_code for model in models(running, "github_copilot")}
+        answers = [running.proxy.call(model) for model in models(running, "github_copilot")]
         vendor = running.vendors.github
-        assert statuses <= {400, 401}
+        assert {answer.status_code for answer in answers} <= {400, 401}
+        protocol, readme = PROTOCOLS[release], (sealed.root / "README.md").read_text("utf-8")
+        assert all(protocol.answers in answer.text for answer in answers)
+        assert protocol.logs in running.proxy.log()
+        assert f"`{protocol.answers}`" in readme
+        assert f"`{protocol.logs}`" in readme
         assert vendor.calls == []
-        assert {seen.request.target for seen in vendor.journal if seen.host == API} == {PROTOCOLS[release].asks}
+        assert {seen.request.target for seen in vendor.journal if seen.host == API} == {protocol.asks}
         assert nobody_else(running) == []
 
 
