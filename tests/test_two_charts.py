@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from litellm_gitops.documents import dig, mapping, sequence
 from litellm_gitops.repository import Repository
@@ -156,3 +159,31 @@ def test_both_charts_give_the_proxy_the_same(name: str, releases: Releases) -> N
 def test_every_difference_of_the_table_is_one(releases: Releases) -> None:
     seen = {known for name in SETS for _, fact in differences(releases(name)) for known in explanations(fact)}
     assert seen == set(DIFFERENCES)
+
+
+# What README tells the reader to set, and what it is to be in the pod.
+SET = {
+    "LITELLM_OFFLINE_MODE": "true",
+    "GITHUB_COPILOT_API_KEY_URL": "https://api.<name>.ghe.com/copilot_internal/v2/token",
+    "GITHUB_COPILOT_API_BASE": "https://copilot-api.<name>.ghe.com",
+}
+BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+
+
+def variables(readme: str) -> Iterator[tuple[str, Any]]:
+    """The variables in snippets of YAML, in blocks and in lines, with the value that YAML gives them."""
+    blocks = [text for kind, text in BLOCK.findall(readme) if kind == "yaml"]
+    for text in (*blocks, *re.findall(r"`([^`\n]+)`", BLOCK.sub("", readme))):
+        try:
+            content = yaml.safe_load(textwrap.dedent(text))
+        except yaml.YAMLError:
+            continue  # a command, or a text
+        for entry in map(mapping, content if isinstance(content, list) else [content]):
+            names = {entry.get("name"): entry.get("value")} if "value" in entry else entry
+            yield from ((name, value) for name, value in names.items() if re.fullmatch(r"[A-Z][A-Z_]+", str(name)))
+
+
+@pytest.mark.parametrize("chart", NAMES)
+def test_a_variable_that_the_readme_shows_has_its_value(chart: str, render: Callable[..., Path]) -> None:
+    root = render(**everything(chart=chart))
+    assert dict(variables((root / "README.md").read_text("utf-8"))) == SET
