@@ -14,6 +14,8 @@ import yaml
 
 from litellm_gitops.documents import dig, mapping, sequence
 from litellm_gitops.repository import Repository
+from tests.conftest import ROOT
+from tests.e2e.readme import commands
 from tests.support.answers import ENVIRONMENTS, KEYLESS, answers, each, everything, keyless
 from tests.support.charts import NAMES, rendered
 
@@ -180,10 +182,18 @@ def variables(readme: str) -> Iterator[tuple[str, Any]]:
             continue  # a command, or a text
         for entry in map(mapping, content if isinstance(content, list) else [content]):
             names = {entry.get("name"): entry.get("value")} if "value" in entry else entry
-            yield from ((name, value) for name, value in names.items() if re.fullmatch(r"[A-Z][A-Z_]+", str(name)))
+            yield from ((str(name), value) for name, value in names.items() if re.fullmatch(r"[A-Z][A-Z_]+", str(name)))
 
 
 @pytest.mark.parametrize("chart", NAMES)
 def test_a_variable_that_the_readme_shows_has_its_value(chart: str, render: Callable[..., Path]) -> None:
     root = render(**everything(chart=chart))
     assert dict(variables((root / "README.md").read_text("utf-8"))) == SET
+
+
+@pytest.mark.parametrize("chart", NAMES)
+def test_what_to_check_before_choosing_can_be_read_before_and_after(chart: str, render: Callable[..., Path]) -> None:
+    before, after = ROOT / "docs" / "charts.md", render(**everything(chart=chart)) / "README.md"
+    checks, *_ = commands(after, "Another chart")
+    assert checks == commands(before, "Before you choose `litellm`")[0]
+    assert "](docs/charts.md)" in (ROOT / "README.md").read_text("utf-8")
