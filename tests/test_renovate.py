@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import yaml
 from litellm_gitops import releases
 from litellm_gitops.documents import mapping
 from litellm_gitops.renovate import Dependency, allows, applied
+from tests.conftest import ROOT
 from tests.support.answers import everything
 from tests.support.charts import NAMES
 
@@ -142,3 +145,55 @@ def test_only_a_registry_that_knows_no_time_of_a_release_may_leave_it_out(
         assert says["minimumReleaseAge"] == "3 days"
         optional = says.get("minimumReleaseAgeBehaviour") == "timestamp-optional"
         assert optional == (each.datasource == "docker"), each
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# This project's own pins
+
+
+@pytest.fixture(scope="module")
+def pins() -> list[re.Match[str]]:
+    """What Renovate finds in policies/pins.yml: groups `datasource`, `depName`, `currentValue` and `currentDigest`."""
+    (manager,) = settings(ROOT)["customManagers"]
+    (file,) = (re.compile(each.strip("/")) for each in manager["managerFilePatterns"])
+    assert file.search("policies/pins.yml")
+    (pattern,) = manager["matchStrings"]
+    return [*re.finditer(pattern.replace("(?<", "(?P<"), (ROOT / "policies" / "pins.yml").read_text("utf-8"))]
+
+
+def test_the_settings_are_as_their_schema_says() -> None:
+    options = ["--builtin-schema", "vendor.renovate", str(ROOT / "renovate.json")]
+    command = [sys.executable, "-m", "check_jsonschema", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_pin_under_a_comment_is_found_with_its_commit_or_digest(pins: list[re.Match[str]]) -> None:
+    content = (ROOT / "policies" / "pins.yml").read_text("utf-8")
+    assert len(pins) == content.count("# renovate: ")
+    values = {match["depName"]: (match["currentValue"], match["currentDigest"]) for match in pins}
+    pinned = yaml.safe_load(content)
+    for action in pinned["ci"]["actions"].values():
+        assert values[action["name"]] == (action["version"], action["commit"])
+    for image in pinned["ci"]["images"].values():
+        tag, _, digest = image["tag"].partition("@")
+        assert values[image["repository"]] == (tag, digest or None)
+    for chart in pinned["litellm_charts"].values():
+        assert values[chart["image"]["repository"]] == (chart["image"]["tag"], None)
+    for name, tool in pinned["tools"].items():
+        assert any(tool["version"] == value for value, _ in values.values()), name
+
+
+def test_litellm_is_proposed_as_in_a_rendered_repository(pins: list[re.Match[str]]) -> None:
+    own = settings(ROOT)
+    groups: dict[Any, set[str]] = {}
+    for match in pins:
+        each = Dependency("custom.regex", match["datasource"], match["depName"], match["depName"])
+        says = applied(own, each)
+        groups.setdefault(says.get("groupName"), set()).add(each.package)
+        is_chart = each.package == "ghcr.io/berriai/litellm/chart/litellm"
+        before = f"<{releases.before('litellm')}"
+        assert says.get("allowedVersions") == (before if is_chart else None)
+        optional = says.get("minimumReleaseAgeBehaviour") == "timestamp-optional"
+        assert optional == (each.datasource == "docker")
+    assert groups["LiteLLM"] == {package for parts in LITELLM.values() for _, package in parts}
