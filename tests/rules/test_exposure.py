@@ -40,7 +40,9 @@ ANSWERED, NEEDS = "the_ingress_is_the_answered_one", "the_ingress_has_what_its_c
 OPEN, LEADS = "management_is_not_reached_from_outside", "every_way_in_leads_to_the_proxy"
 PARENT, GATEWAY = "the_route_is_on_the_answered_gateway", "the_route_has_what_its_gateway_needs"
 ALB = "alb.ingress.kubernetes.io"
-OWN = "the_chart_makes_no_ingress_of_its_own"
+OWN, GATE = "the_chart_makes_no_ingress_of_its_own", "a_new_pod_is_ready_when_its_load_balancer_calls_it"
+NAMESPACE, INJECT = "clusters/aws/namespace.yaml", ("metadata", "labels", "elbv2.k8s.aws/pod-readiness-gate-inject")
+AUTO_MODE = ("metadata", "labels", "eks.amazonaws.com/pod-readiness-gate-inject")
 
 
 def ingress(aws: str, gcp: str, azure: str) -> dict[str, Any]:
@@ -190,6 +192,9 @@ FAULTS: dict[str, Fault] = {
         NEEDS,
         together(add(CHART.config, {"litellm_settings": {"request_timeout": 900}}), add(CHART.grace, 1000)),
     ),
+    "pods that are ready before the load balancer calls them": (GATE, remove(NAMESPACE, INJECT)),
+    "a gate that is not asked for": (GATE, set_value(NAMESPACE, INJECT, "disabled")),
+    "pods that are ready before a Gateway calls them": (GATE, remove(NAMESPACE, INJECT), GATEWAYS),
     # the controller of GKE
     "no backend configuration at the Service": (
         NEEDS,
@@ -310,6 +315,11 @@ HARMLESS: dict[str, Harmless] = {
     ),
     "an annotation of their own": note("example.com/own", "x"),
     "a load balancer that faces the internet": note(f"{ALB}/scheme", "internet-facing"),
+    "the gate of EKS Auto Mode": together(remove(NAMESPACE, INJECT), set_value(NAMESPACE, AUTO_MODE, "enabled")),
+    "no gate of AWS beside an Envoy Gateway": (
+        together(set_value(ON_AWS, (*ROUTE, "timeouts"), {"request": "0s"}), alone(ON_AWS), remove(NAMESPACE, INJECT)),
+        GATEWAYS,
+    ),
     "HTTPS alone": note(f"{ALB}/listen-ports", '[{"HTTPS": 443}]'),
     "a certificate by its name": note(
         f"{ALB}/certificate-arn", "arn:aws:acm:eu-central-1:123456789012:certificate/own"

@@ -315,6 +315,33 @@ def the_route_has_what_its_gateway_needs(repository: Repository) -> Iterator[Fin
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Either
+
+
+@rule
+def a_new_pod_is_ready_when_its_load_balancer_calls_it(repository: Repository) -> Iterator[Finding]:
+    """Where the controller can tell, by labels of the namespace: an update ends an old pod once a new one is ready."""
+    for each, _ in _exposed(repository, *_KINDS):
+        if not (namespace := each.find(Identity("Namespace", repository.namespace))):
+            continue  # another rule says so
+        given = mapping(namespace.get("metadata", "labels"))
+        for name, entry in _labels(each).items():
+            if not any(given.get(other) == entry["value"] for other in (name, *entry.get("instead", ()))):
+                what = f"{name} is {show(given.get(name))}: {entry['about']}"
+                fix = f"write {entry['value']}, and apply the file: README.md, Bootstrap"
+                yield namespace.finding(("metadata", "labels", name), what, fix)
+
+
+def _labels(each: Synced) -> dict[str, Any]:
+    """The labels that the namespace needs, by name; of another kind of Gateway, which has no object here, nothing."""
+    if each.repository.answers.get("exposure") == "ingress":
+        return dict(_controller(each.cluster).get("namespace", {}))
+    kind = _KNOWN["gateways"][each.cluster.environment]
+    wanted = _identities(each, [_KNOWN["objects"][name] for name in kind["objects"]])
+    return dict(kind.get("namespace", {})) if any(map(each.find, wanted)) else {}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 def _needed(cluster: Cluster) -> dict[str, float]:
