@@ -19,23 +19,40 @@ MODEL = f'{JOB}, requested_model="claude-sonnet-5"'
 TEAM = f'{JOB}, team="t1", team_alias="search"'
 A_DAY = "1530m"  # and an hour and a half
 KEY = f'{JOB}, hashed_api_key="88dc28d0", api_key_alias="ci"'
+RESTARTS = 'kube_pod_container_status_restarts_total{namespace="litellm"}'
+AVAILABLE, WANTED = (
+    f'kube_deployment_{name}{{namespace="litellm", deployment="litellm"}}'
+    for name in ("status_replicas_available", "spec_replicas")
+)
 
 # what Prometheus sees, in PromQL's own notation of series, at minutes -> the alert that fires then, or none
 STORIES: dict[str, tuple[dict[str, str], str, str | None]] = {
     "one of two pods answers": ({f"up{{{JOB}}}": "1x60"}, "30m", None),
-    "no pod answers": ({f"up{{{JOB}}}": "0x60"}, "30m", "LiteLLMDown"),
+    "no pod answers": ({f"up{{{JOB}}}": "0x60", AVAILABLE: "0x60", WANTED: "2x60"}, "30m", "LiteLLMDown"),
     "nobody scrapes": ({}, "30m", "LiteLLMDown"),
     "no pod answered for a minute": ({f"up{{{JOB}}}": "1x20 0 1x40"}, "22m", None),
-    "containers restart": (
-        {'kube_pod_container_status_restarts_total{namespace="litellm"}': "0+1x60"},
+    "the database is away": (
+        {
+            f"up{{{JOB}}}": "1x60",
+            AVAILABLE: "2x20 0x40",
+            WANTED: "2x60",
+            f"litellm_proxy_total_requests_metric_total{{{JOB}}}": "0+100x20 2000x40",
+        },
+        "40m",
+        "LiteLLMNotReady",
+    ),
+    "the database was away for three minutes": ({AVAILABLE: "2x20 0x2 2x40", WANTED: "2x60"}, "24m", None),
+    "a pod finds no node": ({AVAILABLE: "2x60", WANTED: "3x60"}, "40m", "LiteLLMFewerPods"),
+    "a pod starts, as load asks for it": ({AVAILABLE: "2x30 3x30", WANTED: "2x20 3x40"}, "29m", None),
+    "an update replaces the pods": ({AVAILABLE: "2x20 3 2 3 2x40", WANTED: "2x60"}, "30m", None),
+    "a node is drained": ({AVAILABLE: "2x20 1x5 2x40", WANTED: "2x60"}, "25m", None),
+    "containers restart": ({RESTARTS: "0+1x60"}, "40m", "LiteLLMRestarts"),
+    "one of two pods is started again and again": (
+        {RESTARTS: "0+0.2x60", AVAILABLE: "1x60", WANTED: "2x60"},
         "40m",
         "LiteLLMRestarts",
     ),
-    "a container restarted once": (
-        {'kube_pod_container_status_restarts_total{namespace="litellm"}': "0x10 1x50"},
-        "40m",
-        None,
-    ),
+    "a container restarted once": ({RESTARTS: "0x10 1x50"}, "40m", None),
     "one in ten requests fails": (
         {
             f'litellm_proxy_failed_requests_metric_total{{{JOB}, exception_status="503"}}': "0+10x60",
