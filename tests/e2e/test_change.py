@@ -16,6 +16,7 @@ from tests.e2e.client import Client
 from tests.e2e.controlplane import condition
 from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, PODS, Deployment, bootstrapped
 from tests.e2e.engines import complaint, deploy, settled
+from tests.e2e.flux import Flux
 from tests.e2e.kubelet import Event
 from tests.e2e.processes import Run, wait_for
 from tests.e2e.readme import commands
@@ -96,6 +97,9 @@ def test_a_failed_migration_stops_the_release_says_so_and_keeps_the_old_pods(
     assert uids(deployed) == before
     assert condition(deployed.api.get(DEPLOYMENT), "Available") == "True"
     engine = deployed.engine
+    if isinstance(engine, Flux):
+        job = deployed.api.get(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/{MIGRATIONS}")
+        assert condition(job, "Failed") == "True", "it is there to be looked at until the next try"
     if isinstance(engine, ArgoCD):
         once_more, end = commands(deployed.repository.folder / "README.md", "Debug")
         deployed.repository.sh(end)
