@@ -71,7 +71,7 @@ def _facts(objects: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for kind in ("ServiceAccount", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler"):
         found = mapping(objects.get(f"{kind}/litellm"))
         yield f"{kind} annotations", dig(found, "metadata", "annotations")
-        for field in ("minAvailable", "minReplicas", "maxReplicas", "metrics"):
+        for field in ("minAvailable", "maxUnavailable", "minReplicas", "maxReplicas", "metrics"):
             yield f"{kind} {field}", dig(found, "spec", field)
     yield "replicas", dig(objects, "Deployment/litellm", "spec", "replicas")
     yield "strategy", dig(objects, "Deployment/litellm", "spec", "strategy")
@@ -111,6 +111,8 @@ DIFFERENCES = {
     "job image": "as well",
     "pod resources": "a limit of CPU, because without one the chart's own stays",
     "pod topologySpreadConstraints": "the Job's pods have the same name, so the component is named, too",
+    "PodDisruptionBudget minAvailable": "the old one may count the Job's pods, of which maxUnavailable wants a number",
+    "PodDisruptionBudget maxUnavailable": "as well",
     "job pod restartPolicy": "Never, so that the log of a failure stays",
     "job pod automountServiceAccountToken": "the old chart has no such setting",
     "pod pod automountServiceAccountToken": "as well: its ServiceAccount says it",

@@ -42,7 +42,8 @@ class Chart:
     limits_cpu: bool = False  # likewise
     component: str = ""  # a label of the proxy's pods, beside its name and that of the release
     scaled_by_others: Place = ("keda",)  # with `enabled` and `minReplicas`
-    disruption_budget: Place = ("pdb",)  # with `enabled` and `minAvailable`
+    disruption_budget: Place = ("pdb",)  # with `enabled`, and `minAvailable` or `maxUnavailable`
+    zero_is_no_budget: bool = True  # the number 0 there is as if nothing stood there
     variables: Place = ("envVars",)  # a mapping of names to values
     variable_list: Place = ("extraEnvVars",)  # a list of {name, value | valueFrom}
     env_from: Place = ("environmentSecrets",)  # names of Secrets of which every key is a variable
@@ -185,6 +186,7 @@ LITELLM = Chart(
     component="proxy",
     scaled_by_others=("gateway", "keda"),
     disruption_budget=("gateway", "pdb"),
+    zero_is_no_budget=False,
     variables=(),
     variable_list=("gateway", "extraEnv"),
     env_from=("gateway", "envSecrets"),

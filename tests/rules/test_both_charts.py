@@ -53,6 +53,7 @@ SECURITY, PROBE = CHART.container_security[0], CHART.probes[2]
 
 ROWS: dict[str, tuple[str, Edit]] = {
     "a key in plaintext": ("no_credential_stands_in_plaintext", put((*GENERAL, "master_key"), "sk-1234")),
+    "a budget that spares no pod": ("a_node_can_be_drained", put((*CHART.disruption_budget, "maxUnavailable"), 0)),
     "no master key": ("every_request_needs_a_key", remove(SHARED, (CHART.name, *CHART.master_key))),
     "another Secret of the master key": ("the_chart_makes_no_secret_of_its_own", put([*CHART.secrets][1], "own")),
     "no migrations": ("the_migrations_run_before_the_pods", put((*JOB, "enabled"), False)),

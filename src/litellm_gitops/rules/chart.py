@@ -163,7 +163,7 @@ def a_node_can_be_drained(values: Values) -> Iterator[Finding]:
         what = f"{_dotted(place)}.maxUnavailable is ignored, because there is minAvailable"
         fix = edit("keep one of them: the other is null")
         yield values.finding((*place, "maxUnavailable"), what, fix, VALUES)
-    elif spared in ("0", "0%"):  # the chart takes the number 0 for none
+    elif spared in ("0", "0%") or (str(spared) == "0" and not values.chart.zero_is_no_budget):
         what = f"{_dotted(place)}.maxUnavailable is {spared}"
         yield values.finding((*place, "maxUnavailable"), what, edit("write 1"), VALUES)
 
