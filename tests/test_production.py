@@ -53,6 +53,22 @@ def test_a_pod_pauses_before_it_ends_in_the_way_of_its_kubernetes(version: str, 
     assert dig(objects[PROXY], "spec", "strategy") == {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 
 
+@pytest.mark.parametrize("chart", NAMES)
+def test_a_pod_pauses_longer_where_its_controller_takes_longer_to_hear_of_it(
+    chart: str, render: Callable[..., Path]
+) -> None:
+    host = {f"{each}_database_host": "db.example.internal" for each in ("aws", "azure") if chart == "litellm"}
+    root = render(
+        **answers(["aws", "azure"], ["bedrock"], chart=chart, azure_ingress_class="azure-application-gateway", **host)
+    )
+    found = {}
+    for values in Repository(root).values:
+        objects = rendered(chart, values.merged[chart])
+        grace = dig(objects[PROXY], "spec", "template", "spec", "terminationGracePeriodSeconds")
+        found[values.cluster.name] = (container(objects, PROXY)["lifecycle"]["preStop"], grace)
+    assert found == {"aws": (SLEEP, 630), "azure": ({"sleep": {"seconds": 90}}, 705)}
+
+
 def test_started_is_who_answers_and_ready_who_reaches_the_database(made: Made) -> None:
     proxy = container(made(), PROXY)
     probes = {name: dig(proxy, f"{name}Probe", "httpGet", "path") for name in ("startup", "liveness", "readiness")}
