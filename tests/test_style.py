@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.answers import answers, everything
+from tests.support.answers import ENVIRONMENTS, answers, everything
 from tests.support.style import scars
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,9 +22,16 @@ REPOSITORIES: dict[str, dict[str, Any]] = {
     "flux-github": everything(),
     "argocd-gitlab": everything(gitops_engine="argocd", ci_platform="gitlab"),
     "aws_user-none": answers(["aws"], ["bedrock"], "aws_user", ci_platform="none"),
+    "watched": answers(["aws"], ["bedrock"], metrics="prometheus_operator", network_policy="cilium", max_replicas=4),
+    "routed": everything(exposure="gateway", **{f"{name}_gateway": "gateways/public" for name in ENVIRONMENTS}),
+    "waiting": everything(chart="litellm", azure_ingress_class="azure-application-gateway", tls_cluster_issuer=""),
     "bundled": answers(["gcp", "azure"], ["vertex_ai"], redis="bundled"),
     **{file.stem: yaml.safe_load(file.read_text("utf-8")) for file in VALID},
 }
+YAMLLINT = (
+    *("flux-github", "argocd-gitlab", "watched", "routed", "waiting"),
+    *("bundled", "cloud-keys", "yaml-lookalikes", "quotes"),
+)
 AS_GIVEN = pytest.mark.parametrize("given", REPOSITORIES.values(), ids=REPOSITORIES)
 
 
@@ -35,7 +42,7 @@ def test_no_file_shows_that_it_was_rendered(given: dict[str, Any], sealed: Calla
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("name", ["flux-github", "argocd-gitlab", "bundled", "cloud-keys", "yaml-lookalikes", "quotes"])
+@pytest.mark.parametrize("name", YAMLLINT)
 def test_yamllint_finds_nothing(name: str, sealed: Callable[..., Path]) -> None:
     done = _run(sealed(**REPOSITORIES[name]), "yamllint", "--strict", ".")
     assert done.returncode == 0, done.stdout
