@@ -1,11 +1,11 @@
-"""Faults and edits of what production asks: rollouts, migrations, rights of pods, load, metrics, network policies."""
+"""Faults and edits of what production asks: rollouts, migrations, rights of pods, load, metrics."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from litellm_gitops.charts import LITELLM
-from tests.support.answers import ENVIRONMENTS, answers, everything, keyless
+from tests.support.answers import ENVIRONMENTS, everything
 from tests.support.faults import (
     AWS,
     CHART,
@@ -13,9 +13,7 @@ from tests.support.faults import (
     SHARED,
     Fault,
     add,
-    append_item,
     at,
-    change,
     delete,
     drop,
     remove,
@@ -29,8 +27,6 @@ MIGRATIONS, TOKEN = "the_flux_release_has_time_to_start", "the_migrations_have_n
 SPREAD, NO_TOKEN = "the_pods_are_spread", "the_proxy_has_no_token"
 RIGHTS, WRITES = "the_pods_are_as_their_namespace_asks", "a_pod_can_write_where_it_must"
 SCALES, METRICS = "an_autoscaler_can_scale", "the_metrics_are_read"
-POLICY, HOSTS = "the_network_policy_is_the_answered_one", "the_network_policy_leads_to_the_providers"
-THERE, METADATA = "every_cluster_has_its_network_policy", "no_pod_reaches_the_credentials_of_its_node"
 
 INSIDE = everything(exposure="none")
 RESTRICTED = everything(pod_security="restricted")
@@ -41,13 +37,9 @@ SUCCESSOR = everything(
 )
 LOAD = everything(max_replicas=6)
 WATCHED = everything(metrics="prometheus_operator")
-PORTS = everything(network_policy="kubernetes", metrics="prometheus_operator")
-NAMES = keyless(network_policy="cilium")
-IDENTITY = answers(["gcp"], ["vertex_ai"], credentials="keyless", network_policy="kubernetes")
 
 POD, CONTAINER, METRICS_SERVER = CHART.pod_security[0], CHART.container_security[0], CHART.metrics
-NETWORK, NAMESPACE, MONITORING = (f"clusters/aws/{name}.yaml" for name in ("network-policy", "namespace", "monitoring"))
-GCP_NETWORK = "clusters/gcp/network-policy.yaml"
+NAMESPACE, MONITORING = (f"clusters/aws/{name}.yaml" for name in ("namespace", "monitoring"))
 
 
 def successor(place: tuple[Any, ...], *more: str | int) -> tuple[Any, ...]:
@@ -134,11 +126,6 @@ FAULTS: dict[str, Fault] = {
         remove(SHARED, successor(LITELLM.container_security[1])),
         SUCCESSOR,
     ),
-    "metrics at a port that nothing leads to": (
-        POLICY,
-        set_value(SHARED, at(METRICS_SERVER, "port"), 4002),
-        PORTS,
-    ),
     "a migrations Job that may run as root": (
         RIGHTS,
         remove(SHARED, successor(LITELLM.pod_security[1], "runAsNonRoot")),
@@ -172,37 +159,6 @@ FAULTS: dict[str, Fault] = {
         together(delete(MONITORING), drop("clusters/aws/kustomization.yaml", "monitoring.yaml")),
         WATCHED,
     ),
-    # ---- network policies
-    "no policy": (THERE, together(delete(NETWORK), drop("clusters/aws/kustomization.yaml", "network-policy")), PORTS),
-    "a policy for other pods": (
-        POLICY,
-        set_value(NETWORK, ("spec", "podSelector", "matchLabels"), {"app": "litellm"}),
-        PORTS,
-    ),
-    "a policy for other pods, of Cilium": (
-        POLICY,
-        set_value(NETWORK, ("spec", "endpointSelector", "matchLabels"), {"app": "litellm"}),
-        NAMES,
-    ),
-    "nobody may ask the proxy": (POLICY, set_value(NETWORK, ("spec", "ingress", 0, "ports", 0, "port"), 8080), PORTS),
-    "nobody may read the metrics": (POLICY, remove(NETWORK, ("spec", "ingress", 1)), PORTS),
-    "no names": (POLICY, remove(NETWORK, ("spec", "egress", 0)), PORTS),
-    "no Redis": (POLICY, remove(NETWORK, ("spec", "egress", 1, "ports", 2)), PORTS),
-    "a host of a provider that is missing": (HOSTS, drop(NETWORK, "matchName: bedrock-runtime."), NAMES),
-    "a host of another region": (
-        HOSTS,
-        change(NETWORK, "bedrock-runtime.us-west-2.amazonaws.com", "bedrock-runtime.eu-west-1.amazonaws.com"),
-        NAMES,
-    ),
-    "a host of a login that is missing": (HOSTS, drop(GCP_NETWORK, "matchName: login."), NAMES),
-    "the server of the pod's identity is missing": (HOSTS, remove(GCP_NETWORK, ("spec", "egress", 2)), IDENTITY),
-    "the node's credentials": (
-        METADATA,
-        remove(NETWORK, ("spec", "egress", 1, "to", 1, "ipBlock", "except")),
-        PORTS,
-    ),
-    "everything": (METADATA, append_item(NETWORK, ("spec", "egress"), {}), PORTS),
-    "the world, of Cilium": (METADATA, append_item(NETWORK, ("spec", "egress"), {"toEntities": ["world"]}), NAMES),
 }
 
 # What an owner may do, and no rule minds.
@@ -249,29 +205,6 @@ HARMLESS: dict[str, Harmless] = {
     "another callback": (
         set_value(SHARED, at(CHART.config, "litellm_settings", "callbacks"), ["prometheus", "otel"]),
         WATCHED,
-    ),
-    "a host more": (
-        append_item(
-            NETWORK,
-            ("spec", "egress"),
-            {
-                "toFQDNs": [{"matchName": "bedrock-runtime.eu-west-1.amazonaws.com"}],
-                "toPorts": [{"ports": [{"port": "443", "protocol": "TCP"}]}],
-            },
-        ),
-        NAMES,
-    ),
-    "a pattern for more hosts": (
-        change(NETWORK, "matchName: bedrock-runtime.us-west-2.amazonaws.com", 'matchPattern: "*.*.amazonaws.com"'),
-        NAMES,
-    ),
-    "who may ask is narrowed": (
-        set_value(
-            NETWORK,
-            ("spec", "ingress", 0, "from"),
-            [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}],
-        ),
-        PORTS,
     ),
 }
 
