@@ -216,6 +216,15 @@ FAULTS: dict[str, Fault] = {
     "no backend configuration": (NEEDS, set_value(ON_GCP, ("metadata", "name"), "own", 1)),
     "a backend that is cut off": (NEEDS, beside(ON_GCP, 1, "timeoutSec", value=30)),
     "a backend without a timeout": (NEEDS, remove(ON_GCP, (*SPEC, "timeoutSec"), 1)),
+    "a backend that is not drained": (NEEDS, remove(ON_GCP, (*SPEC, "connectionDraining"), 1)),
+    "a backend that is drained for five seconds": (
+        NEEDS,
+        beside(ON_GCP, 1, "connectionDraining", "drainingTimeoutSec", value=5),
+    ),
+    "a backend that is drained for longer than Google takes": (
+        NEEDS,
+        beside(ON_GCP, 1, "connectionDraining", "drainingTimeoutSec", value=7200),
+    ),
     "a backend whose health is asked at the root": (
         NEEDS,
         beside(ON_GCP, 1, "healthCheck", "requestPath", value="/"),
@@ -266,6 +275,17 @@ FAULTS: dict[str, Fault] = {
         beside(ON_AWS, 1, "defaultConfiguration", "targetType", value="instance"),
         GATEWAYS,
     ),
+    "targets that are not drained": (
+        GATEWAY,
+        remove(ON_AWS, (*SPEC, "defaultConfiguration", "targetGroupAttributes"), 1),
+        GATEWAYS,
+    ),
+    "targets that are drained for half a minute": (
+        GATEWAY,
+        beside(ON_AWS, 1, "defaultConfiguration", "targetGroupAttributes", 0, "value", value="30"),
+        GATEWAYS,
+    ),
+    "a policy that does not drain": (GATEWAY, remove(ON_GCP, (*SPEC, "default", "connectionDraining"), 1), GATEWAYS),
     "targets of another Service": (
         GATEWAY,
         beside(ON_AWS, 1, "targetReference", "name", value="own"),
@@ -366,6 +386,16 @@ HARMLESS: dict[str, Harmless] = {
     ),
     "a timeout in minutes": (note("ingress.kubernetes.io/timeout-server", "15m"), SOME),
     "a class that nobody here knows": (note("example.com/own", "x"), NEW_CHART),
+    "targets with another attribute": (
+        insert(
+            ON_AWS,
+            (*SPEC, "defaultConfiguration", "targetGroupAttributes", 0),
+            {"key": "load_balancing.algorithm.type", "value": "least_outstanding_requests"},
+            1,
+        ),
+        GATEWAYS,
+    ),
+    "a backend that is drained for longer": beside(ON_GCP, 1, "connectionDraining", "drainingTimeoutSec", value=1800),
     "a second parent": (append_item(ON_AWS, (*SPEC, "parentRefs"), {"name": "mesh"}), GATEWAYS),
     "a Gateway of Envoy in the place of GKE's": (
         together(

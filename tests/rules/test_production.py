@@ -11,19 +11,23 @@ from tests.support.faults import (
     CHART,
     GCP,
     SHARED,
+    Edit,
     Fault,
     add,
+    append_item,
     at,
     delete,
     drop,
     remove,
     set_value,
     together,
+    write,
 )
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 GRACE, UPDATE = "an_answer_ends_before_its_pod", "an_update_replaces_one_pod_after_the_other"
 MIGRATIONS, TOKEN = "the_flux_release_has_time_to_start", "the_migrations_have_no_token"
+DRAINED = "a_drained_node_leaves_a_pod"
 SPREAD, NO_TOKEN = "the_pods_are_spread", "the_proxy_has_no_token"
 RIGHTS, WRITES = "the_pods_are_as_their_namespace_asks", "a_pod_can_write_where_it_must"
 SCALES, METRICS = "an_autoscaler_can_scale", "the_metrics_are_read"
@@ -38,6 +42,7 @@ SUCCESSOR = everything(
 LOAD = everything(max_replicas=6)
 WATCHED = everything(metrics="prometheus_operator")
 
+PROBE, BUDGET = CHART.probes[2], CHART.disruption_budget
 POD, CONTAINER, METRICS_SERVER = CHART.pod_security[0], CHART.container_security[0], CHART.metrics
 NAMESPACE, MONITORING = (f"clusters/aws/{name}.yaml" for name in ("namespace", "monitoring"))
 
@@ -51,6 +56,26 @@ def extra(**security: Any) -> dict[str, Any]:
     """A container beside the proxy."""
     return {"name": "own", "image": "example.com/own:1.0.0", "securityContext": security}
 
+
+def own_budget(environment: str) -> Edit:
+    """A PodDisruptionBudget beside the chart."""
+    file = f"clusters/{environment}/budget.yaml"
+    return together(
+        write(file, BUDGET_OF_THEIRS),
+        append_item(f"clusters/{environment}/kustomization.yaml", ("resources",), "budget.yaml"),
+    )
+
+
+BUDGET_OF_THEIRS = """
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: own
+  namespace: litellm
+spec:
+  minAvailable: 1
+  selector: {matchLabels: {app.kubernetes.io/name: litellm}}
+"""
 
 FAULTS: dict[str, Fault] = {
     # ---- rollouts
@@ -66,12 +91,39 @@ FAULTS: dict[str, Fault] = {
         GRACE,
         set_value(SHARED, at(CHART.lifecycle, "preStop"), {"exec": {"command": ["sh", "-c", "sleep 60"]}}),
     ),
+    "a pause of a second": (GRACE, set_value(SHARED, at(CHART.lifecycle, "preStop", "sleep", "seconds"), 1)),
+    "a pause for what is in the cluster alone": (
+        GRACE,
+        set_value(SHARED, at(CHART.lifecycle, "preStop", "sleep", "seconds"), 5),
+    ),
+    "hardly a pause for what is in the cluster": (
+        GRACE,
+        set_value(SHARED, at(CHART.lifecycle, "preStop", "sleep", "seconds"), 2),
+        INSIDE,
+    ),
+    "a short pause by a command": (
+        GRACE,
+        set_value(SHARED, at(CHART.lifecycle, "preStop"), {"exec": {"command": ["sleep", "1"]}}),
+    ),
+    "a command that is no pause": (
+        GRACE,
+        set_value(SHARED, at(CHART.lifecycle, "preStop"), {"exec": {"command": ["/bin/sh", "-c", "true"]}}),
+    ),
     "no pause": (GRACE, remove(SHARED, at(CHART.lifecycle))),
     "a shorter grace in one cluster": (GRACE, add(CHART.grace, 60, GCP)),
     "a shorter grace with the other chart": (GRACE, set_value(SHARED, successor(LITELLM.grace), 60), SUCCESSOR),
     "every pod ends before a new one starts": (UPDATE, set_value(SHARED, at(CHART.strategy), {"type": "Recreate"})),
     "every pod may be away": (UPDATE, add(CHART.strategy, {"rollingUpdate": {"maxUnavailable": "100%"}}, SHARED)),
     "both pods may be away": (UPDATE, add(CHART.strategy, {"rollingUpdate": {"maxUnavailable": 2}}, SHARED)),
+    "no budget": (DRAINED, remove(SHARED, at(BUDGET))),
+    "a budget that is off": (DRAINED, set_value(SHARED, at(BUDGET, "enabled"), False)),
+    "a budget that lets all pods go": (
+        DRAINED,
+        set_value(SHARED, at(BUDGET), {"enabled": True, "maxUnavailable": "100%"}),
+    ),
+    "a budget that lets both pods go": (DRAINED, set_value(SHARED, at(BUDGET), {"enabled": True, "maxUnavailable": 2})),
+    "a budget of no pod": (DRAINED, set_value(SHARED, at(BUDGET, "minAvailable"), "0%")),
+    "no budget with the other chart": (DRAINED, remove(SHARED, successor(LITELLM.disruption_budget)), SUCCESSOR),
     "pods that are spread by the labels of others": (
         SPREAD,
         set_value(SHARED, at(CHART.spread, 0, "labelSelector", "matchLabels", "app.kubernetes.io/name"), "proxy"),
@@ -178,6 +230,31 @@ HARMLESS: dict[str, Harmless] = {
     "a request to drain": set_value(
         SHARED, at(CHART.lifecycle, "preStop"), {"httpGet": {"path": "/health/drain", "port": "http"}}
     ),
+    "a request to drain by a command": set_value(
+        SHARED, at(CHART.lifecycle, "preStop"), {"exec": {"command": ["/app/drain.sh"]}}
+    ),
+    "a pause of a minute": together(
+        set_value(SHARED, at(CHART.lifecycle, "preStop"), {"exec": {"command": ["sh", "-c", "sleep 1m"]}}),
+        set_value(SHARED, at(CHART.grace), 660),
+    ),
+    "a shorter pause for what is in the cluster": (
+        set_value(SHARED, at(CHART.lifecycle, "preStop", "sleep", "seconds"), 5),
+        INSIDE,
+    ),
+    "a shorter pause": set_value(SHARED, at(CHART.lifecycle, "preStop", "sleep", "seconds"), 10),
+    "the chart's own probe of the start": remove(SHARED, at(PROBE)),
+    "more time for the start": set_value(SHARED, at(PROBE, "failureThreshold"), 60),
+    "a budget of one pod less": set_value(SHARED, at(BUDGET), {"enabled": True, "maxUnavailable": 1}),
+    "a budget of half": set_value(SHARED, at(BUDGET, "minAvailable"), "50%"),
+    "a budget of their own": together(
+        remove(SHARED, at(BUDGET)),
+        *(own_budget(environment) for environment in ENVIRONMENTS),
+    ),
+    "spend that is kept for ever": together(
+        remove(SHARED, at(CHART.config, "general_settings", "maximum_spend_logs_retention_period")),
+        remove(SHARED, at(CHART.config, "general_settings", "maximum_spend_logs_retention_interval")),
+    ),
+    "a Job that goes as the chart has it": remove(SHARED, at(CHART.job_life)),
     "one pod less during an update": add(CHART.strategy, {"rollingUpdate": {"maxUnavailable": 1}}, SHARED),
     "a Flux that waits longer": set_value("clusters/aws/release/helmrelease.yaml", ("spec", "timeout"), "1h"),
     "shorter answers": add(CHART.config, {"litellm_settings": {"request_timeout": 60}}, SHARED),

@@ -259,7 +259,11 @@ def _contents(each: Synced, wanted: list[dict[str, Any]]) -> Iterator[Finding]:
     for entry, identity in zip(wanted, _identities(each, wanted), strict=True):
         if found := each.find(identity):
             for must in entry["must"]:
-                for what, fix in _amiss(".".join(must["at"]), found.get(*must["at"]), must, each.cluster):
+                name, value = ".".join(must["at"]), found.get(*must["at"])
+                if "key" in must:
+                    name, listed = must["key"], sequence(value)
+                    value = next((dig(item, "value") for item in listed if dig(item, "key") == name), None)
+                for what, fix in _amiss(name, value, must, each.cluster):
                     yield found.finding(tuple(must["at"]), what, fix)
 
 

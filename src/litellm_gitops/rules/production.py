@@ -26,6 +26,9 @@ _VOLUMES = {  # that `restricted` admits
 }
 _LABELS = {"app.kubernetes.io/name": "litellm", "app.kubernetes.io/instance": "litellm"}  # of the pods
 _COMPONENT = "app.kubernetes.io/component"
+# Seconds for which a pod that goes is sent calls, at least: by what is in the cluster, by a load balancer outside of it
+_SENT = {"none": 5, "": 10}  # by the answer exposure
+_IDLE = {"bin", "usr", "sh", "bash", "-c", "-ec", "true", "false", "exit", "echo", "sync", ":", "0", "1"}
 _WRITABLE = {"csi", "emptyDir", "ephemeral", "persistentVolumeClaim"}
 
 
@@ -36,13 +39,17 @@ def an_answer_ends_before_its_pod(values: Values) -> Iterator[Finding]:
     limit = pod.config("litellm_settings", "request_timeout")
     grace = pod.get(chart.grace)
     grace = chart.own_grace if grace is None or grace == "" else grace
-    handler = mapping(pod.get(chart.lifecycle, "preStop"))
+    handler, place = mapping(pod.get(chart.lifecycle, "preStop")), (*chart.lifecycle, "preStop")
+    pause, sent = _pause(handler), _SENT["none" if values.repository.answers.get("exposure") == "none" else ""]
     if not handler:
         what = "no preStop lets the pod wait until nobody sends it calls any more: the proxy refuses them at once"
-        yield values.finding((*chart.lifecycle, "preStop"), what, edit("write preStop: {sleep: {seconds: 15}}"), VALUES)
+        yield values.finding(place, what, edit("write preStop: {sleep: {seconds: 15}}"), VALUES)
+    elif pause is not None and pause < sent:
+        what = f"preStop waits {pause:g} s, but a pod that goes is sent calls for {sent} s more, and refuses them"
+        yield values.finding(place, what, edit("let it wait 15 s"), VALUES)
     if not isinstance(limit, int | float) or not isinstance(grace, int) or isinstance(grace, bool):
         return
-    needed = limit + _pause(handler)
+    needed = limit + (pause or 0)
     if grace < needed:
         what = (
             f"{_dotted(chart.grace)} is {grace}, but an answer may take {needed:g} s, preStop included, and is cut off"
@@ -50,12 +57,14 @@ def an_answer_ends_before_its_pod(values: Values) -> Iterator[Finding]:
         yield values.finding(chart.grace, what, edit(f"give {needed + 15:g} or more"), VALUES)
 
 
-def _pause(handler: dict[Any, Any]) -> float:
-    """The seconds that a preStop waits, as far as it says so."""
+def _pause(handler: dict[Any, Any]) -> float | None:
+    """The seconds that a preStop waits; None where it does not say how long."""
     if isinstance(seconds := dig(handler, "sleep", "seconds"), int):
         return seconds
-    slept = re.search(r"\bsleep (\d+(?:\.\d+)?)", " ".join(map(str, sequence(dig(handler, "exec", "command")))))
-    return float(slept[1]) if slept else 0
+    command = " ".join(map(str, sequence(dig(handler, "exec", "command"))))
+    if slept := re.findall(r"\bsleep (\d+(?:\.\d+)?)(m?)", command):
+        return sum(float(count) * (60 if unit else 1) for count, unit in slept)
+    return 0 if "exec" in handler and {*re.findall(r"[\w:-]+", command)} <= _IDLE else None
 
 
 @rule_of_values
@@ -69,6 +78,28 @@ def an_update_replaces_one_pod_after_the_other(values: Values) -> Iterator[Findi
     if (most := values.get(*place, "rollingUpdate", "maxUnavailable")) in ("100%", values.pod.fewest_replicas):
         what = f"{_dotted(place)}.rollingUpdate.maxUnavailable is {most}, so that an update may end every pod at once"
         yield values.finding((*place, "rollingUpdate", "maxUnavailable"), what, edit("write 0"), VALUES)
+
+
+@rule
+def a_drained_node_leaves_a_pod(repository: Repository) -> Iterator[Finding]:
+    """Where there are several pods, a budget keeps one: that of the chart, or one of the owner's."""
+    for each in synced(repository):
+        values = each.cluster.values
+        replicas = values.pod.fewest_replicas if values else None
+        if not values or not isinstance(replicas, int) or replicas < 2:
+            continue
+        extra = [dig(entry, "kind") for entry in sequence(values.get(*values.chart.objects))]
+        if each.all("PodDisruptionBudget") or "PodDisruptionBudget" in extra:
+            continue
+        place = values.chart.disruption_budget
+        needed, spared = (values.get(*place, name) for name in ("minAvailable", "maxUnavailable"))
+        if values.get(*place, "enabled") is not True:
+            what = "no budget keeps a pod while nodes are drained, and all may go at once"
+            yield values.finding(place, what, edit("write enabled: true and minAvailable: 1"), VALUES)
+        elif needed == "0%" or (not needed and (spared == "100%" or (isinstance(spared, int) and spared >= replicas))):
+            name, given = ("minAvailable", needed) if needed else ("maxUnavailable", spared)
+            what = f"{_dotted(place)}.{name} is {given}, so that all pods may go at once while nodes are drained"
+            yield values.finding((*place, name), what, edit("write minAvailable: 1 instead"), VALUES)
 
 
 @rule_of_values
