@@ -67,6 +67,10 @@ FAULTS: dict[str, Fault] = {
         add(CHART.variable_list, [{"name": "REDIS_HOST", "value": "redis"}], GCP),
         SMALL,
     ),
+    "a configuration that leads to no Redis": (
+        "redis_is_the_answered_one",
+        remove(SHARED, at(CHART.config, "router_settings")),
+    ),
     "another storage class": ("redis_is_the_answered_one", add(CHART.redis_storage_class, "own", GCP), BUNDLED),
     "another region for every model": (
         MODELS,
@@ -145,6 +149,10 @@ HARMLESS: dict[str, Edit] = {
         },
     ),
     "a number of replicas for one cluster": add(CHART.replicas, 5),
+    "a Redis of the cache": together(
+        remove(SHARED, at(CHART.config, "router_settings")),
+        add(CHART.config, {"litellm_settings": {"cache": True, "cache_params": {"type": "redis"}}}, SHARED),
+    ),
     "scaling by load": together(
         add(CHART.replicas, 1, SHARED),
         add(CHART.autoscaler, {"enabled": True, "minReplicas": 2}, SHARED),

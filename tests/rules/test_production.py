@@ -20,6 +20,7 @@ from tests.support.faults import (
     drop,
     remove,
     set_value,
+    substitute,
     together,
     write,
 )
@@ -134,6 +135,11 @@ FAULTS: dict[str, Fault] = {
     "the Job's account gets a token": (TOKEN, set_value(NAMESPACE, ("automountServiceAccountToken",), True, 1)),
     "the Job's account says nothing of a token": (TOKEN, drop(NAMESPACE, "automountServiceAccountToken")),
     "the Job runs as the account of everybody": (TOKEN, remove(SHARED, at(CHART.job_account))),
+    "the Job gets a token, whatever its account says": (
+        TOKEN,
+        set_value(SHARED, successor(LITELLM.job_token), True),
+        SUCCESSOR,
+    ),
     # ---- rights of pods
     "the proxy gets a token": (NO_TOKEN, set_value(SHARED, at(CHART.service_account, "automount"), True)),
     "the proxy gets the token of the chart's default": (
@@ -153,6 +159,13 @@ FAULTS: dict[str, Fault] = {
     "no seccomp at all": (RIGHTS, add(POD, {"seccompProfile": {"type": "Unconfined"}}, SHARED)),
     "a folder of the node": (RIGHTS, add(CHART.volumes, [{"name": "own", "hostPath": {"path": "/var/log"}}])),
     "a privileged container beside it": (RIGHTS, add(CHART.containers, [extra(privileged=True)])),
+    "a port of the node": (
+        RIGHTS,
+        add(CHART.containers, [{**extra(), "ports": [{"containerPort": 8080, "hostPort": 8080}]}]),
+    ),
+    "all of /proc": (RIGHTS, add(CONTAINER, {"procMount": "Unmasked"}, SHARED)),
+    "no AppArmor profile": (RIGHTS, add(POD, {"appArmorProfile": {"type": "Unconfined"}}, SHARED)),
+    "the user of the image, which is root": (RIGHTS, remove(SHARED, at(POD, "runAsUser")), RESTRICTED),
     "nothing says that it is not root": (RIGHTS, remove(SHARED, at(POD, "runAsNonRoot")), RESTRICTED),
     "a container that says it may be root": (RIGHTS, add(CONTAINER, {"runAsNonRoot": False}, SHARED), RESTRICTED),
     "more rights than the parent": (
@@ -189,9 +202,19 @@ FAULTS: dict[str, Fault] = {
         set_value(SHARED, at(CHART.variables, "HOME"), "/root"),
         RESTRICTED,
     ),
+    "no folder for the key of Copilot": (
+        WRITES,
+        substitute(AWS, r"^ +- name: scratch\n +mountPath: /tmp\n", ""),
+        SUCCESSOR,
+    ),
     "no folder for the migrations": (WRITES, remove(SHARED, successor(LITELLM.job_mounts)), SUCCESSOR),
     # ---- load
     "more at least than at most": (SCALES, add(CHART.autoscaler, {"maxReplicas": 1}, GCP), LOAD),
+    "a target of memory that is the chart's own": (
+        SCALES,
+        remove(SHARED, successor(LITELLM.memory_target)),
+        {**SUCCESSOR, "max_replicas": 6},
+    ),
     "two autoscalers": (SCALES, add(CHART.scaled_by_others, {"enabled": True, "minReplicas": 2}, GCP), LOAD),
     "no request to measure against": (SCALES, remove(SHARED, at(CHART.resources[0], "requests", "cpu")), LOAD),
     # ---- metrics
@@ -276,6 +299,28 @@ HARMLESS: dict[str, Harmless] = {
                 )
             ],
         ),
+        RESTRICTED,
+    ),
+    "a target of memory of their own": (
+        set_value(SHARED, successor(LITELLM.memory_target), 90),
+        {**SUCCESSOR, "max_replicas": 6},
+    ),
+    "a port that is no port of the node": add(
+        CHART.containers, [{**extra(), "ports": [{"containerPort": 8080}]}], SHARED
+    ),
+    "the user of an image that is not root": (
+        together(
+            remove(SHARED, at(POD, "runAsUser")),
+            set_value(SHARED, at(CHART.image, "repository"), "ghcr.io/berriai/litellm-non_root"),
+        ),
+        RESTRICTED,
+    ),
+    "the user of the image of the other chart": (
+        remove(SHARED, successor(LITELLM.pod_security[0], "runAsUser")),
+        SUCCESSOR,
+    ),
+    "the user of the containers": (
+        together(remove(SHARED, at(POD, "runAsUser")), add(CONTAINER, {"runAsUser": 1000}, SHARED)),
         RESTRICTED,
     ),
     "more replicas of one cluster": (add(CHART.autoscaler, {"maxReplicas": 20}, GCP), LOAD),

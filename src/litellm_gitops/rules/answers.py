@@ -23,6 +23,14 @@ _MODEL_ANSWERS = {
 }
 
 
+# where LiteLLM's configuration may name a Redis
+_REDIS = (
+    *(("router_settings", name) for name in ("redis_host", "redis_url")),
+    ("litellm_settings", "cache_params"),
+    ("general_settings", "coordination_redis"),
+)
+
+
 @rule
 def every_cluster_has_its_values(repository: Repository) -> Iterator[Finding]:
     """The shared file of values and that of each cluster are there, and hold something for the chart."""
@@ -103,6 +111,10 @@ def redis_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
             yield values.finding(place, what, update("redis", "external"))
         elif redis == "bundled":
             yield from _agrees(values, chart.redis_storage_class, values.cluster.answer_name("storage_class"))
+        if redis in ("external", "bundled") and not any(values.pod.config(*at) for at in _REDIS):
+            what = "the configuration leads to no Redis, so that the limits of models count for each replica"
+            fix = update("redis", "none", first="restore it")
+            yield values.finding((*chart.config, "router_settings"), what, fix, VALUES)
 
 
 @rule

@@ -29,6 +29,8 @@ _COMPONENT = "app.kubernetes.io/component"
 # Seconds for which a pod that goes is sent calls, at least: by what is in the cluster, by a load balancer outside of it
 _SENT = {"none": 5, "": 10}  # by the answer exposure
 _IDLE = {"bin", "usr", "sh", "bash", "-c", "-ec", "true", "false", "exit", "echo", "sync", ":", "0", "1"}
+# variables that name a folder, or a file, which LiteLLM writes
+_WRITTEN = ("HOME", "TMPDIR", "GITHUB_COPILOT_API_KEY_FILE", "PROMETHEUS_MULTIPROC_DIR")
 _WRITABLE = {"csi", "emptyDir", "ephemeral", "persistentVolumeClaim"}
 
 
@@ -137,6 +139,9 @@ def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
             continue
         name = text(values.get(*values.chart.job_account)) or "default"
         account = each.find(Identity("ServiceAccount", f"{repository.namespace}/{name}"))
+        if values.pod.get(values.chart.job_token) is True:
+            what = "the migrations Job gets a token of the Kubernetes API, whatever its ServiceAccount says"
+            yield values.finding(values.chart.job_token, what, edit("write false"), VALUES)
         if account and account.get("automountServiceAccountToken") is not False:
             what = f"the pods of ServiceAccount {name} get a token of the Kubernetes API"
             yield account.finding(("automountServiceAccountToken",), what, "write automountServiceAccountToken: false")
@@ -183,9 +188,15 @@ def _misfits(values: Values, restricted: bool) -> Iterator[tuple[Place, str]]:
         yield from _of_container(values, above, place, restricted)
         if restricted and values.get(*place, "readOnlyRootFilesystem") is not True:
             yield (*place, "readOnlyRootFilesystem"), f"the root file system of {_dotted(place)} can be written to"
+        image = text(values.get(*chart.image, "repository")).rpartition("/")[2]
+        users = [values.get(*each, "runAsUser") for each in (above, place)]
+        if restricted and image in chart.rooted and users == [None, None]:
+            yield (*above, "runAsUser"), f"the user of image {image} is root, and no runAsUser names another"
     for above in (chart.containers, chart.init_containers):
-        for number in range(len(sequence(values.get(*above)))):
+        for number, container in enumerate(map(mapping, sequence(values.get(*above)))):
             yield from _of_container(values, chart.pod_security[0], (*above, number, "securityContext"), restricted)
+            for port in (port for port in sequence(container.get("ports")) if dig(port, "hostPort")):
+                yield (*above, number, "ports"), f"a container takes port {show(dig(port, 'hostPort'))} of its node"
     for above in {chart.volumes, (*chart.job_mounts[:-1], chart.volumes[-1])}:
         for number, volume in enumerate(map(mapping, sequence(values.get(*above)))):
             if "hostPath" in volume or (restricted and not volume.keys() & _VOLUMES):
@@ -202,6 +213,10 @@ def _of_container(values: Values, above: Place, place: Place, restricted: bool) 
     profile = dig(own, "seccompProfile", "type") or dig(pod, "seccompProfile", "type")
     if profile == "Unconfined" or (restricted and profile not in ("RuntimeDefault", "Localhost")):
         yield (*place, "seccompProfile"), f"the seccomp profile of a container is {show(profile)}"
+    if own.get("procMount") == "Unmasked":
+        yield (*place, "procMount"), "a container sees all of /proc"
+    if "Unconfined" in [dig(each, "appArmorProfile", "type") for each in (own, pod)]:
+        yield (*place, "appArmorProfile"), "no AppArmor profile confines a container"
     if not restricted:
         return
     if own.get("allowPrivilegeEscalation") in (None, True):  # of another type another rule speaks
@@ -225,14 +240,15 @@ def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
         names = {text(dig(volume, "name")) for volume in volumes if mapping(volume).keys() & _WRITABLE}
         entries = [entry for entry in map(mapping, sequence(values.get(*place))) if entry.get("readOnly") is not True]
         folders = [text(entry.get("mountPath")) for entry in entries if text(entry.get("name")) in names]
+        kept = [*folders, *(chart.own_folders if place == chart.mounts else ())]
         if not folders:
             what = f"the root file system is read-only, and {_dotted(place)} brings no folder that can be written to"
             yield values.finding(place, what, edit("mount an emptyDir at /scratch"))
-        for name in ("HOME", "TMPDIR") if place == chart.mounts and folders else ():
+        for name in _WRITTEN if place == chart.mounts and folders else ():
             variable = values.pod.variables.get(name)
-            if variable and not any(f"{variable.value}/".startswith(f"{folder}/") for folder in folders):
+            if variable and not any(f"{variable.value}/".startswith(f"{folder}/") for folder in kept):
                 what = f"{name} is {show(variable.value)}, which cannot be written to"
-                yield values.finding(variable.place, what, edit(f"write {folders[0]}"))
+                yield values.finding(variable.place, what, edit(f"mount an emptyDir there, or name {folders[0]}"))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -253,6 +269,9 @@ def an_autoscaler_can_scale(values: Values) -> Iterator[Finding]:
     if pod.get(chart.scaled_by_others, "enabled"):
         what = f"{_dotted(place)} and {_dotted(chart.scaled_by_others)} are both on, and each sets the replicas"
         yield values.finding((*chart.scaled_by_others, "enabled"), what, edit("keep one of them"), VALUES)
+    if chart.memory_target and pod.get(chart.memory_target) is None:
+        what = "the chart's own target of memory holds, too, and the memory of the proxy says nothing of its load"
+        yield values.finding(chart.memory_target, what, edit("write 0, or a target of yours"), VALUES)
     if pod.get(chart.resources[0], "requests", "cpu") is None:
         what = "the autoscaler compares with the CPU that is requested, and none is"
         yield values.finding((*chart.resources[0], "requests", "cpu"), what, edit("request some"), VALUES)
