@@ -14,10 +14,11 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# The one form of it, for whoever takes one, and of those that Copilot takes: of an OAuth app (gho_), or of a GitHub App
-# for a user (ghu_).
+# The one form of it, for whoever takes one, and of those that Copilot takes, whole: of an OAuth app (gho_), or of a
+# GitHub App for a user (ghu_). They have had 36 characters behind that, and will have more: since 2026 those of an
+# installation hold a JWT.
 GITHUB_TOKEN = r"gh[a-z]_[A-Za-z0-9_]{20,255}"
-COPILOT_TOKEN = GITHUB_TOKEN.replace("[a-z]", "[ou]", 1)
+COPILOT_TOKEN = r"gh[ou]_[A-Za-z0-9_.-]{36,2000}"
 _AGE, _PEM = "AGE-SECRET-KEY-", "PRIVATE KEY-----"
 # a value that code or Terraform reads from elsewhere
 _ELSEWHERE = r"(?!(?:var|local|data|module|os|process|env|self|settings|config|random_password)\.\w)"

@@ -93,7 +93,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a master key that somebody knows": (
         "the_list_of_secrets_follows_from_the_answers",
-        change(POLICY, ", generate: master_key}", ", default: known}"),
+        change(POLICY, "generate: master_key", "default: known"),
     ),
     "a salt key that may be rotated": (
         "the_list_of_secrets_follows_from_the_answers",

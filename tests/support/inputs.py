@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 import string
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 UPPER = string.ascii_uppercase + string.digits
 # apart, so that no tracked file looks as if it held a key
@@ -21,15 +23,13 @@ def _text(alphabet: str, length: int) -> str:
 
 
 def _private_key() -> str:
-    """A PEM block that looks like a key of RSA to whoever does not compute with it: a DER sequence of random bytes."""
-    version = b"\x02\x01\x00"
-    body = base64.b64encode(b"\x30\x81\xc0" + version + secrets.token_bytes(0xC0 - len(version))).decode()
-    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
-    return "\n".join([f"-----BEGIN {PEM}", *lines, f"-----END {PEM}", ""])
+    """A key of RSA, as short as may be: a longer one takes ten times as long to make."""
+    layout = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return rsa.generate_private_key(65537, 1024).private_bytes(*layout).decode()
 
 
 def service_account(project: str = "example-ai") -> str:
-    """The JSON of a service account's key, of the right form, with a private key that is none."""
+    """The JSON of a service account's key, of the right form, with a private key that nothing trusts."""
     name = f"canary-{_text(string.digits, 8)}"
     return json.dumps(
         {

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 from litellm_gitops.credentials import COPILOT_TOKEN
+from litellm_gitops.sealing import placeholders, service_account
 
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = rf"(?=[A-Za-z0-9.-]{{1,253}}(?::|\Z)){_LABEL}(?:\.{_LABEL})*"
+_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+# no name ends in one, and this is no IPv4 address
+_NUMBER = rf"(?!{_BYTE}(?:\.{_BYTE}){{3}}(?::|\Z))(?:.*\.)?[0-9]+(?::.*)?"
+_PORT = r"0*(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _TEXT = (
     r"[^\x00-\x1f\x7f\ud800-\udfff]+",
     "holds a line break, another control character, or bytes that are not UTF-8",
 )
 # form -> (pattern, what is wrong with a value that does not match)
-_FORMS: Mapping[str, tuple[str, str]] = {
+FORMS: Mapping[str, tuple[str, str]] = {
     "text": _TEXT,
+    "password": _TEXT,
     "url_password": _TEXT,
     # the proxy makes a URL of it with urllib's quote_plus, and no database reads + as a space
     "encoded_password": (r"[^\x00-\x20\x7f\ud800-\udfff]+", f"{_TEXT[1]}, or a space"),
-    "azure_client_secret": _TEXT,
+    # it goes through a header, and the proxy compares it as ASCII
+    "master_key": (r"[ -~]+", "holds a character that no header carries: take letters, digits, - and _"),
+    "salt_key": _TEXT,
+    "azure_client_secret": (r"[ -~]+", f"{_TEXT[1]}, or a character that is not ASCII"),
+    "azure_api_key": (r"[ -~]+", f"{_TEXT[1]}, or a character that is not ASCII"),
     "aws_access_key_id": (
         r"AKIA[A-Z0-9]{16}",
         "is not the access key id of an AWS user: AKIA and 16 capital letters or digits "
@@ -35,7 +44,8 @@ _FORMS: Mapping[str, tuple[str, str]] = {
     "uuid": (_UUID, "is not a UUID such as 0f0e0d0c-0b0a-0908-0706-050403020100"),
     "github_token": (
         COPILOT_TOKEN,
-        "is not a GitHub token that Copilot takes (gho_… or ghu_…): make one with hooks/get_copilot_token.py",
+        "is not a GitHub token that Copilot takes, or not a whole one (gho_… or ghu_…): make one with "
+        "hooks/get_copilot_token.py",
     ),
     "url_unreserved": (
         r"[A-Za-z0-9._~-]+",
@@ -43,42 +53,105 @@ _FORMS: Mapping[str, tuple[str, str]] = {
         "into the database URL: choose another one",
     ),
     "url_host": (
-        r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?",
+        rf"{_HOST}(?::{_PORT})?",
         "is not a host name, or a host name and a port: leave out the scheme and the database",
     ),
     "host": (
-        r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?",
+        _HOST,
         "is not a host name alone: leave out scheme, port and database (a login without a password takes port 5432)",
     ),
 }
 # what a chart, or else the proxy, makes a part of a URL of
 PASSWORDS = ("url_password", "encoded_password")
-# What documentation writes in place of a value: YOUR_SECRET, <secret>, %%SECRET%%, ${SECRET}, change-me, xxxx, AWS's
-# …EXAMPLE and …EXAMPLEKEY, and a UUID of one digit.
-_DOCUMENTATION = re.compile(
-    r"(?i:your|my)[-_ ](?:[\w-]+[-_ ])?(?i:key|secret|token|password|passwd|id|host|user|username|value)(?i:[-_ ]here)?"
-    r"|(?i:your)[-_][\w-]*|<[A-Za-z][\w .-]*>|%%\w+%%|\$\{\w+\}|\{\{.*\}\}|__[A-Za-z]\w*__"
-    r"|(?i:change[-_ ]?(?:me|it)|replace[-_ ]?(?:me|this)|insert[-_ ].*[-_ ]here|placeholder|redacted|todo|tbd|dummy)"
-    r"|(?:gh[a-z]_|AKIA|sk-)?[xX]{4,}|\*{3,}|\.{3,}|…|[A-Za-z0-9/+]*EXAMPLE(?:KEY)?"
-    r"|([0-9a-fA-F])(?:-?\1){31}|12345678-1234-1234-1234-123456789(?:012|abc)"
+# What can be no other text than a person or a machine made up to be secret; not the salt key: what an installation has
+# encrypted its database with, however bad, opens it.
+_SECRET = ("text", "password", *PASSWORDS, "master_key", "azure_client_secret", "azure_api_key")
+# made by a vendor, of signs among which no space and no quotation mark is
+_VENDOR = (
+    *("master_key", "azure_client_secret", "azure_api_key", "aws_access_key_id", "aws_secret_access_key", "uuid"),
+    *("github_token", "url_unreserved", "url_host", "host"),
 )
-_PEM = re.compile(
-    r"\s*-----BEGIN (?P<kind>(?:RSA |EC )?PRIVATE KEY)-----\s+(?P<body>[A-Za-z0-9+/=\s]+?)\s+-----END (?P=kind)-----\s*"
-)
+_AROUND = " \t\u00a0\u200b\u200c\u200d\u2060\ufeff\"'`“”‘’"
+# form -> what is wrong -> values that have the form, and cannot work
+_UNUSABLE: Mapping[str, Mapping[str, str]] = {
+    "master_key": {
+        "is the key that LiteLLM's documentation shows: leave it out, and one is made": r"sk-?[0-9]{0,6}",
+    },
+    "azure_client_secret": {
+        # of those that Entra ID has made since 2021: 40 characters
+        "is cut off": r".{3}[0-9]Q~.{0,30}|.{1,31}\.{3}|.{1,7}",
+        "is a thumbprint or an id, not a secret": r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}",
+        "is the key of an Azure resource": r"[A-Za-z0-9]{52}JQQJ9[9D][A-Za-z0-9]{10,}",
+    },
+    "azure_api_key": {
+        "is cut off": r".{1,31}\.{3}|.{1,7}",
+        "is a client secret of Entra ID, not the key of a resource": r".{3}[0-9]Q~[\w.~-]{31,34}",
+    },
+    "aws_secret_access_key": {"is a checksum, or the name of a commit": r"[0-9a-f]{40}|[0-9A-F]{40}"},
+    "github_token": {placeholders.DOCUMENTATION: r"gho_16C7e42F(?:292c6912E7710c838347Ae178B4a)"},
+    **{
+        form: {
+            placeholders.DOCUMENTATION: r".*[xX]{6,}.*",
+            "ends in a number, as no name of a host does, and is no IPv4 address": _NUMBER,
+        }
+        for form in ("url_host", "host")
+    },
+}
+# form -> what stands before the part of a value that its vendor takes at random
+_RANDOM = {
+    "aws_access_key_id": r"AKIA",
+    "aws_secret_access_key": "",
+    "github_token": r"gh[a-z]_",
+    "azure_client_secret": "",
+    "azure_api_key": "",
+    "master_key": r"sk-",
+}
+_ID = "is the id of a client secret, not its value, which Azure shows once, when the secret is made"
 
 
 def problem(text: str, form: str) -> str | None:
     """What is wrong with a value for its form, as the end of a sentence that never repeats it; None if nothing is."""
     if form == "gcp_service_account":
-        return _service_account(text)
-    if _DOCUMENTATION.fullmatch(text):
-        return "is what documentation writes in place of a value: give your own"
-    if form == "uuid" and re.fullmatch(rf"\{{{_UUID}\}}", text):
-        return "is a UUID in braces: leave out the braces"
-    if form == "azure_client_secret" and re.fullmatch(_UUID, text):
-        return "is the id of a client secret, not its value, which Azure shows once, when the secret is made"
-    pattern, what = _FORMS[form]
-    return None if re.fullmatch(pattern, text) else what
+        return service_account.problem(text)
+    if said := _in_place(text, form):
+        return said
+    bare = text.strip(_AROUND + "{}()")
+    if form.startswith("azure_") and re.fullmatch(_UUID, bare):
+        return _ID if form == "azure_client_secret" else "is an id (a UUID), not a key"
+    around = _AROUND + ("{}()[]<>,;" if form in ("uuid", "github_token") or form.startswith("aws_") else "")
+    if form in _VENDOR and text.strip(around) != text and re.fullmatch(FORMS[form][0], text.strip(around)):
+        return "has quotation marks, braces, spaces or invisible characters around it: leave them out"
+    pattern, what = FORMS[form]
+    return _unusable(text, form) if re.fullmatch(pattern, text) else what
+
+
+def _in_place(text: str, form: str) -> str | None:
+    """Why a text stands in place of a value and is none."""
+    if said := placeholders.unresolved(text):
+        return said
+    secret = form in _SECRET or form.startswith("aws_") or form == "github_token"
+    if form != "salt_key" and placeholders.is_documented(text, secret=secret):
+        return placeholders.DOCUMENTATION
+    return placeholders.of_another_kind(text) if form in _SECRET else None
+
+
+def _unusable(text: str, form: str) -> str | None:
+    for what, pattern in _UNUSABLE.get(form, {}).items():
+        if re.fullmatch(pattern, text):
+            return what
+    random = form in _RANDOM and placeholders.is_pattern(re.sub(rf"\A{_RANDOM[form]}", "", text))
+    if random or (form == "uuid" and placeholders.is_invented(text)):
+        return placeholders.DOCUMENTATION
+    return None
+
+
+def same(values: Iterable[tuple[str, str, str]]) -> list[str]:
+    """The keys of a Secret that have one id, of which each must have its own, of (key, form, text)."""
+    ids: dict[str, list[str]] = {}
+    for key, form, text in values:
+        if form == "uuid":
+            ids.setdefault(text.lower(), []).append(key)
+    return next((keys for keys in ids.values() if len(keys) > 1), [])
 
 
 def sealed(text: str, form: str) -> str:
@@ -94,37 +167,3 @@ def sealed_as(text: str, form: str) -> str | None:
     if form not in PASSWORDS or quote(text, safe="") == text:
         return None
     return "true" if form == "url_password" else "false"
-
-
-def _service_account(text: str) -> str | None:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        return "is not JSON: download the key of the service account again"
-    if not isinstance(content, dict) or content.get("type") != "service_account":
-        return 'is not the key of a service account: its "type" must be "service_account"'
-    for field in ("project_id", "private_key", "client_email", "token_uri"):
-        if not isinstance(content.get(field), str) or not content[field]:
-            return f'is not the key of a service account: it lacks "{field}"'
-    key = content["private_key"]
-    if not key.lstrip().startswith("-----BEGIN "):
-        return 'is not the key of a service account: its "private_key" is not a PEM block'
-    if "\\n" in key:
-        return r'has a "private_key" that no library can read: it holds \\n where \n belongs. Download the key again'
-    if not _is_private_key(key):
-        return 'has a "private_key" that no library can read: it is cut off or damaged. Download the key again'
-    return None
-
-
-def _is_private_key(pem: str) -> bool:
-    """Whether a PEM block holds one whole DER sequence that begins as private keys do (RFC 5208, 8017, 5915)."""
-    match = _PEM.fullmatch(pem)
-    try:
-        der = base64.b64decode("".join(match["body"].split()), validate=True) if match else b""
-    except binascii.Error:
-        return False
-    if len(der) < 64 or der[0] != 0x30:
-        return False
-    size = der[1] & 0x7F if der[1] & 0x80 else 0  # the bytes that say how long it is
-    length = int.from_bytes(der[2 : 2 + size], "big") if size else der[1]
-    return len(der) == 2 + size + length and der[2 + size :][:3] in (b"\x02\x01\x00", b"\x02\x01\x01")

@@ -18,10 +18,13 @@ FOLDER_VARIABLE = "LITELLM_GITOPS_INPUTS"
 STDIN = "standard input"
 
 _LINE = re.compile(
-    r"""\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)="""
-    r"""(?P<value>(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])*)\s*(?:\s\#.*)?""",
-    re.ASCII,  # as for a shell: another kind of space belongs to the value
+    # as for a shell: another kind of space than these two belongs to the value
+    r"""[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)="""
+    r"""(?P<value>(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])*)[ \t]*(?:[ \t]\#.*)?""",
+    re.ASCII,
 )
+# what a line may hold of ASCII: Windows ends it with a carriage return, which is not a part of it
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _PART = re.compile(r"""'(?P<single>[^']*)'|"(?P<double>(?:\\.|[^"\\])*)"|(?P<bare>(?:\\.|[^'"\\])+)""")
 _NAME = r"(?:export\s+)?[A-Za-z_]\w*"
 # what else people write in a line -> what to say of it
@@ -33,7 +36,7 @@ _OTHERS = {
     rf"(?!{_NAME}=)(?:export\s+)?[^\s=]+=.*": "gives a name that no variable can have: letters, digits and _",
 }
 # what a shell would take for something else
-_BARE, _DOUBLE = re.compile(r"[\\$`;&|<>()]|\A~"), re.compile(r"(?<!\\)(?:\\\\)*[$`]")
+_BARE, _DOUBLE = re.compile(r"[\\$`;&|<>()]|(?:\A|:)~"), re.compile(r"(?<!\\)(?:\\\\)*[$`]")
 
 
 class Value:
@@ -49,6 +52,11 @@ class Value:
         self._text = text
         self.origin = origin
         self.hides = hides
+
+    @property
+    def name(self) -> str:
+        """The input that it comes from."""
+        return self.origin.partition(" from ")[0]
 
     def reveal(self) -> str:
         """The plaintext, for the pipe into sops and nothing else."""
@@ -156,6 +164,7 @@ def parse_env(text: str) -> dict[str, str]:
     """
     found: dict[str, tuple[str, int]] = {}
     for number, line in enumerate(text.split("\n"), start=1):
+        line = line.removesuffix("\r")
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line)
@@ -173,12 +182,16 @@ def parse_env(text: str) -> dict[str, str]:
 
 
 def _problem(line: str, match: re.Match[str] | None) -> str:
+    if _CONTROL.search(line):
+        return "holds a control character, which is not to be seen: delete it, or write the line again"
     if not match:
         said = (text for form, text in _OTHERS.items() if re.fullmatch(form, line.strip(), re.ASCII))
         return next(said, "is not KEY=value: quote a value that holds spaces or quotes, on one line")
     for part in _PART.finditer(match["value"]):
         if (part["bare"] and _BARE.search(part["bare"])) or (part["double"] and _DOUBLE.search(part["double"])):
             return "holds a character that a shell reads in another way (a backslash, $, &, …): write the value in '…'"
+        if part["bare"] and part["bare"][0] in "“”„‟‘’‚‛«»":
+            return "has typographic quotation marks, which no shell knows: write the value in '…'"
     return ""
 
 

@@ -78,15 +78,17 @@ def dropped(annotations: Iterable[str]) -> None:
 
 
 def sources(found: Iterable[tuple[WantedSecret, Iterable[tuple[str, Value]]]]) -> None:
-    """Where inputs come from when that may surprise: half a pair, or all of it, exported for another purpose, or what
-    would have been generated.
+    """Where inputs come from when that may surprise: half a pair, or all of it, exported for another purpose, under the
+    names of another installation, or what would have been generated.
     """
     notes: dict[tuple[str, str], list[str]] = {}
     for secret, values in found:
         inputs = [(key, value) for key, value in values if value.origin]
         places = {value.origin.partition(" from ")[2] for _, value in inputs}
         taken = any(secret.keys[key].generate for key, _ in inputs)
-        if taken or len(places) > 1 or any(value.hides for _, value in inputs):
+        # the first name of each belongs to one installation, the second to another
+        names = {secret.keys[key].inputs.index(value.name) for key, value in inputs if secret.keys[key].inputs}
+        if taken or len(places) > 1 or len(names) > 1 or any(value.hides for _, value in inputs):
             hidden = f" (not the one of {ENV_FILE})"
             origins = ", ".join(f"{value.origin}{hidden if value.hides else ''}" for _, value in inputs)
             notes.setdefault((secret.name, origins), []).append(secret.cluster)

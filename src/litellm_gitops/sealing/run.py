@@ -42,7 +42,8 @@ def chosen(repository: Repository, name: str | None) -> list[Cluster]:
     exact = [each for each in found if each.name == name]
     if not found:
         known = ", ".join(each.name for each in repository.clusters)
-        raise SealingError(f"{name!r} is no cluster of this repository: choose from {known}", USAGE)
+        # not quoted, as nothing of an argument is: it may be a credential that went astray
+        raise SealingError(f"--cluster names no cluster of this repository: choose from {known}", USAGE)
     return exact or found
 
 
@@ -207,6 +208,8 @@ class Run:
         """Encrypt and stage each of these Secrets."""
         if not plans:
             return
+        for each in plans:
+            _refuse_same(each)
         manifests = [(self._manifest(each), each.secret.file) for each in plans]
         texts = self.sops.map(lambda each: self.encrypt(*each), manifests)
         for each, text in zip(plans, texts, strict=True):
@@ -293,6 +296,14 @@ class Run:
             text = checksums.text(cluster, found)
             if self.repository.text(cluster.checksums_file) != text:
                 self.transaction.put(cluster.checksums_file, text)
+
+
+def _refuse_same(plan: Plan) -> None:
+    """Raise SealingError where one id is given for two: the tenant's for the application, say."""
+    known = [(key, source.form, plan.values[key].reveal()) for key, source in plan.secret.keys.items()]
+    if same := forms.same(each for each in known if each[0] not in plan.missing):
+        what = f"{' and '.join(same)} (for {plan.secret.cluster}) are the same id: each has its own"
+        raise SealingError(f"{what}. Nothing was sealed.")
 
 
 def encrypted_files(cluster: Cluster) -> list[str]:
