@@ -22,6 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from litellm_gitops import auth_table, guard, rules
+from litellm_gitops.copilot import command as copilot
+from litellm_gitops.copilot.progress import Progress
 from litellm_gitops.documents import mapping
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.repository import Repository
@@ -75,13 +77,15 @@ def shown(text: str, canary: str) -> list[str]:
     return [canary[at : at + 12] for at in range(len(canary) - 11) if canary[at : at + 12] in text]
 
 
-def run(root: Path, arguments: tuple[str, ...], env: dict[str, str], stdin: str) -> str:
+def run(
+    root: Path, arguments: tuple[str, ...], env: dict[str, str], stdin: str, main: Callable[..., int] = commands.main
+) -> str:
     """What a command says, in this process."""
     said, given = io.StringIO(), io.TextIOWrapper(io.BytesIO(stdin.encode("utf-8", "surrogateescape")))
     streams = (contextlib.redirect_stdout(said), contextlib.redirect_stderr(said))
     held = (patch.dict(os.environ, env, clear=True), patch.object(sys, "stdin", given), *streams)
     with held[0], held[1], held[2], held[3], contextlib.suppress(SystemExit):
-        commands.main(root, arguments)
+        main(root, arguments)
     return said.getvalue()
 
 
@@ -130,6 +134,49 @@ def test_no_command_shows_an_input(
             (inputs / place).write_text(value)
         said = run(root, arguments, env, value if place == "stdin" else "")
     assert said
+    assert not shown(said, canary), arguments
+
+
+# {} is a credential where an argument belongs
+WRONG = [
+    *(
+        ("{}",),
+        ("--{}",),
+        ("-h{}",),
+        ("-{}",),
+        ("--fill={}",),
+        ("--seal={}",),
+        ("--rek={}",),
+        ("--no={}",),
+        ("--", "{}"),
+    ),
+    *(("--rotate", "{}"), ("--rotate={}",), ("--cluster", "{}"), ("--trust", "{}"), ("--check", "--cluster", "{}")),
+    *(("--rotate", "litellm-azure-auth", "{}"), ("--rotate", "litellm-azure-auth", "--key", "{}")),
+    *(("--rotate", "litellm-azure-auth", "--stdin", "{}"), ("--rotate", "{}", "--fill"), ("--list", "--cluster={}")),
+    *(("--key", "{}"), ("--stdin", "{}"), ("--rotate", "litellm-azure-auth", "AZURE_CLIENT_SECRET={}")),
+    # but not --output alone: a file of that name would stay
+    *(("--host", "{}"), ("--timeout", "{}"), ("--output={}", "--seal"), ("--output", "gho_{}"), ("--seal", "{}")),
+]
+
+
+def log_in(root: Path, arguments: tuple[str, ...]) -> int:
+    """What hooks/get_copilot_token.py does, without a login and without a change of this process."""
+    held = (patch.object(copilot, "run"), patch.object(copilot, "_prepare"), patch.object(Progress, "watch"))
+    with held[0], held[1], held[2]:
+        return copilot.main(root, arguments)
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(canary=CANARY, spoiled=SPOILED, arguments=st.sampled_from(WRONG), data=st.data())
+def test_no_command_shows_an_argument(
+    sealed: Path, canary: str, spoiled: str, arguments: tuple[str, ...], data: st.DataObject
+) -> None:
+    main = data.draw(st.sampled_from([commands.main, log_in, guard.main, auth_table.main]))
+    value = spoiled.replace("{{{}}}", f"{{{canary}}}").replace("{}", canary)
+    said = run(sealed, tuple(each.replace("{}", value) for each in arguments), environment(), "", main)
+    assert said or main is not commands.main
     assert not shown(said, canary), arguments
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from litellm_gitops.command_line import runs_here
 from litellm_gitops.findings import UnreadableError
 from litellm_gitops.repository import Repository
 from litellm_gitops.sealing import state
@@ -15,6 +16,8 @@ _HEAD = ("cluster", "provider", "method", "Secret", "state")
 
 def main(root: Path, arguments: Sequence[str] | None = None) -> int:
     """Print the table; 0, or 1 where the answers or the policies cannot be read."""
+    if not runs_here("auth_matrix"):
+        return 1
     try:
         rows = list(_rows(Repository(root)))
     except UnreadableError as error:

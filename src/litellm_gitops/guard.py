@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from litellm_gitops import credentials, rules
+from litellm_gitops.command_line import runs_here
 from litellm_gitops.files import Staged
 from litellm_gitops.findings import Finding, UnreadableError, edit
 from litellm_gitops.repository import SEALED, Repository
@@ -53,6 +54,8 @@ class _Changed(Staged):
 
 def main(root: Path, arguments: Sequence[str] | None = None) -> int:
     """Evaluate what is staged: 0 when it may be committed, 1 when not or when git cannot be asked."""
+    if not runs_here("guard_staged"):
+        return 1
     try:
         staged = _Changed(root)
         found = list(findings(root, staged))

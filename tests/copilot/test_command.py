@@ -36,8 +36,8 @@ def clock(tmp_path: Path) -> FastClock:
 # ---- The command line
 
 WRONG = {
-    "an_unknown_option": (("--tokne",), "--tokne"),
-    "a_stray_word": (("access-token",), "access-token"),
+    "an_unknown_option": (("--tokne",), "argument 1 is not known"),
+    "a_stray_word": (("--seal", "access-token"), "argument 2 is not known"),
     "two_ways_of_storing": (("--seal", "--output", "token"), "not allowed with"),
     "a_server_of_ones_own": (("--host", "github.example.com"), "<name>.ghe.com"),
     "two_labels": (("--host", "a.b.ghe.com"), "<name>.ghe.com"),
@@ -48,6 +48,12 @@ WRONG = {
     "less_than_no_time": (("--timeout", "-1"), "above 0"),
     "endless_time": (("--timeout", "inf"), "above 0"),
     "no_number": (("--timeout", "soon"), "above 0"),
+    "a_token_as_an_option": (("--gho_abc",), "argument 1 is not known"),
+    "a_token_as_the_name_of_a_file": (("--output", "gho_" + "a1B2" * 9), "--output takes PATH"),
+    "no_name_of_a_file": (("--output", ""), "--output takes PATH"),
+    "a_value_that_a_switch_has_not": (("--force=gho_abc",), "--force takes no value"),
+    "an_option_cut_short": (("--no=gho_abc",), "may be one of two"),
+    "an_option_that_is_misspelt": (("--no-verfiy",), "Did you mean --no-verify?"),
 }
 
 
@@ -59,6 +65,7 @@ def test_wrong_use_is_2(name: str, sandbox: Sandbox) -> None:
     assert run.code == 2
     assert says in run.err
     assert "Traceback" not in run.err
+    assert "gho_" not in run.err, "what was given may be a token"
     assert github.requests == []
 
 

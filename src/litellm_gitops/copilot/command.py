@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from litellm_gitops.command_line import Parser, runs_here
 from litellm_gitops.copilot.errors import Exit, Stop
 from litellm_gitops.copilot.progress import Progress
 from litellm_gitops.copilot.terminal import Screen
@@ -31,11 +33,13 @@ def main(root: Path, arguments: Sequence[str] | None = None) -> int:
 
     `arguments` are those of the process where none are given. A signal ends the process with 128 and its number.
     """
+    if not runs_here("get_copilot_token"):
+        return int(Exit.UNEXPECTED)
     progress = Progress()
     progress.watch()
     _prepare()
     screen = Screen()
-    chosen = parser().parse_args(arguments)
+    chosen = parser().parse(sys.argv[1:] if arguments is None else arguments)
     try:
         run(root, chosen, screen, progress)
     except Stop as stop:
@@ -53,41 +57,41 @@ def main(root: Path, arguments: Sequence[str] | None = None) -> int:
     return int(Exit.STORED)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The options. What is slow to import comes here and below, where a signal can end it without a traceback."""
+    from litellm_gitops import credentials
     from litellm_gitops.copilot.endpoints import github_host
     from litellm_gitops.copilot.github import positive
 
     def seconds(text: str) -> float:
         if (value := positive(text)) is None:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+            raise ValueError
         return value
 
-    def host(text: str) -> str:
-        try:
-            return github_host(text)
-        except ValueError:
-            what = f"{text!r} is neither github.com nor <name>.ghe.com (no other GitHub has Copilot)"
-            raise argparse.ArgumentTypeError(what) from None
+    def file(text: str) -> Path:
+        if not text or credentials.find(text):  # its name is said, and stays
+            raise ValueError
+        return Path(text)
 
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="uv run hooks/get_copilot_token.py",
         description="Logs in to GitHub in your browser, checks that the account has GitHub\n"
         "Copilot, and stores the token for LiteLLM Proxy. The token is never shown.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    made.hint = " The token is no argument: this command gets it from GitHub."
     store, add = made.add_mutually_exclusive_group(), made.add_argument
     about = "seal the token for every cluster that uses Copilot, with no plaintext file"
     store.add_argument("--seal", action="store_true", help=about)
     about = "write the token to this file, mode 0600 (default: access-token)"
-    store.add_argument("--output", metavar="PATH", type=Path, default=Path("access-token"), help=about)
+    store.add_argument("--output", metavar="PATH", type=file, default=Path("access-token"), help=about)
     add("--force", action="store_true", help="replace an existing file, unasked")
-    about = "<name>.ghe.com: GitHub Enterprise Cloud with data residency (default: github.com)"
-    add("--host", type=host, default="github.com", help=about)
+    about = "github.com (default), or <name>.ghe.com: GitHub Enterprise Cloud with data residency"
+    add("--host", type=github_host, default="github.com", help=about)
     add("--no-browser", action="store_true", help="show the link, open nothing")
     add("--no-verify", action="store_true", help="store the token without a check of the account")
-    about = "seconds to wait for the login (default: as long as the code is valid)"
+    about = "seconds, above 0, to wait for the login (default: as long as the code is valid)"
     add("--timeout", metavar="S", type=seconds, help=about)
     return made
 

@@ -11,7 +11,8 @@ from typing import NoReturn
 
 from litellm_gitops.copilot.terminal import printable
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Windows has not the last one
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Progress:
@@ -26,7 +27,7 @@ class Progress:
         self.target: Path | None = None  # set once `temporary` is complete
         self.signal = signal.SIGINT
         self.unwinds = False
-        self._watched: list[signal.Signals] = []
+        self._watched: list[int] = []
 
     def watch(self) -> None:
         """Ends the process cleanly at SIGINT, SIGTERM and SIGHUP from now on, but not at those that are ignored."""

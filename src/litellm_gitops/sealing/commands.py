@@ -7,14 +7,15 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
+from litellm_gitops.command_line import Parser, runs_here
 from litellm_gitops.findings import UnreadableError
 from litellm_gitops.repository import Repository
 from litellm_gitops.sealing import state, trust
 from litellm_gitops.sealing.errors import FAILED, INTERRUPTED, SealingError
+from litellm_gitops.sealing.inputs import ENV_FILE
 from litellm_gitops.sealing.recipients import is_recipient
 from litellm_gitops.sealing.rekey import rekey
 from litellm_gitops.sealing.report import note
@@ -36,10 +37,7 @@ exit codes: 0 done, 1 failed and nothing changed, 2 usage, 3 a placeholder remai
 
 def main(root: Path, arguments: Sequence[str] | None = None) -> int:
     """Run the command line in the repository `root`; the result is an exit code of sealing.errors."""
-    if not (find_spec("fcntl") and find_spec("resource")):
-        note(
-            "seal_secrets: this needs Linux or macOS. On Windows, run it in WSL: https://learn.microsoft.com/windows/wsl"
-        )
+    if not runs_here("seal_secrets"):
         return FAILED
     _harden()
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -101,7 +99,7 @@ def _standard_input() -> str:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="seal_secrets.py",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -124,12 +122,13 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--stdin", metavar="INPUT", help=given)
     new = "seal for this recipient of .sops.yaml, although this clone has not done so before; can be given again"
     parser.add_argument("--trust", metavar="RECIPIENT", action="append", default=[], help=new)
-    options = parser.parse_args(arguments)
+    parser.hint = f" No credential is an argument: put it into {ENV_FILE}, or give it through --stdin INPUT."
+    options = parser.parse(arguments)
     if not all(map(is_recipient, options.trust)):  # not quoted: it may be a private key
-        parser.error(
+        parser.refuse(
             "--trust takes a recipient as .sops.yaml spells it: an age public key, or the name of a cloud's key"
         )
     # "" is a variable of the caller's that was empty, and the name of nothing
     if options.rotate is None and not (options.key is None and options.stdin is None):
-        parser.error("--key and --stdin go with --rotate NAME")
+        parser.refuse("--key and --stdin go with --rotate NAME")
     return options

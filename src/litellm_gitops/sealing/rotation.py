@@ -68,7 +68,7 @@ def rotate(
 def _wanted(repository: Repository, clusters: Sequence[Cluster], name: str) -> list[WantedSecret]:
     if name not in repository.policy.secrets:
         known = ", ".join(repository.policy.secrets)
-        raise SealingError(f"{name!r} is no Secret of {SECRETS}: choose from {known}", USAGE)
+        raise SealingError(f"--rotate names no Secret of {SECRETS}: choose from {known}", USAGE)
     wanted = [cluster.wanted[name] for cluster in clusters if name in cluster.wanted]
     if not wanted:
         raise SealingError(f"{name} is not a Secret of {', '.join(each.name for each in clusters)}", USAGE)
@@ -77,12 +77,12 @@ def _wanted(repository: Repository, clusters: Sequence[Cluster], name: str) -> l
 
 def _refuse(secret: WantedSecret, key: str | None, given: Mapping[str, str] | None) -> None:
     if key is not None and key not in secret.keys:
-        raise SealingError(f"{secret.name} has no key {key!r}: choose from {', '.join(secret.keys)}", USAGE)
+        raise SealingError(f"--key names no key of {secret.name}: choose from {', '.join(secret.keys)}", USAGE)
     known = {name for source in secret.keys.values() for name in source.names}
     unknown = sorted(set(given or ()) - known)
     if unknown:
         choice = f"choose from {', '.join(sorted(known))}" if known else "its value is generated"
-        raise SealingError(f"{unknown[0]!r} is no input of {secret.name}: {choice}", USAGE)
+        raise SealingError(f"--stdin names no input of {secret.name}: {choice}", USAGE)
     if secret.never_rotate:
         raise SealingError(f"{secret.name} is not rotated by a tool: {secret.never_rotate}. Nothing was changed.")
 
