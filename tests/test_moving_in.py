@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import re
 import secrets
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
+from tests.support.project import commit, git
 from tests.support.sealed import environment, opened, seal
 
 KUBECTL = """#!/bin/sh
@@ -22,34 +26,107 @@ esac
 """
 
 
+# What a shell, sed, a URL and a reader of KEY=value would each take for something else.
+ODD = {
+    "all kinds": 'p@ss/w:rd $1 \\ "x" #&',
+    "quotes": "pa'ss'word",
+    "one quote": "'",
+    "both kinds of quotes": """'"'"'""",
+    "a backslash before a quote": "\\'",
+    "a backslash at the end": "pass\\",
+    "what a shell would run": "$(id)`id`${HOME}!!",
+    "what sed would put in": "a&\\1/g",
+    "spaces around": " pass word ",
+    "percent": "%41%%s%n",
+    "another alphabet": "pässwörd-密码",
+    "an end of a line's comment": "pass #word",
+    "a dash": "-n",
+}
+
+
+@dataclass
+class Release:
+    """A repository as copier left it, and a kubectl that shows a running release."""
+
+    root: Path
+    folder: Path
+
+    def has(self, secrets_: dict[str, dict[str, str]], variables: dict[str, str]) -> None:
+        """What the release has: the values of its Secrets, and the variables of its pod."""
+        for name, values in secrets_.items():
+            for key, value in values.items():
+                (self.folder / f"{name}.{key}}}").write_bytes(base64.b64encode(value.encode()))
+        (self.folder / "bin").mkdir()
+        given = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+        (self.folder / "bin" / "kubectl").write_text(KUBECTL.format(variables=given, folder=self.folder))
+        (self.folder / "bin" / "kubectl").chmod(0o755)
+
+    def blocks(self) -> list[str]:
+        """The two blocks of commands in README: what reads, and what removes and seals."""
+        text = (self.root / "README.md").read_text("utf-8").partition("### Moving in\n")[2].partition("\n### ")[0]
+        return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+
+    def follow(self) -> list[subprocess.CompletedProcess[str]]:
+        """Do what README says, and return what each call of sealing answered."""
+        read, then = self.blocks()
+        remove, *calls = then.split("uv run hooks/seal_secrets.py")
+        self.run(read)
+        assert (self.root / "deployment_outputs.env").stat().st_mode & 0o777 == 0o600
+        self.run(remove)
+        return [seal(self.root, *arguments.split()) for arguments in calls]
+
+    def run(self, script: str) -> None:
+        shell = environment()
+        shell["PATH"] = f"{self.folder / 'bin'}:{shell['PATH']}"
+        done = subprocess.run(
+            ["sh", "-c", script], cwd=self.root, env=shell, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.fixture
+def release(render: Callable[..., Path], tmp_path: Path) -> Release:
+    answers = {"cluster_environments": ["aws"], "providers": ["github_copilot"]}
+    return Release(Path(shutil.copytree(render(**answers), tmp_path / "repository")), tmp_path)
+
+
+@pytest.mark.parametrize("before", ["nothing is sealed", "copier has sealed", "that is committed"])
 @pytest.mark.parametrize("salted", [True, False], ids=["with a salt key", "without"])
-def test_the_keys_and_the_login_of_a_running_release_are_kept(
-    render: Callable[..., Path], tmp_path: Path, salted: bool
-) -> None:
-    root = Path(
-        shutil.copytree(render(cluster_environments=["aws"], providers=["github_copilot"]), tmp_path / "repository")
-    )
+def test_the_keys_and_the_login_of_a_running_release_are_kept(release: Release, salted: bool, before: str) -> None:
+    if before != "nothing is sealed":
+        assert seal(release.root).returncode == 3
+    if before == "that is committed":
+        git(release.root, "init", "--quiet")
+        commit(release.root, "Render")
     master, salt = f"sk-{secrets.token_hex(16)}", f"sk-{secrets.token_hex(32)}"
-    login = {"host": "db.internal:5433", "username": "codemie", "password": 'p@ss/w:rd $1 \\ "x" #&'}
-    for name, values in {"litellm-masterkey": {"masterkey": master}, "litellm-postgresql": login}.items():
-        for key, value in values.items():
-            (tmp_path / f"{name}.{key}}}").write_bytes(base64.b64encode(value.encode()))
-    bin_ = tmp_path / "bin"
-    bin_.mkdir()
-    variables = f"PROXY_MASTER_KEY={master}" + (f" LITELLM_SALT_KEY={salt}" if salted else "")
-    (bin_ / "kubectl").write_text(KUBECTL.format(variables=variables, folder=tmp_path))
-    (bin_ / "kubectl").chmod(0o755)
-    (script,) = re.findall(r"### Moving in\n.*?```sh\n(.*?)```", (root / "README.md").read_text("utf-8"), re.DOTALL)
-    shell = environment()
-    shell["PATH"] = f"{bin_}:{shell['PATH']}"
-    done = subprocess.run(["sh", "-c", script], cwd=root, env=shell, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert (root / "deployment_outputs.env").stat().st_mode & 0o777 == 0o600
-    answer = seal(root)
-    assert answer.returncode == 3, "the token of Copilot is missing yet"
-    assert "litellm-salt-key (aws) has LITELLM_SALT_KEY from deployment_outputs.env" in answer.stderr
-    found = opened(root, "aws/litellm-[mps]*")
+    login = {"host": "db.internal:5433", "username": "codemie", "password": ODD["all kinds"]}
+    variables = {"PROXY_MASTER_KEY": master} | ({"LITELLM_SALT_KEY": salt} if salted else {})
+    release.has({"litellm-masterkey": {"masterkey": master}, "litellm-postgresql": login}, variables)
+    first, last = release.follow()
+    assert (first.returncode, last.returncode) == (3, 3), "the token of Copilot is missing yet"
+    assert "litellm-salt-key (aws) has LITELLM_SALT_KEY from deployment_outputs.env" in first.stderr
+    found = opened(release.root, "aws/litellm-[mps]*")
     assert found["aws", "litellm-masterkey"] == {"masterkey": master}
     assert found["aws", "litellm-salt-key"] == {"LITELLM_SALT_KEY": salt if salted else master}
     sealed = found["aws", "litellm-postgresql"]
     assert sealed == {**login, "password": "p%40ss%2Fw%3Ard%20%241%20%5C%20%22x%22%20%23%26"}
+
+
+@pytest.mark.parametrize("names", [[*ODD][start : start + 3] for start in range(0, len(ODD), 3)], ids=", ".join)
+def test_a_value_of_any_characters_is_sealed_as_the_cluster_had_it(release: Release, names: list[str]) -> None:
+    master, salt, password = (ODD[name] for name in (*names, *ODD)[:3])
+    login = {"host": "db.internal", "username": "codemie", "password": password}
+    release.has({"litellm-masterkey": {"masterkey": master}, "litellm-postgresql": login}, {"LITELLM_SALT_KEY": salt})
+    release.follow()
+    found = opened(release.root, "aws/litellm-[mps]*")
+    assert found["aws", "litellm-masterkey"] == {"masterkey": master}
+    assert found["aws", "litellm-salt-key"] == {"LITELLM_SALT_KEY": salt}
+    assert unquote(found["aws", "litellm-postgresql"]["password"]) == password
+
+
+def test_keys_that_were_made_here_stay_until_both_old_ones_are_there(release: Release) -> None:
+    assert seal(release.root).returncode == 3
+    before = opened(release.root, "aws/litellm-[ms]*")
+    (release.root / "deployment_outputs.env").write_text("LITELLM_MASTER_KEY='sk-old'\n")
+    subprocess.run(["sh", "-c", release.blocks()[1].partition("uv run")[0]], cwd=release.root, check=False)
+    assert opened(release.root, "aws/litellm-[ms]*") == before

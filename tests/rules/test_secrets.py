@@ -21,6 +21,7 @@ from tests.support.faults import (
     change,
     delete,
     drop,
+    git,
     remove_item,
     set_value,
     substitute,
@@ -35,6 +36,7 @@ POSTGRESQL = "secrets/aws/litellm-postgresql.sops.yaml"
 REDIS = "secrets/aws/litellm-redis.sops.yaml"
 SALT = "secrets/gcp/litellm-salt-key.sops.yaml"
 OTHER_SALT = "secrets/aws/litellm-salt-key.sops.yaml"
+YML = OTHER_SALT.replace(".yaml", ".yml")
 GCP_CHECKSUMS = "litellm/checksums-gcp.yaml"
 BUNDLED = answers(["gcp"], ["bedrock"], redis="bundled")
 
@@ -68,6 +70,19 @@ def _one_more_key(root: Path) -> None:
     other = other_nonce(line.replace("redis-password", "username"), "username")
     write(REDIS, text.replace(line, f"{line}\n{other}"))(root)
     refresh(root)
+
+
+def _renamed(old: str, new: str) -> Edit:
+    def apply(root: Path) -> None:
+        (root / old).rename(root / new)
+
+    return apply
+
+
+def _committed(root: Path) -> None:
+    git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    git(root, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "State")
 
 
 FAULTS: dict[str, Fault] = {
@@ -203,6 +218,29 @@ FAULTS: dict[str, Fault] = {
         "every_checksum_is_that_of_its_secret",
         append("litellm/checksums-aws.yaml", "<<<<<<< ours\n=======\n>>>>>>> theirs\n"),
     ),
+    "a Secret that is missing, and that git has": (
+        "every_needed_secret_is_there",
+        together(_committed, delete(OTHER_SALT), _committed),
+    ),
+    "a Secret whose file has another ending": (
+        "every_needed_secret_is_there",
+        _renamed(OTHER_SALT, YML),
+    ),
+    "a Secret of another ending that is listed": (
+        "every_needed_secret_is_there",
+        together(
+            _renamed(OTHER_SALT, YML),
+            change("secrets/aws/kustomization.yaml", "litellm-salt-key.sops.yaml", "litellm-salt-key.sops.yml"),
+        ),
+    ),
+    "a Secret in two files": (
+        "every_needed_secret_is_there",
+        copied(OTHER_SALT, YML),
+    ),
+    "a Secret that was emptied before its first checksum": (
+        "every_value_of_every_secret_is_sealed",
+        together(write(REDIS, ""), drop("litellm/checksums-aws.yaml", "checksum/litellm-redis")),
+    ),
     "a Secret that git ignores": ("every_needed_secret_is_there", append(".gitignore", f"/{REDIS}\n")),
     "a checksum of no Secret": (
         "every_checksum_is_that_of_its_secret",
@@ -267,6 +305,19 @@ HARMLESS: dict[str, Edit] = {
         together(
             copied("secrets/aws/own.sops.yaml", "secrets/gcp/own.sops.yaml"),
             append("secrets/gcp/kustomization.yaml", "  - own.sops.yaml\n"),
+        ),
+    ),
+    "a Secret of their own that ends in .yml": together(
+        own_secret("own", of=OTHER_SALT),
+        _renamed("secrets/aws/own.sops.yaml", "secrets/aws/own.sops.yml"),
+        change("secrets/aws/kustomization.yaml", "own.sops.yaml", "own.sops.yml"),
+    ),
+    "a salt key that somebody annotated as a placeholder": resealed(
+        OTHER_SALT,
+        change(
+            OTHER_SALT,
+            "  namespace: litellm\n",
+            '  namespace: litellm\n  annotations:\n    litellm-gitops/placeholder: "true"\n',
         ),
     ),
     "the digests in quotes": substitute("litellm/checksums-aws.yaml", r": ([0-9a-f]{64})\n", r': "\1"\n'),

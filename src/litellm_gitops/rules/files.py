@@ -242,7 +242,9 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
             name = posixpath.basename(path)
             misnamed = SEALED.fullmatch(path) and secret_name(path) not in _names(repository, path)
             spare = set(repository.matrix.secrets) - set(wanted)
-            orphaned = misnamed or (SEALED.fullmatch(path) and secret_name(path) in spare)
+            # of one with another ending than it is needed with another rule tells
+            ending = SEALED.fullmatch(path) and secret_name(path) in wanted and path not in needed
+            orphaned = misnamed or ending or (SEALED.fullmatch(path) and secret_name(path) in spare)
             if path not in listed and path != file and path.endswith((".yaml", ".yml")) and not orphaned:
                 what = f"it does not list {name}, so that the cluster never gets it"
                 yield Finding(file, document.line("resources"), what, edit(f"add {name}"))

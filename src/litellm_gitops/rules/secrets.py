@@ -13,10 +13,10 @@ from litellm_gitops import policies
 from litellm_gitops.documents import Document, Place, dig, mapping, text, texts
 from litellm_gitops.findings import Action, Finding, Fix, delete, edit, restore, rotate, seal, update
 from litellm_gitops.foreign import foreign_secrets
-from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, secret_name
+from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, WantedSecret, secret_name
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import flawed
-from litellm_gitops.sealing import checksums
+from litellm_gitops.sealing import checksums, history
 from litellm_gitops.sealing.forms import PASSWORDS
 from litellm_gitops.sealing.sealed_file import ENCODED_ANNOTATION, Flaw, Kind, fix_of
 
@@ -93,12 +93,17 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
         sealed = {secret.name: secret for secret in cluster.sealed}
         for name, wanted in cluster.wanted.items():
             secret = sealed.get(name)
+            if repository.has(other := checksums.other_ending(wanted)):
+                yield _misplaced(repository, wanted, other)
+                continue
             if not repository.has(wanted.file) and secret:
                 continue  # it is in a file of another name, which has a rule of its own
             if not repository.has(wanted.file):
                 ignored = (repository.root / wanted.file).is_file()
                 what = "git ignores it, so that it never reaches the cluster" if ignored else "is missing"
-                yield Finding(wanted.file, None, what, edit(_NOT_IGNORED) if ignored else seal(cluster=cluster.name))
+                commit = "" if ignored else history.last(repository, wanted.file)
+                again = seal("" if commit == "" else history.back(wanted.file, commit), cluster.name)
+                yield Finding(wanted.file, None, what, edit(_NOT_IGNORED) if ignored else again)
             if secret is None or not repository.has(wanted.file):
                 continue  # another rule speaks of what is there
             spare = (
@@ -113,6 +118,16 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
                 if value == "" and key in wanted.keys:  # sops leaves it as it is; no master key lets everybody in
                     line = secret.document.line("stringData", str(key))
                     yield Finding(secret.file, line, f"{key} is empty", _again(repository, secret.file))
+
+
+def _misplaced(repository: Repository, wanted: WantedSecret, file: str) -> Finding:
+    """What to say of a needed Secret whose file ends in `.sops.yml`: what is rendered lists the other ending."""
+    if repository.has(wanted.file):
+        what = f"it holds the Secret of {wanted.file} once more"
+        first = f"keep the one with which the cluster runs as {wanted.file}, and git rm the other"
+        return Finding(file, None, what, seal(first, wanted.cluster))
+    first = f"git mv {file} {wanted.file}, and list it in kustomization.yaml"
+    return Finding(file, None, "its name is to end in .sops.yaml", seal(first, wanted.cluster))
 
 
 @rule
@@ -182,7 +197,13 @@ def no_sealed_value_is_a_copy(repository: Repository) -> Iterator[Finding]:
     seen: dict[str, tuple[SealedSecret, str]] = {}
     ours = {secret.file for cluster in repository.clusters for secret in cluster.wanted.values()}
     changed = {file for cluster in repository.clusters for file in _changed(cluster)}
-    for secret in (secret for cluster in repository.clusters for secret in cluster.sealed):
+    placed = (
+        secret
+        for cluster in repository.clusters
+        for secret in cluster.sealed
+        if not checksums.is_misplaced(cluster, secret.file)
+    )
+    for secret in placed:
         values = mapping(secret.document.value.get("stringData"))
         for key, value in [*values.items(), ("sops.mac", dig(secret.document.value, "sops", "mac"))]:
             match = _NONCE.match(text(value))
@@ -278,7 +299,8 @@ def _changed(cluster: Cluster) -> Iterator[str]:
 
 def _digests(cluster: Cluster, document: Document, again: Fix) -> Iterator[Finding]:
     repository, file = cluster.repository, document.file
-    sealed = {secret_name(each): each for each in cluster.sealed_files}
+    files = [file for file in cluster.sealed_files if not checksums.is_misplaced(cluster, file)]
+    sealed = {secret_name(each): each for each in files}
     digests = {name: checksums.digest(repository.content(sealed[name]) or b"") for name in sealed}
     wanted, found = dict(_leaves(checksums.values(cluster, digests))), dict(_leaves(document.value))
     # where a file is wrong, its digest is the least
@@ -303,7 +325,7 @@ def _digests(cluster: Cluster, document: Document, again: Fix) -> Iterator[Findi
             yield Finding(file, line, f"it is not the SHA-256 of {sealed[name]}", fix)
     for place in wanted.keys() - found.keys():
         name = str(place[-1]).removeprefix("checksum/")
-        if name in cluster.wanted:
+        if name in cluster.wanted and sealed[name] not in known:
             yield Finding(file, None, f"it lacks {name}, so that its change does not restart every pod", again)
 
 

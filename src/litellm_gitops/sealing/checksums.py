@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops.documents import Place, merge
-from litellm_gitops.repository import Cluster, secret_name
+from litellm_gitops.documents import Place, dig, mapping, merge
+from litellm_gitops.repository import Cluster, WantedSecret, secret_name
 
 _HEAD = (
     "# The digest of each sealed Secret, so that a changed Secret restarts the pods. Made by hooks/seal_secrets.py.\n"
@@ -19,14 +19,31 @@ _HEAD = (
 def used(cluster: Cluster) -> list[str]:
     """The sealed files of a cluster that are in use: those that are wanted, and the operator's own."""
     known = cluster.repository.matrix.secrets
-    return [
-        file for file in cluster.sealed_files if secret_name(file) in cluster.wanted or secret_name(file) not in known
-    ]
+    files = [file for file in cluster.sealed_files if not is_misplaced(cluster, file)]
+    return [file for file in files if secret_name(file) in cluster.wanted or secret_name(file) not in known]
+
+
+def other_ending(secret: WantedSecret) -> str:
+    """The file in which no engine looks for a Secret that is needed, and which yet holds it."""
+    return f"{secret.file.removesuffix('.yaml')}.yml"
+
+
+def is_misplaced(cluster: Cluster, file: str) -> bool:
+    """Whether a sealed file holds a Secret that is needed, under the ending that the file of that Secret has not."""
+    secret = cluster.wanted.get(secret_name(file))
+    return secret is not None and file == other_ending(secret)
 
 
 def digest(content: bytes) -> str:
     """What stands for the content of a sealed file: SHA-256, hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def written(cluster: Cluster) -> dict[str, str]:
+    """The digests that the checksums file has, by the names of the Secrets."""
+    document, chart = cluster.repository.document(cluster.checksums_file), cluster.repository.chart
+    found = mapping(dig(document.value if document else None, chart.name, *chart.pod_annotations))
+    return {str(name).removeprefix("checksum/"): str(digest) for name, digest in found.items()}
 
 
 def values(cluster: Cluster, digests: Mapping[str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What git remembers of sealed files: for whom the values that they hold now were sealed first.
+"""What git remembers of sealed files: those that are gone, and for whom the values of the others were sealed first.
 
 Whoever adds himself to a sealed file without a private key can wrap no data key for himself, and leaves every value as
 it is. Sealing for somebody else, as `--rekey` does it, makes each value anew.
@@ -7,10 +7,11 @@ it is. Sealing for somebody else, as `--rekey` does it, makes each value anew.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from litellm_gitops.documents import NotYamlError, parse
-from litellm_gitops.files import git
+from litellm_gitops.files import git, has_git
 from litellm_gitops.repository import Repository
 from litellm_gitops.sealing.recipients import of_file
 
@@ -34,6 +35,32 @@ def joined(repository: Repository, files: list[str]) -> Iterator[tuple[str, str]
             if values.intersection(_VALUE.findall(before)):
                 yield from ((each, commit) for each in sorted(named - _recipients(file, before)))
                 break
+
+
+def last(repository: Repository, file: str) -> str | None:
+    """The last commit of this branch that has a file: empty where none has, None where git cannot say.
+
+    Of a history that was cut off nothing is known but that what is left of it has no such file.
+    """
+    root = repository.root
+    if not has_git(root, above=True):
+        return ""
+    head = git(root, "rev-parse", "--verify", "--quiet", "HEAD", above=True)
+    if not head:
+        return None if head is None else ""
+    pick = ("log", "-1", "--format=%h", "--full-history", "--no-renames", "--diff-filter=AMT", "--", file)
+    found, shallow = git(root, *pick, above=True), git(root, "rev-parse", "--is-shallow-repository", above=True)
+    if found is None or (not found.strip() and shallow != b"false\n"):
+        return None
+    return found.decode().strip()
+
+
+def back(file: str, commit: str | None) -> str:
+    """How a file is brought back that `last` found in a commit, or of which it cannot say."""
+    name = shlex.quote(file)
+    if commit is None:
+        return f"find out whether git has had it (git log -- {name}; first git fetch --unshallow in a shallow clone)"
+    return f"take it back (git checkout {commit} -- {name})"
 
 
 def _versions(repository: Repository, files: list[str]) -> dict[str, list[tuple[str, str]]]:

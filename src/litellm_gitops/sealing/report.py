@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 
 from litellm_gitops.credentials import redacted
@@ -13,8 +14,8 @@ from litellm_gitops.documents import dig, mapping, text
 from litellm_gitops.findings import fill
 from litellm_gitops.repository import Cluster, Repository, WantedSecret, secret_name
 from litellm_gitops.sealing import checksums
-from litellm_gitops.sealing.errors import DONE, PLACEHOLDER
-from litellm_gitops.sealing.inputs import ENV_FILE, Value, suffix
+from litellm_gitops.sealing.errors import DONE, PLACEHOLDER, SealingError
+from litellm_gitops.sealing.inputs import ENV_FILE, Inputs, Value, refuse_unknown, suffix
 from litellm_gitops.sealing.keys import FOLDER
 from litellm_gitops.sealing.sealed_file import MISSING_ANNOTATION, PLACEHOLDER_ANNOTATION
 from litellm_gitops.sealing.transaction import Transaction
@@ -96,15 +97,39 @@ def sources(found: Iterable[tuple[WantedSecret, Iterable[tuple[str, Value]]]]) -
         note(f"note: {name} ({', '.join(clusters)}) has {origins}")
 
 
+def left(
+    repository: Repository, secrets: Sequence[WantedSecret], say: Callable[[str, str, list[WantedSecret]], str]
+) -> None:
+    """Which inputs of generated values are there and were not taken, in the words of `say`.
+
+    It gets an input, the same with its place, and the Secrets. What cannot be read is told when it is to be sealed.
+    """
+    found: dict[tuple[str, str, str], list[WantedSecret]] = {}
+    with contextlib.suppress(SealingError):
+        refuse_unknown(repository, secrets)
+        inputs = Inputs.read(repository.root)
+        for secret in secrets:
+            for key, source in secret.keys.items():
+                value = inputs.lookup(key, source, secret.cluster) if source.generate and source.names else None
+                if value and value.origin:
+                    found.setdefault((secret.name, str(source), value.origin), []).append(secret)
+    for (name, wanted, origin), those in found.items():
+        note(f"note: {name} ({', '.join(each.cluster for each in those)}) {say(wanted, origin, those)}")
+
+
 def lacking(cluster: Cluster, secret: WantedSecret) -> list[str] | None:
-    """The keys of a placeholder whose input was missing when it was sealed; None for what is no placeholder."""
+    """The keys of a placeholder whose input was missing when it was sealed; None for what is no placeholder.
+
+    A value that is made where no input is given never was one, whatever an annotation says.
+    """
+    keys = [key for key, source in secret.keys.items() if not (source.generate and source.names)]
     document = cluster.repository.document(secret.file)
     annotations = mapping(dig(document.value if document else None, "metadata", "annotations"))
-    if PLACEHOLDER_ANNOTATION not in annotations:
+    if PLACEHOLDER_ANNOTATION not in annotations or not keys or secret.never_rotate:
         return None
     names = text(annotations.get(MISSING_ANNOTATION)).split(",")
     # one that does not list what it lacks may lack all of it
-    return [key for key in names if key in secret.keys] or list(secret.keys)
+    return [key for key in names if key in keys] or keys
 
 
 def placeholders(clusters: Sequence[Cluster], only: str | None = None) -> int:
@@ -131,6 +156,7 @@ def orphans(repository: Repository) -> None:
     """What an earlier answer needed and no present one does; only the operator deletes it."""
     clusters = {cluster.name for cluster in repository.clusters}
     used = {file for cluster in repository.clusters for file in checksums.used(cluster)}
+    used |= {file for each in repository.clusters for file in each.sealed_files if checksums.is_misplaced(each, file)}
     files = [path.relative_to(repository.root).as_posix() for path in repository.root.glob("secrets/*/*.sops.y*ml")]
     found = [file for file in files if file not in used]
     for pattern, prefix in ((f"{FOLDER}/*.agekey", ""), ("litellm/checksums-*.yaml", "checksums-")):

@@ -42,7 +42,7 @@ def rotate(
     transaction: Transaction | None = None,
     consent: Consent | None = None,
 ) -> int:
-    """Seal the Secret `name` again: generated values are made anew, the others come from `given`, else their inputs.
+    """Seal the Secret `name` again: from `given`, else what can be generated is made anew, the rest is from its inputs.
 
     With `key` only that one changes, which takes a private key. `cluster` is the name of a cluster or an environment.
     The result is an exit code; raises SealingError.
@@ -52,7 +52,7 @@ def rotate(
         wanted = _wanted(run.repository, clusters, name)
         clusters = [each for each in clusters if name in each.wanted]
         parts = [replace(secret, keys={key: secret.keys[key]}) if key else secret for secret in wanted]
-        planned = run.plans(parts, given)
+        planned = run.plans(parts, given, anew=True)
         run.confirm(clusters)
         plans = [_whole(run, *each) for each in zip(clusters, wanted, planned, strict=True)]
         run.seal(plans)
@@ -62,6 +62,8 @@ def rotate(
     report.dropped(run.dropped)
     report.sources((each.secret, each.values.items()) for each in plans)
     _report_defaults(plans, key)
+    if not given:
+        report.left(repository, parts, _untaken)
     return report.placeholders(chosen(Repository(repository.root), cluster), name)
 
 
@@ -106,6 +108,11 @@ def _whole(run: Run, cluster: Cluster, secret: WantedSecret, part: Plan) -> Plan
     lacking = report.lacking(cluster, secret) or []
     missing = [each for each in lacking if each not in part.values]
     return Plan(secret, {**kept, **part.values}, missing, kept.keys() - part.values.keys())
+
+
+def _untaken(name: str, value: str, _: Sequence[WantedSecret]) -> str:
+    """What to say of an input whose place a new value took: most likely the former value, still there from then."""
+    return f"has a new value, {value} was not taken. To seal a value of yours, add --stdin {name}"
 
 
 def _report_defaults(plans: Sequence[Plan], key: str | None) -> None:

@@ -47,12 +47,16 @@ def chosen(repository: Repository, name: str | None) -> list[Cluster]:
     return exact or found
 
 
-def _plan(secret: WantedSecret, inputs: Inputs) -> Plan:
-    """The values of a Secret: from its inputs, else generated, else none."""
+def _plan(secret: WantedSecret, inputs: Inputs, anew: bool = False) -> Plan:
+    """The values of a Secret: from its inputs, else generated, else none.
+
+    With `anew` an input that may still be there from the last time is not taken for what can be generated.
+    """
     values: dict[str, Value] = {}
     missing = []
     for key, source in secret.keys.items():
-        value = inputs.lookup(key, source, secret.cluster) if source.names else None
+        wanted = source.names if not (anew and source.generate) else inputs.given.keys() & {*source.names}
+        value = inputs.lookup(key, source, secret.cluster) if wanted else None
         if value is None and source.generate:
             value = _generate(source.generate)
         if value is None:
@@ -145,8 +149,12 @@ class Run:
     def _rule(self, cluster: Cluster) -> dict[str, Any]:
         return creation_rules.of_cluster(self.config, cluster.name) or {}
 
-    def plans(self, wanted: Sequence[WantedSecret], given: Mapping[str, str] | None = None) -> list[Plan]:
+    def plans(
+        self, wanted: Sequence[WantedSecret], given: Mapping[str, str] | None = None, *, anew: bool = False
+    ) -> list[Plan]:
         """How each of these Secrets would be sealed, from `given` before all other inputs.
+
+        With `anew` what can be generated is, whatever else than `given` there is.
 
         Raises SealingError where sops is missing, or an input cannot be taken.
         """
@@ -154,8 +162,12 @@ class Run:
             return []
         assert self.sops
         refuse_unknown(self.repository, wanted)
+        for other in map(checksums.other_ending, wanted):
+            if self.repository.has(other):
+                name = f"{other.removesuffix('.yml')}.yaml"
+                raise SealingError(f"{other} is there, which belongs into {name}: rename it. Nothing was sealed.")
         inputs = Inputs.read(self.repository.root, given)
-        return [_plan(secret, inputs) for secret in wanted]
+        return [_plan(secret, inputs, anew) for secret in wanted]
 
     def lacks_rule(self, cluster: Cluster) -> bool:
         """Whether a cluster has no creation rule yet."""
@@ -284,15 +296,21 @@ class Run:
     def add_checksums(self, clusters: Iterable[Cluster]) -> None:
         """Stage the checksums file of each cluster where it is not what its Secrets are.
 
-        Raises SealingError with UNSEALED for a sealed file in conflict.
+        Of a file that is flawed it keeps what it says: a new digest would make good of it. Raises SealingError with
+        UNSEALED for a sealed file in conflict.
         """
         for cluster in clusters:
             staged = [secret.file for secret in cluster.wanted.values() if secret.file in self.transaction.changed]
-            files = sorted({*checksums.used(cluster), *staged})
-            for file in set(files) - set(self.transaction.changed):
-                if conflict := sealed_file.conflict(self.repository, file):  # a digest would be one of neither side
-                    raise refusal(self.repository, file, conflict)
-            found = {secret_name(file): checksums.digest(self.transaction.current(file).read_bytes()) for file in files}
+            former, found = checksums.written(cluster), dict[str, str]()
+            for file in sorted({*checksums.used(cluster), *staged}):
+                name = secret_name(file)
+                if file not in self.transaction.changed:
+                    if conflict := sealed_file.conflict(self.repository, file):  # a digest would be one of neither side
+                        raise refusal(self.repository, file, conflict)
+                    if sealed_file.spoiled(self.repository, file):
+                        found |= {each: digest for each, digest in former.items() if each == name}
+                        continue
+                found[name] = checksums.digest(self.transaction.current(file).read_bytes())
             text = checksums.text(cluster, found)
             if self.repository.text(cluster.checksums_file) != text:
                 self.transaction.put(cluster.checksums_file, text)

@@ -30,7 +30,7 @@ from litellm_gitops.sealing.plaintext import (
 )
 from litellm_gitops.sealing.recipients import KEY_TYPES, Rule, of_metadata
 
-__all__ = ["Flaw", "Kind", "check", "conflict", "fix_of", "flaws", "is_manifest", "only", "unsealed"]
+__all__ = ["Flaw", "Kind", "check", "conflict", "fix_of", "flaws", "is_manifest", "only", "spoiled", "unsealed"]
 
 PLACEHOLDER_ANNOTATION = "litellm-gitops/placeholder"
 MISSING_ANNOTATION = "litellm-gitops/placeholder-keys"
@@ -90,6 +90,14 @@ def flaws(repository: Repository, file: str, rule: Rule) -> Iterator[Flaw]:
         yield found
     else:
         yield from check(repository.text(file) or "", rule)
+
+
+def spoiled(repository: Repository, file: str) -> list[Flaw]:
+    """What is wrong with a sealed file itself, for whomever it is sealed; of several faults of its form the first."""
+    of_rule = (Kind.RECIPIENTS, Kind.RULE)
+    found = [flaw for flaw in flaws(repository, file, Rule()) if flaw.kind not in of_rule]
+    malformed = [flaw for flaw in found if flaw.kind is Kind.MALFORMED]
+    return [flaw for flaw in found if flaw not in malformed[1:]]
 
 
 def fix_of(flaw: Flaw, repository: Repository, file: str) -> Fix:
