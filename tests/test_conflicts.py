@@ -208,3 +208,79 @@ def test_both_add_a_cluster(render: Callable[..., Path], people: People) -> None
         git(people.root, "add", file)
     assert seal(people.root, inputs=people.folder).returncode == 0
     people.ends_well()
+
+
+@pytest.mark.parametrize("deletes", ["first", "second"])
+@pytest.mark.parametrize("end", ["add", "rm"])
+def test_one_deletes_what_the_other_rotates(people: People, deletes: str, end: str) -> None:
+    """Git leaves the file that is still there, whichever side it is on, and has no side to check out."""
+    for branch in ("first", "second"):
+        people.do(branch, *([] if branch == deletes else [("--rotate", "litellm-masterkey", *AWS)]))
+        if branch == deletes:
+            git(people.root, "rm", "--quiet", MASTER)
+            commit(people.root, "Delete")
+    assert MASTER in people.merge()
+    assert people.state_of(MASTER) == "conflict"
+    before = content(people.root)
+    for arguments in ((), ("--check",), ("--rekey",)):
+        answer = seal(people.root, *arguments, inputs=people.folder)
+        assert answer.returncode == 5, (arguments, answer.stderr)
+        assert f"{MASTER}:1: is in conflict, and one of the two sides has deleted it — keep it" in answer.stderr
+    assert content(people.root) == before
+    advice = re.search(r"keep it \((git add \S+)\), or let it go \((git rm \S+)\), then uv run", answer.stderr)
+    assert advice
+    git(people.root, *advice[1 if end == "add" else 2].split()[1:])
+    if end == "rm":
+        taken = re.search(r"take it back \((git checkout [^)]+)\)", seal(people.root, "--check").stderr)
+        assert taken
+        git(people.root, *taken[1].split()[1:])
+    assert seal(people.root, inputs=people.folder).returncode == 0
+    people.ends_well()
+
+
+@pytest.mark.parametrize("file", [".sops.yaml", "policies/recipients.yml"])
+def test_two_let_somebody_else_read(people: People, tmp_path: Path, file: str) -> None:
+    """The rule and the agreement are merged by hand, as any text; nothing writes over what one side has."""
+    others = [keys.make(tmp_path)[1] for _ in range(2)]
+    config = people.root / ".sops.yaml"
+    for branch, other in zip(("first", "second"), others, strict=True):
+        git(people.root, "checkout", "--quiet", "main")
+        config.write_text(config.read_text().replace("    age:\n", f"    age:\n      - {other}\n", 1))
+        people.do(branch, ("--rekey", *AWS, "--trust", other))
+    git(people.root, "checkout", "--quiet", "first")
+    merge = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", "merge", "second"]
+    subprocess.run(merge, cwd=people.root, capture_output=True, check=False)
+    sealed = [
+        each for each in git(people.root, "diff", "--name-only", "--diff-filter=U").splitlines() if "/aws/" in each
+    ]
+    for each in (*sealed, "litellm/checksums-aws.yaml"):
+        git(people.root, "checkout", "--theirs", each)
+        git(people.root, "add", each)
+    texts = {".sops.yaml", "policies/recipients.yml"}
+    for each in texts - {file}:
+        resolve(people.root / each)
+        git(people.root, "add", each)
+    before = content(people.root)
+    for arguments in ((), ("--check",), ("--rekey",), ("--rotate", "litellm-masterkey")):
+        answer = seal(people.root, *arguments, inputs=people.folder)
+        assert answer.returncode == 5, (arguments, answer.stderr)
+        said = f"take the markers out and git add {file}, then uv run hooks/seal_secrets.py"
+        assert re.search(rf"(?m)^(seal_secrets: )?{file}:\d+: holds the markers of a git conflict — ", answer.stderr)
+        assert said in answer.stderr
+    assert content(people.root) == before
+    resolve(people.root / file)
+    git(people.root, "add", file)
+    answer = seal(people.root, "--check")
+    assert "uv run hooks/seal_secrets.py --rekey --cluster aws" in answer.stderr
+    assert (
+        seal(people.root, "--rekey", *AWS, *(each for other in others for each in ("--trust", other))).returncode == 0
+    )
+    people.ends_well()
+    for path in (people.root / "secrets" / "aws").glob("*.sops.yaml"):
+        assert all(other in path.read_text() for other in others)
+
+
+def resolve(path: Path) -> None:
+    """Keep both sides of a text in conflict."""
+    marks = ("<<<<<<<", "=======", ">>>>>>>")
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith(marks)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,7 @@ _ENVIRONMENT = {
 }
 _REGULAR = ("100644", "100755", "120000")  # not a submodule
 _LINK = "120000"
+_UNMERGED = ("ls-files", "-z", "--unmerged")
 _SEEN = ("--cached", "--others", "--exclude-standard")
 
 
@@ -35,8 +36,8 @@ class Source(Protocol):
         """Those that git holds; empty where there is no git repository yet."""
 
     @property
-    def unmerged(self) -> frozenset[str]:
-        """Those of which git waits for a side to be taken."""
+    def unmerged(self) -> Mapping[str, bool]:
+        """Those of which git waits for a side to be taken, and whether both sides have the file."""
 
     def read(self, name: str) -> bytes | None:
         """The content of a file; None where it is missing."""
@@ -115,21 +116,23 @@ class WorkingTree:
         return self._listing[1]
 
     @cached_property
-    def unmerged(self) -> frozenset[str]:
+    def unmerged(self) -> Mapping[str, bool]:
         """The files in conflict that are as git left them: it waits for `git add`, or for another content.
 
-        With `-merge` in .gitattributes it leaves no markers, but the file as it was on this branch.
+        With `-merge` in .gitattributes it leaves no markers, but the file as it was on this branch; where one side has
+        deleted it, the file of the other.
         """
-        if not self._listing[2]:
-            return frozenset()
-        left = set()
-        for entry in _split(git(self.root, "ls-files", "-z", "--unmerged", above=True) or b""):
+        sides: dict[str, dict[str, str]] = {}
+        for entry in _split(git(self.root, *_UNMERGED, above=True) or b"") if self._listing[2] else ():
             head, _, name = entry.partition("\t")
             _, blob, stage = head.split(" ")
+            sides.setdefault(name, {})[stage] = blob
+        left = {}
+        for name, blobs in sides.items():
             now = git(self.root, "hash-object", "--", name, above=True) or b""
-            if stage == "2" and now.decode().strip() == blob:
-                left.add(name)
-        return frozenset(left)
+            if now.decode().strip() == blobs.get("2", blobs.get("3")):
+                left[name] = "2" in blobs and "3" in blobs
+        return left
 
     def read(self, name: str) -> bytes | None:
         """The content of a file; None where it is missing or cannot be read."""
@@ -178,9 +181,9 @@ class Staged:
         return frozenset(self._modes)
 
     @property
-    def unmerged(self) -> frozenset[str]:
+    def unmerged(self) -> Mapping[str, bool]:
         """None: git commits nothing while it waits for a side."""
-        return frozenset()
+        return {}
 
     def read(self, name: str) -> bytes | None:
         """The staged content of a file; None where it is not in the index."""

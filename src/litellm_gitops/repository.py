@@ -262,8 +262,8 @@ class Repository:
         return self.source.tracked
 
     @property
-    def unmerged(self) -> frozenset[str]:
-        """The files in conflict of which no side was taken yet."""
+    def unmerged(self) -> Mapping[str, bool]:
+        """The files in conflict of which no side was taken yet, and whether both sides have them."""
         return self.source.unmerged
 
     @cached_property

@@ -116,10 +116,10 @@ class Memory:
     """Files that lie nowhere."""
 
     tracked: frozenset[str] = frozenset()
-    unmerged: frozenset[str] = frozenset()
 
     def __init__(self, files: dict[str, str]) -> None:
         self.files = files
+        self.unmerged: dict[str, bool] = {}
 
     @property
     def names(self) -> list[str]:

@@ -83,6 +83,22 @@ def _agreed(cluster: str, *recipients: str) -> Edit:
     return apply
 
 
+OWN = {cluster: str(pyrage.x25519.Identity.generate().to_public()) for cluster in ("aws", "gcp", "azure")}
+
+
+def _each_for_its_own(root: Path) -> None:
+    """Another recipient for each cluster, in its files."""
+    for cluster, own in OWN.items():
+        _each_sealed(r"recipient: age1\w+", f"recipient: {own}", cluster)(root)
+
+
+def _rules_of(*clusters: str) -> Edit:
+    """The rules of all clusters, in their order, with the recipients of these."""
+    return together(
+        *(set_value(RULES, ("creation_rules", number, "age"), [OWN[each]]) for number, each in enumerate(clusters))
+    )
+
+
 def _in_base64(file: str) -> Edit:
     return lambda root: write(file, base64.encodebytes((root / file).read_bytes()).decode())(root)
 
@@ -305,6 +321,22 @@ FAULTS: dict[str, Fault] = {
             set_value(RULES, ("creation_rules", 0, "age"), [STRANGER]),
             _each_sealed(r"recipient: age1\w+", f"recipient: {STRANGER}", "aws"),
         ),
+    ),
+    "the recipients of all clusters moved on by one": (
+        "every_secret_is_sealed_for_whom_its_rule_names",
+        together(
+            remove(ANSWERS, ("age_recipients",)),
+            _each_for_its_own,
+            _rules_of("azure", "aws", "gcp"),
+        ),
+    ),
+    "conflicting recipients": (
+        "somebody_agreed_to_every_recipient",
+        write(agreed.AGREED, f"<<<<<<< ours\naws:\n- {STRANGER}\n=======\n>>>>>>> theirs\n"),
+    ),
+    "conflicting rules": (
+        "every_cluster_has_one_sound_creation_rule",
+        substitute(RULES, r"^creation_rules:\n", "<<<<<<< ours\n=======\n>>>>>>> theirs\ncreation_rules:\n"),
     ),
     "a key of this clone that its rule does not name": (
         "every_secret_is_sealed_for_whom_its_rule_names",

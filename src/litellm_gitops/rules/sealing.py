@@ -134,15 +134,19 @@ class _Rules:
         self.findings: list[Finding] = []
         self.names = [cluster.name for cluster in repository.clusters]
         entries: dict[str, dict[str, Any] | None] = {}
+        unmerged = conflict(repository, CONFIG)
+        if unmerged:
+            fix = fix_of(unmerged, repository, CONFIG)
+            self.findings.append(Finding(CONFIG, unmerged.line, unmerged.what, fix))
         try:
-            self.config = creation_rules.load(repository)
+            self.config = {} if unmerged else creation_rules.load(repository)
             entries = {name: creation_rules.of_cluster(self.config, name) for name in self.names}
         except SealingError as error:
             line = repository.broken[CONFIG].line if CONFIG in repository.broken else None
             what = str(error).removeprefix(CONFIG).lstrip(" :")
             self.findings.append(Finding(CONFIG, line, what, edit("then run the suite again")))
         self.flaws = {file: self._flaws(repository, file) for each in self.files.values() for file in each}
-        missing = [name for name, entry in entries.items() if entry is None]
+        missing = [name for name, entry in entries.items() if entry is None] if not unmerged else []
         if missing and repository.has(CONFIG):
             what = f"no rule matches {', '.join(f'secrets/{name}/' for name in missing)}"
             self.findings.append(Finding(CONFIG, None, what, seal()))
@@ -156,7 +160,7 @@ class _Rules:
                 self.sound[name] = entry
         self.sealed_for = {name: self._sealed_for(repository, name) for name in self.sound}
         self.changed = {name: self._changed(name) for name in self.sound}
-        # of two clusters each has the recipients of the other: one mistake, and not two
+        # of several clusters each has the recipients of another: one mistake, and not as many
         self.swapped = [name for name in self.sound if self.changed[name] and self._is_swapped(name)]
 
     def _flaws(self, repository: Repository, file: str) -> list[Flaw]:
@@ -191,11 +195,15 @@ class _Rules:
         return {key for keys in of_rule(self.sound[name]).values() for key in keys}
 
     def _is_swapped(self, name: str) -> bool:
-        others = [other for other in self.sound if other != name and self.changed[other]]
-        return any(
-            self._named(name) in self.sealed_for[other] and self._named(other) in self.sealed_for[name]
-            for other in others
-        )
+        """Whether its recipients are those of another one's files, and so on, in a ring that comes back to it."""
+        others = [other for other in self.sound if self.changed[other]]
+        seen, stack = set[str](), [name]
+        while stack:
+            at = stack.pop()
+            found = [each for each in others if each != at and self._named(at) in self.sealed_for[each]]
+            stack += [each for each in found if each not in seen]
+            seen.update(found)
+        return name in seen
 
     def _changed(self, name: str) -> Finding | None:
         """What there is to say of a rule for whose recipients not one file of its cluster is sealed."""
@@ -244,7 +252,8 @@ def every_secret_is_sealed_for_whom_its_rule_names(repository: Repository) -> It
     """Where no file of a cluster fits its rule, the rule was changed, and that is where it is told; else a file was."""
     rules = _rules(repository)
     if rules.swapped:
-        what = f"the rules of {' and '.join(rules.swapped)} have the recipients of each other"
+        *most, last = rules.swapped
+        what = f"the rules of {', '.join(most)} and {last} have the recipients of each other"
         yield Finding(CONFIG, rules.line(rules.sound[rules.swapped[0]], "age"), what, edit("swap them back"))
     for cluster in repository.clusters:
         name, path = cluster.name, repository.root / cluster.key_file
@@ -269,6 +278,9 @@ def every_secret_is_sealed_for_whom_its_rule_names(repository: Repository) -> It
 def somebody_agreed_to_every_recipient(repository: Repository) -> Iterator[Finding]:
     """Where a key was made for each cluster, no answer says who may read, but policies/recipients.yml."""
     rules = _rules(repository)
+    if unmerged := conflict(repository, agreed.AGREED):
+        yield Finding(agreed.AGREED, unmerged.line, unmerged.what, fix_of(unmerged, repository, agreed.AGREED))
+        return
     for cluster in repository.clusters:
         entry = rules.sound.get(cluster.name)
         if entry and not rules.changed[cluster.name] and (what := agreed.difference(cluster, entry)):

@@ -113,6 +113,9 @@ class Run:
         # with its line ends
         content = repository.content(CONFIG)
         self._text = None if content is None else content.decode("utf-8", "replace")
+        for file in (CONFIG, agreed.AGREED):  # what is written over it would drop one side's recipients
+            if conflict := sealed_file.conflict(repository, file):
+                raise refusal(repository, file, conflict)
         self.config = creation_rules.load(repository)
 
     @cached_property

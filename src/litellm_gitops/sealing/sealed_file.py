@@ -75,13 +75,25 @@ def _flaws(text: str, rule: Rule) -> Iterator[Flaw]:
 
 
 def conflict(repository: Repository, file: str) -> Flaw | None:
-    """The conflict that git left a sealed file in: with its markers, or whole, while git waits for a side."""
+    """The conflict that git left a file in: with its markers, or whole, while git waits for a side."""
     text = repository.text(file) or ""
     if _CONFLICT.search(text):
         return check(text, Rule())[0]
-    if file in repository.unmerged:
-        return Flaw(Kind.CONFLICT, 1, "is in conflict, and git waits for one of its two sides")
-    return None
+    whole = repository.unmerged.get(file)
+    if whole is None:
+        return None
+    what = "git waits for one of its two sides" if whole else "one of the two sides has deleted it"
+    return Flaw(Kind.CONFLICT, 1, f"is in conflict, and {what}")
+
+
+def _settle(repository: Repository, file: str) -> str:
+    """What ends a conflict: of a sealed file nothing can be merged by hand."""
+    whole = repository.unmerged.get(file)
+    if whole is False:
+        return f"keep it (git add {file}), or let it go (git rm {file})"
+    if SEALED.fullmatch(file) or whole:
+        return f"take one side whole (git checkout --theirs {file}, or --ours) and git add {file}"
+    return f"keep what both sides mean to hold, take the markers out and git add {file}"
 
 
 def flaws(repository: Repository, file: str, rule: Rule) -> Iterator[Flaw]:
@@ -107,7 +119,7 @@ def fix_of(flaw: Flaw, repository: Repository, file: str) -> Fix:
     secret = cluster.wanted.get(secret_name(file)) if cluster else None
     name = cluster.name if cluster else ""
     if flaw.kind is Kind.CONFLICT:
-        return seal(f"take one side whole (git checkout --theirs {file}, or --ours) and git add {file}", name)
+        return seal(_settle(repository, file), name)
     if flaw.kind in (Kind.RECIPIENTS, Kind.RULE):
         return rekey(name, "see that .sops.yaml names whom you want to read it, and nobody else")
     if secret and not secret.never_rotate:
