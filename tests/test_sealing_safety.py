@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
 import shutil
 import stat
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +20,7 @@ import yaml
 
 import tools
 from litellm_gitops.repository import Repository
-from litellm_gitops.sealing import keys, rotation, state
+from litellm_gitops.sealing import keys, rotation, state, transaction
 from litellm_gitops.sealing.errors import SealingError
 from litellm_gitops.sealing.seal import seal as seal_here
 from tests.support.inputs import Inputs
@@ -400,22 +403,72 @@ def test_a_rotation_mends_the_conflict_of_its_own_secret(conflict: Path, folder:
 # --- the machine -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
-def test_a_folder_that_cannot_be_synced_is_no_failure(
-    sealed: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    real = os.fsync
+CANNOT = [errno.EINVAL, errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.EBADF, errno.ENOSYS, errno.ENOLCK]
+CALLS = {
+    "sync a folder": (os, "fsync"),
+    "sync a file": (os, "fsync"),
+    "lock": (fcntl, "flock"),
+    "chmod": (os, "fchmod"),
+}
 
-    def fsync(handle: int) -> None:
-        if stat.S_ISDIR(os.fstat(handle).st_mode):
+
+def _failing(monkeypatch: pytest.MonkeyPatch, call: str, number: int) -> None:
+    """Has the file system refuse a call, the lock of a folder alone."""
+    module, name = CALLS[call]
+    real = getattr(module, name)
+
+    def refuse(handle: int, *more: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode) == (call in ("sync a folder", "lock")):
             raise OSError(number, os.strerror(number))
-        real(handle)
+        real(handle, *more)
 
-    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(module, name, refuse)
+
+
+@pytest.mark.parametrize("number", CANNOT, ids=lambda number: errno.errorcode[number])
+@pytest.mark.parametrize("call", CALLS)
+def test_what_a_shared_folder_cannot_do_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    _failing(monkeypatch, call, number)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (root := tmp_path / "repository").mkdir()
+    with transaction.lock(root), transaction.Transaction(root) as change:
+        change.put("keys/aws.agekey", "text", mode=0o600)
+    assert (root / "keys" / "aws.agekey").read_text() == "text"
+    assert not transaction.unfinished(root)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_disk_that_is_full_or_broken_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    _failing(monkeypatch, call, number)
+    with pytest.raises(OSError), transaction.lock(tmp_path), transaction.Transaction(tmp_path) as change:  # noqa: PT011
+        change.put("keys/aws.agekey", "text")
+
+
+def test_two_runs_wait_for_each_other_where_the_folder_takes_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _failing(monkeypatch, "lock", errno.ENOLCK)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with transaction.lock(tmp_path):
+        (file,) = tmp_path.glob("litellm-gitops-*.lock")
+        with file.open() as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_keys_that_stay_open_to_others_are_not_said_to_be_closed(
+    sealed: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sealed / "keys").chmod(0o777)
+    monkeypatch.setattr(Path, "chmod", lambda *_, **__: None)
     for name, value in environment(folder).items():
         monkeypatch.setenv(name, value)
     assert rotation.rotate(Repository(sealed), "litellm-masterkey") == 0
-    assert not state.findings(Repository(sealed))
+    assert "keys is open to others, and this file system keeps it so" in capsys.readouterr().err
 
 
 def test_keys_that_were_open_to_others_are_closed(sealed: Path, folder: Path) -> None:

@@ -23,6 +23,7 @@ from litellm_gitops.sealing.transaction import Transaction, lock, refuse_link
 from litellm_gitops.sealing.trust import Consent, Trust
 
 _PLACEHOLDER_VALUE = "placeholder"
+_OPEN = "is open to others, and this file system keeps it so: move the keys elsewhere, and set SOPS_AGE_KEY_FILE"
 _READABLE = {Kind.PLAINTEXT, Kind.METADATA, Kind.UNSEALED, Kind.CONFLICT}
 
 
@@ -93,7 +94,8 @@ def change(
         with transaction:
             report.unfinished(transaction)
             for path in keys.tighten(root):
-                report.note(f"{path} was open to others: it is for its owner alone now")
+                still = (root / path).stat().st_mode & 0o077  # some file systems take a chmod and do nothing
+                report.note(f"{path} {_OPEN if still else 'was open to others: it is for its owner alone now'}")
             run = Run(Repository(root), transaction, consent)
             yield run, chosen(run.repository, name)
         try:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -27,16 +28,37 @@ _JOURNAL = "journal.json"
 def lock(root: Path, *, shared: bool = False) -> Iterator[None]:
     """Keep other runs in the same repository waiting; the lock ends with the process, however it ends.
 
-    A `shared` one is for who only reads.
+    A `shared` one is for who only reads. Where the folder takes no lock, as many a shared one of a virtual machine, a
+    file of this machine does, so that two runs here still wait for each other.
     """
     import fcntl  # which Windows does not have
 
-    handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    instead = Path(tempfile.gettempdir(), f"litellm-gitops-{os.getuid()}-{_name(root)}.lock")
+    with contextlib.ExitStack() as opened:
+        for path, flags in ((root, os.O_DIRECTORY), (instead, os.O_CREAT | os.O_NOFOLLOW)):
+            with _where_possible():
+                handle = os.open(path, os.O_RDONLY | flags | os.O_CLOEXEC, 0o600)
+                opened.callback(os.close, handle)
+                fcntl.flock(handle, kind)
+                break
         yield
-    finally:
-        os.close(handle)
+
+
+def _name(root: Path) -> str:
+    return hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _where_possible() -> Iterator[None]:
+    """Let pass that a file system has no such thing: FUSE, 9p, NFS and shared folders of virtual machines say so in
+    many ways. That a disk is full or broken is another matter.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.EIO, errno.ENOSPC, errno.EDQUOT):
+            raise
 
 
 def refuse_link(path: Path, root: Path) -> None:
@@ -188,10 +210,12 @@ def _discard(stage: Path) -> None:
 def _create(path: Path, text: str, mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags, mode), "w", encoding="utf-8", newline="") as file:
-        os.fchmod(file.fileno(), mode)
+        with _where_possible():
+            os.fchmod(file.fileno(), mode)
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())
+        with _where_possible():
+            os.fsync(file.fileno())
 
 
 def replace(path: Path, text: str) -> None:
@@ -204,12 +228,9 @@ def replace(path: Path, text: str) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        # FUSE, 9p and shared folders of virtual machines cannot; the renames are done all the same
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP):
-            raise
-    finally:
-        os.close(handle)
+    with _where_possible():  # the renames are done all the same
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
