@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from litellm_gitops.sealing import creation_rules, keys
+import tools
+from litellm_gitops.repository import Repository
+from litellm_gitops.sealing import creation_rules, keys, state
 from litellm_gitops.sealing.errors import SealingError
 from litellm_gitops.sealing.recipients import is_age_key
 from tests.support.inputs import Inputs
@@ -40,6 +42,8 @@ LAYOUTS = {
     "an anchor": "x: &a [{age}]\ncreation_rules:\n  - path_regex: ^kubernetes/\n    age: *a\n",
     "a rule for every file": "creation_rules:\n  - age: {age}\n",
     "a rule for every sealed file": "creation_rules:\n  - path_regex: \\.sops\\.ya?ml$\n    age: {age}\n",
+    "a class of Go's": "creation_rules:\n  - path_regex: ^[[:lower:]]+/kubernetes\n    age: {age}\n",
+    "the first version of YAML": "%YAML 1.1\n---\ncreation_rules:\n  - path_regex: ^kubernetes/\n    age: {age}\n",
     "flow style": "creation_rules: [{path_regex: ^kubernetes/, age: {age}}]\n",
     "JSON": '{"creation_rules": [{"path_regex": "^kubernetes/", "age": "{age}"}], "stores": {"yaml": {"indent": 2}}}\n',
     "JSON of several lines": '{\n  "creation_rules": [\n    {"path_regex": "^kubernetes/", "age": "{age}"}\n  ]\n}\n',
@@ -55,6 +59,10 @@ REFUSED = {
     "a list": "- creation_rules\n",
     "two documents": "creation_rules: []\n---\ncreation_rules: []\n",
     "a git conflict": "<<<<<<< HEAD\ncreation_rules: []\n=======\n>>>>>>> other\n",
+    "a version of YAML": "%YAML 1.2\n---\ncreation_rules: []\n",
+    "a look ahead": "creation_rules:\n  - path_regex: ^(?!secrets/)\n    age: {age}\n",
+    "a key twice": "creation_rules: []\ncreation_rules: []\n",
+    "an alias of the rules": "x: &x\n  - path_regex: ^kubernetes/\n    age: {age}\ncreation_rules: *x\n",
     "a tab": "creation_rules:\n\t- age: x\n",
     "a rule of its own for the Secrets": "creation_rules:\n  - path_regex: ^secrets/\n    age: {age}\n",
 }
@@ -108,10 +116,49 @@ def test_a_configuration_that_is_none_is_refused_and_nothing_is_made(layout: str
     (root / ".sops.yaml").write_text(text(REFUSED[layout]))
     before = content(root)
     answer = seal(root, inputs=folder)
-    assert answer.returncode == 1
+    assert answer.returncode == (5 if layout == "a git conflict" else 1)
     assert answer.stderr.startswith("seal_secrets: .sops.yaml")
     assert len(answer.stderr.splitlines()) == 1
     assert content(root) == before, "no key was made for a rule that is not there"
+    (found,) = [finding for finding in state.findings(Repository(root)) if finding.file == ".sops.yaml"]
+    advised = found.fix.command if layout != "a git conflict" else ""
+    assert not advised, "sealing refuses it, so nobody is sent there"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "taken"),
+    [
+        ("^[[:lower:]]+/", "secrets/a", True),
+        ("^[[:lower:]]+/", "SECRETS/a", False),
+        ("^[[:upper:][:digit:]_-]+$", "A_1-", True),
+        ("^[^[:space:]]+$", "a b", False),
+        ("^[:lower:]+$", "lower", True),
+        ("^[[a]+$", "[a[", True),
+        ("^[a&&b||c~~]+$", "a&|~", True),
+        (r"^a\++$", "a++", True),
+        (r"^[*+]+$", "*+", True),
+        (r"^a\}+$", "a}}", True),
+        (r"\.ya?ml\z", "a.yml", True),
+        (r"^\[[[:alpha:]]\]$", "[a]", True),
+        ("^[]a]+$", "]a", True),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_pattern_is_read_as_sops_reads_it(pattern: str, path: str, taken: bool, tmp_path: Path) -> None:
+    rules = {"creation_rules": [{"path_regex": pattern, "age": AGE}]}
+    assert (creation_rules.find(rules, path) is not None) == taken
+    (tmp_path / ".sops.yaml").write_text(yaml.safe_dump(rules))
+    command = [str(tools.path("sops")), "encrypt", "--filename-override", str(tmp_path / path), "--input-type", "json"]
+    answer = subprocess.run(command, input=b"{}", cwd=tmp_path, capture_output=True, check=False)
+    assert (answer.returncode == 0) == taken
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a(?=b)", "a(?!b)", "(?<=a)b", "(?<!a)b", r"(a)\1", "a++", "a*+", "(?>a)", r"a\Z", "(a"]
+)
+def test_a_pattern_with_which_sops_ends_is_refused(pattern: str) -> None:
+    with pytest.raises(SealingError, match="path_regex"):
+        creation_rules.find({"creation_rules": [{"path_regex": pattern, "age": AGE}]}, "a")
 
 
 def test_no_rule_is_ever_printed_for_a_key_that_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,7 +149,9 @@ class _Rules:
         missing = [name for name, entry in entries.items() if entry is None] if not unmerged else []
         if missing and repository.has(CONFIG):
             what = f"no rule matches {', '.join(f'secrets/{name}/' for name in missing)}"
-            self.findings.append(Finding(CONFIG, None, what, seal()))
+            unfit = creation_rules.unfit(repository.text(CONFIG), missing[0])
+            what, fix = (f"{what}, and it {unfit[0]}", edit(unfit[1])) if unfit else (what, seal())
+            self.findings.append(Finding(CONFIG, None, what, fix))
         elif missing and self.files:
             lost = edit("take it from git history: a new one would name other keys")
             self.findings.append(Finding(CONFIG, None, "is missing", lost))

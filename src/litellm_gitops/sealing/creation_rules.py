@@ -8,11 +8,12 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import yaml
 
-from litellm_gitops.documents import LOADER, mapping
+from litellm_gitops.documents import LOADER, mapping, nodes
 from litellm_gitops.repository import Repository
 from litellm_gitops.sealing.errors import SealingError
 from litellm_gitops.sealing.recipients import ENCRYPTED_REGEX, KMS, Rule, is_age_key, is_kms_key, of_rule, split
@@ -27,6 +28,18 @@ stores:
   yaml:
     indent: 2
 """
+# What Go's regular expressions, which sops reads, have and Python's do not, and the other way round.
+# https://github.com/google/re2/wiki/Syntax
+_CLASSES = {
+    **{"alnum": "0-9A-Za-z", "alpha": "A-Za-z", "ascii": r"\x00-\x7f", "blank": r"\t ", "cntrl": r"\x00-\x1f\x7f"},
+    **{"digit": "0-9", "graph": "!-~", "lower": "a-z", "print": " -~", "punct": r"!-/:-@\[-`{-~", "space": r"\t-\r "},
+    **{"upper": "A-Z", "word": "0-9A-Za-z_", "xdigit": "0-9A-Fa-f"},
+}
+_OUTSIDE = re.compile(r"\\.|\[\^?\]?|.", re.DOTALL)
+_INSIDE = re.compile(r"\\.|\[:\^?\w+:\]|.", re.DOTALL)
+_NOT_IN_GO = re.compile(r"\(\?(?:[=!>(]|<[=!]|P[=>])|\\[1-9Z]|[*+?}]\+")
+_ONE = re.compile(r"\\[^1-9Z]|\[.*", re.DOTALL)  # what stands for one character
+_DIRECTIVE = re.compile(r"^%YAML[ \t]+(?!1\.1\s*$).*$", re.MULTILINE)
 _FIELDS = {"path_regex", "encrypted_regex", "mac_only_encrypted", "age", *KMS}
 
 
@@ -41,10 +54,16 @@ def load(source: Repository | str | None) -> dict[str, Any]:
             raise SealingError(f"{CONFIG} is no UTF-8 text: correct it, or take it from git history")
     else:
         text = source
+    if _DIRECTIVE.search(text or ""):
+        raise SealingError(f"{CONFIG} names a version of YAML, with which sops refuses it: take the line %YAML away")
     try:
-        content = yaml.load(text or "", LOADER)
+        content, root = yaml.load(text or "", LOADER), yaml.compose(text or "", LOADER)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise SealingError(f"{CONFIG} is not valid YAML: correct it, or take it from git history") from None
+    for node in nodes(root, keys=False) if root else ():
+        keys = [str(key.value) for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise SealingError(f"{CONFIG} has the key {twice!r} twice, which sops refuses: keep one of them")
     content = {} if content is None else content
     rules = (content.get("creation_rules") or []) if isinstance(content, dict) else None
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
@@ -59,12 +78,31 @@ def find(config: Mapping[str, Any], path: str) -> dict[str, Any] | None:
     """
     for rule in config.get("creation_rules", []):
         pattern = rule.get("path_regex")
-        try:
-            if pattern is None or re.search(str(pattern), path):
-                return mapping(rule)
-        except re.error:
-            raise SealingError(f"{CONFIG}: path_regex {pattern!r} is not a regular expression: correct it") from None
+        if pattern is None or _compiled(str(pattern)).search(path):
+            return mapping(rule)
     return None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A path_regex as Go reads it. Raises SealingError where one of the two cannot."""
+    parts, bare, at, inside = [], "", 0, False
+    while at < len(pattern):
+        token = (_INSIDE if inside else _OUTSIDE).match(pattern, at)[0]  # type: ignore[index]  # it takes any sign
+        at += len(token)
+        if inside:
+            token = _CLASSES.get(token[2:-2], token) if len(token) > 2 else token
+            inside, token = token != "]", f"\\{token}" if token in ("[", "&", "|", "~") else token
+        else:
+            inside, bare = token.startswith("["), bare + (_ONE.sub(".", token))
+            token = r"\Z" if token == r"\z" else token
+        parts.append(token)
+    if found := _NOT_IN_GO.search(bare):
+        raise SealingError(f"{CONFIG}: path_regex {pattern!r} has {found[0]!r}, with which sops ends: write it without")
+    try:
+        return re.compile("".join(parts))
+    except re.error:
+        raise SealingError(f"{CONFIG}: path_regex {pattern!r} is not a regular expression: correct it") from None
 
 
 def of_cluster(config: Mapping[str, Any], cluster: str) -> dict[str, Any] | None:
@@ -146,10 +184,20 @@ def add(text: str | None, cluster: str, recipients: Sequence[str], kms: Mapping[
         result = _edited(text, rule, at)
     if load(result) != {**before, "creation_rules": [*rules[:at], rule, *rules[at:]]}:
         raise SealingError(
-            f"{CONFIG} has a layout that no rule can be added to: write it in block style, as README.md shows. "
-            "Nothing was sealed."
+            f"{CONFIG} has a layout that no rule can be added to: write creation_rules as a list, without an alias, "
+            "one item `- path_regex: …` for each rule. Nothing was sealed."
         )
     return result
+
+
+def unfit(text: str | None, cluster: str) -> tuple[str, str] | None:
+    """What keeps a rule for a cluster from being added, and what to do about it; None where one can be."""
+    try:
+        add(text, cluster, ["age1"], {})
+    except SealingError as error:
+        said, _, todo = str(error).removesuffix(" Nothing was sealed.").rstrip(".").partition(": ")
+        return (said.removeprefix(f"{CONFIG} "), todo) if said.startswith(CONFIG) else None
+    return None
 
 
 def _render(rule: Mapping[str, Any]) -> str:

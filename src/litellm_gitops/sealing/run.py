@@ -195,7 +195,8 @@ class Run:
             raise SealingError(f"{CONFIG}: {problems[0]}: correct the rule. Nothing was sealed.")
 
     def _recipients(self, cluster: Cluster) -> list[str]:
-        recipients = [str(each) for each in self.repository.answers.get("age_recipients") or []]
+        answered = self.repository.answers.get("age_recipients") or []
+        recipients = [str(each) for each in (answered if isinstance(answered, list) else [answered])]
         for each in recipients:
             if not is_age_key(each):
                 raise SealingError(
