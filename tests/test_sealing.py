@@ -167,6 +167,16 @@ def test_a_recipient_with_a_wrong_letter_is_named(render: Render, tmp_path: Path
     assert not (root / ".sops.yaml").exists()
 
 
+@pytest.mark.parametrize("answer", ["5", "word", "[5]", "{a: b}"])
+def test_recipients_that_are_none_are_named(render: Render, tmp_path: Path, folder: Path, answer: str) -> None:
+    root = Path(shutil.copytree(render(cluster_environments=["aws"], providers=["github_copilot"]), tmp_path / "own"))
+    with (root / ".copier-answers.yml").open("a") as answers:
+        answers.write(f"age_recipients: {answer}\n")
+    told = seal(root, inputs=folder)
+    assert told.returncode == 1
+    assert "which age_recipients in .copier-answers.yml names, is not an age public key" in told.stderr
+
+
 def test_a_second_run_changes_nothing(sealed: Path, folder: Path) -> None:
     before = content(sealed)
     assert seal(sealed, inputs=folder).returncode == 0

@@ -99,6 +99,10 @@ FAULTS: dict[str, Fault] = {
         "no_second_document_is_overlooked",
         append(AWS, "---\nlitellm-helm:\n  replicaCount: 5\n"),
     ),
+    "a word behind the answers": (
+        "no_second_document_is_overlooked",
+        append(".copier-answers.yml", "---\nword\n"),
+    ),
     "a link in place of values": ("no_link_leads_the_engine_astray", link(AWS)),
     "a link that leads out of the repository": (
         "no_link_leads_the_engine_astray",

@@ -129,7 +129,7 @@ def _settings(value: Any) -> Iterator[tuple[Place, str, Any]]:
         yield place, name, leaf
         if not isinstance(leaf, str):
             continue
-        if isinstance(place[-1], int) and (item := _ITEM.fullmatch(leaf)):
+        if place and isinstance(place[-1], int) and (item := _ITEM.fullmatch(leaf)):
             yield place, item[1], item[2]
         for inner, inside in _inside(leaf) if "\n" in leaf.strip() or '"' in leaf else ():
             yield place, inner, inside
