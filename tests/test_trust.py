@@ -107,7 +107,7 @@ def test_a_recipient_that_is_new_is_refused_and_named_with_its_commit(
     if not arguments:
         (generated / "secrets/aws/litellm-masterkey.sops.yaml").unlink()
     if arguments == ("--fill",):
-        file = generated / "secrets/aws/litellm-masterkey.sops.yaml"
+        file = generated / "secrets/aws/litellm-postgresql.sops.yaml"
         mark = '  annotations:\n    litellm-gitops/placeholder: "true"\n'
         file.write_text(file.read_text().replace("metadata:\n", f"metadata:\n{mark}", 1))
     add(generated, stranger, "Make \x1b[2Jit faster")
