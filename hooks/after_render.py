@@ -47,6 +47,7 @@ def main(tooling: str, names: str) -> int:
     before, after = committed(), answers(root)
     for line in (
         *unknown(json.loads(names)),
+        *moved(before, after),
         *changes(before, after),
         *retired(root, before),
         *switched(before, after),
@@ -143,6 +144,13 @@ def unknown(names: Iterable[str]) -> Iterator[str]:
         if name not in questions and not name.startswith("_"):
             close = difflib.get_close_matches(name, questions, 1)
             yield f"unknown answer: {name}" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def moved(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """From which release of the template to which an update went; copier's own message cannot name the former."""
+    was, is_now = before.get("_commit"), after.get("_commit")
+    if was and is_now and was != is_now:
+        yield f"template: was {was}, is {is_now}"
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:

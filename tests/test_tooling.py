@@ -142,7 +142,9 @@ def test_without_sops_the_last_line_runs_from_where_the_user_stands(releases: Pa
         answer = project.copier("copy", "--trust", "--defaults", *data, str(releases), target, path="/usr/bin:/bin")
         assert answer.returncode == 0
         assert re.search(
-            r"^only examples: .*\brepo_url\b.*: cd .+ && uvx .* --data \w+=VALUE$", answer.stderr, re.MULTILINE
+            r"^only examples: .*\brepo_url\b.*: cd .+ && uv run --locked copier .* --data \w+=VALUE$",
+            answer.stderr,
+            re.MULTILINE,
         )
         *_, last = answer.stderr.rstrip().splitlines()
         command, _, rest = last.strip().partition(" && ")

@@ -38,6 +38,7 @@ def test_who_changed_nothing_gets_the_release_once_and_keeps_every_secret(start:
     announced = re.search(r"This update brings commit [0-9a-f]{40} of the template", said)
     assert announced, said
     assert announced.start() < said.index("Running task"), "before anything of the release runs"
+    assert "\ntemplate: was v0.0.2, is v0.1.0\n" in said
     assert "request_timeout: 600" in (project.root / "litellm/values.yaml").read_text()
     assert project.answer("_commit") == "v0.1.0"
     assert not project.conflicts()

@@ -40,7 +40,8 @@ def run(root: Path, *command: str, folder: Path, **more: str) -> subprocess.Comp
 
 @pytest.mark.parametrize("tooling", ["vendored", "pinned"])
 def test_uv_installs_once_and_needs_no_network_afterwards(tooling: str, start: Start, tmp_path: Path) -> None:
-    root = start("v0.1.0", tooling=tooling).root
+    project = start("v0.0.2", tooling=tooling)
+    root = project.root
     first = run(root, "hooks/auth_matrix.py", folder=cache.root() / "uv", **network())
     assert first.returncode == 0, first.stdout + first.stderr
     commit(root, "Lock")
@@ -50,6 +51,14 @@ def test_uv_installs_once_and_needs_no_network_afterwards(tooling: str, start: S
         assert done.returncode == 0, (command, done.stdout, done.stderr)
     package = offline("python", "-c", "import litellm_gitops; print(litellm_gitops.__file__)")
     assert (tooling == "pinned") is ("site-packages" in package.stdout), package.stderr
+    # the packages of the lock update the repository, and seal in it
+    done = offline("--locked", "copier", "update", "--trust", "--defaults")
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert "template: was v0.0.2, is v0.1.0" in done.stderr
+    assert "sealing needs" not in done.stderr
+    assert "every Secret is there; nothing was changed" in done.stdout
+    assert project.answer("_commit") == "v0.1.0"
+    assert not project.conflicts()
 
 
 def test_each_command_prints_the_next_until_the_repository_is_pushed(

@@ -12,7 +12,7 @@ from enum import StrEnum
 from litellm_gitops.credentials import redacted
 
 SEAL = "uv run hooks/seal_secrets.py"
-UPDATE = "uvx --with pyrage --with ruamel.yaml copier update --trust --skip-answered --vcs-ref :current: --data"
+UPDATE = "uv run --locked copier update --trust --skip-answered --vcs-ref :current: --data"
 
 
 class Action(StrEnum):
@@ -66,7 +66,7 @@ class Fix:
             case Action.EDIT:
                 return self.first
             case Action.RESTORE:
-                again = "take it from git history, or run `uvx --with pyrage copier recopy --trust`"
+                again = "take it from git history, or run `uv run --locked copier recopy --trust`"
                 return f"{self.first}: {again}" if self.first else again
             case Action.DELETE:
                 return f"{self.first}: {self.command}" if self.first else self.command or "delete the file"
