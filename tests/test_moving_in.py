@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import secrets
 import shlex
 import shutil
@@ -61,15 +60,20 @@ class Release:
         (self.folder / "bin" / "kubectl").write_text(KUBECTL.format(variables=given, folder=self.folder))
         (self.folder / "bin" / "kubectl").chmod(0o755)
 
-    def blocks(self) -> list[str]:
-        """The two blocks of commands in README: what reads, and what removes and seals."""
-        text = (self.root / "README.md").read_text("utf-8").partition("### Moving in\n")[2].partition("\n### ")[0]
-        return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    def script(self) -> tuple[str, str, list[str]]:
+        """README's commands: what reads, what removes, and the arguments of each call of sealing."""
+        text = (self.root / "README.md").read_text("utf-8").partition("### Moving in\n")[2]
+        read, last = text.partition("```sh\n")[2].partition("```")[0].split("grep -q", 1)
+        remove, calls = last.rstrip().removesuffix("; }").split(" && { ")
+        return (
+            read,
+            f"grep -q{remove}",
+            [call.removeprefix("uv run hooks/seal_secrets.py") for call in calls.split("; ")],
+        )
 
     def follow(self) -> list[subprocess.CompletedProcess[str]]:
         """Do what README says, and return what each call of sealing answered."""
-        read, then = self.blocks()
-        remove, *calls = then.split("uv run hooks/seal_secrets.py")
+        read, remove, calls = self.script()
         self.run(read)
         assert (self.root / "deployment_outputs.env").stat().st_mode & 0o777 == 0o600
         self.run(remove)
@@ -128,5 +132,5 @@ def test_keys_that_were_made_here_stay_until_both_old_ones_are_there(release: Re
     assert seal(release.root).returncode == 3
     before = opened(release.root, "aws/litellm-[ms]*")
     (release.root / "deployment_outputs.env").write_text("LITELLM_MASTER_KEY='sk-old'\n")
-    subprocess.run(["sh", "-c", release.blocks()[1].partition("uv run")[0]], cwd=release.root, check=False)
+    assert subprocess.run(["sh", "-c", release.script()[1]], cwd=release.root, check=False).returncode == 1
     assert opened(release.root, "aws/litellm-[ms]*") == before
