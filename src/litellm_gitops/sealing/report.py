@@ -97,7 +97,7 @@ def sources(found: Iterable[tuple[WantedSecret, Iterable[tuple[str, Value]]]]) -
         note(f"note: {name} ({', '.join(clusters)}) has {origins}")
 
 
-def left(
+def untaken(
     repository: Repository, secrets: Sequence[WantedSecret], say: Callable[[str, str, list[WantedSecret]], str]
 ) -> None:
     """Which inputs of generated values are there and were not taken, in the words of `say`.

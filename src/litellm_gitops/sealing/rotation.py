@@ -63,7 +63,7 @@ def rotate(
     report.sources((each.secret, each.values.items()) for each in plans)
     _report_defaults(plans, key)
     if not given:
-        report.left(repository, parts, _untaken)
+        report.untaken(repository, parts, _untaken)
     return report.placeholders(chosen(Repository(repository.root), cluster), name)
 
 

@@ -43,7 +43,7 @@ def seal(
         report.say(f"{idle}; nothing was changed")
     sealed = {each.secret.file for each in plans}
     others = [secret for each in clusters for secret in each.wanted.values() if secret.file not in sealed]
-    report.left(run.repository, [secret for secret in others if run.repository.has(secret.file)], _untaken)
+    report.untaken(run.repository, [secret for secret in others if run.repository.has(secret.file)], _untaken)
     now = Repository(repository.root)
     report.orphans(now)
     code = report.placeholders(chosen(now, cluster))
