@@ -76,6 +76,12 @@ FAULTS: dict[str, Fault] = {
             "uv run --locked pytest &",
             "set +e\nuv run --locked pytest\necho done",
             "pip install pytest",
+            "uv run --locked pytest && echo ok || echo bad",
+            'uv run --locked pytest || echo "exit code $?"',
+            "exit 0\nuv run --locked pytest",
+            "cat > run.sh <<'END'\nuv run --locked pytest\nEND\n",
+            "check() { uv run --locked pytest; }\necho done",
+            "until uv run --locked pytest; do sleep 1; break; done",
         )
     },
     **{
@@ -149,6 +155,13 @@ FAULTS: dict[str, Fault] = {
             'uv run --locked pytest\necho "${{ secrets.SOPS_AGE_KEY }}" | base64',
             "uv run --locked pytest\necho $SOPS_AGE_KEY",
             "uv run --locked pytest\necho '${{ toJSON(github.event) }}'",
+            'uv run --locked pytest\necho "$SOPS_AGE_KEY" | tee key.txt',
+            'uv run --locked pytest\ncat "$SOPS_AGE_KEY_FILE"',
+            "uv run --locked pytest\nsops decrypt secrets/aws/litellm-masterkey.sops.yaml",
+            "uv run --locked pytest\nkubectl get secret litellm-masterkey -o yaml",
+            'uv run --locked pytest\necho "key: $(printenv SOPS_AGE_KEY)"',
+            "echo ${{ github.event.commits[0].message }}\nuv run --locked pytest",
+            "echo ${{ github.event.workflow_run.head_branch }}\nuv run --locked pytest",
         )
     },
     "every secret for a workflow of others": (
@@ -243,6 +256,11 @@ FAULTS: dict[str, Fault] = {
         append_item(GITLAB_FILE, ("suite", "script"), "export -p"),
         GITLAB,
     ),
+    "a Secret that is opened in the log (GitLab)": (
+        "no_pipeline_shows_a_secret",
+        append_item(GITLAB_FILE, ("suite", "script"), "sops -d secrets/aws/litellm-redis.sops.yaml"),
+        GITLAB,
+    ),
     "a title in a shell (GitLab)": (
         "no_pipeline_shows_a_secret",
         append_item(GITLAB_FILE, ("suite", "script"), 'eval "echo $CI_COMMIT_TITLE"'),
@@ -302,6 +320,12 @@ HARMLESS: dict[str, Edit] = {
             "uv run --locked pytest || exit 1",
             "FORCE_COLOR=1 uv run --locked pytest && echo done",
             'echo "$TOKEN" | docker login --password-stdin\nuv run --locked pytest',
+            'echo "::add-mask::$TOKEN"\nuv run --locked pytest',
+            'echo "key: ${SOPS_AGE_KEY:+set}"\nuv run --locked pytest',
+            "sops -d secrets/aws/litellm-redis.sops.yaml | kubectl apply -f -\nuv run --locked pytest",
+            "echo ${{ github.event.repository.name }}\nuv run --locked pytest",
+            "uv run --locked pytest || { gh pr comment -b failed; exit 1; }",
+            'rc=0\nuv run --locked pytest || rc=$?\necho "$rc"\nexit $rc',
         )
     },
     "the suite of one's own repository alone": set_value(

@@ -13,19 +13,12 @@ from litellm_gitops.files import git, matching
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
+from litellm_gitops.scripts import prints_a_secret, runs_the_suite
 
 _WORKFLOWS = ".github/workflows"
 _OURS = (f"{_WORKFLOWS}/validate.yaml", f"{_WORKFLOWS}/update.yaml")
 _GITLAB = ".gitlab-ci.yml"
 _COMMITS = ".pre-commit-config.yaml"
-# what may follow the name of pytest, so that it runs no test, or some of them
-PART = re.compile(
-    r"-[mkhV].*|--(?:collect-only|co|deselect|ignore|version|help|fixtures|markers|setup-plan|setup-only|lf|last-failed"
-    r"|sw|stepwise)\b.*|.*::.*|.*\.py|\.?/?tests/.+"
-)
-# what may stand before it, so that it is no call of it
-_NO_CALL = {"!", "apt-get", "cat", "command", "echo", "if", "ls", "pip", "pip3", "printf", "test", "type", "which", "["}
-_NO_CALL |= {"add", "install", "--with"}
 # decided whatever runs: a condition is false where one of its parts is
 _NEVER = re.compile(r"false|0|startsWith\(github\.ref, *'refs/tags/.*|github\.ref_type *== *'tag'", re.IGNORECASE)
 _EVENT = re.compile(r"github\.event_name *== *'(\w+)'")
@@ -39,20 +32,18 @@ _TAGGED = re.compile(r"\$CI_COMMIT_TAG\b.*")
 _PUSHED = {"push", "merge_request_event", "parent_pipeline", "external_pull_request_event"}
 # what anybody may write, who sends a pull request or an issue; a shell would run it
 # https://docs.github.com/en/actions/concepts/security/script-injections
-_UNTRUSTED = re.compile(
-    r"\$\{\{[^}]*(?:github\.head_ref|github\.event\.(?:[\w.*]+\.)?(?:title|body|message|name|email|label|ref|page_name)\b)"
+_OF_STRANGERS = re.compile(
+    r"github\.head_ref\b|github\.event\.(?:issue|pull_request|discussion|comment|review|review_comment|workflow_run"
+    r"|head_commit|commits|pages)\.(?:(?!base\b|labels\b|milestone\b|user\b)[\w*]+\.)*(?:title|body|message|head_branch"
+    r"|display_title|page_name|default_branch|description|label|ref|(?<=author\.)(?:email|name)"
+    r"|(?<=committer\.)(?:email|name))\b"
 )
+_EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_YES_OR_NO = re.compile(r"\s*!?\s*(?:contains|startsWith|endsWith)\([^()]*\)\s*|[^&|]*[=!]=[^&|]*")  # is all of it
 _EVERYTHING_SENT = re.compile(r"\$\{\{\s*toJSON\(\s*github(?:\.event)?\s*\)", re.IGNORECASE)
 _WRITTEN = r"\$\{?CI_(?:COMMIT_(?:TITLE|MESSAGE|DESCRIPTION|AUTHOR|REF_NAME|BRANCH|TAG)|MERGE_REQUEST_TITLE)\b"
 _EVALUATED = re.compile(rf"\b(?:eval|(?:ba)?sh -c)\b.*{_WRITTEN}")
 _ALL_SECRETS = re.compile(r"toJSON\(\s*secrets\s*\)", re.IGNORECASE)
-_SECRET = r"(?:\$\{\{\s*secrets\.\w+\s*\}\}|\$\{?\w*(?:KEY|TOKEN|SECRET|PASSWORD)\}?(?!\w))"
-# a line of a script that writes the value of a secret, or of all variables, into the log
-_SHOWS = re.compile(
-    rf"(?:^|;|&&)\s*(?:(?:echo|printf)\b[^>|\n]*{_SECRET}[^>|\n]*(?:\|\s*(?:base64|rev|tr|sed|xxd|od)\b[^>\n]*)?"
-    rf"|(?:printenv|env|export -p|declare -x|set)\s*(?:[;|&].*)?|printenv\s+\w+.*)$",
-    re.MULTILINE,
-)
 GITLAB_KEYWORDS = {"default", "workflow", "variables", "stages", "include", "image", "cache", "services", "spec"}
 GITLAB_KEYWORDS |= {"before_script", "after_script", "pages"}
 _DEPLOYED = ("clusters/", "litellm/", "policies/", "secrets/")
@@ -120,7 +111,7 @@ def _tests(repository: Repository, workflow: dict[Any, Any], job: dict[Any, Any]
         )
         is_here = normpath(str(folder)) == normpath(repository.path("") or ".") or "cd " in script
         pipefail = text(step.get("shell")) == "bash" or "pipefail" in script
-        if is_here and _calls_the_suite(script, pipefail):
+        if is_here and runs_the_suite(script, pipefail):
             needed = ["checkout|git (?:clone|fetch)", *(["uv"] if script.lstrip().startswith("uv ") else [])]
             return not is_hosted or all(re.search(each, before) for each in needed)
         before += f"{step}\n"  # a key that is misspelt has a rule of its own
@@ -181,7 +172,7 @@ def _is_the_suite(repository: Repository, jobs: dict[Any, Any], name: Any) -> bo
     parts = [entry.get(each) or dig(jobs, "default", each) or jobs.get(each) for each in ("before_script", "script")]
     lines = [text(line) for part in parts for line in ([part] if isinstance(part, str) else sequence(part))]
     is_here = not repository.path("") or any(repository.path("").rstrip("/") in line.split() for line in lines)
-    return is_here and any(_calls_the_suite(line, pipefail=True) for line in lines)
+    return is_here and any(runs_the_suite(line, pipefail=True) for line in lines)
 
 
 def extended(jobs: dict[Any, Any], entry: dict[Any, Any], depth: int = 0) -> dict[Any, Any]:
@@ -220,24 +211,6 @@ def _fits_never(repository: Repository, entry: dict[Any, Any]) -> bool:
     return False
 
 
-def _calls_the_suite(script: str, pipefail: bool) -> bool:
-    """Whether a script runs all of the suite, and fails where the suite does."""
-    lines = re.sub(r"(^|\s)#.*", "", script.replace("\\\n", " "), flags=re.MULTILINE)
-    parts = re.split(r"(\|\||&&|[;|&\n])", lines)
-    for number, command in enumerate(parts[::2]):
-        words = command.split()
-        at = next((place for place, word in enumerate(words) if re.fullmatch(r"(?:\S*/)?pytest", word)), None)
-        if at is None or _NO_CALL & {*words[:at]} or any(map(PART.fullmatch, words[at + 1 :])):
-            continue
-        after, following = ([*parts[2 * number + 1 :], "", ""])[:2]
-        hidden = after in ("&", "||") and not re.search(r"\b(?:exit|false|return)\b", following)
-        hidden |= after == "|" and not pipefail
-        hidden |= "set +e" in lines and bool("".join(parts[2 * number + 2 :]).strip())
-        if not hidden:
-            return True
-    return False
-
-
 @rule
 def the_pipeline_sees_the_history(repository: Repository) -> Iterator[Finding]:
     """A rule compares recipients with those of before, and gitleaks reads the new commits: one commit hides both."""
@@ -259,7 +232,7 @@ def the_pipeline_sees_the_history(repository: Repository) -> Iterator[Finding]:
 
 
 def _needs_history(script: str) -> bool:
-    return _calls_the_suite(script, pipefail=True) or bool(re.search(r"\$BEFORE\b.*HEAD", script))
+    return runs_the_suite(script, pipefail=True) or bool(re.search(r"\$BEFORE\b.*HEAD", script))
 
 
 @rule
@@ -299,7 +272,7 @@ def no_pipeline_shows_a_secret(repository: Repository) -> Iterator[Finding]:
             if str(place[-1]).startswith("CI_DEBUG_") and found not in (place[-1], "false"):
                 what = f"{place[-1]} writes the value of every variable into the log"
                 yield Finding(_GITLAB, document.line(*place), what, edit("take it away"))
-            elif "script" in str(place[1:2]) and (_SHOWS.search(found) or _EVALUATED.search(found)):
+            elif "script" in str(place[1:2]) and (prints_a_secret(found) or _EVALUATED.search(found)):
                 what = _RUN if _EVALUATED.search(found) else _LOGGED
                 fix = edit("use the variable in quotes, without eval" if what is _RUN else "take it out")
                 yield Finding(_GITLAB, document.line(*place), what, fix)
@@ -317,9 +290,16 @@ def _shown(place: Place, found: str) -> str:
         return "it hands every secret of the repository to a step"
     if place[-1] == "secrets" and found == "inherit":
         return "it hands every secret of the repository to another workflow"
-    if is_script and (_UNTRUSTED.search(found) or _EVERYTHING_SENT.search(found)):
+    if is_script and (_is_of_strangers(found) or _EVERYTHING_SENT.search(found)):
         return _RUN
-    return _LOGGED if place[-1] == "run" and is_script and _SHOWS.search(found) else ""
+    return _LOGGED if place[-1] == "run" and is_script and prints_a_secret(found) else ""
+
+
+def _is_of_strangers(script: str) -> bool:
+    """Whether an expression in a script stands for a text that anybody may write."""
+    found = (re.sub(r"\['([\w-]+)'\]", r".\1", each) for each in _EXPRESSION.findall(script))
+    expressions = (re.sub(r"\[[^]]*\]", ".*", each) for each in found)  # an item of a list, by its number
+    return any(_OF_STRANGERS.search(each) and not _YES_OR_NO.fullmatch(each) for each in expressions)
 
 
 @rule

@@ -15,7 +15,7 @@ from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import load, rule
-from litellm_gitops.rules.pipeline import PART
+from litellm_gitops.scripts import PART
 
 _COMMITS = ".pre-commit-config.yaml"
 _RENOVATE = "renovate.json"
