@@ -4,7 +4,7 @@ import pytest
 
 from litellm_gitops.rules import of
 
-RULES = of("answers", "declarations", "files", "commits", "compose", "pipeline", "tooling", "workflows")
+RULES = of("answers", "declarations", "files", "commits", "compose", "pipeline", "rights", "tooling", "workflows")
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)

@@ -9,13 +9,14 @@ from tests.support.faults import (
     append_item,
     change,
     delete,
+    insert,
     remove,
     set_value,
     substitute,
     together,
     write,
 )
-from tests.support.findings import accepted, found_by_its_rule_alone
+from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 VALIDATE = ".github/workflows/validate.yaml"
 COMMITS = ".pre-commit-config.yaml"
@@ -94,6 +95,9 @@ FAULTS: dict[str, Fault] = {
             "${{ github.ref == 'refs/heads/release' }}",
             "github.repository != '' && github.ref_name == 'release'",
             "startsWith(github.ref, 'refs/tags/')",
+            "failure()",
+            "${{ cancelled() }}",
+            "${{ !always() }}",
         )
     },
     "a suite after a job that is switched off": (
@@ -106,6 +110,27 @@ FAULTS: dict[str, Fault] = {
     "a suite for pull requests that are closed": (
         "every_push_runs_the_suite",
         set_value(VALIDATE, ("on",), {"pull_request": {"types": ["closed"]}}),
+    ),
+    "a suite for what failed": ("every_push_runs_the_suite", set_value(VALIDATE, (*RUN[:-1], "if"), "failure()")),
+    "a suite of which a variable leaves a part out": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, ("jobs", "suite", "env"), {"PYTEST_ADDOPTS": "-k nothing"}),
+    ),
+    **{
+        f"a suite of something else: {given}": (
+            "every_push_runs_the_suite",
+            set_value(VALIDATE, ("jobs", "suite", "steps", 0, "with", *given[:1]), given[1]),
+        )
+        for given in (
+            ("ref", "main"),
+            ("repository", "example/other"),
+            ("path", "repository"),
+            ("sparse-checkout", "clusters"),
+        )
+    },
+    "a suite of documents that is pushed": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, ("on", "push"), {"paths": ["docs/**"]}),
     ),
     "a suite in an empty folder": ("every_push_runs_the_suite", remove(VALIDATE, ("jobs", "suite", "steps", 0))),
     "a suite without uv": ("every_push_runs_the_suite", remove(VALIDATE, ("jobs", "suite", "steps", 1))),
@@ -233,6 +258,28 @@ FAULTS: dict[str, Fault] = {
         set_value(GITLAB_FILE, ("workflow", "rules"), [{"when": "never"}]),
         GITLAB,
     ),
+    "a suite that no branch runs (GitLab)": (
+        "every_push_runs_the_suite",
+        set_value(
+            GITLAB_FILE, (".validate", "rules"), [{"if": "$CI_COMMIT_BRANCH", "when": "never"}, {"when": "always"}]
+        ),
+        GITLAB,
+    ),
+    "a suite whose failures pass (GitLab)": (
+        "every_push_runs_the_suite",
+        set_value(GITLAB_FILE, ("suite", "allow_failure"), {"exit_codes": [1]}),
+        GITLAB,
+    ),
+    "a suite whose failures pass by a rule (GitLab)": (
+        "every_push_runs_the_suite",
+        set_value(GITLAB_FILE, (".validate", "rules"), [{"allow_failure": True}]),
+        GITLAB,
+    ),
+    "a suite whose result does not count (GitLab)": (
+        "every_push_runs_the_suite",
+        set_value(GITLAB_FILE, ("suite", "script"), ["set +e", "uv run --locked pytest", "exit 0"]),
+        GITLAB,
+    ),
     "a suite for tags (GitLab)": (
         "every_push_runs_the_suite",
         set_value(GITLAB_FILE, ("suite", "only"), ["tags"]),
@@ -279,7 +326,55 @@ FAULTS: dict[str, Fault] = {
 }
 
 # What an owner may do, and no rule minds.
-HARMLESS: dict[str, Edit] = {
+HARMLESS: dict[str, Harmless] = {
+    "a suite in a folder of its own": together(
+        set_value(VALIDATE, ("jobs", "suite", "steps", 0, "with", "path"), "own"),
+        set_value(VALIDATE, (*RUN[:-1], "working-directory"), "own"),
+    ),
+    "the commit of a pull request": set_value(
+        VALIDATE,
+        ("jobs", "suite", "steps", 0, "with", "ref"),
+        "${{ github.event.pull_request.head.sha || github.sha }}",
+    ),
+    "a part of the repository that holds everything": set_value(
+        VALIDATE,
+        ("jobs", "suite", "steps", 0, "with", "sparse-checkout"),
+        "clusters\nlitellm\npolicies\nsecrets\ntests\nhooks\n",
+    ),
+    "another repository beside it": insert(
+        VALIDATE,
+        ("jobs", "suite", "steps", 1),
+        {"uses": f"actions/checkout@{'0a' * 20}", "with": {"repository": "example/other", "path": "other"}},
+    ),
+    "a suite that may fail in one row of a matrix": set_value(
+        VALIDATE, ("jobs", "suite", "continue-on-error"), "${{ matrix.experimental == true }}"
+    ),
+    "colours by a variable": set_value(VALIDATE, (*RUN[:-1], "env"), {"PYTEST_ADDOPTS": "-v --color=yes"}),
+    "the suite though another job failed": set_value(VALIDATE, ("jobs", "suite", "if"), "${{ !cancelled() }}"),
+    "merge requests, and no branches (GitLab)": (
+        set_value(
+            GITLAB_FILE,
+            (".validate", "rules"),
+            [
+                {"if": '$CI_PIPELINE_SOURCE == "merge_request_event"'},
+                {"if": "$CI_COMMIT_BRANCH", "when": "never"},
+                {"when": "always"},
+            ],
+        ),
+        GITLAB,
+    ),
+    "no pipeline for the branches of a bot (GitLab)": (
+        set_value(
+            GITLAB_FILE,
+            (".validate", "rules"),
+            [{"if": "$CI_COMMIT_BRANCH =~ /^renovate/", "when": "never"}, {"when": "always"}],
+        ),
+        GITLAB,
+    ),
+    "a suite without tests may pass (GitLab)": (
+        set_value(GITLAB_FILE, ("suite", "allow_failure"), {"exit_codes": 137}),
+        GITLAB,
+    ),
     "the branch of the engine, and others": set_value(VALIDATE, ("on", "push"), {"branches": ["main", "release/**"]}),
     "every branch but those of a bot": set_value(VALIDATE, ("on", "push"), {"branches-ignore": ["renovate/**"]}),
     "a workflow of their own": write(

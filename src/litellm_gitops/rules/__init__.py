@@ -46,6 +46,7 @@ _BY_THEMSELVES = {
     "files",
     "pipeline",
     "plaintext",
+    "rights",
     "sealing",
     "tooling",
     "workflows",

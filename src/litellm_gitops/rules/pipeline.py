@@ -13,14 +13,19 @@ from litellm_gitops.files import git, matching
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
-from litellm_gitops.scripts import prints_a_secret, runs_the_suite
+from litellm_gitops.scripts import PART, prints_a_secret, runs_the_suite
 
 _WORKFLOWS = ".github/workflows"
-_OURS = (f"{_WORKFLOWS}/validate.yaml", f"{_WORKFLOWS}/update.yaml")
-_GITLAB = ".gitlab-ci.yml"
-_COMMITS = ".pre-commit-config.yaml"
+OURS = (f"{_WORKFLOWS}/validate.yaml", f"{_WORKFLOWS}/update.yaml")
+GITLAB = ".gitlab-ci.yml"
 # decided whatever runs: a condition is false where one of its parts is
-_NEVER = re.compile(r"false|0|startsWith\(github\.ref, *'refs/tags/.*|github\.ref_type *== *'tag'", re.IGNORECASE)
+_NEVER = re.compile(
+    r"false|0|startsWith\(github\.ref, *'refs/tags/.*|github\.ref_type *== *'tag'"
+    r"|failure\(\)|cancelled\(\)|! *(?:always|success)\(\)|! *true",
+    re.IGNORECASE,
+)
+_ALWAYS = re.compile(r"(?:\$\{\{)?\s*(?:true|always\(\)|success\(\))\s*(?:\}\})?", re.IGNORECASE)
+_OF_PUSHES = ("branches", "paths", "paths-ignore")
 _EVENT = re.compile(r"github\.event_name *== *'(\w+)'")
 _REF = re.compile(r"github\.(?:ref *== *'refs/heads/|ref_name *== *')([^']+)'")
 _SOME = re.compile(r"github\.(?:actor|triggering_actor) *== *'.*")  # for what one of all pushes
@@ -57,15 +62,15 @@ def every_push_runs_the_suite(repository: Repository) -> Iterator[Finding]:
     if platform == "github":
         names = [file for file in repository.under(_WORKFLOWS) if file.endswith((".yaml", ".yml"))]
         files = [file for file in names if file not in repository.broken]
-        told = _OURS[0] in repository.broken  # by another rule
+        told = OURS[0] in repository.broken  # by another rule
         if files and not told and not any(_runs_the_suite(repository, file) for file in files):
-            yield Finding(_OURS[0], None, "no workflow runs the suite on every push", fix)
-    document = repository.document(_GITLAB) if platform == "gitlab" and repository.has(_GITLAB) else None
+            yield Finding(OURS[0], None, "no workflow runs the suite on every push", fix)
+    document = repository.document(GITLAB) if platform == "gitlab" and repository.has(GITLAB) else None
     if document and "include" not in document.value:
         jobs = document.value
         stopped = _is_never(repository, sequence(dig(jobs, "workflow", "rules")))
         if stopped or not any(_is_the_suite(repository, jobs, name) for name in jobs):
-            yield Finding(_GITLAB, None, "no job runs the suite on every push", fix)
+            yield Finding(GITLAB, None, "no job runs the suite on every push", fix)
 
 
 def _runs_the_suite(repository: Repository, file: str) -> bool:
@@ -79,7 +84,8 @@ def _runs_the_suite(repository: Repository, file: str) -> bool:
     known = {"push", "pull_request", "merge_group"}.intersection(filters)
     if not any(_takes_every_change(repository, mapping(filters[event])) for event in known):
         return False
-    if "push" in known and not _takes_every_change(repository, {"branches": dig(filters, "push", "branches")}):
+    pushed = {key: found for key, found in mapping(filters.get("push")).items() if key in _OF_PUSHES}
+    if "push" in known and not _takes_every_change(repository, pushed):
         return False  # whoever pushes to the engine's branch is not asked
     jobs = mapping(value.get("jobs"))
     skipped = {name for name, job in jobs.items() if _is_skipped(repository, mapping(job), known)}
@@ -98,28 +104,48 @@ def _tests(repository: Repository, workflow: dict[Any, Any], job: dict[Any, Any]
     """Whether a job has what the suite needs, and then calls it where it stands."""
     steps = [step for step in map(mapping, sequence(job.get("steps"))) if not _is_skipped(repository, step, events)]
     is_hosted = _HOSTED.fullmatch(text(job.get("runs-on"))) and not job.get("container")
-    before = ""
+    before, top = "", [] if is_hosted else ["."]  # where this repository is
     for step in steps:
         script = text(step.get("run"))
         folder = next(
-            (
-                found
-                for each in (step, *_defaults(job), *_defaults(workflow))
-                if (found := each.get("working-directory"))
-            ),
-            ".",
+            (found for each in (step, *_defaults(job, workflow)) if (found := each.get("working-directory"))), "."
         )
-        is_here = normpath(str(folder)) == normpath(repository.path("") or ".") or "cd " in script
         pipefail = text(step.get("shell")) == "bash" or "pipefail" in script
-        if is_here and runs_the_suite(script, pipefail):
-            needed = ["checkout|git (?:clone|fetch)", *(["uv"] if script.lstrip().startswith("uv ") else [])]
-            return not is_hosted or all(re.search(each, before) for each in needed)
+        if "actions/checkout@" in text(step.get("uses")):
+            top = [*filter(None, [_checked_out(repository, mapping(step.get("with")))]), *(top if before else [])]
+        elif re.search("git (?:clone|fetch)|checkout", f"{step}"):
+            top.append(".")
+        places = {normpath(f"{each}/{repository.path('') or '.'}") for each in top}
+        is_here = bool(top) and (normpath(str(folder)) in places or "cd " in script)
+        if is_here and not _left_out(step, job, workflow) and runs_the_suite(script, pipefail):
+            return not is_hosted or not script.lstrip().startswith("uv ") or "uv" in before
         before += f"{step}\n"  # a key that is misspelt has a rule of its own
     return False
 
 
-def _defaults(above: dict[Any, Any]) -> list[dict[Any, Any]]:
-    return [mapping(dig(above, "defaults", "run"))]
+def _checked_out(repository: Repository, given: dict[Any, Any]) -> str:
+    """Where a step puts this commit; empty where it takes another one, or leaves files out."""
+    ref, other = str(given.get("ref") or "${{"), str(given.get("repository") or "${{")
+    if "${{" not in ref or ("${{" not in other and other not in str(repository.answers.get("repo_url"))):
+        return ""
+    patterns = str(given.get("sparse-checkout") or "").split()
+    wanted = [*_deployed(repository), *map(repository.path, repository.under("tests"))]
+    kept = {*matching(patterns, wanted), *(file for file in wanted if file.startswith(tuple(map(_folder, patterns))))}
+    return str(given.get("path") or ".") if not patterns or kept.issuperset(wanted) else ""
+
+
+def _folder(pattern: str) -> str:
+    return f"{pattern.strip('/')}/"
+
+
+def _left_out(*above: dict[Any, Any]) -> bool:
+    """Whether a variable tells pytest to leave a part of the suite out."""
+    found = (dig(each, field, "PYTEST_ADDOPTS") for each in above for field in ("env", "variables"))
+    return any(PART.fullmatch(word) for options in found for word in text(options).split())
+
+
+def _defaults(*above: dict[Any, Any]) -> list[dict[Any, Any]]:
+    return [mapping(dig(each, "defaults", "run")) for each in above]
 
 
 def _is_skipped(repository: Repository, part: dict[Any, Any], events: set[str]) -> bool:
@@ -135,7 +161,7 @@ def _is_skipped(repository: Repository, part: dict[Any, Any], events: set[str]) 
             or (ref and ref[1] != branch)
         ):
             return True
-    return bool(part.get("continue-on-error"))
+    return bool(_ALWAYS.fullmatch(str(part.get("continue-on-error", ""))))
 
 
 def _deployed(repository: Repository) -> list[str]:
@@ -165,14 +191,21 @@ def _is_the_suite(repository: Repository, jobs: dict[Any, Any], name: Any) -> bo
         return False
     if {"branches", "pushes", branch} & set(texts(refused)) or _is_never(repository, sequence(entry.get("rules"))):
         return False
-    if entry.get("allow_failure") is True or entry.get("when") in ("manual", "never"):
+    if _may_fail(entry) or entry.get("when") in ("manual", "never") or _left_out(entry, jobs):
         return False
     if entry.get("trigger"):
         return True
     parts = [entry.get(each) or dig(jobs, "default", each) or jobs.get(each) for each in ("before_script", "script")]
     lines = [text(line) for part in parts for line in ([part] if isinstance(part, str) else sequence(part))]
     is_here = not repository.path("") or any(repository.path("").rstrip("/") in line.split() for line in lines)
-    return is_here and any(runs_the_suite(line, pipefail=True) for line in lines)
+    return is_here and runs_the_suite("\n".join(lines), pipefail=True)  # one shell runs them all
+
+
+def _may_fail(entry: dict[Any, Any]) -> bool:
+    """Whether a job passes where pytest ends with 1, or with anything."""
+    allowed = entry.get("allow_failure")
+    codes = dig(allowed, "exit_codes")
+    return allowed is True or 1 in (codes if isinstance(codes, list) else [codes])
 
 
 def extended(jobs: dict[Any, Any], entry: dict[Any, Any], depth: int = 0) -> dict[Any, Any]:
@@ -187,11 +220,22 @@ def extended(jobs: dict[Any, Any], entry: dict[Any, Any], depth: int = 0) -> dic
 def _is_never(repository: Repository, rules: list[Any]) -> bool:
     """Whether GitLab makes no job by itself for a commit that is deployed: the first rule that fits decides."""
     possible = [mapping(each) for each in rules if not _fits_never(repository, mapping(each))]
+    asked = any("merge_request" in text(each.get("if")) for each in possible)
+    if not asked and any(_is_for_the_branch(repository, each) for each in possible if each.get("when") == "never"):
+        return True
     certain = next(
         (number for number, each in enumerate(possible) if not {"if", "changes", "exists"} & set(each)), None
     )
     possible = possible if certain is None else possible[: certain + 1]
-    return bool(rules) and all(each.get("when") in ("never", "manual") for each in possible)
+    return bool(rules) and all(each.get("when") in ("never", "manual") or _may_fail(each) for each in possible)
+
+
+def _is_for_the_branch(repository: Repository, entry: dict[Any, Any]) -> bool:
+    """Whether a rule fits every commit on the engine's branch."""
+    condition = text(entry.get("if")).strip()
+    branch = _BRANCH.fullmatch(condition)
+    named = branch and "=~" not in condition and branch[1] == str(repository.answers.get("repo_branch"))
+    return not {"changes", "exists"} & set(entry) and bool(named or re.fullmatch(r"\$CI_COMMIT_BRANCH", condition))
 
 
 def _fits_never(repository: Repository, entry: dict[Any, Any]) -> bool:
@@ -214,21 +258,22 @@ def _fits_never(repository: Repository, entry: dict[Any, Any]) -> bool:
 @rule
 def the_pipeline_sees_the_history(repository: Repository) -> Iterator[Finding]:
     """A rule compares recipients with those of before, and gitleaks reads the new commits: one commit hides both."""
-    document = repository.document(_OURS[0]) if repository.has(_OURS[0]) else None
+    document = repository.document(OURS[0]) if repository.has(OURS[0]) else None
     for name, job in mapping(dig(document and document.value, "jobs")).items():
         steps = [*enumerate(map(mapping, sequence(dig(job, "steps"))))]
         if document and any(_needs_history(text(step.get("run"))) for _, step in steps):
             for number, step in steps:
                 given = mapping(step.get("with"))  # one without any is of the owner's own workflow
-                if "actions/checkout@" in text(step.get("uses")) and given and str(given.get("fetch-depth")) != "0":
+                is_ours = "actions/checkout@" in text(step.get("uses")) and "repository" not in given
+                if is_ours and given and str(given.get("fetch-depth")) != "0":
                     line = document.line("jobs", name, "steps", number, "with", "fetch-depth")
-                    yield Finding(_OURS[0], line, f"the job {name} sees one commit", edit("write fetch-depth: 0"))
-    document = repository.document(_GITLAB) if repository.has(_GITLAB) else None
+                    yield Finding(OURS[0], line, f"the job {name} sees one commit", edit("write fetch-depth: 0"))
+    document = repository.document(GITLAB) if repository.has(GITLAB) else None
     for name, job in mapping(document and document.value).items():
         scripts = texts(dig(job, "script"))
         if document and any(map(_needs_history, scripts)) and str(dig(job, "variables", "GIT_DEPTH")) != "0":
             line = document.line(str(name), "variables", "GIT_DEPTH")
-            yield Finding(_GITLAB, line, f"the job {name} sees a few commits", edit("write GIT_DEPTH: 0"))
+            yield Finding(GITLAB, line, f"the job {name} sees a few commits", edit("write GIT_DEPTH: 0"))
 
 
 def _needs_history(script: str) -> bool:
@@ -242,20 +287,20 @@ def a_monorepo_runs_the_pipeline(repository: Repository) -> Iterator[Finding]:
     if not top or not repository.path(""):
         return
     platform, project = repository.answers.get("ci_platform"), repository.answers.get("project_name")
-    for file in filter(repository.has, _OURS if platform == "github" else ()):
+    for file in filter(repository.has, OURS if platform == "github" else ()):
         name = f"{_WORKFLOWS}/{project}-{basename(file)}"
         if not (Path(top) / name).is_file() or (Path(top) / name).read_bytes() != repository.content(file):
             fix = edit(f'cp {file} "$(git rev-parse --show-toplevel)/{name}"')
             yield Finding(file, None, f"GitHub runs {name} at the root of git, which is not this file", fix)
     if platform == "gitlab":
-        path, fix = Path(top) / _GITLAB, edit("call it from there, as README.md says")
+        path, fix = Path(top) / GITLAB, edit("call it from there, as README.md says")
         content = path.read_text("utf-8") if path.is_file() else ""
-        if repository.path(_GITLAB) not in content:
-            what = f"GitLab reads {_GITLAB} at the root of git, which does not call this one"
-            yield Finding(_GITLAB, None, what, fix)
-        elif "CALLED_BY" in (repository.text(_GITLAB) or "") and "CALLED_BY" not in content:
-            what = f"{_GITLAB} at the root of git calls this one without CALLED_BY, so that no schedule reaches it"
-            yield Finding(_GITLAB, None, what, fix)
+        if repository.path(GITLAB) not in content:
+            what = f"GitLab reads {GITLAB} at the root of git, which does not call this one"
+            yield Finding(GITLAB, None, what, fix)
+        elif "CALLED_BY" in (repository.text(GITLAB) or "") and "CALLED_BY" not in content:
+            what = f"{GITLAB} at the root of git calls this one without CALLED_BY, so that no schedule reaches it"
+            yield Finding(GITLAB, None, what, fix)
 
 
 @rule
@@ -267,15 +312,15 @@ def no_pipeline_shows_a_secret(repository: Repository) -> Iterator[Finding]:
                 if what := _shown(place, found):
                     fix = edit(_INTO_A_VARIABLE if what is _RUN else "take it out, or name the one that the step needs")
                     yield Finding(file, document.line(*place), what, fix)
-    for document in repository.documents(_GITLAB) if repository.has(_GITLAB) else ():
+    for document in repository.documents(GITLAB) if repository.has(GITLAB) else ():
         for place, found in walk(document.value):
             if str(place[-1]).startswith("CI_DEBUG_") and found not in (place[-1], "false"):
                 what = f"{place[-1]} writes the value of every variable into the log"
-                yield Finding(_GITLAB, document.line(*place), what, edit("take it away"))
+                yield Finding(GITLAB, document.line(*place), what, edit("take it away"))
             elif "script" in str(place[1:2]) and (prints_a_secret(found) or _EVALUATED.search(found)):
                 what = _RUN if _EVALUATED.search(found) else _LOGGED
                 fix = edit("use the variable in quotes, without eval" if what is _RUN else "take it out")
-                yield Finding(_GITLAB, document.line(*place), what, fix)
+                yield Finding(GITLAB, document.line(*place), what, fix)
 
 
 _RUN = "a shell runs what anybody may write into a title, a text or a name"
@@ -300,60 +345,3 @@ def _is_of_strangers(script: str) -> bool:
     found = (re.sub(r"\['([\w-]+)'\]", r".\1", each) for each in _EXPRESSION.findall(script))
     expressions = (re.sub(r"\[[^]]*\]", ".*", each) for each in found)  # an item of a list, by its number
     return any(_OF_STRANGERS.search(each) and not _YES_OR_NO.fullmatch(each) for each in expressions)
-
-
-@rule
-def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[Finding]:
-    """What the template brought; a workflow of one's own may do as it likes."""
-    for file in filter(repository.has, _OURS):
-        document = repository.document(file)
-        for job, entry in mapping(dig(document and document.value, "jobs")).items():
-            for number, step in enumerate(sequence(mapping(entry).get("steps"))):
-                used = text(dig(step, "uses"))
-                if document and used and not re.search(r"@(?:[0-9a-f]{40}|sha256:[0-9a-f]{64})\Z|\A\./", used):
-                    line = document.line("jobs", job, "steps", number, "uses")
-                    what = f"{used} is no commit, and can be moved"
-                    yield Finding(file, line, what, edit("write @ and the commit of its release"))
-    document = repository.document(_GITLAB) if repository.has(_GITLAB) else None
-    for job, entry in mapping(document and document.value).items():
-        image = dig(entry, "image", "name") or dig(entry, "image")
-        if document and text(image) and not re.search(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$", text(image)):
-            line = document.line(str(job), "image")
-            yield Finding(_GITLAB, line, f"the image {image} has no version", edit("name one"))
-    document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
-    for number, entry in enumerate(sequence(dig(document and document.value, "repos"))):
-        revision = str(dig(entry, "rev") or "")
-        if document and dig(entry, "repo") not in ("local", "meta") and not re.search(r"\d", revision):
-            line = document.line("repos", number, "rev")
-            yield Finding(
-                _COMMITS, line, f"rev {revision!r} of {dig(entry, 'repo')} can be moved", edit("name a release")
-            )
-
-
-_WRITTEN_BY = {_OURS[1]: {"issues"}}  # it opens one
-
-
-@rule
-def a_workflow_may_only_read(repository: Repository) -> Iterator[Finding]:
-    """What the template brought needs no more."""
-    for file in filter(repository.has, _OURS):
-        document = repository.document(file)
-        value = mapping(document and document.value)
-        if not document or not value:
-            continue
-        granted = value.get("permissions")
-        if granted in (None, "write-all") or "write" in mapping(granted).values():
-            what = "every job may write, because permissions at the top say so, or say nothing"
-            yield Finding(file, document.line("permissions"), what, edit("write permissions: {}"))
-        for name, job in mapping(value.get("jobs")).items():
-            rights = dig(job, "permissions")
-            written = {right for right, given in mapping(rights).items() if given == "write"} - _WRITTEN_BY.get(
-                file, set()
-            )
-            if rights == "write-all" or written:
-                what = f"the job {name} may write {', '.join(sorted(written)) or 'everything'}"
-                yield Finding(file, document.line("jobs", name, "permissions"), what, edit("take the right away"))
-        events = value.get("on", value.get(True))
-        if "pull_request_target" in (events or ()):
-            what = "pull_request_target runs with the rights of the repository on what anybody sends"
-            yield Finding(file, document.line(), what, edit("write pull_request"))
