@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from tests.support.answers import everything
 from tests.support.faults import Edit, Fault, append, change, delete, set_value, substitute
 from tests.support.findings import accepted, found_by_its_rule_alone
 
 COMMITS, GITLEAKS = ".pre-commit-config.yaml", ".gitleaks.toml"
 VALIDATE, ENDS = ".github/workflows/validate.yaml", "gitleaks_fails_the_pipeline_and_shows_nothing"
+RUNS = "gitleaks_runs_on_every_push"
 GUARD = "        always_run: true\n"
 
 FAULTS: dict[str, Fault] = {
@@ -21,6 +23,29 @@ FAULTS: dict[str, Fault] = {
     "a guard of nothing": ("a_commit_is_guarded", change(COMMITS, GUARD, "        exclude: .*\n")),
     "gitleaks that shows what it finds": (ENDS, change(VALIDATE, "--redact ", "")),
     "gitleaks that finds in vain": (ENDS, change(VALIDATE, 'opts="$commits"', 'opts="$commits" --exit-code 0')),
+    "gitleaks that is switched off": (RUNS, set_value(VALIDATE, ("jobs", "history", "if"), False)),
+    "gitleaks whose result does not count": (
+        RUNS,
+        set_value(VALIDATE, ("jobs", "history", "steps", 1, "continue-on-error"), True),
+    ),
+    "gitleaks that may fail (GitLab)": (
+        RUNS,
+        set_value(".gitlab-ci.yml", ("history", "allow_failure"), True),
+        everything(ci_platform="gitlab"),
+    ),
+    "gitleaks that never runs (GitLab)": (
+        RUNS,
+        set_value(".gitlab-ci.yml", ("history", "when"), "never"),
+        everything(ci_platform="gitlab"),
+    ),
+    "gitleaks that allows everything": (
+        "gitleaks_looks_for_every_credential",
+        append(GITLEAKS, "[[allowlists]]\nregexes = ['.*']\n"),
+    ),
+    "gitleaks without manifests": (
+        "gitleaks_looks_for_every_credential",
+        append(GITLEAKS, "[[allowlists]]\npaths = ['\\.ya?ml$']\n"),
+    ),
     "no .gitattributes": ("git_keeps_sealed_files_to_the_byte", delete(".gitattributes")),
     "sealed files of a folder that there is not": (
         "git_keeps_sealed_files_to_the_byte",
@@ -55,6 +80,10 @@ HARMLESS: dict[str, Edit] = {
     "a folder that gitleaks leaves out": append(GITLEAKS, "[[allowlists]]\npaths = ['^docs/']\n"),
     "a word that gitleaks leaves out": append(
         GITLEAKS, "[[allowlists]]\ncondition = 'AND'\npaths = ['.*']\nregexes = ['example']\n"
+    ),
+    "an example that gitleaks leaves out": append(GITLEAKS, "[[allowlists]]\nregexes = ['EXAMPLE$']\n"),
+    "gitleaks on pull requests alone": set_value(
+        VALIDATE, ("jobs", "history", "if"), "github.event_name == 'pull_request'"
     ),
     "gitleaks as it comes": delete(GITLEAKS),
 }

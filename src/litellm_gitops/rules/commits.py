@@ -13,6 +13,7 @@ from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Repository
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.pipeline import GITLAB, OURS, extended, is_left_out, is_skipped
 
 _COMMITS, _ATTRIBUTES, _GITLEAKS = ".pre-commit-config.yaml", ".gitattributes", ".gitleaks.toml"
 _HOOKS = ("yamllint", "check-merge-conflict", "gitleaks", "rejected-hunks", "guard-staged")  # as they are rendered
@@ -20,6 +21,12 @@ _PIPELINES = (".github/workflows/", ".gitlab-ci.yml")
 _CALL = re.compile(r"^.*\bgitleaks\b.* (?:git|dir|detect|protect)\b.*$", re.IGNORECASE | re.MULTILINE)
 _PASSED = re.compile(r"--exit-code[= ]0\b|\|\| *(?:true|:)")
 _WATCHED = (VALUES, "README.md", "docker-compose.yml", "clusters/own.yaml")  # of many places for a credential
+_MANIFESTS = (VALUES, "docker-compose.yml", "clusters/own.yaml", "secrets/aws/own.yaml")
+_TEXTS = ("x", "Zq7", "0a-b", "A_1")  # a part of any credential
+_LEFT_OUT = {
+    "paths": (("every file", _WATCHED), ("every manifest", _MANIFESTS)),
+    "regexes": (("every credential", _TEXTS),),
+}
 
 
 @rule
@@ -99,12 +106,12 @@ def gitleaks_looks_for_every_credential(repository: Repository) -> Iterator[Find
             _GITLEAKS, _line(content, "extend"), "gitleaks looks for nothing", edit("write useDefault = true")
         )
     for entry in [*sequence(settings.get("allowlists")), mapping(settings.get("allowlist"))]:
-        for pattern in texts(dig(entry, "paths")):
-            if _fits_everything(pattern) and not _is_narrowed(mapping(entry)):
-                what = "gitleaks leaves every file out"
-                yield Finding(
-                    _GITLEAKS, _line(content, pattern), what, edit("name the files, or the one that it is about")
-                )
+        for pattern in texts(dig(entry, "paths")) + texts(dig(entry, "regexes")):
+            kinds = _LEFT_OUT["paths" if pattern in texts(dig(entry, "paths")) else "regexes"]
+            what = next((what for what, samples in kinds if _fits_all(pattern, samples)), "")
+            if what and not _is_narrowed(mapping(entry)):
+                fix = edit("name the files, or the one that it is about")
+                yield Finding(_GITLEAKS, _line(content, pattern), f"gitleaks leaves {what} out", fix)
 
 
 @rule
@@ -122,9 +129,30 @@ def gitleaks_fails_the_pipeline_and_shows_nothing(repository: Repository) -> Ite
                         yield Finding(file, document.line(*place), what, edit(fix))
 
 
-def _fits_everything(pattern: str) -> bool:
+@rule
+def gitleaks_runs_on_every_push(repository: Repository) -> Iterator[Finding]:
+    """Where the pipeline that the template brought still calls it."""
+    fix = edit("take away what holds it back, or what lets it fail")
+    document = repository.document(OURS[0]) if repository.has(OURS[0]) else None
+    events = {"push", "pull_request", "merge_group"}
+    for name, job in mapping(dig(document and document.value, "jobs")).items():
+        for number, step in enumerate(map(mapping, sequence(dig(job, "steps")))):
+            skipped = [part for part in (mapping(job), step) if is_skipped(repository, part, events)]
+            if document and skipped and _CALL.search(text(step.get("run"))):
+                line = document.line("jobs", name, *(() if skipped[0] is not step else ("steps", number)))
+                yield Finding(OURS[0], line, f"{name} looks for credentials, and does not count or never runs", fix)
+    document = repository.document(GITLAB) if repository.has(GITLAB) else None
+    jobs = mapping(document and document.value)
+    for name in jobs:
+        entry = extended(jobs, mapping(jobs[name]))
+        if document and any(map(_CALL.search, texts(entry.get("script")))) and is_left_out(repository, entry):
+            what = f"{name} looks for credentials, and does not count or never runs"
+            yield Finding(GITLAB, document.line(str(name)), what, fix)
+
+
+def _fits_all(pattern: str, samples: tuple[str, ...]) -> bool:
     try:
-        return all(re.search(pattern, file) for file in _WATCHED)
+        return all(re.search(pattern, each) for each in samples)
     except re.error:
         return False
 

@@ -88,7 +88,7 @@ def _runs_the_suite(repository: Repository, file: str) -> bool:
     if "push" in known and not _takes_every_change(repository, pushed):
         return False  # whoever pushes to the engine's branch is not asked
     jobs = mapping(value.get("jobs"))
-    skipped = {name for name, job in jobs.items() if _is_skipped(repository, mapping(job), known)}
+    skipped = {name for name, job in jobs.items() if is_skipped(repository, mapping(job), known)}
     for name, job in jobs.items():
         needs = dig(job, "needs")
         if skipped & {name, *([needs] if isinstance(needs, str) else texts(needs))}:
@@ -102,7 +102,7 @@ def _runs_the_suite(repository: Repository, file: str) -> bool:
 
 def _tests(repository: Repository, workflow: dict[Any, Any], job: dict[Any, Any], events: set[str]) -> bool:
     """Whether a job has what the suite needs, and then calls it where it stands."""
-    steps = [step for step in map(mapping, sequence(job.get("steps"))) if not _is_skipped(repository, step, events)]
+    steps = [step for step in map(mapping, sequence(job.get("steps"))) if not is_skipped(repository, step, events)]
     is_hosted = _HOSTED.fullmatch(text(job.get("runs-on"))) and not job.get("container")
     before, top = "", [] if is_hosted else ["."]  # where this repository is
     for step in steps:
@@ -148,7 +148,7 @@ def _defaults(*above: dict[Any, Any]) -> list[dict[Any, Any]]:
     return [mapping(dig(each, "defaults", "run")) for each in above]
 
 
-def _is_skipped(repository: Repository, part: dict[Any, Any], events: set[str]) -> bool:
+def is_skipped(repository: Repository, part: dict[Any, Any], events: set[str]) -> bool:
     """Whether a job or a step does not count, or does not run for a commit on the engine's branch."""
     condition = re.sub(r"\A\$\{\{|\}\}\Z", "", str(part.get("if", "")).strip())
     branch = str(repository.answers.get("repo_branch"))
@@ -185,13 +185,7 @@ def _is_the_suite(repository: Repository, jobs: dict[Any, Any], name: Any) -> bo
     if str(name).startswith(".") or name in GITLAB_KEYWORDS:
         return False
     entry = extended(jobs, mapping(jobs[name]))
-    branch = str(repository.answers.get("repo_branch"))
-    only, refused = dig(entry, "only", "refs") or entry.get("only"), dig(entry, "except", "refs") or entry.get("except")
-    if only and not {"branches", "pushes", branch} & set(texts(only)):
-        return False
-    if {"branches", "pushes", branch} & set(texts(refused)) or _is_never(repository, sequence(entry.get("rules"))):
-        return False
-    if _may_fail(entry) or entry.get("when") in ("manual", "never") or _left_out(entry, jobs):
+    if is_left_out(repository, entry) or _left_out(entry, jobs):
         return False
     if entry.get("trigger"):
         return True
@@ -199,6 +193,17 @@ def _is_the_suite(repository: Repository, jobs: dict[Any, Any], name: Any) -> bo
     lines = [text(line) for part in parts for line in ([part] if isinstance(part, str) else sequence(part))]
     is_here = not repository.path("") or any(repository.path("").rstrip("/") in line.split() for line in lines)
     return is_here and runs_the_suite("\n".join(lines), pipefail=True)  # one shell runs them all
+
+
+def is_left_out(repository: Repository, entry: dict[Any, Any]) -> bool:
+    """Whether a job of GitLab does not count, or does not run for a commit on the engine's branch."""
+    branch = str(repository.answers.get("repo_branch"))
+    only, refused = dig(entry, "only", "refs") or entry.get("only"), dig(entry, "except", "refs") or entry.get("except")
+    if only and not {"branches", "pushes", branch} & set(texts(only)):
+        return True
+    if {"branches", "pushes", branch} & set(texts(refused)) or _is_never(repository, sequence(entry.get("rules"))):
+        return True
+    return _may_fail(entry) or entry.get("when") in ("manual", "never")
 
 
 def _may_fail(entry: dict[Any, Any]) -> bool:

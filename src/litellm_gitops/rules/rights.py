@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from litellm_gitops.documents import dig, mapping, sequence, text
+from litellm_gitops.documents import dig, mapping, sequence, text, walk
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.pipeline import GITLAB, OURS
 
+_MOVES = re.compile(r"(?:^|\bgo (?:run|install) )\S+\.\S+/\S+@(?:latest|main|master|HEAD)\b")
 _COMMITS = ".pre-commit-config.yaml"
 
 
@@ -32,6 +33,7 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
         if document and text(image) and not re.search(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$", text(image)):
             line = document.line(str(job), "image")
             yield Finding(GITLAB, line, f"the image {image} has no version", edit("name one"))
+    yield from _latest(repository)
     document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
     for number, entry in enumerate(sequence(dig(document and document.value, "repos"))):
         revision = str(dig(entry, "rev") or "")
@@ -40,6 +42,17 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
             yield Finding(
                 _COMMITS, line, f"rev {revision!r} of {dig(entry, 'repo')} can be moved", edit("name a release")
             )
+
+
+def _latest(repository: Repository) -> Iterator[Finding]:
+    """What is asked for by a word that means another release tomorrow."""
+    for file in filter(repository.has, (*OURS, GITLAB)):
+        document = repository.document(file)
+        for place, found in walk(document.value) if document else ():
+            is_given = place[-1] == "version" and place[-2:-1] in (("env",), ("with",), ("variables",))
+            if found != place[-1] and (_MOVES.search(found) or (is_given and found in ("latest", "main", "master"))):
+                what = f"it takes {'latest' if 'latest' in found else 'what is newest'}, which can be moved"
+                yield Finding(file, document.line(*place), what, edit("name a release"))
 
 
 _WRITTEN_BY = {OURS[1]: {"issues"}}  # it opens one
