@@ -33,9 +33,9 @@ FAULTS: dict[str, Fault] = {
         set_value(".gitlab-ci.yml", ("history", "allow_failure"), True),
         everything(ci_platform="gitlab"),
     ),
-    "gitleaks that never runs (GitLab)": (
+    "gitleaks for who asks (GitLab)": (
         RUNS,
-        set_value(".gitlab-ci.yml", ("history", "when"), "never"),
+        set_value(".gitlab-ci.yml", ("history", "when"), "manual"),
         everything(ci_platform="gitlab"),
     ),
     "gitleaks that allows everything": (

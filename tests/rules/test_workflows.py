@@ -6,6 +6,7 @@ from tests.support.answers import everything
 from tests.support.faults import Edit, Fault, append_item, remove, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
+EMPTY = "every_expression_has_a_value"
 GITHUB, GITLAB = "github_takes_every_workflow", "gitlab_takes_the_pipeline"
 VALIDATE, UPDATE, OWN = (f".github/workflows/{name}.yaml" for name in ("validate", "update", "own"))
 PIPELINE, ANSWERS = ".gitlab-ci.yml", everything(ci_platform="gitlab")
@@ -44,6 +45,44 @@ FAULTS: dict[str, Fault] = {
         GITHUB,
         write(OWN, "on: push\njob:\n  own:\n    runs-on: ubuntu-latest\n"),
     ),
+    **{
+        f"a runner that is gone: {runner}": (GITHUB, set_value(VALIDATE, (*CHART, "runs-on"), runner))
+        for runner in ("ubuntu-20.04", "windows-2019")
+    },
+    "a right that is misspelt": (GITHUB, set_value(VALIDATE, (*CHART, "permissions"), {"content": "read"})),
+    "a right of another kind": (GITHUB, set_value(VALIDATE, (*CHART, "permissions"), {"contents": "reed"})),
+    "a time in words": (GITHUB, set_value(VALIDATE, (*CHART, "timeout-minutes"), "ten")),
+    **{
+        f"an expression that is refused: {condition}": (GITHUB, set_value(VALIDATE, (*CHART, "if"), condition))
+        for condition in (
+            "githb.ref == 'refs/heads/main'",
+            "${{ contain(github.ref, 'x') }}",
+            'github.ref == "refs/heads/main"',
+            "secrets.TOKEN != ''",
+            "matrix.os == 'own'",
+        )
+    },
+    **{
+        f"an expression that is empty: {expression}": (EMPTY, set_value(VALIDATE, (*STEP, "env"), {"A": expression}))
+        for expression in (
+            "${{ github.reff }}",
+            "${{ needs.build.outputs.a }}",
+            "${{ steps.own.outputs.a }}",
+            "${{ matrix.os }}",
+        )
+    },
+    "a step of another name": (EMPTY, set_value(UPDATE, ("jobs", "template", "steps", 2, "id"), "release")),
+    **{
+        f"a rule that is refused (GitLab): {rule}": gitlab(set_value(PIPELINE, (".validate", "rules"), [rule]))
+        for rule in ({"iff": "$CI_COMMIT_BRANCH"}, {"if": '$CI_PIPELINE_SOURCE = "push"'})
+    },
+    "five attempts (GitLab)": gitlab(set_value(PIPELINE, ("chart", "retry"), 5)),
+    "a coverage without slashes (GitLab)": gitlab(set_value(PIPELINE, ("chart", "coverage"), "TOTAL")),
+    "a job of a later stage (GitLab)": gitlab(set_value(PIPELINE, ("helm", "stage"), "deploy")),
+    "jobs that wait for each other (GitLab)": gitlab(
+        together(set_value(PIPELINE, ("helm", "stage"), "test"), set_value(PIPELINE, ("helm", "needs"), ["chart"]))
+    ),
+    "a job that is never (GitLab)": gitlab(set_value(PIPELINE, ("chart", "when"), "never")),
     "a moment that there is not (GitLab)": gitlab(set_value(PIPELINE, ("suite", "artifacts", "when"), "allways")),
     "a time that is none (GitLab)": gitlab(set_value(PIPELINE, ("default", "timeout"), "10 minits")),
     "a misspelt parent (GitLab)": gitlab(set_value(PIPELINE, ("chart", "extends"), ".valid")),
@@ -55,6 +94,46 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "a matrix, a step and a job of one's own": write(
+        OWN,
+        """\
+on: push
+jobs:
+  first:
+    runs-on: ${{ matrix.os }}
+    strategy: {matrix: {os: [ubuntu-24.04], include: [{os: macos-15, extra: true}]}}
+    if: github.event_name != 'push' || !contains(github.ref, '"') && vars.OWN == 'a'
+    outputs: {a: "${{ steps.Own.outputs.a }}"}
+    steps:
+      - {id: own, run: "echo ${{ matrix.extra }} ${{ runner.os }} ${{ github.event.inputs.a }}"}
+      - {if: "always() && env.A != '' && hashFiles('**/uv.lock') != ''", run: "true"}
+  second:
+    needs: [first]
+    runs-on: ubuntu-latest
+    strategy: {matrix: "${{ fromJSON(needs.first.outputs.a) }}"}
+    steps: [{run: "echo ${{ matrix.any }} ${{ needs.first.outputs.a }} ${{ join(needs.*.result, ', ') }}"}]
+""",
+    ),
+    **{
+        f"a condition (GitLab): {condition}": (
+            set_value(PIPELINE, ("chart", "rules"), [{"if": condition}]),
+            ANSWERS,
+        )
+        for condition in (
+            '$CI_COMMIT_BRANCH == "a=b&c" && $CI_PIPELINE_SOURCE != "schedule"',
+            "$CI_COMMIT_BRANCH =~ /^(main|feature\\/a=b)$/i || ($CI_COMMIT_TAG && $OWN == null)",
+        )
+    },
+    "an attempt more (GitLab)": (
+        set_value(PIPELINE, ("chart", "retry"), {"max": 2, "when": "runner_system_failure"}),
+        ANSWERS,
+    ),
+    "a script of elsewhere (GitLab)": (
+        substitute(
+            PIPELINE, r"^suite:\n", "own:\n  script:\n    - !reference [.validate, script]\n    - ls\n\nsuite:\n"
+        ),
+        ANSWERS,
+    ),
     **{
         f"another runner: {runner}": substitute(VALIDATE, "runs-on: ubuntu-24.04", f"runs-on: {runner}")
         for runner in ("ubuntu-latest", "ubuntu-24.04-arm", "ubuntu-24.04-8core", "[self-hosted, linux]")

@@ -7,59 +7,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any
 
+from litellm_gitops import expressions
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.proxy_facts import as_rendered
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.admission import is_cron
 from litellm_gitops.rules.pipeline import GITLAB_KEYWORDS, extended
+from litellm_gitops.schemas import published
 
 _FOLDER, _GITLAB = ".github/workflows", ".gitlab-ci.yml"
-_TOP = {"name", "run-name", "on", "permissions", "env", "defaults", "concurrency", "jobs"}
-_JOB = {
-    *("name", "permissions", "needs", "if", "runs-on", "environment", "concurrency", "outputs", "env", "defaults"),
-    *("steps", "timeout-minutes", "strategy", "continue-on-error", "container", "services", "uses", "with", "secrets"),
-    "snapshot",
-}
-_STEP = {
-    *("id", "if", "name", "uses", "run", "working-directory", "shell", "with", "env", "continue-on-error"),
-    "timeout-minutes",
-}
-_EVENTS = {
-    *("branch_protection_rule", "check_run", "check_suite", "create", "delete", "deployment", "deployment_status"),
-    *("discussion", "discussion_comment", "fork", "gollum", "image_version", "issue_comment", "issues", "label"),
-    *("merge_group", "milestone", "page_build", "public", "pull_request", "pull_request_review", "push", "release"),
-    *("pull_request_review_comment", "pull_request_target", "registry_package", "repository_dispatch", "schedule"),
-    *("status", "watch", "workflow_call", "workflow_dispatch", "workflow_run"),
-}
 # https://docs.github.com/en/actions/reference/runners/github-hosted-runners; a larger one has a name behind it
 _RUNNER = re.compile(r"(?:ubuntu-(?:latest|slim|\d\d\.04)|windows-(?:latest|11|20\d\d)|macos-(?:latest|\d\d))(?:-.+)?")
+_GONE = re.compile(r"ubuntu-(?:1\d|20)\.04|windows-201\d|macos-(?:10\.15|1[0-3])(?:-x?large)?")
 _SHELLS = {"bash", "sh", "pwsh", "powershell", "cmd", "python"}
-_EXPRESSION = re.compile(r"\$\{\{((?:'(?:[^']|'')*'|[^'])*?)\}\}")  # with }} in a text
-_ENTRY = {
-    *("after_script", "allow_failure", "artifacts", "before_script", "cache", "coverage", "dast_configuration"),
-    *("dependencies", "environment", "except", "extends", "hooks", "id_tokens", "identity", "image", "inherit"),
-    *("interruptible", "manual_confirmation", "needs", "only", "pages", "parallel", "publish", "release", "retry"),
-    *("resource_group", "rules", "run", "script", "secrets", "services", "stage", "start_in", "tags", "timeout"),
-    *("trigger", "variables", "when"),
-}
+_BESIDE = {"name", "id", "if", "env", "with", "continue-on-error", "timeout-minutes"}  # what a step has beside it
 _WHEN = {"always", "delayed", "manual", "never", "on_failure", "on_success"}
 _UNIT = r"(?:s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:eeks?)?|mo(?:nth)?s?|y(?:ears?)?)"
 _TIME = re.compile(rf"(?:\d+(?:\.\d+)?\s*{_UNIT}\s*)+")
 _STAGES = ("build", "test", "deploy")  # where none are listed
+_TEXT = re.compile(r"\"[^\"]*\"|'[^']*'|(?<=~)\s*/.*?/[ismU]*(?=\s*(?:&&|\|\||\)|$))")  # of a condition, and a pattern
+_NO_OPERATOR = re.compile(r"(?<![=!])=(?![=~])|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|\b(?:and|or|not)\b", re.IGNORECASE)
 
 
-class _Flaws(list[tuple[Place, str]]):
-    """(where, what) is wrong."""
-
-    def unknown(self, place: Place, value: dict[Any, Any], known: set[str]) -> None:
-        for key in (key for key in map(str, value) if key not in known and not key.startswith((".", "x-"))):
-            meant = get_close_matches(key, known, 1, 0.6)
-            what = f"the key {key} does not exist" + (f"; did you mean {meant[0]}?" if meant else "")
-            self.append(((*place, key), what))
+_Flaws = list[tuple[Place, str]]  # (where, what) is wrong
 
 
 @rule
@@ -72,6 +46,20 @@ def github_takes_every_workflow(repository: Repository) -> Iterator[Finding]:
 
 
 @rule
+def every_expression_has_a_value(repository: Repository) -> Iterator[Finding]:
+    """What names a step, a job or a property that is not there is empty, and nobody is told."""
+    for file in repository.under(_FOLDER):
+        document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
+        told: set[tuple[Place, str]] = set()  # of one job each once
+        for place, found in document.texts if document else ():
+            job = expressions.job_of(place, mapping(document and document.value))
+            what = expressions.empty(place, found, job) if found != place[-1] else ""
+            if document and what and (place[:2], what) not in told:
+                told.add((place[:2], what))
+                yield Finding(file, document.line(*place), what, edit("correct it"))
+
+
+@rule
 def gitlab_takes_the_pipeline(repository: Repository) -> Iterator[Finding]:
     """It makes no pipeline of a file in which one thing is wrong."""
     document = repository.document(_GITLAB) if repository.has(_GITLAB) else None
@@ -80,7 +68,7 @@ def gitlab_takes_the_pipeline(repository: Repository) -> Iterator[Finding]:
 
 
 def _told(document: Document, flaws: _Flaws, end: str) -> Iterator[Finding]:
-    for place, what in flaws:
+    for place, what in dict(reversed(flaws)).items():  # of one place what was found first
         yield Finding(document.file, document.line(*place), f"{what}, and {end}", edit("correct it"))
 
 
@@ -88,12 +76,9 @@ def _told(document: Document, flaws: _Flaws, end: str) -> Iterator[Finding]:
 
 
 def _of_workflow(value: dict[Any, Any]) -> _Flaws:
-    flaws = _Flaws()
-    flaws.unknown((), {("on" if key is True else key): inner for key, inner in value.items()}, _TOP)
-    events = value.get("on", value.get(True))  # to YAML 1.1 the key `on` is true
-    names = [events] if isinstance(events, str) else [*(events or ())]
-    flaws += ((("on", name), f"there is no event {name}") for name in map(str, names) if name not in _EVENTS)
-    for number, entry in enumerate(sequence(dig(events, "schedule"))):
+    value = {("on" if key is True else key): inner for key, inner in value.items()}  # so YAML 1.1 reads the key
+    flaws: _Flaws = []
+    for number, entry in enumerate(sequence(dig(value, "on", "schedule"))):
         cron = str(dig(entry, "cron"))
         if cron.startswith("@") or not is_cron(cron):
             flaws.append((("on", "schedule", number, "cron"), "cron is no schedule of five fields"))
@@ -101,25 +86,27 @@ def _of_workflow(value: dict[Any, Any]) -> _Flaws:
     for name, job in jobs.items():
         _of_job(flaws, jobs, str(name), mapping(job))
     for place, found in walk(value):
-        expressions = _EXPRESSION.findall(found) or ([found] if place[-1] == "if" else [])
-        if found.count("${{") > len(_EXPRESSION.findall(found)) or not all(map(_is_closed, expressions)):
-            flaws.append((place, "an expression lacks a bracket or a quote"))
+        if found != place[-1] and (what := expressions.refused(place, found)):
+            flaws.append((place, what))
+    return _with_published(flaws, "github-workflows", value)
+
+
+def _with_published(flaws: _Flaws, name: str, value: dict[Any, Any]) -> _Flaws:
+    """These, and what the published schema refuses elsewhere."""
+    told = [place for place, _ in flaws]
+    for place, what in published.flaws(name, as_rendered(value)):
+        if not any(place[: len(other)] == other or other[: len(place)] == place for other in told):
+            flaws.append((place, what))
     return flaws
-
-
-def _is_closed(expression: str) -> bool:
-    outside = re.sub(r"'(?:[^']|'')*'", "", expression)
-    return "'" not in outside and all(outside.count(one) == outside.count(other) for one, other in ("()", "[]"))
 
 
 def _of_job(flaws: _Flaws, jobs: dict[Any, Any], name: str, job: dict[Any, Any]) -> None:
     place: Place = ("jobs", name)
-    flaws.unknown(place, job, _JOB)
-    if not job.get("uses") and not job.get("runs-on") and not flaws:
-        flaws.append((place, f"the job {name} lacks runs-on"))
     runner = text(job.get("runs-on"))
     if re.match(r"(?:ubuntu|windows|macos)-", runner) and not _RUNNER.fullmatch(runner) and "${{" not in runner:
         flaws.append(((*place, "runs-on"), f"GitHub has no runner {runner}, for which the job waits"))
+    if _GONE.fullmatch(runner):
+        flaws.append(((*place, "runs-on"), f"GitHub has no runner {runner} any more, for which the job waits"))
     needs = job.get("needs")
     for needed in [needs] if isinstance(needs, str) else texts(needs):
         if needed not in jobs or needed == name:
@@ -130,9 +117,7 @@ def _of_job(flaws: _Flaws, jobs: dict[Any, Any], name: str, job: dict[Any, Any])
     seen: list[Any] = []
     for number, step in enumerate(map(mapping, sequence(job.get("steps")))):
         at = (*place, "steps", number)
-        told = len(flaws)
-        flaws.unknown(at, step, _STEP)
-        if ("run" in step) == ("uses" in step) and len(flaws) == told:  # else one of them is misspelt
+        if {"run", "uses"} <= {*step} or not {*step} - _BESIDE:  # else one is misspelt
             flaws.append((at, "a step has run or uses"))
         if (shell := text(step.get("shell"))) and not {shell} & _SHELLS and "{0}" not in shell and "${{" not in shell:
             flaws.append(((*at, "shell"), f"there is no shell {shell}"))
@@ -142,24 +127,21 @@ def _of_job(flaws: _Flaws, jobs: dict[Any, Any], name: str, job: dict[Any, Any])
 
 
 def _of_pipeline(value: dict[Any, Any]) -> _Flaws:
-    flaws = _Flaws()
+    flaws: _Flaws = []
     jobs = {str(name): mapping(entry) for name, entry in value.items() if name not in GITLAB_KEYWORDS}
     is_whole = "include" not in value
     stages = {".pre", ".post", *(texts(value.get("stages")) or _STAGES)}
     for place, found in walk(value):
-        if found == place[-1] or "variables" in place:
-            continue  # a key, or what the owner calls so
-        if place[-1] == "when" and found not in _WHEN:
-            flaws.append((place, f"when knows no {found}"))
-        if place[-1] == "timeout" and not _TIME.fullmatch(found) and "$" not in found:
-            flaws.append((place, f"timeout is {found}, which is no time"))
+        if found != place[-1] and "variables" not in place:  # a key, or what the owner calls so
+            flaws += ((place, what) for what in _of_text(place, found))
     for name, own in jobs.items():
-        flaws.unknown((name,), own, _ENTRY)
         entry = extended(value, own)
         if not is_whole:
             continue  # what it names may be in another file
-        parents, stage = own.get("extends"), text(entry.get("stage"))
-        for parent in [parents] if isinstance(parents, str) else texts(parents):
+        if "rules" in entry and {"only", "except"} & {*entry}:
+            flaws.append(((name,), "a job has rules, or only and except"))
+        stage = text(entry.get("stage"))
+        for parent in _parents(own):
             if parent not in jobs:
                 flaws.append(((name, "extends"), f"there is no {parent}"))
         if name.startswith("."):
@@ -168,10 +150,64 @@ def _of_pipeline(value: dict[Any, Any]) -> _Flaws:
             flaws.append(((name, "stage"), f"there is no stage {stage}"))
         if not {"script", "trigger", "run"} & set(entry) and not own.get("extends"):
             flaws.append(((name,), f"the job {name} lacks a script"))
-        for field in ("needs", "dependencies"):
-            for number, needed in enumerate(sequence(entry.get(field))):
-                other = needed if isinstance(needed, str) else dig(needed, "job")
-                foreign = isinstance(needed, dict) and {"pipeline", "project", "optional"} & set(needed)
-                if isinstance(other, str) and other not in jobs and not foreign:
-                    flaws.append(((name, field, number), f"there is no job {other}"))
-    return flaws
+        flaws += _of_needs(jobs, name, entry, [".pre", *(texts(value.get("stages")) or _STAGES), ".post"])
+    if not any(place[1:2] == ("needs",) for place, _ in flaws):
+        flaws += _of_cycles({name: extended(value, own) for name, own in jobs.items()})
+    parents = {each for own in jobs.values() for each in _parents(own) if each.startswith(".")}
+    for name in sorted(parents & {*jobs}):  # what nothing extends may be anything
+        flaws += (
+            ((name, *place[1:]), what) for place, what in published.flaws("gitlab-ci", {"job": as_rendered(jobs[name])})
+        )
+    return _with_published(flaws, "gitlab-ci", value)
+
+
+def _of_text(place: Place, found: str) -> Iterator[str]:
+    if (
+        place[-1] == "when"
+        and "retry" not in place
+        and (found not in _WHEN or (found == "never" and "rules" not in place))
+    ):
+        yield f"when knows no {found}" + (" outside of rules" if found == "never" else "")
+    if place[-1] == "timeout" and not _TIME.fullmatch(found) and "$" not in found:
+        yield f"timeout is {found}, which is no time"
+    if place[-1] == "if" and "rules" in place and "$[[" not in found and _NO_OPERATOR.search(_TEXT.sub("", found)):
+        yield "a condition has an operator that GitLab does not know; it knows == != =~ !~ && ||"
+
+
+def _parents(entry: dict[Any, Any]) -> list[str]:
+    parents = entry.get("extends")
+    return [parents] if isinstance(parents, str) else texts(parents)
+
+
+def _of_needs(jobs: dict[str, Any], name: str, entry: dict[Any, Any], stages: list[str]) -> Iterator[tuple[Place, str]]:
+    order = {stage: number for number, stage in enumerate(stages)}
+    for field in ("needs", "dependencies"):
+        for number, needed in enumerate(sequence(entry.get(field))):
+            other = needed if isinstance(needed, str) else dig(needed, "job")
+            foreign = isinstance(needed, dict) and {"pipeline", "project", "optional"} & set(needed)
+            if not isinstance(other, str) or foreign:
+                continue
+            if other not in jobs:
+                yield (name, field, number), f"there is no job {other}"
+                continue
+            mine, theirs = (str(extended(jobs, each).get("stage", "test")) for each in (entry, jobs[other]))
+            if order.get(theirs, 0) > order.get(mine, len(order)):
+                yield (name, field, number), f"{other} is of a later stage"
+
+
+def _of_cycles(jobs: dict[str, dict[Any, Any]]) -> Iterator[tuple[Place, str]]:
+    """A job that waits for itself, by way of others; one of each ring."""
+    needs = {
+        name: {each if isinstance(each, str) else str(dig(each, "job")) for each in sequence(entry.get("needs"))}
+        for name, entry in jobs.items()
+    }
+    seen: set[str] = set()
+    for name in needs:
+        reached, found = [name], set[str]()
+        while reached:
+            following = needs.get(reached.pop(), set()) - found
+            found |= following
+            reached += following
+        if name in found and not seen & found:
+            seen |= found
+            yield (name, "needs"), f"{name} waits for itself"

@@ -41,7 +41,7 @@ def describe(error: ValidationError) -> str:
         case "const":
             return f"{where} is not {wanted}"
         case "anyOf" | "oneOf" | "allOf" | "not":
-            return f"{where} does not fit {error.validator}"
+            return f"{where} is nothing that may stand there"
         case name:
             return f"{where} does not fit {name}: {wanted}"
 
@@ -49,7 +49,7 @@ def describe(error: ValidationError) -> str:
 def _types(schemas: list[Any]) -> str:
     listed = [schema["type"] for schema in schemas]
     kinds = [kind for each in listed for kind in (each if isinstance(each, list) else [each])]
-    return " or ".join(kind for kind in kinds if kind != "null")
+    return " or ".join(kind for kind in dict.fromkeys(kinds) if kind != "null")
 
 
 def _meant(error: Any) -> str:
@@ -73,9 +73,9 @@ def _properties(validator: Any, properties: dict[str, Any], instance: Any, schem
 
 
 def _additional(validator: Any, allowed: Any, instance: Any, schema: dict[str, Any]) -> Errors:
-    known = schema.get("properties", {})  # no schema here has patternProperties
+    known, patterns = schema.get("properties", {}), schema.get("patternProperties", ())
     for name in instance if isinstance(instance, dict) and allowed is not True else ():
-        if name in known:
+        if name in known or any(re.search(pattern, str(name)) for pattern in patterns):
             continue
         if allowed is False:
             yield imported("jsonschema.exceptions").ValidationError("it is unknown", validator_value=name)

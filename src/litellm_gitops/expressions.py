@@ -1,0 +1,126 @@
+"""Expressions of GitHub's workflows: names that it does not know, and those that mean nothing where they stand.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/contexts, …/expressions
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
+from litellm_gitops.proxy_facts import closest
+
+_OUTSIDE = re.compile(r"'(?:[^']|'')*'")
+_EXPRESSION = re.compile(r"\$\{\{((?:'(?:[^']|'')*'|[^'])*?)\}\}")  # with }} in a text
+_NAME = re.compile(r"(?<![\w.\])-])([A-Za-z_][\w-]*)((?:\.[\w*-]+)*)(\s*\()?")
+_WORDS = {"true", "false", "null", "nan", "infinity"}
+_CONTEXTS = {
+    *("env", "github", "inputs", "job", "jobs", "matrix", "needs", "runner", "secrets", "steps", "strategy", "vars")
+}
+_OF_A_JOBS_CONDITION = {"github", "inputs", "needs", "vars"}
+_FUNCTIONS = {
+    *("always", "cancelled", "case", "contains", "endswith", "failure", "format", "fromjson", "hashfiles", "join"),
+    *("startswith", "success", "tojson"),
+}
+_PROPERTIES = {
+    "github": {
+        *("action", "action_path", "action_ref", "action_repository", "action_status", "actor", "actor_id", "api_url"),
+        *("base_ref", "env", "event", "event_name", "event_path", "graphql_url", "head_ref", "job", "job_workflow_sha"),
+        *("output", "path", "ref", "ref_name", "ref_protected", "ref_type", "repository", "repository_id", "run_id"),
+        *("repository_owner", "repository_owner_id", "repository_visibility", "repositoryurl", "retention_days"),
+        *("run_attempt", "run_number", "secret_source", "server_url", "sha", "state", "step_summary", "token"),
+        *("triggering_actor", "workflow", "workflow_ref", "workflow_sha", "workspace", "artifact_cache_size_limit"),
+    },
+    "runner": {"arch", "debug", "environment", "name", "os", "temp", "tool_cache", "workspace"},
+}
+
+
+def refused(place: Place, found: str) -> str:
+    """What GitHub refuses of the expressions in a text, which stands at `place` of a workflow; empty where nothing."""
+    outsides = _outside(place, found)
+    if outsides is None:
+        return "an expression lacks a bracket or a quote"
+    of_job, is_condition = len(place) == 3 and place[0] == "jobs", place[-1] == "if"
+    for outside in outsides:
+        if '"' in outside:
+            return "an expression has double quotes, where a text stands in single ones"
+        for name, _, called in _names(outside):
+            if what := _unknown(name, called):
+                return what
+            if is_condition and name == "secrets" and not called:
+                return "a condition knows no secrets; put it into env, and ask for that"
+            if is_condition and of_job and name in _CONTEXTS - _OF_A_JOBS_CONDITION and not called:
+                return f"the condition of a job knows no {name}"
+    return ""
+
+
+def empty(place: Place, found: str, job: dict[Any, Any]) -> str:
+    """What a text names that is never there, so that GitHub puts nothing in its place; `job` is what it stands in."""
+    if refused(place, found):
+        return ""
+    names = (each for outside in _outside(place, found) or () for each in _names(outside))
+    return next((what for name, path, called in names if not called and (what := _empty(name, path, job))), "")
+
+
+def _outside(place: Place, found: str) -> list[str] | None:
+    """The expressions of a text, without the texts in them; None where one is not closed."""
+    inner = _EXPRESSION.findall(found)
+    expressions = inner or ([found] if place[-1] == "if" else [])
+    if found.count("${{") > len(inner) or not all(map(_is_closed, expressions)):
+        return None
+    return [_OUTSIDE.sub("''", each) for each in expressions]
+
+
+def _names(outside: str) -> Iterator[tuple[str, list[str], bool]]:
+    """(a name, what it is asked for, whether it is called) for each in an expression, in lower case."""
+    for match in _NAME.finditer(outside):
+        yield match[1].lower(), match[2].lower().split(".")[1:], bool(match[3])
+
+
+def _is_closed(expression: str) -> bool:
+    outside = _OUTSIDE.sub("", expression)
+    return "'" not in outside and all(outside.count(one) == outside.count(other) for one, other in ("()", "[]"))
+
+
+def _unknown(name: str, called: bool) -> str:
+    """What is wrong with the name of a function, or with what stands in the place of a context."""
+    meant = closest(name, _FUNCTIONS if called else _CONTEXTS)
+    if called:
+        return f"there is no function {name}; did you mean {meant}?" if meant and name not in _FUNCTIONS else ""
+    if name in _WORDS | _CONTEXTS:
+        return ""
+    return f"an expression knows no {name}" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _empty(name: str, path: list[str], job: dict[Any, Any]) -> str:
+    """What is wrong with a value that a context is asked for: it is always empty."""
+    if not path or path[0] == "*":
+        return ""
+    if name in _PROPERTIES and path[0] not in _PROPERTIES[name] and (meant := closest(path[0], _PROPERTIES[name])):
+        return f"{name} has no {path[0]}; did you mean {meant}?"
+    if name == "needs" and job:
+        needs = job.get("needs")
+        known = [needs] if isinstance(needs, str) else texts(needs)
+    elif name == "steps" and "steps" in job:
+        known = [str(dig(step, "id")) for step in sequence(job.get("steps")) if dig(step, "id")]
+    elif name == "matrix" and job:
+        matrix = dig(job, "strategy", "matrix")
+        if isinstance(matrix, str) or "${{" in str([*mapping(matrix).values()]):
+            return ""
+        included = (key for each in sequence(dig(matrix, "include")) for key in mapping(each))
+        known = [str(key) for key in (*mapping(matrix), *included) if key not in ("include", "exclude")]
+    else:
+        return ""
+    if path[0] in (each.lower() for each in known):
+        return ""
+    return f"{name}.{path[0]} is always empty, because the job has no such {_MEANS[name]}"
+
+
+_MEANS = {"needs": "job in its needs", "steps": "step by its id", "matrix": "matrix"}
+
+
+def job_of(place: Place, workflow: dict[Any, Any]) -> dict[Any, Any]:
+    """The job that a place of a workflow stands in; an empty one where it is in none."""
+    return mapping(dig(workflow, "jobs", place[1])) if place[:1] == ("jobs",) and text(place[1:2] and place[1]) else {}

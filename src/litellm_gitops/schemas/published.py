@@ -1,0 +1,80 @@
+"""What a schema that others publish refuses: of GitHub's workflows, GitLab's pipelines, and Compose."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from litellm_gitops.documents import Place
+from litellm_gitops.proxy_facts import closest
+from litellm_gitops.schemas.errors import describe, dialect, imported, place
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
+
+_OF_ITSELF = {"type": 100, "const": 100, "enum": 1, "required": 1, "additionalProperties": 1}  # how far a way is away
+_MANY = 8
+
+
+def flaws(name: str, value: Any) -> list[tuple[Place, str]]:
+    """(where, what) for each field and value that published/<name>.json refuses; of one place one, the deepest."""
+    found = sorted((_told(error) for error in _validator(name).iter_errors(value)), key=_rank)
+    kept: list[tuple[Place, str]] = []
+    for error in found:
+        where, above = place(error), tuple(error.absolute_path)
+        if not any(other[: len(above)] == above or above[: len(other)] == other for other, _ in kept):
+            kept.append((where, _described(error)))
+    return kept
+
+
+def _described(error: ValidationError) -> str:
+    wanted: Any = error.validator_value
+    if error.validator == "enum" and len(wanted) > _MANY:
+        meant = closest(str(error.instance), map(str, wanted))
+        return f"{'.'.join(map(str, error.absolute_path))} is unknown" + (f"; did you mean {meant}?" if meant else "")
+    return describe(error)
+
+
+@cache
+def _validator(name: str) -> Validator:
+    schema = json.loads((files(__package__) / "published" / f"{name}.json").read_text("utf-8"))
+    known = dialect(schema["$schema"])
+    keywords = {keyword: _but_for_null(function) for keyword, function in known.VALIDATORS.items()}
+    validator: Validator = imported("jsonschema.validators").extend(known, keywords)(schema)
+    return validator
+
+
+def _but_for_null(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A null is no value, and neither is what a tag such as `!reference` brings from elsewhere."""
+
+    def errors(validator: Any, wanted: Any, instance: Any, schema: Any) -> Any:
+        return () if instance is None else function(validator, wanted, instance, schema) or ()
+
+    return errors
+
+
+def _rank(error: ValidationError) -> tuple[bool, int]:
+    """A field that is misspelt explains what is missing beside it, and the other way round not."""
+    return error.validator != "additionalProperties", -len(error.absolute_path)
+
+
+def _told(error: ValidationError) -> ValidationError:
+    """Of the ways that a value may have been meant, what is wrong with the one that it is closest to."""
+    ways = [[*errors] for _, errors in groupby(error.context or (), lambda each: each.schema_path[0])]
+    if not ways:
+        return error
+    expression = [way for way in ways if "${{" not in str(way[0].validator_value).replace("\\", "")]
+    own = [
+        (sum(_OF_ITSELF.get(str(each.validator), 0) for each in way if not each.path), way)
+        for way in expression or ways
+    ]
+    least = min(count for count, _ in own)
+    nearest = [way for count, way in own if count == least]
+    if len(nearest) > 1:
+        return error
+    return min((_told(each) for each in nearest[0]), key=_rank)
