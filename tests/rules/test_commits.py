@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append, change, delete, set_value, substitute
+from tests.support.faults import Edit, Fault, append, append_item, change, delete, remove, set_value, substitute
 from tests.support.findings import accepted, found_by_its_rule_alone
 
 COMMITS, GITLEAKS = ".pre-commit-config.yaml", ".gitleaks.toml"
@@ -59,6 +59,24 @@ FAULTS: dict[str, Fault] = {
         "git_keeps_sealed_files_to_the_byte",
         append(".gitattributes", "*.sops.yaml filter=lfs diff=lfs merge=lfs -text\n"),
     ),
+    **{
+        f"sealed files that git changes: {line}": ("git_keeps_sealed_files_to_the_byte", append(".gitattributes", line))
+        for line in (
+            "/secrets/** text eol=crlf\n",
+            "/secrets/**/*.yaml filter=lfs diff=lfs merge=lfs -text\n",
+            "clusters/** filter=git-crypt diff=git-crypt\n",
+            "/secrets/**/*.sops.yaml merge\n",
+        )
+    },
+    "a hook without its language": ("a_commit_is_guarded", remove(COMMITS, ("repos", 3, "hooks", 1, "language"))),
+    "a guard without its package": (
+        "a_commit_is_guarded",
+        remove(COMMITS, ("repos", 3, "hooks", 1, "additional_dependencies")),
+    ),
+    "a misspelt address of hooks": (
+        "a_commit_is_guarded",
+        change(COMMITS, "https://github.com/gitleaks/gitleaks", "https://github.com/gitleaks/gitleak"),
+    ),
     "gitleaks without its rules": (
         "gitleaks_looks_for_every_credential",
         change(GITLEAKS, "useDefault = true", "useDefault = false"),
@@ -75,6 +93,18 @@ HARMLESS: dict[str, Edit] = {
     "gitleaks with what it knew before": change(VALIDATE, "--redact ", "--redact=80 --baseline-path known.json "),
     "no commit hooks": delete(COMMITS),
     "images in the storage of large files": append(".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n"),
+    "attributes of one's own": append(
+        ".gitattributes", "*.sh text eol=lf\n*.ps1 text eol=crlf\n/secrets/README.md merge\n/docs/** filter=own\n"
+    ),
+    "sealed files as bytes": change(".gitattributes", "diff=sopsdiffer -merge", "binary"),
+    "a hook of one's own": append_item(
+        COMMITS,
+        ("repos",),
+        {"repo": "local", "hooks": [{"id": "own", "name": "own", "entry": "true", "language": "system"}]},
+    ),
+    "a mirror of the hooks": change(
+        COMMITS, "https://github.com/gitleaks/gitleaks", "https://git.example.com/mirrors/gitleaks"
+    ),
     "another version of gitleaks": substitute(COMMITS, r"rev: v8\..*", "rev: v8.31.0"),
     "hooks at other times as well": set_value(COMMITS, ("default_install_hook_types",), ["pre-commit", "pre-push"]),
     "a folder that gitleaks leaves out": append(GITLEAKS, "[[allowlists]]\npaths = ['^docs/']\n"),

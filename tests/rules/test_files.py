@@ -117,6 +117,7 @@ FAULTS: dict[str, Fault] = {
         "nothing_unknown_lies_among_the_sealed_files",
         lambda root: (root / "secrets/aws/own").symlink_to("../../docs", target_is_directory=True),
     ),
+    "policies that git ignores": ("git_ignores_nothing_that_is_deployed", append(".gitignore", "/policies/\n")),
     "a cluster that git ignores": ("git_ignores_nothing_that_is_deployed", append(".gitignore", "clusters/aws/\n")),
     "a list of Secrets that was emptied": (
         "every_kustomization_lists_exactly_what_is_there",

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from tests.support.answers import everything
-from tests.support.faults import Fault, substitute
+from tests.support.faults import Fault, append, remove, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 MOVES = "nothing_that_the_pipeline_runs_can_move"
 VALIDATE, UPDATE = (f".github/workflows/{name}.yaml" for name in ("validate", "update"))
 GITLAB_FILE, GITLAB = ".gitlab-ci.yml", everything(ci_platform="gitlab")
 
+MAY, OWNERS = "a_workflow_may_do_what_it_does", "github_asks_every_code_owner"
+CODEOWNERS = ".github/CODEOWNERS"
+SUITE, TEMPLATE = ("jobs", "suite", "permissions"), ("jobs", "template")
+
 FAULTS: dict[str, Fault] = {
+    "a suite that reads no private repository": (MAY, remove(VALIDATE, SUITE)),
+    "a suite that may read nothing": (MAY, set_value(VALIDATE, SUITE, {"contents": "none"})),
+    "an issue that nobody may open": (MAY, remove(UPDATE, (*TEMPLATE, "permissions", "issues"))),
+    "an issue without a token": (MAY, remove(UPDATE, (*TEMPLATE, "steps", 3, "env", "GH_TOKEN"))),
+    "a container of any release": (MOVES, set_value(VALIDATE, ("jobs", "suite", "container"), "python:latest")),
+    "a team without its sign": (OWNERS, append(CODEOWNERS, "/policies/ platform-team\n")),
+    "owners of what is left": (OWNERS, append(CODEOWNERS, "!/docs/ @example/docs\n")),
+    "owners of a range": (OWNERS, append(CODEOWNERS, "/litellm/values-[ag]*.yaml @example/platform\n")),
+    "owners of a misspelt folder": (OWNERS, append(CODEOWNERS, "/policy/ @example/platform\n")),
     "gitleaks of any release": (MOVES, substitute(VALIDATE, r"version: v8\.\S+", "version: latest")),
     "gitleaks of any release (GitLab)": (
         MOVES,
@@ -21,6 +34,26 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "rights for the whole workflow": together(
+        remove(VALIDATE, SUITE), set_value(VALIDATE, ("permissions",), {"contents": "read"})
+    ),
+    "a checkout with a key of one's own": together(
+        set_value(VALIDATE, SUITE, {}),
+        set_value(VALIDATE, ("jobs", "suite", "steps", 0, "with", "ssh-key"), "${{ secrets.DEPLOY_KEY }}"),
+    ),
+    "an issue by an app of one's own": together(
+        set_value(UPDATE, (*TEMPLATE, "steps", 3, "env", "GH_TOKEN"), "${{ secrets.APP_TOKEN }}"),
+        remove(UPDATE, (*TEMPLATE, "permissions", "issues")),
+    ),
+    "a container by its digest": set_value(
+        VALIDATE, ("jobs", "suite", "container"), {"image": f"example/python@sha256:{'ab' * 32}"}
+    ),
+    "owners": write(
+        CODEOWNERS,
+        "# ours\n* @example/platform\n/secrets/ @example/security @alice # both\n/docs/ docs@example.com\n"
+        "*.tf @example/cloud\n/scripts/ @bob\nlitellm/values-*.yaml @example/models\n/apps/\n",
+    ),
+    "sections of GitLab": (append(CODEOWNERS, "[Platform][2] @example/platform\n/policies/\n!/docs/\n"), GITLAB),
     "another release of helm": substitute(VALIDATE, r"version: v4\.\S+", "version: v4.2.0"),
 }
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from litellm_gitops.charts import LITELLM
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append, change, delete, substitute, together
+from tests.support.faults import Edit, Fault, append, change, delete, remove, substitute, together
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 PROJECT, RENOVATE = "pyproject.toml", "renovate.json"
 WHOLE, SAME = "pytest_runs_the_whole_suite", "everything_runs_the_same_commit_of_the_tooling"
+THERE = "every_entry_point_that_is_called_is_there"
 READS, FITS = "renovate_can_read_its_configuration", "renovate_proposes_what_fits"
 OTHER = everything(chart=LITELLM.name)
 
@@ -42,6 +43,14 @@ def without(key: str) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    **{
+        f"an entry point that is gone: {name}": (THERE, delete(f"hooks/{name}.py"))
+        for name in ("seal_secrets", "auth_matrix", "get_copilot_token")
+    },
+    "an indent in words": (
+        "sops_can_read_its_settings",
+        change(".sops.yaml", "indent: 2", "indent: two"),
+    ),
     "a bracket that is not closed": (WHOLE, change(PROJECT, "[project]", "[project")),
     "some of the tests": (WHOLE, substitute(PROJECT, 'addopts = "', 'addopts = "-k sealing ')),
     "another folder of tests": (WHOLE, change(PROJECT, 'testpaths = ["tests"]', 'testpaths = ["test"]')),
@@ -75,6 +84,11 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "an auth matrix that nobody shows": together(
+        delete("hooks/auth_matrix.py"),
+        remove(".github/workflows/validate.yaml", ("jobs", "suite", "steps", 3)),
+    ),
+    "another indent": change(".sops.yaml", "indent: 2", "indent: 4"),
     "settings of another tool": append(PROJECT, "\n[tool.own]\nname = 1\n"),
     "a louder pytest": substitute(PROJECT, 'addopts = "-q', 'addopts = "-v --durations=5'),
     "a schedule of one's own": substitute(RENOVATE, '"before 6am on monday"', '"every weekend"'),

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from litellm_gitops.documents import dig, mapping, sequence, text, texts, walk
+from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
@@ -17,9 +17,14 @@ from litellm_gitops.rules.pipeline import GITLAB, OURS, is_left_out, is_skipped
 
 _COMMITS, _ATTRIBUTES, _GITLEAKS = ".pre-commit-config.yaml", ".gitattributes", ".gitleaks.toml"
 _HOOKS = ("yamllint", "check-merge-conflict", "gitleaks", "rejected-hunks", "guard-staged")  # as they are rendered
+_SOURCES = tuple(
+    f"https://github.com/{each}"
+    for each in ("adrienverge/yamllint", "pre-commit/pre-commit-hooks", "gitleaks/gitleaks")
+)
 _PIPELINES = (".github/workflows/", ".gitlab-ci.yml")
 _CALL = re.compile(r"^.*\bgitleaks\b.* (?:git|dir|detect|protect)\b.*$", re.IGNORECASE | re.MULTILINE)
 _PASSED = re.compile(r"--exit-code[= ]0\b|\|\| *(?:true|:)")
+_READ = ("clusters/", "litellm/", "secrets/")  # by the engine
 _WATCHED = (VALUES, "README.md", "docker-compose.yml", "clusters/own.yaml")  # of many places for a credential
 _MANIFESTS = (VALUES, "docker-compose.yml", "clusters/own.yaml", "secrets/aws/own.yaml")
 _TEXTS = ("x", "Zq7", "0a-b", "A_1")  # a part of any credential
@@ -35,11 +40,12 @@ def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
     document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
     if document is None:
         return
-    hooks = [
+    hooks: list[tuple[Place, dict[Any, Any]]] = [
         (("repos", at, "hooks", number), mapping(hook))
         for at, entry in enumerate(sequence(document.value.get("repos")))
         for number, hook in enumerate(sequence(dig(entry, "hooks")))
     ]
+    yield from _refused(document, hooks)
     for place, hook in hooks:
         if meant := closest(text(hook.get("id")), _HOOKS):
             what = f"there is no hook {hook['id']}, and pre-commit then runs none"
@@ -61,6 +67,26 @@ def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
             )
 
 
+def _refused(document: Document, hooks: list[tuple[Place, dict[Any, Any]]]) -> Iterator[Finding]:
+    """What pre-commit does not take, or cannot get: then no commit is possible."""
+    for place, hook in hooks:
+        is_local = dig(document.value, *place[:2], "repo") == "local"
+        missing = [key for key in ("id", "name", "entry", "language") if is_local and not hook.get(key)]
+        if missing:
+            what = f"a hook lacks {missing[0]}, and pre-commit then runs none"
+            yield Finding(_COMMITS, document.line(*place), what, edit(f"write {missing[0]}"))
+        elif "hooks/guard_staged.py" in text(hook.get("entry")) and hook.get("language") == "python":
+            brought = " ".join(texts(hook.get("additional_dependencies")))
+            if "litellm-gitops" not in brought and not ("pathspec" in brought and "pyyaml" in brought.lower()):
+                what = "the guard lacks the package that it calls, and no commit is possible"
+                yield Finding(_COMMITS, document.line(*place), what, restore("write its additional_dependencies"))
+    for number, entry in enumerate(sequence(document.value.get("repos"))):
+        address = text(dig(entry, "repo"))
+        if meant := closest(address.removesuffix(".git").rstrip("/"), _SOURCES):
+            what = f"there is no {address}, and pre-commit then runs nothing"
+            yield Finding(_COMMITS, document.line("repos", number, "repo"), what, edit(f"did you mean {meant}?"))
+
+
 @rule
 def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Finding]:
     """The digests of sealed files depend on it."""
@@ -69,25 +95,46 @@ def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Findi
         what = "is missing, so that git may change line ends, and with them the digests"
         yield Finding(_ATTRIBUTES, None, what, restore())
         return
-    kept, whole = False, False
-    sealed = [file for cluster in repository.clusters for file in cluster.sealed_files]
+    sealed = [file for cluster in repository.clusters for file in cluster.sealed_files][:1]
+    read = [file for file in repository.yaml_files if file.startswith(_READ)]
+    for file in dict.fromkeys([*sealed, *read]):
+        number, given = _attribute(content, file, "filter")
+        if given:
+            what = f"line {number} has {file} stored in another form than the engine reads"
+            yield Finding(_ATTRIBUTES, number, what, edit("take the filter away from what is deployed"))
+            return
+    for file in sealed or ["secrets/own/own.sops.yaml"]:
+        yield from _of_sealed(content, file)
+
+
+def _of_sealed(content: str, file: str) -> Iterator[Finding]:
+    """What changes a sealed file on its way: its line ends, or a merge."""
+    number, end = _attribute(content, file, "eol")
+    is_text = _attribute(content, file, "text")[1]
+    if is_text is not False and end != "lf":
+        what = "nothing keeps the line ends of sealed files, and with them the digests"
+        yield Finding(_ATTRIBUTES, number if end else None, what, edit("write: * text=auto eol=lf"))
+        return
+    number, driver = _attribute(content, file, "merge")
+    if driver not in (False, "binary"):
+        what = "a merge would write its marks into a sealed file, which then opens no more"
+        yield Finding(_ATTRIBUTES, number, what, edit("write, as the last line: /secrets/**/*.sops.yaml -merge"))
+
+
+def _attribute(content: str, file: str, name: str) -> tuple[int | None, str | bool | None]:
+    """(line, value) of an attribute that git gives a file; the last line that names it decides."""
+    found: tuple[int | None, str | bool | None] = None, None
     for number, line in enumerate(content.splitlines(), 1):
         pattern, *attributes = line.split() or [""]
-        fits = not sealed or any(matching([pattern], sealed))
-        whole |= "sops" in pattern and fits and bool({"-merge", "binary", "merge=binary"} & set(attributes))
-        if pattern not in ("*", "*.yaml", "*.sops.yaml", "secrets/**"):
+        if pattern.startswith(("#", "[", "!")) or not pattern or not any(matching([pattern], [file])):
             continue
-        kept |= bool({"eol=lf", "-text", "binary"} & set(attributes))
-        if "eol=crlf" in attributes or any(each.startswith("filter=") for each in attributes):
-            what = f"{pattern} is stored in another form than the engine reads"
-            yield Finding(_ATTRIBUTES, number, what, edit("write eol=lf, and no filter"))
-            return
-    if kept and not whole:
-        what = "a merge would write its marks into a sealed file, which then opens no more"
-        yield Finding(_ATTRIBUTES, None, what, edit("write: /secrets/**/*.sops.yaml -merge"))
-    if not kept:
-        what = "nothing keeps the line ends of sealed files, and with them the digests"
-        yield Finding(_ATTRIBUTES, None, what, edit("write: * text=auto eol=lf"))
+        for each in attributes:
+            key, equals, value = each.lstrip("-!").partition("=")
+            if key == "binary" and name in ("text", "merge") and each == "binary":  # git's own macro
+                found = number, False
+            elif key == name:
+                found = number, None if each.startswith("!") else False if each.startswith("-") else value or not equals
+    return found
 
 
 @rule

@@ -179,6 +179,7 @@ def git_ignores_nothing_that_is_deployed(repository: Repository) -> Iterator[Fin
             wanted.append(f"{cluster.secrets_folder}/{KUSTOMIZATION}")  # else of each Secret a rule says so
         folder = repository.root / cluster.folder
         wanted += [path.relative_to(repository.root).as_posix() for path in sorted(folder.rglob("*.yaml"))]
+    wanted += [f"policies/{path.name}" for path in sorted((repository.root / "policies").glob("*.yml"))]
     lost = [file for file in wanted if (repository.root / file).is_file() and not repository.has(file)]
     lines = (repository.text(".gitignore") or "").splitlines()
     fix = edit("take the line that matches it out of .gitignore")
@@ -186,7 +187,8 @@ def git_ignores_nothing_that_is_deployed(repository: Repository) -> Iterator[Fin
         taken = [*matching([line], lost)]
         if taken and not line.startswith(("!", "#")):
             more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
-            what = f"{line} takes {taken[0]}{more} from git, so that it never reaches the cluster"
+            where = "another clone" if taken[0].startswith("policies/") else "the cluster"
+            what = f"{line} takes {taken[0]}{more} from git, so that it never reaches {where}"
             yield Finding(".gitignore", number, what, edit("take the line away"))
             lost = [file for file in lost if file not in taken]
     for file in lost:

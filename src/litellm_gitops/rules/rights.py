@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
-from litellm_gitops.documents import dig, mapping, sequence, text, walk
+from litellm_gitops.documents import dig, mapping, sequence, text
+from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.pipeline import GITLAB, OURS
 
+_VERSIONED = re.compile(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$")
 _MOVES = re.compile(r"(?:^|\bgo (?:run|install) )\S+\.\S+/\S+@(?:latest|main|master|HEAD)\b")
 _COMMITS = ".pre-commit-config.yaml"
 
@@ -27,10 +31,14 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
                     line = document.line("jobs", job, "steps", number, "uses")
                     what = f"{used} is no commit, and can be moved"
                     yield Finding(file, line, what, edit("write @ and the commit of its release"))
+            image = text(dig(entry, "container", "image") or dig(entry, "container"))
+            if document and image and not _VERSIONED.search(image):
+                line = document.line("jobs", job, "container")
+                yield Finding(file, line, f"the image {image} has no version", edit("name one"))
     document = repository.document(GITLAB) if repository.has(GITLAB) else None
     for job, entry in mapping(document and document.value).items():
         image = dig(entry, "image", "name") or dig(entry, "image")
-        if document and text(image) and not re.search(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$", text(image)):
+        if document and text(image) and not _VERSIONED.search(text(image)):
             line = document.line(str(job), "image")
             yield Finding(GITLAB, line, f"the image {image} has no version", edit("name one"))
     yield from _latest(repository)
@@ -48,9 +56,13 @@ def _latest(repository: Repository) -> Iterator[Finding]:
     """What is asked for by a word that means another release tomorrow."""
     for file in filter(repository.has, (*OURS, GITLAB)):
         document = repository.document(file)
-        for place, found in walk(document.value) if document else ():
+        for place, found in document.texts if document else ():
             is_given = place[-1] == "version" and place[-2:-1] in (("env",), ("with",), ("variables",))
-            if found != place[-1] and (_MOVES.search(found) or (is_given and found in ("latest", "main", "master"))):
+            if (
+                document
+                and found != place[-1]
+                and (_MOVES.search(found) or (is_given and found in ("latest", "main", "master")))
+            ):
                 what = f"it takes {'latest' if 'latest' in found else 'what is newest'}, which can be moved"
                 yield Finding(file, document.line(*place), what, edit("name a release"))
 
@@ -82,3 +94,82 @@ def a_workflow_may_only_read(repository: Repository) -> Iterator[Finding]:
         if "pull_request_target" in (events or ()):
             what = "pull_request_target runs with the rights of the repository on what anybody sends"
             yield Finding(file, document.line(), what, edit("write pull_request"))
+
+
+@rule
+def a_workflow_may_do_what_it_does(repository: Repository) -> Iterator[Finding]:
+    """What the template brought: it reads a private repository, and opens an issue."""
+    for file in filter(repository.has, OURS):
+        document = repository.document(file)
+        value = mapping(document and document.value)
+        for name, job in mapping(value.get("jobs")).items():
+            rights = dig(job, "permissions") if "permissions" in mapping(job) else value.get("permissions")
+            steps = [*map(mapping, sequence(dig(job, "steps")))]
+            for right, least, step in dict.fromkeys(_needed(steps)):
+                if document and not _is_granted(rights, right, least):
+                    what = f"the job {name} lacks the right {right}: {least}, which {step} needs"
+                    line = document.line("jobs", name, "permissions")
+                    yield Finding(file, line, what, edit(f"write {right}: {least} in the job's permissions"))
+            for number, step in enumerate(steps):
+                above = (step, mapping(job), value)
+                if document and _GH.search(text(step.get("run"))) and not any(_has_token(each) for each in above):
+                    line = document.line("jobs", name, "steps", number)
+                    what = "gh has no token, and ends with an error"
+                    yield Finding(file, line, what, edit("write GH_TOKEN: ${{ github.token }} in env"))
+
+
+def _needed(steps: list[dict[Any, Any]]) -> Iterator[tuple[str, str, str]]:
+    """(right, how much of it, what needs it) of what is done with the token that GitHub gives."""
+    for step in steps:
+        given = mapping(step.get("with"))
+        if "actions/checkout@" in text(step.get("uses")) and not {"token", "ssh-key", "repository"} & {*given}:
+            yield "contents", "read", "a checkout of a private repository"
+        token = str(dig(step, "env", "GH_TOKEN"))
+        if re.search(r"\bgh issue create\b", text(step.get("run"))) and "github.token" in token.lower():
+            yield "issues", "write", "gh issue create"
+
+
+def _is_granted(rights: Any, right: str, least: str) -> bool:
+    if isinstance(rights, dict):
+        misspelt = any(closest(str(key), {right}) for key in rights) or {*map(str, rights.values())} - _LEVELS
+        return bool(misspelt) or rights.get(right) in (least, "write")
+    return rights != "read-all" or least == "read"
+
+
+def _has_token(above: dict[Any, Any]) -> bool:
+    return bool({"GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN"} & {*mapping(above.get("env"))})
+
+
+@rule
+def github_asks_every_code_owner(repository: Repository) -> Iterator[Finding]:
+    """It passes over a line that it cannot read. https://docs.github.com/articles/about-code-owners"""
+    places = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
+    file = next(filter(repository.has, places), "") if repository.answers.get("ci_platform") == "github" else ""
+    for number, line in enumerate((repository.text(file) or "").splitlines() if file else (), 1):
+        pattern, *owners = re.sub(r"(^|\s)#.*", "", line).split() or [""]
+        wrong = next((owner for owner in owners if "@" not in owner), "")
+        what, fix = "", "write what the file names one by one"
+        if pattern.startswith("!") or "[" in pattern:
+            what = f"{'!' if pattern.startswith('!') else '[ ]'} means nothing here, and GitHub asks nobody"
+        elif wrong:
+            what, fix = f"{wrong} is no owner, and GitHub asks nobody", f"write @{wrong}, or an address"
+        elif pattern and (meant := _meant(repository, pattern)):
+            what, fix = f"{pattern} names nothing here, and GitHub asks nobody", f"did you mean {meant}?"
+        if what:
+            yield Finding(file, number, what, edit(fix))
+
+
+def _meant(repository: Repository, pattern: str) -> str:
+    """Which of what is rendered a pattern was meant to name; empty where it names something, or anything."""
+    first = pattern.strip("/").partition("/")[0]
+    if not pattern.startswith("/") or "*" in first or any(matching([f"/{first}"], repository.files)):
+        return ""
+    one_of_many = (each for each in _OURS if _STEM.sub("", each) == _STEM.sub("", first))
+    return closest(first, _OURS) or next(one_of_many, "")
+
+
+_LEVELS = {"read", "write", "none"}
+_STEM = re.compile(r"(?:ies|y|s)\Z")
+_OURS = (".github", "clusters", "hooks", "litellm", "policies", "secrets", "tests", ".copier-answers.yml", ".sops.yaml")
+_OURS += (".gitattributes", ".gitleaks.toml", ".pre-commit-config.yaml", "pyproject.toml")
+_GH = re.compile(r"(?:^|[;&|(]|then|do)\s*gh (?:api|issue|pr|release|run|workflow)\b|if gh ", re.MULTILINE)

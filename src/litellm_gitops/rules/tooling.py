@@ -15,7 +15,9 @@ from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import load, rule
+from litellm_gitops.rules.pipeline import GITLAB, OURS
 from litellm_gitops.scripts import PART
+from litellm_gitops.sealing.creation_rules import CONFIG
 
 _COMMITS = ".pre-commit-config.yaml"
 _RENOVATE = "renovate.json"
@@ -178,3 +180,27 @@ def everything_runs_the_same_commit_of_the_tooling(repository: Repository) -> It
     if len({*pins.values()}) > 1:
         what = f"it takes another commit of litellm-gitops than {_COMMITS}"
         yield Finding(_PROJECT, None, what, restore())
+
+
+@rule
+def every_entry_point_that_is_called_is_there(repository: Repository) -> Iterator[Finding]:
+    """By README.md and by people: sealing, and the login where a model of Copilot is served; by CI: what it names."""
+    wanted = ["hooks/seal_secrets.py"]
+    if "github_copilot" in sequence(repository.answers.get("providers")):
+        wanted.append("hooks/get_copilot_token.py")
+    for file in filter(repository.has, (*OURS, GITLAB)):
+        wanted += re.findall(r"\bhooks/\w+\.py\b", re.sub(r"#.*", "", repository.text(file) or ""))
+    for file in dict.fromkeys(wanted):
+        if not repository.has(file):
+            yield Finding(file, None, "is missing, and is called", restore())
+
+
+@rule
+def sops_can_read_its_settings(repository: Repository) -> Iterator[Finding]:
+    """It refuses the whole file where the indent of a store is no number."""
+    document = repository.document(CONFIG) if repository.has(CONFIG) else None
+    for store in mapping(dig(document and document.value, "stores")):
+        indent = dig(document and document.value, "stores", store, "indent")
+        if document and indent is not None and (isinstance(indent, bool) or not isinstance(indent, int)):
+            line = document.line("stores", str(store), "indent")
+            yield Finding(CONFIG, line, f"stores.{store}.indent is no number", edit("write indent: 2"))
