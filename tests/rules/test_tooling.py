@@ -19,7 +19,7 @@ READS, FITS = "renovate_can_read_its_configuration", "renovate_proposes_what_fit
 OTHER = everything(chart=LITELLM.name)
 
 
-def settings(change: Callable[[dict[str, Any]], object]) -> Edit:
+def edited(change: Callable[[dict[str, Any]], object]) -> Edit:
     """Renovate's settings, changed in place."""
 
     def apply(root: Path) -> None:
@@ -32,14 +32,19 @@ def settings(change: Callable[[dict[str, Any]], object]) -> Edit:
 
 def rules(**more: Any) -> Edit:
     """One more rule, at the end."""
-    return settings(lambda content: content["packageRules"].append(more))
+    return edited(lambda content: content["packageRules"].append(more))
 
 
 def without(key: str) -> Edit:
     """No rule that says this."""
-    return settings(
+    return edited(
         lambda content: content.update(packageRules=[each for each in content["packageRules"] if key not in each])
     )
+
+
+def settings(**given: Any) -> Edit:
+    """Settings of Renovate in place of the template's, or beside them."""
+    return edited(lambda content: content.update(given))
 
 
 FAULTS: dict[str, Fault] = {
@@ -61,6 +66,19 @@ FAULTS: dict[str, Fault] = {
     "two commits of the tooling": (SAME, substitute(PROJECT, r"@[0-9a-f]{40}", f"@{'1' * 40}")),
     "a misspelt setting of Renovate": (READS, change(RENOVATE, '"packageRules"', '"packageRule"')),
     "a misspelt preset of Renovate": (READS, change(RENOVATE, "config:recommended", "config:recomended")),
+    "a schedule with a misspelt day": (READS, change(RENOVATE, "on monday", "on mondey")),
+    "rules that are no list": (READS, settings(packageRules={"matchManagers": ["copier"], "enabled": False})),
+    **{
+        f"a misspelt matcher: {name}": (READS, rules(**{name: ["own"], "enabled": False}))
+        for name in ("matchPackageName", "matchManger")
+    },
+    "a rule for no package": (READS, rules(enabled=False)),
+    "a manager of misspelt files": (READS, change(RENOVATE, "managerFilePatterns", "managerFilePattern")),
+    "a manager of no kind": (READS, change(RENOVATE, '"customType": "regex",', "")),
+    "a manager of a misspelt kind": (READS, change(RENOVATE, '"customType": "regex"', '"customType": "regexp"')),
+    "a switch in words": (READS, settings(enabled="false")),
+    "a timezone that there is not": (READS, settings(timezone="Europe/Zuerich")),
+    "a pattern that looks ahead": (READS, change(RENOVATE, "version: (?<", "version: (?!0)(?<")),
     "a group that has no name": (READS, change(RENOVATE, "(?<depName>", "(<depName>")),
     "charts of three components as updates": (FITS, without("allowedVersions"), OTHER),
     "charts of three components by a later rule": (
@@ -92,29 +110,58 @@ HARMLESS: dict[str, Harmless] = {
     "settings of another tool": append(PROJECT, "\n[tool.own]\nname = 1\n"),
     "a louder pytest": substitute(PROJECT, 'addopts = "-q', 'addopts = "-v --durations=5'),
     "a schedule of one's own": substitute(RENOVATE, '"before 6am on monday"', '"every weekend"'),
+    **{
+        f"a schedule: {schedule}": settings(schedule=[schedule])
+        for schedule in (
+            "after 10pm and before 5am every weekday",
+            "* 0-3 * * 1",
+            "on the first day of the month",
+            "before 3am on mon through wed",
+            "at any time",
+            "every 3 months on the first day of the month",
+        )
+    },
+    "rules of one's own": together(
+        rules(matchUpdateTypes=["minor"], matchDepNames=["own"], automerge=True, addLabels=["ci"]),
+        rules(extends=["packages:linters"], groupName="linters"),
+        rules(matchPackagePatterns=["^own"], schedule=["every weekend"]),
+        settings(timezone="Europe/Berlin", automerge=False),
+    ),
+    "a manager of another kind": settings(
+        customManagers=[
+            {
+                "customType": "jsonata",
+                "fileFormat": "yaml",
+                "managerFilePatterns": ["/own.yaml/"],
+                "matchStrings": ['packages.{ "depName": package }'],
+                "datasourceTemplate": "docker",
+            }
+        ]
+    ),
+    "a preset that merges": change(RENOVATE, '"config:recommended"', '"config:recommended", ":automergeMajor"'),
     "a preset of one's own": change(RENOVATE, '"config:recommended"', '"config:recommended", "local>own/renovate"'),
     "rules that come from elsewhere": (
-        settings(lambda content: content.update(extends=["local>own/renovate"], packageRules=[])),
+        edited(lambda content: content.update(extends=["local>own/renovate"], packageRules=[])),
         OTHER,
     ),
     "the chart and the image by themselves": without("groupName"),
-    "one group of all": settings(
+    "one group of all": edited(
         lambda content: content.update(groupName="all", packageRules=content["packageRules"][:1])
     ),
     "no LiteLLM": (rules(matchPackageNames=["**/litellm"], enabled=False, allowedVersions="<9"), OTHER),
     "no charts": (
-        together(without("allowedVersions"), settings(lambda own: own.update(helmv3={"enabled": False}))),
+        together(without("allowedVersions"), edited(lambda own: own.update(helmv3={"enabled": False}))),
         OTHER,
     ),
-    "some managers alone": (settings(lambda content: content.update(enabledManagers=["github-actions"])), OTHER),
-    "no time to wait": settings(
+    "some managers alone": (edited(lambda content: content.update(enabledManagers=["github-actions"])), OTHER),
+    "no time to wait": edited(
         lambda content: content.update(minimumReleaseAge=None, packageRules=content["packageRules"][1:])
     ),
     "a narrower range of the chart": (rules(matchDepNames=["litellm"], allowedVersions=">=1.0.0 <1.5"), OTHER),
     "a range in another language": (rules(matchDepNames=["litellm"], allowedVersions="~1.0"), OTHER),
     "a rule for files": rules(matchFileNames=["docker-compose.yml"], groupName="Compose"),
     "a rule by another's name": rules(matchPackageNames=["!**/litellm*", "*"], groupName="others"),
-    "settings that are none": settings(lambda content: content["packageRules"].extend(["own", {"matchManagers": 1}])),
+    "settings that are none": edited(lambda content: content["packageRules"].extend(["own", {"matchManagers": 1}])),
     "majors of the chart by hand": rules(matchManagers=["helmv3"], matchUpdateTypes=["major"], enabled=False),
 }
 

@@ -16,6 +16,21 @@ from litellm_gitops.rules.pipeline import GITLAB, OURS
 
 _VERSIONED = re.compile(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$")
 _MOVES = re.compile(r"(?:^|\bgo (?:run|install) )\S+\.\S+/\S+@(?:latest|main|master|HEAD)\b")
+_LEVELS = {"read", "write", "none"}
+_STEM = re.compile(r"(?:ies|y|s)\Z")
+_PLACES: tuple[str, ...] = (
+    ".github",
+    "clusters",
+    "hooks",
+    "litellm",
+    "policies",
+    "secrets",
+    "tests",
+    ".copier-answers.yml",
+    ".sops.yaml",
+)
+_PLACES += (".gitattributes", ".gitleaks.toml", ".pre-commit-config.yaml", "pyproject.toml")
+_GH = re.compile(r"(?:^|[;&|(]|then|do)\s*gh (?:api|issue|pr|release|run|workflow)\b|if gh ", re.MULTILINE)
 _COMMITS = ".pre-commit-config.yaml"
 
 
@@ -105,9 +120,9 @@ def a_workflow_may_do_what_it_does(repository: Repository) -> Iterator[Finding]:
         for name, job in mapping(value.get("jobs")).items():
             rights = dig(job, "permissions") if "permissions" in mapping(job) else value.get("permissions")
             steps = [*map(mapping, sequence(dig(job, "steps")))]
-            for right, least, step in dict.fromkeys(_needed(steps)):
+            for right, least, user in dict.fromkeys(_needed(steps)):
                 if document and not _is_granted(rights, right, least):
-                    what = f"the job {name} lacks the right {right}: {least}, which {step} needs"
+                    what = f"the job {name} lacks the right {right}: {least}, which {user} needs"
                     line = document.line("jobs", name, "permissions")
                     yield Finding(file, line, what, edit(f"write {right}: {least} in the job's permissions"))
             for number, step in enumerate(steps):
@@ -164,12 +179,5 @@ def _meant(repository: Repository, pattern: str) -> str:
     first = pattern.strip("/").partition("/")[0]
     if not pattern.startswith("/") or "*" in first or any(matching([f"/{first}"], repository.files)):
         return ""
-    one_of_many = (each for each in _OURS if _STEM.sub("", each) == _STEM.sub("", first))
-    return closest(first, _OURS) or next(one_of_many, "")
-
-
-_LEVELS = {"read", "write", "none"}
-_STEM = re.compile(r"(?:ies|y|s)\Z")
-_OURS = (".github", "clusters", "hooks", "litellm", "policies", "secrets", "tests", ".copier-answers.yml", ".sops.yaml")
-_OURS += (".gitattributes", ".gitleaks.toml", ".pre-commit-config.yaml", "pyproject.toml")
-_GH = re.compile(r"(?:^|[;&|(]|then|do)\s*gh (?:api|issue|pr|release|run|workflow)\b|if gh ", re.MULTILINE)
+    one_of_many = (each for each in _PLACES if _STEM.sub("", each) == _STEM.sub("", first))
+    return closest(first, _PLACES) or next(one_of_many, "")

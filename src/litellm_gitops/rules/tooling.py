@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from posixpath import basename, normpath
 from typing import Any
+from zoneinfo import available_timezones
 
 from litellm_gitops import releases, renovate
 from litellm_gitops.documents import dig, mapping, sequence, text, texts
@@ -35,7 +36,71 @@ _PRESETS = {
     *("config:recommended", "config:best-practices", "config:js-app", "config:js-lib", "config:semverAllMonthly"),
     *("config:semverAllWeekly", "helpers:pinGitHubActionDigests", ":enablePreCommit", ":dependencyDashboard"),
     *(":semanticCommits", ":automergeMinor", ":automergePatch", ":maintainLockFilesWeekly", ":timezone"),
+    *(":automergeAll", ":automergeBranch", ":automergeDigest", ":automergeDisabled", ":automergeMajor", ":automergePr"),
 }
+_MATCHERS = {
+    *(
+        "matchBaseBranches",
+        "matchCategories",
+        "matchConfidence",
+        "matchCurrentAge",
+        "matchCurrentValue",
+        "matchFileNames",
+    ),
+    *(
+        "matchCurrentVersion",
+        "matchDatasources",
+        "matchDepNames",
+        "matchDepPatterns",
+        "matchDepPrefixes",
+        "matchDepTypes",
+    ),
+    *(
+        "matchFiles",
+        "matchJsonata",
+        "matchLanguages",
+        "matchManagers",
+        "matchMessage",
+        "matchNewValue",
+        "matchPackageNames",
+    ),
+    *("matchPackagePatterns", "matchPackagePrefixes", "matchPaths", "matchRegistryUrls", "matchRepositories"),
+    *("matchSourceUrlPrefixes", "matchSourceUrls", "matchUpdateTypes", "matchNewVersion"),
+}
+_OLDER_MATCHERS = ("exclude", "match", "packageNames", "packagePatterns", "paths", "managers", "depTypeList")
+_OF_A_MANAGER = {"customType", "description", "fileFormat", "fileMatch", "managerFilePatterns", "matchStrings"}
+_OF_A_MANAGER |= {"matchStringsStrategy"}
+_LISTS = ("packageRules", "customManagers", "ignorePaths", "ignoreDeps", "enabledManagers", "hostRules")
+_SWITCHES = ("automerge", "dependencyDashboard", "enabled", "platformAutomerge", "separateMajorMinor")
+_DAYS = {
+    *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "weekday", "weekend", "month"),
+    *(
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ),
+    *(
+        "before",
+        "after",
+        "every",
+        "weeks",
+        "week",
+        "hours",
+        "hour",
+        "months",
+        "weekdays",
+        "weekends",
+    ),  # and their words
+}
+_LOOKS_AROUND = re.compile(r"\(\?<?[=!]")  # which RE2 does not know
 
 
 @rule
@@ -66,18 +131,59 @@ def _unread(settings: dict[Any, Any]) -> Iterator[tuple[str, str, str]]:
     for preset in texts(settings.get("extends")):
         if meant := closest(preset, _PRESETS):
             yield preset, f"Renovate knows no preset {preset}, and does nothing", f"did you mean {meant}?"
-    for manager in sequence(settings.get("customManagers")):
-        given = {str(key).removesuffix("Template") for key in mapping(manager)}
-        for pattern in texts(dig(manager, "matchStrings")):
-            try:
-                found = {*re.compile(pattern.replace("(?<", "(?P<")).groupindex}
-            except re.error:
-                yield "matchStrings", "a pattern of customManagers is no regular expression", "correct it"
-                continue
-            missing = {"currentValue", "datasource", "depName"} - given - found
-            if missing and not ("depName" in missing and "packageName" in given | found):
-                what = f"a pattern of customManagers gives no {min(missing)}, so that nothing is proposed"
-                yield "matchStrings", what, f"name a group: (?<{min(missing)}>…)"
+    for key in (key for key in _LISTS if key in settings and not isinstance(settings[key], list)):
+        yield key, f"{key} is no list, and Renovate does nothing", "write it in brackets"
+    for entry in (settings, *map(mapping, sequence(settings.get("packageRules")))):
+        for key in (key for key in _SWITCHES if isinstance(entry.get(key), str)):
+            yield key, f"{key} is a text, and Renovate does nothing", "write true or false, without quotes"
+        for line in [entry.get("schedule"), *sequence(entry.get("schedule"))]:
+            words = re.findall(r"[a-z]+", text(line).lower())
+            if meant := next(filter(None, (closest(word, _DAYS) for word in words if word not in _DAYS)), ""):
+                yield str(line), "Renovate cannot read the schedule, and does nothing", f"did you mean {meant}?"
+    zone, zones = text(settings.get("timezone")), available_timezones() if settings.get("timezone") else set[str]()
+    if zone not in zones and (meant := closest(zone, zones)):
+        yield zone, f"there is no timezone {zone}, and Renovate does nothing", f"did you mean {meant}?"
+    for entry in map(mapping, sequence(settings.get("packageRules"))):
+        yield from _of_packages(entry)
+    for manager in map(mapping, sequence(settings.get("customManagers"))):
+        yield from _of_manager(manager)
+
+
+def _of_packages(entry: dict[Any, Any]) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with a rule for packages, which is for none where nothing says for which."""
+    misspelt = [(key, closest(key, _MATCHERS)) for key in map(str, entry) if key not in _MATCHERS]
+    for key, meant in misspelt:
+        if meant:
+            yield key, f"Renovate knows no {key}, and does nothing", f"did you mean {meant}?"
+    if not any(key == "extends" or key.startswith(_OLDER_MATCHERS) for key in map(str, entry)):
+        word = next(iter(map(str, entry)), "packageRules")
+        yield word, "a rule says not for which packages it is, and Renovate does nothing", "add matchPackageNames"
+
+
+def _of_manager(manager: dict[Any, Any]) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with a custom manager."""
+    misspelt = {key: meant for key in map(str, manager) if (meant := closest(key, _OF_A_MANAGER))}
+    for key, meant in misspelt.items():
+        yield key, f"a custom manager has no {key}, and Renovate does nothing", f"did you mean {meant}?"
+    kind = manager.get("customType")
+    if kind not in ("regex", "jsonata") and "customType" not in misspelt.values():
+        word = "customType" if "customType" in manager else "customManagers"
+        yield word, "a custom manager has no customType that there is, and Renovate does nothing", "write regex"
+    if not {"managerFilePatterns", "fileMatch"} & {*manager, *misspelt.values()}:
+        yield "customManagers", "a custom manager says not for which files it is", "add managerFilePatterns"
+    given = {str(key).removesuffix("Template") for key in manager}
+    for pattern in texts(manager.get("matchStrings")) if kind != "jsonata" else ():
+        try:
+            found = {*re.compile(pattern.replace("(?<", "(?P<")).groupindex}
+            if _LOOKS_AROUND.search(pattern):
+                raise re.error("")
+        except re.error:
+            yield "matchStrings", "a pattern of customManagers is no regular expression of RE2", "correct it"
+            continue
+        missing = {"currentValue", "datasource", "depName"} - given - found
+        if missing and not ("depName" in missing and "packageName" in given | found):
+            what = f"a pattern of customManagers gives no {min(missing)}, so that nothing is proposed"
+            yield "matchStrings", what, f"name a group: (?<{min(missing)}>…)"
 
 
 @rule
