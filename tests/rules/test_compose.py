@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from tests.support.faults import Edit, Fault, set_value, substitute
+from tests.support.faults import Edit, Fault, append_item, remove, set_value, substitute, together
 from tests.support.findings import accepted, found_by_its_rule_alone
 
 FILE = "docker-compose.yml"
+PROXY = ("services", "litellm")
+READS = "the_proxy_here_takes_its_configuration"
 TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 
 FAULTS: dict[str, Fault] = {
@@ -26,11 +28,97 @@ FAULTS: dict[str, Fault] = {
         FINDS,
         substitute(FILE, "os.environ/PROXY_MASTER_KEY", "os.environ/MASTER_KEY"),
     ),
+    "another port of the container": (FINDS, substitute(FILE, "127.0.0.1:4000:4000", "127.0.0.1:4000:4001")),
+    "another user of the database": (FINDS, substitute(FILE, "POSTGRES_USER: litellm", "POSTGRES_USER: postgres")),
+    "another password of the database": (
+        FINDS,
+        substitute(FILE, r"litellm:\$\{LITELLM_DATABASE_PASSWORD\}@", "litellm:${LITELLM_DB_PASSWORD}@"),
+    ),
+    "another port of the database": (FINDS, substitute(FILE, "@postgres:5432", "@postgres:5433")),
+    "a key that lies elsewhere": (
+        FINDS,
+        set_value(FILE, (*PROXY, "environment", "GOOGLE_APPLICATION_CREDENTIALS"), "/secrets/gcp.json"),
+    ),
+    "a token that lies elsewhere": (
+        FINDS,
+        set_value(FILE, (*PROXY, "environment", "GITHUB_COPILOT_TOKEN_DIR"), "/app/copilot"),
+    ),
+    **{
+        f"a credential without {name}": (FINDS, remove(FILE, (*PROXY, "environment", name)))
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AZURE_TENANT_ID", "AZURE_CLIENT_ID")
+    },
+    "a key that nothing asks for": (
+        FINDS,
+        substitute(FILE, r"\n      general_settings:\n        master_key: .*\n", "\n"),
+    ),
+    "a misspelt image": (FINDS, substitute(FILE, "litellm-database:", "litellm-databse:")),
+    "health that nothing checks": (TAKES, remove(FILE, ("services", "postgres", "healthcheck"))),
+    "health that is not checked any more": (
+        TAKES,
+        set_value(FILE, ("services", "postgres", "healthcheck"), {"disable": True}),
+    ),
+    "a misspelt restart": (TAKES, set_value(FILE, (*PROXY, "restart"), "allways")),
+    "an interval without its unit": (TAKES, set_value(FILE, ("services", "postgres", "healthcheck", "interval"), 10)),
+    "a volume that nobody defines": (
+        TAKES,
+        set_value(FILE, ("services", "postgres", "volumes"), ["pgdata:/var/lib/postgresql/data"]),
+    ),
+    "a port that there is not": (TAKES, substitute(FILE, "127.0.0.1:4000:4000", "127.0.0.1:40000000:4000")),
+    "a port for two": (TAKES, append_item(FILE, ("services", "postgres", "ports"), "127.0.0.1:4000:5432")),
+    "services that wait for each other": (TAKES, set_value(FILE, ("services", "postgres", "depends_on"), ["litellm"])),
+    "a list for a variable": (TAKES, set_value(FILE, (*PROXY, "environment", "OWN"), ["own"])),
+    "a misspelt top of the file": (TAKES, substitute(FILE, "^configs:", "config:")),
+    "a region that is misspelt": (READS, substitute(FILE, "us-west-2", "us-wset-2", count=1)),
+    "a callback that LiteLLM does not know": (
+        READS,
+        substitute(
+            FILE, "      general_settings:", "      litellm_settings: {callbacks: [langfus]}\n      general_settings:"
+        ),
+    ),
     "a provider that LiteLLM does not know": (FINDS, substitute(FILE, "model: bedrock/", "model: bedrok/", count=1)),
 }
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a service that is restarted": set_value(FILE, (*PROXY, "restart"), "on-failure:3"),
+    "a service that is not restarted": substitute(
+        FILE, '    image: "pgvector', '    restart: "no"\n    image: "pgvector'
+    ),
+    "a volume of one's own": together(
+        set_value(
+            FILE, ("services", "postgres", "volumes"), ["pg:/var/lib/postgresql/data", "./own:/own:ro", "/tmp:/b"]
+        ),
+        set_value(FILE, ("volumes",), {"pg": None}),
+    ),
+    "another port of the proxy": together(
+        substitute(FILE, "127.0.0.1:4000:4000", "127.0.0.1:4000:8000"),
+        append_item(FILE, (*PROXY, "command"), "--port=8000"),
+    ),
+    "a port by a variable": substitute(FILE, "127.0.0.1:4000:4000", "127.0.0.1:${PORT:-4000}:4000"),
+    "a port more": append_item(FILE, (*PROXY, "ports"), "127.0.0.1:9090:9090"),
+    "a profile of the machine": together(
+        remove(FILE, (*PROXY, "environment", "AWS_ACCESS_KEY_ID")),
+        remove(FILE, (*PROXY, "environment", "AWS_SECRET_ACCESS_KEY")),
+        set_value(FILE, (*PROXY, "environment", "AWS_PROFILE"), "own"),
+        append_item(FILE, (*PROXY, "volumes"), "~/.aws:/root/.aws:ro"),
+    ),
+    "a login in place of a token": together(
+        remove(FILE, (*PROXY, "volumes", 1)),
+        set_value(FILE, (*PROXY, "environment", "GITHUB_COPILOT_TOKEN_DIR"), "/app/own"),
+    ),
+    "a database with a health of its own": together(
+        remove(FILE, ("services", "postgres", "healthcheck")),
+        set_value(FILE, ("services", "postgres", "image"), "example/postgres:17"),
+    ),
+    "two services of which one runs at a time": set_value(
+        FILE,
+        ("services", "own"),
+        {"image": "example/own:1", "ports": ["127.0.0.1:4000:80"], "profiles": ["debug"]},
+    ),
+    "variables as a list": set_value(FILE, ("services", "own"), {"image": "a/b:1", "environment": ["A=b", "TOKEN"]}),
+    "a setting more": substitute(
+        FILE, "      general_settings:", "      litellm_settings: {drop_params: true}\n      general_settings:"
+    ),
     "a database on the machine": substitute(FILE, "@postgres:5432", "@host.docker.internal:5432"),
     "a service that waits for no health": set_value(FILE, ("services", "litellm", "depends_on"), ["postgres"]),
     "a service of one's own": set_value(

@@ -6,33 +6,34 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from litellm_gitops.configuration import Configuration
 from litellm_gitops.documents import Document, NotYamlError, Place, dig, mapping, parse, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
-from litellm_gitops.proxy_facts import REFERENCE, closest, words
+from litellm_gitops.proxy_facts import REFERENCE, as_rendered, closest, words
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.configuration import BY_ITSELF
 from litellm_gitops.rules.proxy import NAMED
+from litellm_gitops.schemas import published
 
 _FILE = "docker-compose.yml"
-# https://github.com/compose-spec/compose-spec/blob/main/schema/compose-spec.json
-_TOP = {"configs", "include", "models", "name", "networks", "secrets", "services", "version", "volumes"}
-_SERVICE = {
-    *("annotations", "attach", "blkio_config", "build", "cap_add", "cap_drop", "cgroup", "cgroup_parent", "command"),
-    *("configs", "container_name", "cpu_count", "cpu_percent", "cpu_period", "cpu_quota", "cpu_rt_period"),
-    *("cpu_rt_runtime", "cpu_shares", "cpus", "cpuset", "credential_spec", "depends_on", "deploy", "develop"),
-    *("device_cgroup_rules", "devices", "dns", "dns_opt", "dns_search", "domainname", "entrypoint", "env_file"),
-    *("environment", "expose", "extends", "external_links", "extra_hosts", "gpus", "group_add", "healthcheck"),
-    *("hostname", "image", "init", "ipc", "isolation", "label_file", "labels", "links", "logging", "mac_address"),
-    *("mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "models", "network_mode", "networks"),
-    *("oom_kill_disable", "oom_score_adj", "pid", "pids_limit", "platform", "ports", "post_start", "pre_stop"),
-    *("privileged", "profiles", "provider", "pull_policy", "pull_refresh_after", "read_only", "restart", "runtime"),
-    *("scale", "secrets", "security_opt", "shm_size", "stdin_open", "stop_grace_period", "stop_signal"),
-    *("storage_opt", "sysctls", "tmpfs", "tty", "ulimits", "use_api_socket", "user", "userns_mode", "uts", "volumes"),
-    *("volumes_from", "working_dir"),
-}
-_CONDITIONS = ("service_started", "service_healthy", "service_completed_successfully")
-_NAMED = ("configs", "secrets", "networks")  # that a service takes of the top of the file
-_URL = re.compile(r"\w+://(?:[^/]*@)?(?P<host>[\w.-]+)(?::\d+)?/(?P<name>[^?]*).*")
+_NAMED = ("configs", "secrets", "networks", "volumes")  # that a service takes of the top of the file
+_NAME = re.compile(r"[a-zA-Z0-9][\w.-]+")
+_URL = re.compile(
+    r"\w+://(?:(?P<user>[^:/@]*)(?::(?P<password>.*))?@)?(?P<host>[\w.-]+)(?::(?P<port>\d+))?/(?P<name>[^?]*).*"
+)
+_VARIABLE = re.compile(r"\$\{?(\w+)(?::?[-?][^}]*)?\}?")
+_PORT = re.compile(r"(?:(?P<ip>[^:]*|\[.*\]):)??(?:(?P<host>[\d-]*):)?(?P<inside>[\d-]+)(?:/(?P<protocol>\w+))?")
+_RESTARTS = re.compile(r"no|always|unless-stopped|on-failure(?::\d+)?|.*\$.*")
+# images without a check of their own health
+_NO_HEALTH = re.compile(
+    r"(?:docker\.io/)?(?:library/)?(?:pgvector/pgvector|postgres|redis|valkey/valkey)(?::.*)?(?:@.*)?"
+)
+_IMAGES = ("ghcr.io/berriai/litellm", "ghcr.io/berriai/litellm-database", "pgvector/pgvector")
+_TOGETHER = (
+    ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+    ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"),
+)
 
 
 def _compose(repository: Repository) -> Document | None:
@@ -51,25 +52,55 @@ def docker_takes_its_file(repository: Repository) -> Iterator[Finding]:
 
 
 def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
-    above: list[tuple[Place, dict[Any, Any], set[str]]] = [((), content, _TOP)]
-    above += [(("services", name), mapping(service), _SERVICE) for name, service in services.items()]
-    for place, value, known in above:
-        for key in map(str, value):
-            if key not in known and not key.startswith("x-"):
-                meant = closest(key, known)
-                yield (*place, key), f"the key {key} does not exist", f"did you mean {meant}?" if meant else "remove it"
+    rendered = as_rendered(content)
+    for name in services:
+        if dig(rendered, "services", name, "restart") is False:  # to YAML 1.1 alone
+            rendered["services"][str(name)]["restart"] = "no"
+    refused = published.flaws("compose-spec", rendered)
+    yield from ((place, what, "correct it") for place, what in refused)
     for name, service in services.items():
+        policy = text(dig(service, "restart"))
+        if policy and not _RESTARTS.fullmatch(policy):
+            yield ("services", name, "restart"), f"there is no restart {policy}", "write unless-stopped, always or no"
         for other, entry in mapping(dig(service, "depends_on")).items():
-            if (condition := dig(entry, "condition")) not in (None, *_CONDITIONS):
-                place = ("services", name, "depends_on", other, "condition")
-                yield place, f"there is no condition {condition}", f"write one of {', '.join(_CONDITIONS)}"
-    if "include" in content:
-        return  # what is named may be in another file
+            image, check = text(dig(services, other, "image")), dig(services, other, "healthcheck")
+            healthless = check is None and "build" not in mapping(services.get(other)) and _NO_HEALTH.fullmatch(image)
+            if dig(entry, "condition") == "service_healthy" and (healthless or dig(check, "disable") is True):
+                yield (
+                    ("services", name, "depends_on", other),
+                    f"{name} waits until {other} is healthy, which nothing checks",
+                    f"give {other} a healthcheck",
+                )
+        if name in _reached(services, name):
+            yield ("services", name, "depends_on"), f"{name} waits for itself", "take one of them out"
+            break
+    yield from _of_ports(services)
+    # what is named may be in another file, or under a key that is misspelt
+    if "include" not in content and not any(len(place) == 1 for place, _ in refused):
+        yield from _of_names(content, services)
+
+
+def _reached(services: dict[Any, Any], name: Any) -> set[Any]:
+    """What a service waits for, and what that waits for."""
+    found, left = set[Any](), [name]
+    while left:
+        needed = dig(services, left.pop(), "depends_on")
+        following = {*mapping(needed), *texts(needed)} - found
+        found |= following
+        left += following
+    return found
+
+
+def _of_names(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     for name, service in services.items():
         for field, there in (("depends_on", services), *((each, mapping(content.get(each))) for each in _NAMED)):
             found = dig(service, field)
             for entry in [*mapping(found), *sequence(found)]:
                 wanted = text(dig(entry, "source")) if isinstance(entry, dict) else text(entry)
+                if field == "volumes" and not isinstance(entry, dict):
+                    wanted = wanted.partition(":")[0] if ":" in wanted else ""
+                if field == "volumes" and (dig(entry, "type") not in (None, "volume") or not _NAME.fullmatch(wanted)):
+                    continue  # a path, or what a variable says
                 if wanted and wanted not in there and not (field == "networks" and wanted == "default"):
                     yield (
                         ("services", name, field),
@@ -78,26 +109,93 @@ def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[
                     )
 
 
+def _of_ports(services: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    """Ports that there are not, and one that two services take."""
+    taken: dict[tuple[str, str, str], Any] = {}
+    for name, service in services.items():
+        for number, (ip, host, inside, protocol) in enumerate(_ports(mapping(service))):
+            place = ("services", name, "ports", number)
+            if any(int(port) > 65535 for each in (host, inside) for port in each.split("-") if port.isdigit()):
+                yield place, "there are 65535 ports", "correct the number"
+            elif host and "-" not in host and not dig(service, "profiles"):
+                other = taken.setdefault((ip, host, protocol), name)
+                if other != name:
+                    yield place, f"{other} takes the port {host} of this machine already", "take another one"
+
+
+def _ports(service: dict[Any, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """(address, port of this machine, port of the container, protocol) of each entry; what is not known is empty."""
+    for entry in sequence(service.get("ports")):
+        if isinstance(entry, dict):
+            fields = ("host_ip", "published", "target", "protocol")
+        else:
+            found = _PORT.fullmatch(str(entry))
+            entry, fields = (found.groupdict() if found else {}), ("ip", "host", "inside", "protocol")
+        ip, host, inside, protocol = (str(entry.get(field) or "") for field in fields)
+        yield ip, host, inside, protocol or "tcp"
+
+
 @rule
 def the_proxy_here_finds_its_configuration(repository: Repository) -> Iterator[Finding]:
     """The file of its command is mounted, its variables are set, and its models have providers."""
     document = _compose(repository)
     for name, service in mapping(document and document.value.get("services")).items():
+        image, _, _ = text(dig(service, "image")).partition("@")
+        image = image.rpartition(":")[0] or image
+        if document and (meant := closest(image, _IMAGES)):
+            line = document.line("services", name, "image")
+            yield Finding(_FILE, line, f"there is no image {image}", edit(f"did you mean {meant}?"))
         if document is None or "litellm" not in text(dig(service, "image")):
             continue
         place = ("services", name)
-        for at, what, fix in _unread(document.value, mapping(service)):
+        for at, what, fix in [*_unread(document.value, mapping(service)), *_unreached(mapping(service))]:
             yield Finding(_FILE, document.line(*(at[1:] if at[0] == "" else (*place, *at))), what, edit(fix))
 
 
-def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+def _mounted(service: dict[Any, Any]) -> list[str]:
+    """The places in the container that something is mounted at."""
+    entries = [*sequence(service.get("configs")), *sequence(service.get("secrets")), *sequence(service.get("volumes"))]
+    mounted = [text(dig(entry, "target")) for entry in entries]
+    mounted += [_VARIABLE.sub("", entry).split(":")[1] for entry in texts(service.get("volumes")) if ":" in entry]
+    return [*filter(None, mounted)]
+
+
+def _is_mounted(path: str, service: dict[Any, Any]) -> bool:
+    return any(f"{path}/".startswith(f"{each.rstrip('/')}/") for each in _mounted(service))
+
+
+def _command(service: dict[Any, Any]) -> str:
     command = service.get("command", "")
-    command = " ".join(map(str, command)) if isinstance(command, list) else text(command)
-    mounted = [
-        text(dig(entry, "target")) for entry in sequence(service.get("configs")) + sequence(service.get("volumes"))
-    ]
-    mounted += [entry.split(":")[1] for entry in texts(service.get("volumes")) if ":" in entry and "${" not in entry]
-    if (file := NAMED.search(command)) and not any(f"{file[1]}/".startswith(f"{each}/") for each in mounted if each):
+    return " ".join(map(str, command)) if isinstance(command, list) else text(command)
+
+
+def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    """What is set, and reaches nothing: a port, a file, half of a credential."""
+    given = service.get("environment")
+    variables = mapping(given) or {entry.partition("=")[0]: entry.partition("=")[2] for entry in texts(given)}
+    chosen = re.search(r"--port[= ](\d+)", _command(service))
+    port = chosen[1] if chosen else text(variables.get("PORT")) or "4000"
+    inside = [each[2] for each in _ports(service)]
+    if inside and all(each.isdigit() for each in (*inside, port)) and port not in inside:
+        yield ("ports",), f"nothing in the container listens on {inside[0]}", f"publish {port}"
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GITHUB_COPILOT_TOKEN_DIR"):
+        path = text(variables.get(name))
+        above = any(each.startswith(f"{path.rstrip('/')}/") for each in _mounted(service))  # of a folder a file
+        # without any token the proxy asks for a login
+        asks = name == "GITHUB_COPILOT_TOKEN_DIR" and not any("access-token" in each for each in _mounted(service))
+        if path.startswith("/") and "$" not in path and not (above or asks or _is_mounted(path, service)):
+            yield ("environment", name), f"nothing mounts {path}, which {name} names", "correct the path"
+    for names in _TOGETHER if "env_file" not in service and "extends" not in service else ():
+        missing = [name for name in names if name not in variables]
+        if names[0] in variables and missing:
+            yield ("environment", names[0]), f"{names[0]} is set without {missing[0]}", f"set {missing[0]}, too"
+        elif names[:1] != ("AZURE_CLIENT_SECRET",) and missing == [names[0]]:
+            yield ("environment", names[1]), f"{names[1]} is set without {names[0]}", f"set {names[0]}, too"
+
+
+def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    file = NAMED.search(_command(service))
+    if file and not _is_mounted(file[1], service) and not any("${" in each for each in texts(service.get("volumes"))):
         yield ("command",), f"nothing mounts {file[1]}, which its command names", "correct the path"
     given = service.get("environment")
     names = {*mapping(given), *(entry.partition("=")[0] for entry in texts(given))}
@@ -114,6 +212,12 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
             if variable != found and variable not in names and "env_file" not in service:
                 what = f"the proxy reads the variable {variable}, which nothing sets here"
                 yield ("", "configs", config, "content"), what, "set it under environment, or correct the name"
+        read = {found for each in documents for _, found in walk(each.value)}
+        if file and inner and "PROXY_MASTER_KEY" in names and not {f"{REFERENCE}PROXY_MASTER_KEY"} & read:
+            what = "nothing reads PROXY_MASTER_KEY, so that anybody may call the proxy"
+            fix = "write general_settings.master_key: os.environ/PROXY_MASTER_KEY"
+            if not any("MASTER_KEY" in each for each in read):  # else it names another variable, which is told
+                yield ("", "configs", config, "content"), what, fix
         for entry in (entry for each in documents for entry in sequence(dig(each.value, "model_list"))):
             provider, slash, _ = text(dig(entry, "litellm_params", "model")).partition("/")
             if slash and provider not in words("providers"):
@@ -125,10 +229,41 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
 def _database(content: dict[Any, Any], given: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     """Whether DATABASE_URL leads to the database that stands beside it."""
     url = _URL.fullmatch(text(given.get("DATABASE_URL")))
-    others = mapping(content.get("services"))
     place: Place = ("environment", "DATABASE_URL")
     if url and url["host"] in ("localhost", "127.0.0.1"):
         yield place, f"{url['host']} is the proxy's own container", "name the service of the database"
-    made = dig(others, url["host"], "environment", "POSTGRES_DB") if url else None
-    if url and made and made != url["name"]:
-        yield place, f"it names the database {url['name']}, but {url['host']} makes {made}", "correct one of them"
+    other = mapping(dig(content, "services", url["host"])) if url else {}
+    if not url or not other:
+        return
+    made = mapping(other.get("environment"))
+    for what, named, known in (("database", url["name"], "POSTGRES_DB"), ("user", url["user"], "POSTGRES_USER")):
+        if text(made.get(known)) not in ("", named) and "$" not in f"{made[known]}{named}":
+            yield place, f"it names the {what} {named}, but {url['host']} makes {made[known]}", "correct one of them"
+    ours, theirs = (_VARIABLE.fullmatch(text(each)) for each in (url["password"], made.get("POSTGRES_PASSWORD")))
+    if ours and theirs and ours[1] != theirs[1]:
+        yield place, f"its password is {ours[1]}, but that of {url['host']} is {theirs[1]}", "correct one of them"
+    listens = text(made.get("PGPORT")) or "5432"
+    if url["port"] not in (None, listens) and "postgres" in f"{made}".lower() and not other.get("command"):
+        yield place, f"{url['host']} listens on {listens}", f"write {listens}"
+
+
+@rule
+def the_proxy_here_takes_its_configuration(repository: Repository) -> Iterator[Finding]:
+    """As that of the clusters: no word, type or key in it that the pinned release does not know."""
+    document = _compose(repository)
+    for name, config in mapping(document and document.value.get("configs")).items():
+        inner, values = text(dig(config, "content")), repository.values[:1]
+        if document is None or "model_list" not in inner or not values:
+            continue
+        try:
+            read = parse("", inner)[0]
+        except (NotYamlError, IndexError):
+            continue  # the rule above says so
+        start = document.line("configs", name, "content")
+        told: list[Place] = []
+        for check in BY_ITSELF if isinstance(read.value, dict) else ():
+            for fault in check(Configuration(values[0], read.value)):
+                provider = fault.place[-1:] == ("model",)  # the rule above says so
+                if not provider and not any(fault.place[: len(place)] == place for place in told):
+                    told.append(fault.place)
+                    yield Finding(_FILE, start + read.line(*fault.place), fault.what, edit(fault.fix))

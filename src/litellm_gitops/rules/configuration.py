@@ -337,6 +337,7 @@ def _is_meant(place: Place, value: str) -> bool:
 # ---------------------------------------------------------------------------------------------------------------------
 
 _CHECKS = (_kinds, _required, _models, _classes, _names, _words, _surroundings, _redis, _others, _keys, _references)
+BY_ITSELF = (_kinds, _required, _models, _classes, _words, _keys)  # whatever is around it
 
 
 @lru_cache(maxsize=16)
