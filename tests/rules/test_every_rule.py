@@ -56,7 +56,12 @@ ODD: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("file", [AWS, SHARED, MATRIX, POLICY, ANSWERS, "secrets/aws/litellm-redis.sops.yaml", RULES])
+AROUND = (".github/workflows/validate.yaml", "docker-compose.yml", ".pre-commit-config.yaml")
+
+
+@pytest.mark.parametrize(
+    "file", [AWS, SHARED, MATRIX, POLICY, ANSWERS, "secrets/aws/litellm-redis.sops.yaml", RULES, *AROUND]
+)
 def test_a_value_of_any_type_fails_no_rule(file: str, repository: Copy) -> None:
     root = repository(everything())
     text = (root / file).read_text("utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 from posixpath import basename, normpath
 from typing import Any
 
-from litellm_gitops.documents import Place, dig, mapping, merge, sequence, text, texts, walk
+from litellm_gitops.documents import Place, dig, mapping, merge, sequence, text, texts
 from litellm_gitops.files import git, matching
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.repository import Repository
@@ -312,22 +312,25 @@ def a_monorepo_runs_the_pipeline(repository: Repository) -> Iterator[Finding]:
 def no_pipeline_shows_a_secret(repository: Repository) -> Iterator[Finding]:
     """All secrets at once, one in the log, or a shell that runs what a stranger wrote."""
     for file in repository.under(_WORKFLOWS):
-        for document in repository.documents(file) if file.endswith((".yaml", ".yml")) else ():
-            for place, found in walk(document.value):
+        document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
+        if document:
+            for place, found in document.texts:
                 if what := _shown(place, found):
                     fix = edit(_INTO_A_VARIABLE if what is _RUN else "take it out, or name the one that the step needs")
                     yield Finding(file, document.line(*place), what, fix)
-    for document in repository.documents(GITLAB) if repository.has(GITLAB) else ():
-        for place, found in walk(document.value):
+    document = repository.document(GITLAB) if repository.has(GITLAB) else None
+    if document:
+        for place, found in document.texts:
             if str(place[-1]).startswith("CI_DEBUG_") and found not in (place[-1], "false"):
                 what = f"{place[-1]} writes the value of every variable into the log"
                 yield Finding(GITLAB, document.line(*place), what, edit("take it away"))
-            elif "script" in str(place[1:2]) and (prints_a_secret(found) or _EVALUATED.search(found)):
+            elif _SCRIPTS & {*place[:2]} and (prints_a_secret(found) or _EVALUATED.search(found)):
                 what = _RUN if _EVALUATED.search(found) else _LOGGED
                 fix = edit("use the variable in quotes, without eval" if what is _RUN else "take it out")
                 yield Finding(GITLAB, document.line(*place), what, fix)
 
 
+_SCRIPTS = {"script", "before_script", "after_script"}
 _RUN = "a shell runs what anybody may write into a title, a text or a name"
 _LOGGED = "it writes the value of a secret, or of every variable, into the log"
 _INTO_A_VARIABLE = "put it into a variable of the step (env), and use that in quotes"

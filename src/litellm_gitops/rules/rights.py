@@ -106,7 +106,7 @@ def a_workflow_may_only_read(repository: Repository) -> Iterator[Finding]:
                 what = f"the job {name} may write {', '.join(sorted(written)) or 'everything'}"
                 yield Finding(file, document.line("jobs", name, "permissions"), what, edit("take the right away"))
         events = value.get("on", value.get(True))
-        if "pull_request_target" in (events or ()):
+        if isinstance(events, str | list | dict) and "pull_request_target" in events:
             what = "pull_request_target runs with the rights of the repository on what anybody sends"
             yield Finding(file, document.line(), what, edit("write pull_request"))
 
