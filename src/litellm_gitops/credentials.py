@@ -111,7 +111,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "a login in a header": (r"Authorization[\"']?\s*[:=]\s*[\"']?Basic\s+[A-Za-z0-9+/]{12,}={0,2}", ("Authorization",)),
     "a key in a header": (
-        r"(?i:api-key)[\"']?\s*:\s*[\"']?(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{24,}",
+        r"(?<!litellm-azure-)(?i:api-key)[\"']?\s*:\s*[\"']?(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{24,}",
         ("api-key", "Api-Key", "API-Key", "API-KEY"),
     ),
     "a password in a command": (

@@ -152,6 +152,7 @@ def harmless() -> dict[str, tuple[str, str]]:
     """What looks like a credential and is none: (file, content)."""
     texts = {
         "an image by its digest": f"image: docker://registry:5000/own:1@sha256:{'a1' * 32}\n",
+        "the checksum of our own Secret": f"checksum/litellm-azure-api-key: {'a1' * 32}\n",
         "references of Terraform": "POSTGRES_PASSWORD = var.password\nAZURE_CLIENT_SECRET = module.entra.secret_1\n",
         "an environment in Python": 'api_key = os.environ["API_KEY"]\nAPI_KEY = os.getenv("A1_KEY_OF_OWN_ACCOUNT_2")\n',
         "published keys": f"AKIA{'IOSFODNN7EXAMPLE'} wJalrXUtnFEMI/K7MDENG/bPxRfiCY{'EXAMPLEKEY'}\n",
