@@ -161,7 +161,6 @@ HARMLESS: dict[str, Harmless] = {
     "a range in another language": (rules(matchDepNames=["litellm"], allowedVersions="~1.0"), OTHER),
     "a rule for files": rules(matchFileNames=["docker-compose.yml"], groupName="Compose"),
     "a rule by another's name": rules(matchPackageNames=["!**/litellm*", "*"], groupName="others"),
-    "settings that are none": edited(lambda content: content["packageRules"].append({"matchManagers": ["own"], "enabled": False})),
     "majors of the chart by hand": rules(matchManagers=["helmv3"], matchUpdateTypes=["major"], enabled=False),
 }
 
