@@ -27,7 +27,7 @@ RUN = ("jobs", "suite", "steps", 2, "run")
 ON = """\
 on:
   push: {filters}
-permissions: {{}}
+permissions: {{contents: read}}
 jobs:
   suite:
     runs-on: ubuntu-latest
@@ -282,7 +282,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a suite for tags (GitLab)": (
         "every_push_runs_the_suite",
-        set_value(GITLAB_FILE, ("suite", "only"), ["tags"]),
+        together(remove(GITLAB_FILE, ("suite", "extends")), set_value(GITLAB_FILE, ("suite", "only"), ["tags"])),
         GITLAB,
     ),
     **{
@@ -346,8 +346,9 @@ HARMLESS: dict[str, Harmless] = {
         ("jobs", "suite", "steps", 1),
         {"uses": f"actions/checkout@{'0a' * 20}", "with": {"repository": "example/other", "path": "other"}},
     ),
-    "a suite that may fail in one row of a matrix": set_value(
-        VALIDATE, ("jobs", "suite", "continue-on-error"), "${{ matrix.experimental == true }}"
+    "a suite that may fail in one row of a matrix": together(
+        set_value(VALIDATE, ("jobs", "suite", "strategy"), {"matrix": {"experimental": [True, False]}}),
+        set_value(VALIDATE, ("jobs", "suite", "continue-on-error"), "${{ matrix.experimental == true }}"),
     ),
     "colours by a variable": set_value(VALIDATE, (*RUN[:-1], "env"), {"PYTEST_ADDOPTS": "-v --color=yes"}),
     "the suite though another job failed": set_value(VALIDATE, ("jobs", "suite", "if"), "${{ !cancelled() }}"),

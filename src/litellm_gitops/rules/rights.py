@@ -15,7 +15,8 @@ from litellm_gitops.rules import rule
 from litellm_gitops.rules.pipeline import GITLAB, OURS
 
 _VERSIONED = re.compile(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$")
-_MOVES = re.compile(r"(?:^|\bgo (?:run|install) )\S+\.\S+/\S+@(?:latest|main|master|HEAD)\b")
+_MOVES = re.compile(r"\bgo (?:run|install) \S+@(?:latest|main|master|HEAD)\b")
+_MOVING = re.compile(r"(?:\S+\.\S+/\S+@)?(?:latest|main|master|HEAD)")  # a version, or a module by one
 _LEVELS = {"read", "write", "none"}
 _STEM = re.compile(r"(?:ies|y|s)\Z")
 _PLACES: tuple[str, ...] = (
@@ -72,12 +73,11 @@ def _latest(repository: Repository) -> Iterator[Finding]:
     for file in filter(repository.has, (*OURS, GITLAB)):
         document = repository.document(file)
         for place, found in document.texts if document else ():
-            is_given = place[-1] == "version" and place[-2:-1] in (("env",), ("with",), ("variables",))
-            if (
-                document
-                and found != place[-1]
-                and (_MOVES.search(found) or (is_given and found in ("latest", "main", "master")))
-            ):
+            is_given = place[-2:-1] in (("env",), ("variables",)) or place[-2:] == ("with", "version")
+            is_module = "@" in found or place[-1] == "version"
+            if not document or found == place[-1]:
+                continue
+            if _MOVES.search(found) or (is_given and is_module and _MOVING.fullmatch(found)):
                 what = f"it takes {'latest' if 'latest' in found else 'what is newest'}, which can be moved"
                 yield Finding(file, document.line(*place), what, edit("name a release"))
 
