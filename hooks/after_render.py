@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,6 +27,7 @@ sys.path.insert(0, str(TEMPLATE / "src"))
 
 from litellm_gitops import vendored  # noqa: E402
 from litellm_gitops.documents import sequence, text  # noqa: E402
+from litellm_gitops.files import git  # noqa: E402
 from litellm_gitops.findings import SEAL, UnreadableError, update  # noqa: E402
 from litellm_gitops.first_steps import change_to, from_here  # noqa: E402
 from litellm_gitops.repository import Cluster, Repository  # noqa: E402
@@ -275,7 +275,7 @@ def answers(root: Path) -> dict[str, Any]:
 
 def committed() -> dict[str, Any]:
     """The answers of the last commit; none in a repository that is new."""
-    return _mapping(git("show", f"HEAD:./{ANSWERS}") or "")
+    return _mapping((git(Path.cwd(), "show", f"HEAD:./{ANSWERS}", above=True) or b"").decode("utf-8", "replace"))
 
 
 def _mapping(text: str) -> dict[str, Any]:
@@ -288,13 +288,8 @@ def _mapping(text: str) -> dict[str, Any]:
 
 def lock_is_old(root: Path) -> bool:
     """Whether pyproject.toml changed after uv.lock was committed."""
-    return (root / "uv.lock").exists() and bool(git("diff", "--name-only", "HEAD", "--", "pyproject.toml"))
-
-
-def git(*arguments: str) -> str | None:
-    """What git prints; None where it fails."""
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else None
+    changed = ("diff", "--name-only", "HEAD", "--", "pyproject.toml")
+    return (root / "uv.lock").exists() and bool(git(root, *changed, above=True))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -18,9 +19,12 @@ _ENVIRONMENT = {
     "GIT_CONFIG_VALUE_0": os.devnull,
     "GIT_OPTIONAL_LOCKS": "0",
 }
+# A bare repository that a commit has put into a folder is none, and no program of a configuration runs.
+GIT = ("git", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false")
 _REGULAR = ("100644", "100755", "120000")  # not a submodule
 _LINK = "120000"
 _UNMERGED = ("ls-files", "-z", "--unmerged")
+_OTHER = "160000"  # the commit of another repository, a submodule
 _SEEN = ("--cached", "--others", "--exclude-standard")
 
 
@@ -47,12 +51,8 @@ class Source(Protocol):
 
 
 def search_path(root: Path) -> str:
-    """PATH without the folders that whoever writes to git can fill: those that are relative, empty, or in `root`."""
-    inside = root.resolve()
-    entries = [Path(entry) for entry in os.environ.get("PATH", os.defpath).split(os.pathsep)]
-    return os.pathsep.join(
-        str(entry) for entry in entries if entry.is_absolute() and not entry.resolve().is_relative_to(inside)
-    )
+    """PATH without the folders that whoever writes to git can fill: those that are relative, empty, or in reach."""
+    return _path_without(reach(root.resolve()))
 
 
 def git(root: Path, *arguments: str, given: bytes = b"", above: bool = False) -> bytes | None:
@@ -60,16 +60,7 @@ def git(root: Path, *arguments: str, given: bytes = b"", above: bool = False) ->
 
     With `above`, one that `root` is a folder of will do.
     """
-    if not has_git(root, above):
-        return None
-    environment = {**_ENVIRONMENT, "PATH": search_path(root)}
-    try:
-        answer = subprocess.run(
-            ["git", *arguments], cwd=root, input=given, env=environment, capture_output=True, timeout=30, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout if answer.returncode in (0, 1) else None  # check-ignore: 1 = none is ignored
+    return _answer(root, search_path(root), arguments, given) if has_git(root, above) and not _is_bare(root) else None
 
 
 def is_inside(root: Path) -> bool:
@@ -77,9 +68,106 @@ def is_inside(root: Path) -> bool:
     return not has_git(root, above=False) and bool(git(root, "ls-files", *_SEEN, above=True))
 
 
+def top(root: Path) -> Path | None:
+    """The folder of the git repository that `root` is, or lies in; None where there is none."""
+    folder = root.resolve()
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+
+
 def has_git(root: Path, above: bool) -> bool:
     """Whether a folder is a git repository or, with `above`, lies in one."""
-    return any((folder / ".git").exists() for folder in [root, *(root.resolve().parents if above else ())])
+    found = top(root)
+    return found is not None and (above or found == root.resolve())
+
+
+def _is_bare(root: Path) -> bool:
+    """Whether git before 2.38 would take a folder between `root` and its repository for one: it knows no better."""
+    found, folder = top(root), root.resolve()
+    between = [each for each in (folder, *folder.parents) if found and each != found and each.is_relative_to(found)]
+    return any(os.path.lexists(each / "HEAD") for each in between)
+
+
+@cache
+def reach(root: Path) -> Path:
+    """The folder that whoever writes to git can fill: that of the repository that `root` is a folder of, else `root`.
+
+    A repository that ignores it, or is the user's home, is another's.
+    """
+    found = top(root)
+    if found is None or found == root or Path.home().resolve().is_relative_to(found):
+        return root
+    below = f":(literal){root.relative_to(found).as_posix()}"
+    return root if _answer(found, _path_without(found), ("ls-files", *_SEEN, "--", below)) == b"" else found
+
+
+def _path_without(inside: Path) -> str:
+    entries = [Path(entry) for entry in os.environ.get("PATH", os.defpath).split(os.pathsep)]
+    return os.pathsep.join(
+        str(entry) for entry in entries if entry.is_absolute() and not entry.resolve().is_relative_to(inside)
+    )
+
+
+def _answer(folder: Path, path: str, arguments: Sequence[str], given: bytes = b"") -> bytes | None:
+    environment = {**_ENVIRONMENT, "PATH": path}
+    try:
+        answer = subprocess.run(
+            [*GIT, *arguments], cwd=folder, input=given, env=environment, capture_output=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout if answer.returncode in (0, 1) else None  # check-ignore: 1 = none is ignored
+
+
+class Held:
+    """What may have come by git into the repository around a folder, so that it proves nothing of who is at work here.
+
+    Names are compared as a disk does that ignores case. Where git does not answer, all of it may have come so.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._top = _absolute(root), top(root)
+
+    @cached_property
+    def _names(self) -> frozenset[str] | None:
+        listed = git(self._top, "ls-files", "-z") if self._top else b""
+        return None if listed is None else frozenset(map(_folded, _split(listed)))
+
+    def holds(self, path: Path) -> bool:
+        """Whether git holds a file, a link to it or a folder above it, be it as a link or as another repository."""
+        named = _absolute(path)
+        if named.is_relative_to(self._root):  # through no link but those of the repository
+            named = self._root.resolve() / named.relative_to(self._root)
+        return any(self._has(each) for each in {named, path.resolve()})
+
+    def holds_below(self, folder: Path) -> bool:
+        """Whether git holds a file in a folder, however deep."""
+        path = folder.resolve()
+        if not self._top or path == self._top or not path.is_relative_to(self._top):
+            return False
+        start = f"{_folded(path.relative_to(self._top).as_posix())}/"
+        return self._names is None or any(name.startswith(start) for name in self._names)
+
+    def _has(self, path: Path) -> bool:
+        if not self._top or not path.is_relative_to(self._top):
+            return False
+        steps = [each for each in (path, *path.parents) if each != self._top and each.is_relative_to(self._top)]
+        # what is left of a submodule that another commit took away again is ignored, and stays
+        if self._names is None or any(os.path.lexists(each / ".git") for each in steps):
+            return True
+        return any(_folded(each.relative_to(self._top).as_posix()) in self._names for each in steps)
+
+
+def _absolute(path: Path) -> Path:
+    """Through every link as it is named."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _folded(name: str) -> str:
+    """A name as a disk that ignores case compares it: also another sign for a letter, and one that nobody sees."""
+    if name.isascii():
+        return name.lower()
+    plain = unicodedata.normalize("NFKD", name).casefold()
+    return "".join(each for each in plain if unicodedata.category(each) != "Cf")
 
 
 class WorkingTree:
@@ -158,17 +246,20 @@ class Staged:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._modes: dict[str, tuple[str, str]] = {}
+        self._others: set[str] = set()
         for entry in _split(self._git("ls-files", "-z", "--stage")):
             head, _, name = entry.partition("\t")
             mode, blob, _ = head.split(" ")
             if mode in _REGULAR:
                 self._modes[name] = (mode, blob)
+            elif mode == _OTHER:
+                self._others.add(name)
         names = _split(
             self._git("diff", "--cached", "--name-only", "-z", "--relative", "--no-renames", "--diff-filter=ACMT")
         )
-        self.changed = [name for name in names if name in self._modes]
+        self.changed = [name for name in names if name in self.tracked]
         self._contents: dict[str, bytes] = {}
-        self._fetch([*self.changed])
+        self._fetch(self.changed)
 
     @property
     def names(self) -> list[str]:
@@ -177,8 +268,8 @@ class Staged:
 
     @property
     def tracked(self) -> frozenset[str]:
-        """The same: what is staged is what git holds next."""
-        return frozenset(self._modes)
+        """The same, and submodules: what is staged is what git holds next."""
+        return frozenset(self._modes) | self._others
 
     @property
     def unmerged(self) -> Mapping[str, bool]:
@@ -195,7 +286,8 @@ class Staged:
         """Whether it is staged as a symbolic link."""
         return self._modes.get(name, ("", ""))[0] == _LINK
 
-    def _fetch(self, names: list[str]) -> None:
+    def _fetch(self, files: list[str]) -> None:
+        names = [name for name in files if name in self._modes]
         answer = self._git("cat-file", "--batch", given="".join(f"{self._modes[name][1]}\n" for name in names).encode())
         for name in names:
             head, _, answer = answer.partition(b"\n")
@@ -205,7 +297,9 @@ class Staged:
     def _git(self, *arguments: str, given: bytes = b"") -> bytes:
         # with the environment of the commit: git may have set GIT_INDEX_FILE
         environment = {**os.environ, "PATH": search_path(self.root)}
-        command = ["git", *arguments]
+        if _is_bare(self.root):
+            raise subprocess.CalledProcessError(128, [*GIT, *arguments], b"", b"a file HEAD makes this a repository")
+        command = [*GIT, *arguments]
         return subprocess.run(
             command, cwd=self.root, input=given, env=environment, capture_output=True, check=True
         ).stdout

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from litellm_gitops import credentials, rules
 from litellm_gitops.command_line import runs_here
-from litellm_gitops.files import Staged
+from litellm_gitops.files import GIT, Staged
 from litellm_gitops.findings import Finding, UnreadableError, edit
 from litellm_gitops.repository import SEALED, Repository
 from litellm_gitops.rules import plaintext, sealing
@@ -42,8 +42,8 @@ class _Changed(Staged):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        known = {*self.changed, *(name for name in super().names if name.startswith(_MODEL))}
-        self._names = sorted(known)
+        model = [name for name in super().names if name.startswith(_MODEL)]
+        self._names = sorted({*model, *self.changed} & {*super().names})
         self._fetch(self._names)
 
     @property
@@ -92,7 +92,9 @@ def _of_each(staged: Staged) -> Iterator[Finding]:
     for file in staged.changed:
         content = credentials.decode(staged.read(file) or b"")
         if sealing.never_in_git(file):
-            yield Finding(file, None, "is a private key or an input of sealing", edit(f"git rm --cached {file}"))
+            yield Finding(
+                file, None, "is a private key, or what each clone has of its own", edit(f"git rm --cached {file}")
+            )
         yield from plaintext.credentials_of(file, content)
         yield from sealing.plaintext_of(file, content)
         for flaw in sealing.flaws_of(file, content, config) if SEALED.fullmatch(file) else ():
@@ -102,5 +104,5 @@ def _of_each(staged: Staged) -> Iterator[Finding]:
 def _reason(error: Exception) -> str:
     if isinstance(error, subprocess.CalledProcessError):
         said = error.stderr.decode("utf-8", "replace").strip()
-        return f"git {error.cmd[1]} failed: {said.partition(chr(10))[0]}"  # its usage follows
+        return f"git {error.cmd[len(GIT)]} failed: {said.partition(chr(10))[0]}"  # its usage follows
     return str(error)
