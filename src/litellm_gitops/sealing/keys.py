@@ -7,11 +7,11 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from litellm_gitops.files import search_path
-from litellm_gitops.sealing import sops
+from litellm_gitops.files import Held, search_path
+from litellm_gitops.sealing import login, sops
 from litellm_gitops.sealing.errors import NO_SOPS, SealingError
 
 FOLDER = "keys"
@@ -52,19 +52,18 @@ def public_key(file: Path) -> str:
     return found[1]
 
 
-def at_hand(root: Path, tracked: Container[str]) -> dict[str, str]:
+def at_hand(root: Path, held: Held) -> dict[str, str]:
     """Public keys whose private keys are here -> the file below keys/, or the place where sops looks, that holds them.
 
-    `tracked` are the files that came by git, which prove nothing; with `keys/` all of that folder.
+    What came by git, `held`, proves nothing: neither does a folder that is a link or a repository of its own.
     """
     found: dict[str, str] = {}
     for path in sorted((root / FOLDER).glob("*.agekey")):
-        name = f"{FOLDER}/{path.name}"
-        if not path.is_symlink() and name.lower() not in tracked and f"{FOLDER}/" not in tracked:
-            found.update(dict.fromkeys(_publics(path.read_text("utf-8", "replace")), name))
+        if not path.is_symlink() and not path.parent.is_symlink() and not held.holds(path):
+            found.update(dict.fromkeys(_publics(_text(path)), f"{FOLDER}/{path.name}"))
     config = os.environ.get("XDG_CONFIG_HOME") or str(Path(os.environ.get("HOME", "/"), ".config"))
     user = {"SOPS_AGE_KEY_FILE": os.environ.get("SOPS_AGE_KEY_FILE"), "~/.config": f"{config}/sops/age/keys.txt"}
-    texts = {name: _text(Path(file)) for name, file in user.items() if file}
+    texts = {name: _text(Path(file)) for name, file in user.items() if file and not held.holds(Path(file))}
     for name, text in {"SOPS_AGE_KEY": os.environ.get("SOPS_AGE_KEY", ""), **texts}.items():
         for public in _publics(text):
             found.setdefault(public, name)
@@ -72,9 +71,12 @@ def at_hand(root: Path, tracked: Container[str]) -> dict[str, str]:
 
 
 def of_command(root: Path) -> dict[str, str]:
-    """The same for what SOPS_AGE_KEY_CMD prints, which sops runs without a shell, too."""
+    """The same for what SOPS_AGE_KEY_CMD prints, which sops runs without a shell, too.
+
+    Raises SealingError where it names what lies in the repository.
+    """
     try:
-        command = shlex.split(os.environ.get("SOPS_AGE_KEY_CMD", ""))
+        command = shlex.split(login.command("SOPS_AGE_KEY_CMD", root))
         env = {**os.environ, "PATH": search_path(root)}
         answer = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, ValueError, IndexError, subprocess.TimeoutExpired):

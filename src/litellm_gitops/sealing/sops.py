@@ -13,10 +13,12 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from litellm_gitops.files import search_path
+from litellm_gitops.sealing import login
 from litellm_gitops.sealing.creation_rules import CONFIG
 from litellm_gitops.sealing.errors import NO_SOPS, SealingError
 
@@ -25,18 +27,6 @@ OLDEST = (3, 11, 0)
 BROKEN = {(3, 13, 2)}
 _TIMEOUT_SECONDS = 60
 _NO_KEY = 128
-# Names of files, profiles and private endpoints. AWS_ACCESS_KEY_ID and AZURE_CLIENT_SECRET are inputs of sealing, and
-# the proxy's.
-LOGIN = re.compile(
-    r"AWS_(?:PROFILE|REGION|DEFAULT_REGION|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE)"
-    r"|AWS_ENDPOINT_URL_(?:KMS|STS)|SOPS_GCP_KMS_(?:CLIENT_TYPE|ENDPOINT|UNIVERSE_DOMAIN)"
-    r"|GOOGLE_APPLICATION_CREDENTIALS|CLOUDSDK_CONFIG|AZURE_CONFIG_DIR|AZURE_TOKEN_CREDENTIALS"
-    r"|HTTPS?_PROXY|https?_proxy|NO_PROXY|no_proxy|SSL_CERT_(?:FILE|DIR)"
-)
-# Where sops looks for an age key: https://getsops.io/docs/#encrypting-using-age. Files are meant from the folder of the
-# caller, and sops runs in the root of the repository.
-_KEY_FILES = ("SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE", "XDG_CONFIG_HOME")
-_KEY_TEXTS = ("SOPS_AGE_KEY", "SOPS_AGE_KEY_CMD", "SOPS_AGE_SSH_PRIVATE_KEY_CMD")
 _INSTALL = "install sops 3.13.3 (https://github.com/getsops/sops/releases)"
 
 _Item = TypeVar("_Item")
@@ -84,7 +74,7 @@ class Sops:
         command = ["--config", str(config), "encrypt", "--filename-override", path]
         command += ["--input-type", "json", "--output-type", "yaml"]
         stdin = json.dumps(manifest, default=str).encode()  # a date in an annotation is one to YAML
-        answer = self._call(command, stdin, file, _cloud_login() if clouds else {})
+        answer = self._call(command, stdin, file, self._clouds if clouds else {})
         if answer.returncode:
             raise SealingError(f"{file}: {_reason(answer, clouds)}. Nothing was sealed.")
         return answer.stdout.decode()
@@ -97,16 +87,23 @@ class Sops:
         Raises SealingError when no key fits or the file was changed.
         """
         command = ["decrypt", "--input-type", "yaml", "--output-type", "json"]
-        own = {**_own_keys(), **_cloud_login()}
-        more = {"SOPS_AGE_KEY_FILE": str(identity)} if identity else own
+        more = {"SOPS_AGE_KEY_FILE": str(identity)} if identity else self._login
         answer = self._call(command, text.encode(), file, more)
         if identity and answer.returncode == _NO_KEY:
-            answer = self._call(command, text.encode(), file, own)
+            answer = self._call(command, text.encode(), file, self._login)
         if answer.returncode:
             raise SealingError(f"{file}: {_reason(answer)}. Nothing was changed.")
         content = json.loads(answer.stdout)
         assert isinstance(content, dict)
         return content
+
+    @cached_property
+    def _clouds(self) -> dict[str, str]:
+        return login.of_clouds(self._root)
+
+    @cached_property
+    def _login(self) -> dict[str, str]:
+        return {**login.of_age(self._root), **self._clouds}
 
     def map(self, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
         """The results in order, several at once. After an error, or Ctrl-C, what has not begun does not begin."""
@@ -147,6 +144,7 @@ class Sops:
     def _run(self, command: Sequence[str], stdin: bytes, more: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
         # SOPS_* of the caller would silently replace the recipients of the rule, so the environment is made anew.
         kept = {key: value for key, value in os.environ.items() if key in ("HOME", "LANG", "TMPDIR")}
+        kept |= {key: str(Path(kept[key]).absolute()) for key in ("HOME", "TMPDIR") if kept.get(key)}
         # a run ends before garbage collection would pay, and most of it is the start of the program
         settings = {"PATH": search_path(self._root), "SOPS_DISABLE_VERSION_CHECK": "1", "GOGC": "off"}
         pipe = subprocess.PIPE
@@ -171,15 +169,6 @@ class Sops:
             finally:
                 self._running.discard(process)
         return subprocess.CompletedProcess(list(command), process.returncode, stdout, stderr)
-
-
-def _cloud_login() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if LOGIN.fullmatch(name)}
-
-
-def _own_keys() -> dict[str, str]:
-    files = {name: str(Path(os.environ[name]).absolute()) for name in _KEY_FILES if os.environ.get(name)}
-    return {**files, **{name: os.environ[name] for name in _KEY_TEXTS if os.environ.get(name)}}
 
 
 def _reason(answer: subprocess.CompletedProcess[bytes], clouds: bool = False) -> str:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from litellm_gitops.documents import texts
-from litellm_gitops.files import git, has_git
+from litellm_gitops.files import Held, git
 from litellm_gitops.findings import SEAL
 from litellm_gitops.repository import ANSWERS, Cluster, Repository
 from litellm_gitops.sealing import keys, report
@@ -43,11 +43,7 @@ class Trust:
         self._new: set[tuple[Cluster, str]] = set()
         self._settled: set[tuple[Cluster, str]] = set()
         self._made: dict[str, str] = {}
-        listed = git(self._root, "ls-files", "-z", ANSWERS, f":(icase){MEMORY}", f":(icase){keys.FOLDER}", above=True)
-        # where git does not answer, all of it may have come by git
-        unsure = listed is None and has_git(self._root, above=True)
-        self._tracked = {name.lower() for name in (listed or b"").decode("utf-8", "replace").split("\0") if name}
-        self._tracked |= {ANSWERS, MEMORY, f"{keys.FOLDER}/"} if unsure else set()
+        self._git = Held(self._root)
 
     @cached_property
     def _file(self) -> Path:
@@ -59,7 +55,7 @@ class Trust:
         """The recipients of each cluster when it was sealed last; those from before `git init`, too."""
         found: dict[str, set[str]] = {}
         for path in (self._file, self._root / MEMORY):
-            if found or path.is_symlink() or not path.is_file() or (path.name == MEMORY and MEMORY in self._tracked):
+            if found or path.is_symlink() or not path.is_file() or self._came_by_git(path):
                 continue
             for line in path.read_text("utf-8", "replace").splitlines():
                 cluster, _, recipient = line.partition(" ")
@@ -68,7 +64,10 @@ class Trust:
 
     @cached_property
     def _held(self) -> dict[str, str]:
-        return keys.at_hand(self._root, self._tracked)
+        return keys.at_hand(self._root, self._git)
+
+    def _came_by_git(self, path: Path) -> bool:
+        return path.name in (ANSWERS, MEMORY) and self._git.holds(path)
 
     def made(self, public: str, file: str) -> None:
         """A private key that this run makes, and the file that it will lie in."""
@@ -89,7 +88,9 @@ class Trust:
         # answers that git does not know were given here, where copier has just rendered
         made = any(place.startswith(f"{keys.FOLDER}/") for place in self._held.values())
         return (
-            recipient in answered and ANSWERS not in self._tracked and (not made or recipient in cluster.kms.values())
+            recipient in answered
+            and not self._came_by_git(self._root / ANSWERS)
+            and (not made or recipient in cluster.kms.values())
         )
 
     def confirm(self, named: Mapping[Cluster, Sequence[str]]) -> None:
@@ -157,7 +158,7 @@ class Trust:
         if now == self._memory or spare:
             return
         replace(self._file, "".join(sorted(f"{cluster} {recipient}\n" for cluster, recipient in pairs)))
-        if self._file.name != MEMORY and MEMORY not in self._tracked:
+        if self._file.name != MEMORY and not self._came_by_git(self._root / MEMORY):
             (self._root / MEMORY).unlink(missing_ok=True)
 
 
