@@ -18,7 +18,7 @@ from litellm_gitops.sealing.errors import DONE, PLACEHOLDER, SealingError
 from litellm_gitops.sealing.inputs import ENV_FILE, Inputs, Value, refuse_unknown, suffix
 from litellm_gitops.sealing.keys import FOLDER
 from litellm_gitops.sealing.sealed_file import MISSING_ANNOTATION, PLACEHOLDER_ANNOTATION
-from litellm_gitops.sealing.transaction import Transaction
+from litellm_gitops.sealing.transaction import STAGE, Transaction
 
 
 def say(line: str) -> bool:
@@ -49,6 +49,8 @@ def unfinished(transaction: Transaction) -> None:
         written(transaction.finished)
     if transaction.dropped:
         note(f"dropped what a run that died had begun: {transaction.dropped} was changed since")
+    if transaction.foreign:
+        note(f"{STAGE}/ is of no run in this clone: nothing of it was put in place. If git holds it, delete it there")
 
 
 def written(changed: Iterable[str], waiting: Sequence[str] = ()) -> None:

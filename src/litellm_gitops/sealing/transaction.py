@@ -3,6 +3,9 @@
 New content is staged in `.sealing/`, next to a journal of what goes where and of what was there; then each file is
 renamed into place. A run that dies before the journal is complete has changed nothing; one that dies after it is
 finished by the next run, unless somebody changed one of these files since.
+
+A journal says what to write over keys and recipients, so that one which came by git is not obeyed: a run leaves the
+digest of its own in git's folder, which no commit reaches.
 """
 
 from __future__ import annotations
@@ -12,16 +15,24 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from litellm_gitops.files import Held, git, top
 from litellm_gitops.findings import SEAL
+from litellm_gitops.sealing import agreed, creation_rules, keys
 from litellm_gitops.sealing.errors import SealingError
 
 STAGE = ".sealing"
 _JOURNAL = "journal.json"
+# the files that a run may write
+_TARGET = re.compile(
+    rf"{re.escape(creation_rules.CONFIG)}|{re.escape(agreed.AGREED)}|{keys.FOLDER}/[^/]+\.agekey"
+    r"|litellm/checksums-[^/]+\.yaml|secrets/.+\.sops\.ya?ml"
+)
 
 
 @contextlib.contextmanager
@@ -73,8 +84,21 @@ def refuse_link(path: Path, root: Path) -> None:
 
 
 def unfinished(root: Path) -> bool:
-    """Whether a run died while it put its files in place, so that the next run has to finish it."""
-    return (root / STAGE / _JOURNAL).is_file()
+    """Whether a run here died while it put its files in place, so that the next run has to finish it."""
+    journal = root / STAGE / _JOURNAL
+    if not journal.is_file() or Held(root).holds(journal):
+        return False
+    proof = _proof(root)
+    return proof is None or (proof.is_file() and proof.read_text("utf-8", "replace") == _digest(journal))
+
+
+def _proof(root: Path) -> Path | None:
+    """Where a run leaves the digest of its journal; None where there is no git, by which another could have come."""
+    folder = git(root, "rev-parse", "--git-dir", above=True)
+    above = top(root)
+    if not folder or not above:
+        return None
+    return root / os.fsdecode(folder.strip()) / "litellm-gitops" / "runs" / root.resolve().relative_to(above) / _JOURNAL
 
 
 class Transaction:
@@ -82,7 +106,8 @@ class Transaction:
 
     The stage mirrors the repository, so that a program which goes by paths can be pointed at either. Files are named
     by their paths from the root. `finished` names what a run that died had begun and was put in place now, `dropped` a
-    file for whose sake the rest of such a run was not: it was changed since. `committed`: its own files are in place.
+    file for whose sake the rest of such a run was not: it was changed since. `foreign`: there was a journal that no run
+    here wrote, and it is gone. `committed`: its own files are in place.
     """
 
     def __init__(self, root: Path) -> None:
@@ -91,16 +116,21 @@ class Transaction:
         self._targets: list[str] = []
         self.finished: list[str] = []
         self.dropped: str | None = None
+        self.foreign = False
         self.committed = False
 
     def __enter__(self) -> Transaction:
         refuse_link(self._stage, self._root)
+        if self._stage.exists() and not self._stage.is_dir():
+            raise SealingError(f"{STAGE} is a file, and a run needs a folder of that name: delete it")
         if unfinished(self._root):
             self.dropped = _changed_since(self._root)
             if self.dropped is None:
                 self.finished = _apply(self._root)
+        else:
+            self.foreign = (self._stage / _JOURNAL).exists()
         if self._stage.exists():
-            _discard(self._stage)
+            _discard(self._root)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -159,19 +189,26 @@ class Transaction:
         journal = {target: [_digest(self._root / target), _digest(self._stage / target)] for target in self._targets}
         part = self._stage / f"{_JOURNAL}.part"
         _create(part, json.dumps(journal), 0o600)
+        if proof := _proof(self._root):
+            with contextlib.suppress(OSError):  # then a run that dies is not finished by the next one
+                replace(proof, _digest(part) or "")
         part.replace(self._stage / _JOURNAL)
         _sync_folder(self._stage)
         _apply(self._root)
         self.committed = True  # before the journal goes: a signal may come at any moment
-        _discard(self._stage)
+        _discard(self._root)
 
 
 def _journal(root: Path) -> dict[str, list[str | None]]:
     """What goes where: path -> (digest of what was there, digest of what is to be there)."""
     content = json.loads((root / STAGE / _JOURNAL).read_text("utf-8"))
-    if not isinstance(content, dict) or any(".." in PurePosixPath(each).parts for each in content):
+    if not isinstance(content, dict) or not all(map(_is_target, content)):
         raise SealingError(f"{STAGE}/{_JOURNAL} was not written by this program: remove the folder {STAGE}")
     return content
+
+
+def _is_target(file: str) -> bool:
+    return _TARGET.fullmatch(file) is not None and ".." not in PurePosixPath(file).parts
 
 
 def _changed_since(root: Path) -> str | None:
@@ -201,10 +238,13 @@ def _apply(root: Path) -> list[str]:
     return targets
 
 
-def _discard(stage: Path) -> None:
+def _discard(root: Path) -> None:
     # the journal goes first: without it the rest of the stage means nothing
-    (stage / _JOURNAL).unlink(missing_ok=True)
-    shutil.rmtree(stage)
+    (root / STAGE / _JOURNAL).unlink(missing_ok=True)
+    shutil.rmtree(root / STAGE)
+    if proof := _proof(root):
+        with contextlib.suppress(OSError):
+            proof.unlink(missing_ok=True)
 
 
 def _create(path: Path, text: str, mode: int) -> None:
