@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import tools
+from litellm_gitops.files import Held
 from litellm_gitops.policies import Source
 from litellm_gitops.sealing import keys
 from litellm_gitops.sealing.inputs import Inputs as SealingInputs
@@ -250,7 +251,7 @@ def test_each_place_wins_over_those_before_it(tmp_path: Path) -> None:
     for number, (place, name) in enumerate(HOSTS):
         for value in (" ", f"host{number}"):  # what is blank is not there
             found[place][name] = value
-            inputs = SealingInputs(tmp_path, found["file"], found["environment"], {})
+            inputs = SealingInputs(tmp_path, found["file"], found["environment"], {}, Held(tmp_path))
             host = inputs.lookup("host", source, "aws")
             expected = f"host{number - 1}" if value == " " else value
             assert (host.reveal() if host else "host-1") == expected, (place, name)

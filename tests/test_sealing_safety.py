@@ -183,6 +183,74 @@ def test_no_value_is_sealed_that_the_repository_brings(unsealed: Path, folder: P
     assert content(unsealed) == before
 
 
+MORE = {
+    "a Secret of another cluster": (
+        "  litellm-aws-auth:\n    clusters: [gcp]\n    keys:\n"
+        "      AWS_ACCESS_KEY_ID: {inputs: [AWS_ACCESS_KEY_ID], form: aws_access_key_id}\n"
+        "      AWS_SECRET_ACCESS_KEY: {inputs: [AWS_SECRET_ACCESS_KEY], form: aws_secret_access_key}\n",
+        "litellm-aws-auth is listed for gcp, and no answer needs it there",
+    ),
+    "a Secret that nobody knows": (
+        "  another:\n    clusters: [aws]\n    keys:\n      key: {generate: password}\n",
+        "another takes key in another way than the answers say",
+    ),
+    "a Secret without a key": (
+        "  another:\n    clusters: [aws]\n    keys: {}\n",
+        "another is listed for aws, and no answer needs it there",
+    ),
+}
+
+
+@pytest.mark.parametrize(("entry", "said"), MORE.values(), ids=MORE)
+def test_no_more_is_sealed_than_the_answers_need(sealed: Path, folder: Path, entry: str, said: str) -> None:
+    policy = sealed / "policies" / "secrets.yml"
+    policy.write_text(policy.read_text() + entry)
+    (folder / "deployment_outputs.env").open("a").write(
+        f"AWS_ACCESS_KEY_ID={'AKIA' + 'IOSFODNN7QWERTYU'}\nAWS_SECRET_ACCESS_KEY={'a1B2' * 9 + 'a1B/'}\n"
+    )
+    before = content(sealed)
+    answer = seal(sealed, inputs=folder)
+    assert answer.returncode == 1
+    assert said in answer.stderr
+    assert content(sealed) == before
+    assert "policies/secrets.yml" in {each.file for each in state.findings(Repository(sealed))}
+
+
+def test_the_package_says_what_is_never_rotated(sealed: Path, folder: Path) -> None:
+    policy = sealed / "policies" / "secrets.yml"
+    policy.write_text(re.sub(r"    never_rotate: .*\n", "", policy.read_text()))
+    before = content(sealed)
+    answer = seal(sealed, "--rotate", "litellm-salt-key", inputs=folder)
+    assert answer.returncode == 1
+    assert "litellm-salt-key is not rotated by a tool: a new salt key makes" in answer.stderr
+    assert content(sealed) == before
+
+
+def test_what_is_never_rotated_is_not_filled_either(sealed: Path, folder: Path) -> None:
+    path = sealed / "secrets" / "aws" / "litellm-salt-key.sops.yaml"
+    mark = '  annotations:\n    litellm-gitops/placeholder: "true"\n'
+    path.write_text(path.read_text().replace("metadata:\n", f"metadata:\n{mark}", 1))
+    before = content(sealed)
+    answer = seal(sealed, "--fill", inputs=folder)
+    assert answer.returncode == 1
+    assert "what is generated never is one" in answer.stderr
+    assert content(sealed) == before
+
+
+def test_nothing_is_sealed_for_another_namespace(sealed: Path, folder: Path) -> None:
+    policy = sealed / "policies" / "secrets.yml"
+    policy.write_text(policy.read_text().replace("namespace: litellm", "namespace: another"))
+    before = content(sealed)
+    for arguments in (("--rotate", "litellm-masterkey"), KEY):
+        answer = seal(sealed, *arguments, inputs=folder)
+        assert answer.returncode == 1
+        assert (
+            "policies/secrets.yml has the namespace another, and secrets/aws/litellm-azure-auth.sops.yaml has litellm"
+            in answer.stderr
+        )
+        assert content(sealed) == before
+
+
 @pytest.mark.parametrize("entry", ["", ".", "repository/bin", "{root}/bin", "{root}/hooks/../bin"])
 def test_no_program_of_the_repository_is_run(unsealed: Path, folder: Path, tmp_path: Path, entry: str) -> None:
     assert git(unsealed, "init", "--quiet").returncode == 0

@@ -110,6 +110,10 @@ FAULTS: dict[str, Fault] = {
         "the_list_of_secrets_follows_from_the_answers",
         change(POLICY, "generate: master_key", "default: known"),
     ),
+    "a Secret on the list that nobody knows": (
+        "the_list_of_secrets_follows_from_the_answers",
+        append(POLICY, "  another:\n    clusters: [aws]\n    keys:\n      key: {generate: password}\n"),
+    ),
     "a salt key that may be rotated": (
         "the_list_of_secrets_follows_from_the_answers",
         substitute(POLICY, r"    never_rotate: .*\n", ""),

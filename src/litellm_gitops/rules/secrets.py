@@ -18,6 +18,7 @@ from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import flawed
 from litellm_gitops.sealing import checksums, history
 from litellm_gitops.sealing.forms import PASSWORDS
+from litellm_gitops.sealing.inputs import is_needed
 from litellm_gitops.sealing.sealed_file import ENCODED_ANNOTATION, Flaw, Kind, fix_of
 
 # annotations with which the engine does not apply what is there already
@@ -54,9 +55,12 @@ def the_list_of_secrets_follows_from_the_answers(repository: Repository) -> Iter
     for name in sorted({name for name in chosen if chosen.count(name) > 1}):
         line = answers.line("cluster_environments") if answers else None
         yield Finding(ANSWERS, line, f"cluster_environments names {name} twice", edit("take one away"))
-    for name, known in repository.matrix.secrets.items():
+    for name in repository.policy.secrets.keys() - repository.matrix.secrets.keys():
+        what, line = f"no answer needs {name}", document.line("secrets", name) if document else None
+        yield Finding(policies.SECRETS, line, what, edit("take it away: a Secret of your own is not listed here"))
+    for name in repository.matrix.secrets:
         entry = repository.policy.secrets.get(name)
-        needed = [cluster.name for cluster in repository.clusters if _is_needed(cluster, name, known.when)]
+        needed = [cluster.name for cluster in repository.clusters if is_needed(cluster, name)]
         for what in _differences(repository, name, entry, needed):
             yield Finding(policies.SECRETS, document.line("secrets", name) if document else None, what, restore())
 
@@ -80,12 +84,6 @@ def _differences(
                 yield f"the values of {key} in {name} have another source than the answers give them"
 
 
-def _is_needed(cluster: Cluster, name: str, when: str | dict[str, list[str]]) -> bool:
-    if isinstance(when, dict):
-        return any(cluster.repository.answers.get(answer) in wanted for answer, wanted in when.items())
-    return when == "always" or any(method.secret == name for method in cluster.methods.values())
-
-
 @rule
 def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
     """With exactly the keys that are needed, or with one more that other answers need: the way back is an update."""
@@ -96,8 +94,8 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
             if repository.has(other := checksums.other_ending(wanted)):
                 yield _misplaced(repository, wanted, other)
                 continue
-            if not repository.has(wanted.file) and secret:
-                continue  # it is in a file of another name, which has a rule of its own
+            if name not in repository.matrix.secrets or (not repository.has(wanted.file) and secret):
+                continue  # it is in a file of another name, or needed by no answer, which have rules of their own
             if not repository.has(wanted.file):
                 ignored = (repository.root / wanted.file).is_file()
                 what = "git ignores it, so that it never reaches the cluster" if ignored else "is missing"
@@ -106,11 +104,7 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
                 yield Finding(wanted.file, None, what, edit(_NOT_IGNORED) if ignored else again)
             if secret is None or not repository.has(wanted.file):
                 continue  # another rule speaks of what is there
-            spare = (
-                set(repository.matrix.secrets[name].keys) - set(wanted.keys)
-                if name in repository.matrix.secrets
-                else set()
-            )
+            spare = set(repository.matrix.secrets[name].keys) - set(wanted.keys)
             if secret.keys - spare != set(wanted.keys) and secret.keys:  # one without values is told by another rule
                 what = f"it holds {_list(secret.keys)}, but {policies.SECRETS} says {_list(wanted.keys)}"
                 yield Finding(secret.file, secret.document.line("stringData"), what, _again(repository, secret.file))
@@ -230,7 +224,7 @@ def no_secret_is_orphaned(repository: Repository) -> Iterator[Finding]:
         for secret in cluster.sealed:
             spare = secret.name in known and secret.name not in cluster.wanted
             # one that the answers need and the list lacks has a rule of its own
-            if spare and not _is_needed(cluster, secret.name, known[secret.name].when):
+            if spare and not is_needed(cluster, secret.name):
                 what = f"nothing in {cluster.name} needs {secret.name} any more"
                 fix = delete(secret.file, f"take its line out of {cluster.secrets_folder}/kustomization.yaml")
                 yield Finding(secret.file, None, what, fix)

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from litellm_gitops.documents import dig, text
+from litellm_gitops.files import Held
 from litellm_gitops.policies import SECRETS, Source
-from litellm_gitops.repository import Repository, WantedSecret
+from litellm_gitops.repository import Cluster, Repository, WantedSecret
 from litellm_gitops.sealing import forms
 from litellm_gitops.sealing.errors import SealingError
 
@@ -81,20 +83,22 @@ class Inputs:
     lines: Mapping[str, str]
     environ: Mapping[str, str]
     given: Mapping[str, str]
+    held: Held
 
     @classmethod
     def read(cls, root: Path, given: Mapping[str, str] | None = None) -> Inputs:
         """The inputs for the repository `root`, from the folder of LITELLM_GITOPS_INPUTS or from the root.
 
-        Raises SealingError when that folder or its deployment_outputs.env cannot be read.
+        Raises SealingError when that folder or its deployment_outputs.env cannot be read, or that file came by git.
         """
         folder = Path(os.environ.get(FOLDER_VARIABLE) or root)
         if not folder.is_dir():
             raise SealingError(
                 f"{FOLDER_VARIABLE} is {str(folder)!r}, which is not a folder: name the folder that holds {ENV_FILE}"
             )
-        text = _read(folder / ENV_FILE)
-        return cls(folder, parse_env(text) if text else {}, os.environ, given or {})
+        held = Held(root)
+        text = _read(folder / ENV_FILE, held)
+        return cls(folder, parse_env(text) if text else {}, os.environ, given or {}, held)
 
     def lookup(self, key: str, source: Source, cluster: str) -> Value | None:
         """The checked value of a Secret's key for a cluster, or None when the input is missing.
@@ -133,27 +137,50 @@ class Inputs:
         if name in self.given:
             return name, Value(self.given[name], STDIN)
         for key in (name + suffix(cluster), name):
-            if text := _present(_read(self.folder / key)):
+            if text := _present(_read(self.folder / key, self.held)):
                 return name, Value(text, key)
         return name, None
 
 
+def is_needed(cluster: Cluster, name: str) -> bool:
+    """Whether the answers need a Secret of the matrix in a cluster."""
+    answers, when = cluster.repository.answers, cluster.repository.matrix.secrets[name].when
+    if isinstance(when, dict):
+        return any(answers.get(answer) in wanted for answer, wanted in when.items())
+    return when == "always" or any(method.secret == name for method in cluster.methods.values())
+
+
 def refuse_unknown(repository: Repository, secrets: Sequence[WantedSecret]) -> None:
-    """Raise SealingError where policies/secrets.yml takes a value from elsewhere than the matrix does.
+    """Raise SealingError where policies/secrets.yml asks for more than the matrix does under these answers.
 
     Otherwise whoever may write to git has another variable of the operator's sealed, for a reader of his own, or a
-    value that he knows.
+    value that he knows, or has it sealed for another namespace.
     """
     for secret in secrets:
-        known = repository.matrix.secrets.get(secret.name)
-        for key, source in secret.keys.items():
-            expected = known.source(key, repository.answers) if known and key in known.keys else Source()
-            other = [name for name in source.names if name not in expected.names]
-            if other or (known and source != expected):
-                what = f"from {other[0]}, which is no input of it" if other else "in another way than the answers say"
-                raise SealingError(
-                    f"{SECRETS}: {secret.name} takes {key} {what}: take {SECRETS} from git history. Nothing was read."
-                )
+        if problem := _excess(repository, secret):
+            raise SealingError(f"{SECRETS}: {secret.name} {problem}: take it from git history. Nothing was read.")
+    ours = [each for cluster in repository.clusters for each in cluster.sealed if each.name in cluster.wanted]
+    found = [text(dig(each.document.value, "metadata", "namespace")) for each in ours]
+    if secrets and found and repository.namespace not in found:
+        raise SealingError(
+            f"{SECRETS} has the namespace {repository.namespace}, and {ours[0].file} has {found[0]}: take the one that "
+            "was changed from git history. Nothing was read."
+        )
+
+
+def _excess(repository: Repository, secret: WantedSecret) -> str:
+    """What a Secret asks for that the answers do not; empty where there is nothing."""
+    known, cluster = repository.matrix.secrets.get(secret.name), repository.cluster(secret.cluster)
+    needed = known.needed(repository.answers) if known else set()
+    for key, source in secret.keys.items():
+        expected = known.source(key, repository.answers) if known and key in needed else Source()
+        if other := [name for name in source.names if name not in expected.names]:
+            return f"takes {key} from {other[0]}, which is no input of it"
+        if source != expected:
+            return f"takes {key} in another way than the answers say"
+    if not known or not cluster or not is_needed(cluster, secret.name):
+        return f"is listed for {secret.cluster}, and no answer needs it there"
+    return ""
 
 
 def parse_env(text: str) -> dict[str, str]:
@@ -205,7 +232,12 @@ def _unquote(part: re.Match[str]) -> str:
     return str(part["single"] if part["single"] is not None else part["bare"])
 
 
-def _read(path: Path) -> str | None:
+def _read(path: Path, held: Held) -> str | None:
+    if path.exists() and held.holds(path):
+        raise SealingError(
+            f"{path.name} came by git, or may have, and whoever writes to git would decide what is sealed: take it out "
+            f"of git, and put yours elsewhere ({FOLDER_VARIABLE}). Nothing was sealed."
+        )
     try:
         return path.read_text("utf-8-sig")
     except FileNotFoundError:

@@ -11,7 +11,7 @@ from litellm_gitops.repository import Cluster, Repository, WantedSecret
 from litellm_gitops.sealing import report
 from litellm_gitops.sealing.errors import USAGE, SealingError
 from litellm_gitops.sealing.inputs import Inputs, Value, refuse_unknown
-from litellm_gitops.sealing.run import Plan, Run, change, chosen
+from litellm_gitops.sealing.run import Plan, Run, change, chosen, never_rotated
 from litellm_gitops.sealing.sealed_file import Kind
 from litellm_gitops.sealing.transaction import Transaction
 from litellm_gitops.sealing.trust import Consent
@@ -47,7 +47,7 @@ def rotate(
     With `key` only that one changes, which takes a private key. `cluster` is the name of a cluster or an environment.
     The result is an exit code; raises SealingError.
     """
-    _refuse(_wanted(repository, chosen(repository, cluster), name)[0], key, given)
+    _refuse(repository, _wanted(repository, chosen(repository, cluster), name)[0], key, given)
     with change(repository, cluster, transaction, consent) as (run, clusters):
         wanted = _wanted(run.repository, clusters, name)
         clusters = [each for each in clusters if name in each.wanted]
@@ -77,7 +77,7 @@ def _wanted(repository: Repository, clusters: Sequence[Cluster], name: str) -> l
     return wanted
 
 
-def _refuse(secret: WantedSecret, key: str | None, given: Mapping[str, str] | None) -> None:
+def _refuse(repository: Repository, secret: WantedSecret, key: str | None, given: Mapping[str, str] | None) -> None:
     if key is not None and key not in secret.keys:
         raise SealingError(f"--key names no key of {secret.name}: choose from {', '.join(secret.keys)}", USAGE)
     known = {name for source in secret.keys.values() for name in source.names}
@@ -85,8 +85,8 @@ def _refuse(secret: WantedSecret, key: str | None, given: Mapping[str, str] | No
     if unknown:
         choice = f"choose from {', '.join(sorted(known))}" if known else "its value is generated"
         raise SealingError(f"--stdin names no input of {secret.name}: {choice}", USAGE)
-    if secret.never_rotate:
-        raise SealingError(f"{secret.name} is not rotated by a tool: {secret.never_rotate}. Nothing was changed.")
+    if why := never_rotated(repository, secret):
+        raise SealingError(f"{secret.name} is not rotated by a tool: {why}. Nothing was changed.")
 
 
 def _whole(run: Run, cluster: Cluster, secret: WantedSecret, part: Plan) -> Plan:

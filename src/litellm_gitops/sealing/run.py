@@ -48,6 +48,12 @@ def chosen(repository: Repository, name: str | None) -> list[Cluster]:
     return exact or found
 
 
+def never_rotated(repository: Repository, secret: WantedSecret) -> str | None:
+    """Why a tool never makes a Secret anew, if so: as the package says, to which the repository's list can add."""
+    known = repository.matrix.secrets.get(secret.name)
+    return (known.never_rotate if known else None) or secret.never_rotate
+
+
 def _plan(secret: WantedSecret, inputs: Inputs, anew: bool = False) -> Plan:
     """The values of a Secret: from its inputs, else generated, else none.
 
