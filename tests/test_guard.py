@@ -280,6 +280,8 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "the inputs of sealing": ("deployment_outputs.env", "A=b\n", "never enters git"),
     "a private key, by its name alone": ("keys/aws.agekey", "\n", "never enters git"),
     "a token, by its name alone": ("access-token", "x\n", "never enters git"),
+    "a run that would be finished": (".sealing/journal.json", "{}\n", "each clone has one of its own"),
+    "a key under another case": ("KEYS/aws.pem", "\n", "never enters git"),
 }
 
 
@@ -292,6 +294,25 @@ def test_a_commit_is_refused(clone: Clone, file: str, content: str | bytes, said
     assert said in refused
     assert "Traceback" not in refused
     assert "canary" not in refused
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "submodule"])
+@pytest.mark.parametrize("name", ["keys", "Keys"])
+def test_nothing_is_committed_that_takes_the_place_of_the_keys(clone: Clone, kind: str, name: str) -> None:
+    if (clone.root / "keys").exists():
+        shutil.rmtree(clone.root / "keys")
+    if kind == "submodule":
+        head = clone.git("rev-parse", "HEAD").stdout.strip()
+        assert clone.git("update-index", "--add", "--cacheinfo", f"160000,{head},{name}").returncode == 0
+    elif kind == "link":
+        (clone.root / name).symlink_to("README.md")
+    else:
+        (clone.root / name).write_text("x\n")
+    if kind != "submodule":
+        assert clone.git("add", "--force", name).returncode == 0
+    refused = clone.commit()
+    assert refused is not None
+    assert f"{name}: each clone has one of its own" in refused
 
 
 def test_what_is_refused_is_not_repeated(clone: Clone) -> None:

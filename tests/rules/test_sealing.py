@@ -68,6 +68,12 @@ def _committed(root: Path) -> None:
     git(root, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "State")
 
 
+def _in_place_of_the_keys(root: Path) -> None:
+    git(root, "init", "--quiet")
+    (root / "keys").symlink_to("clusters")
+    git(root, "add", "--force", ".")
+
+
 def _answer_more(root: Path) -> None:
     substitute(ANSWERS, r"^age_recipients:\n(- age1\w+)\n", rf"age_recipients:\n\1\n- {STRANGER}\n")(root)
 
@@ -493,10 +499,13 @@ FAULTS: dict[str, Fault] = {
     "a key that is ignored no more": ("git_ignores_inputs_and_keys", append(".gitignore", "!/keys/\n!*.agekey\n")),
     "keys that git would add": (
         "git_ignores_inputs_and_keys",
-        together(drop(".gitignore", "/keys/"), drop(".gitignore", "*.agekey")),
+        together(drop(".gitignore", "/keys\n"), drop(".gitignore", "*.agekey")),
     ),
     "no .gitignore": ("git_ignores_inputs_and_keys", delete(".gitignore")),
     "a key under another name": ("git_ignores_inputs_and_keys", append("age.key", "example\n")),
+    "a link in the place of the keys": ("git_ignores_inputs_and_keys", _in_place_of_the_keys),
+    "a file in the place of the keys, in another case": ("git_ignores_inputs_and_keys", write("Keys", "x\n")),
+    "a stage in another case": ("git_ignores_inputs_and_keys", write(".Sealing/journal.json", "{}\n")),
     "a rule of sops for an environment that was not chosen": (
         "every_cluster_has_one_sound_creation_rule",
         append_item(RULES, ("creation_rules",), {"path_regex": r"^secrets/azure/.*\.sops\.ya?ml$", "age": []}),

@@ -9,6 +9,7 @@ import fnmatch
 import json
 import posixpath
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -30,7 +31,9 @@ CONFIG = creation_rules.CONFIG
 BESIDE = ("*.yaml", "*.yml", "*.md", "*/.gitkeep", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
 # Inputs of sealing, private keys, and for whom a clone has sealed, by name: none enters git, also by `git add --force`.
 _NEVER = ("*.agekey", "age.key", "keys.txt", ENV_FILE, "gcp-service-account.json*", "access-token*", ".sealed-for*")
-_KEY_FILE = re.compile(r"(?:.*/)?keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+")
+_KEY_FILE = re.compile(r"(?:.*/)?keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+|(?i:keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+)")
+# what each clone has of its own: of any kind and in any case, git would put it in the place of that
+_OWN = re.compile(r"(?i:keys|\.sealing(?:/.*)?)")
 _PUBLIC_KEY = re.compile(r"^# public key: (age1\w+)", re.MULTILINE)
 _OF_THE_RULE = (Kind.RECIPIENTS, Kind.RULE)
 _SEAL_IT = edit("take the value out, and seal it as secrets/<cluster>/<name>.sops.yaml")
@@ -57,9 +60,10 @@ def flaws_of(file: str, content: str, config: Mapping[str, Any]) -> list[Flaw]:
 
 
 def never_in_git(file: str) -> bool:
-    """Whether a file is an input of sealing or a private key by its name."""
+    """Whether a file is an input of sealing, a private key, or what each clone has of its own, by its name."""
     name = posixpath.basename(file).lower()
-    return any(fnmatch.fnmatchcase(name, each) for each in _NEVER) or _KEY_FILE.fullmatch(file) is not None
+    named = any(fnmatch.fnmatchcase(name, each) for each in _NEVER)
+    return named or any(each.fullmatch(file) for each in (_KEY_FILE, _OWN))
 
 
 def _find(config: Mapping[str, Any], file: str) -> dict[str, Any] | None:
@@ -391,7 +395,10 @@ def git_ignores_inputs_and_keys(repository: Repository) -> Iterator[Finding]:
         what = f"git does not ignore {file}, which holds secrets"
         yield Finding(".gitignore", None, what, edit(f"add the line /{file}"))
     for file in sorted(repository.tracked.union(repository.files)):
-        if file in repository.tracked and (file in wanted or never_in_git(file)):
+        if _OWN.fullmatch(file):
+            what = "each clone has one of its own, which a pull would put this in the place of"
+            yield Finding(file, None, what, edit(f"git rm --cached {shlex.quote(file)}, and make your own again"))
+        elif file in repository.tracked and (file in wanted or never_in_git(file)):
             first = f"git rm --cached {file}, and take what it holds for known: make new keys, revoke credentials"
             yield Finding(file, None, "is a private key or an input of sealing, which never enters git", edit(first))
         elif never_in_git(file) and file not in wanted:
