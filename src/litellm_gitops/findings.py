@@ -12,7 +12,8 @@ from enum import StrEnum
 from litellm_gitops.credentials import redacted
 
 SEAL = "uv run hooks/seal_secrets.py"
-UPDATE = "uv run --locked copier update --trust --skip-answered --vcs-ref :current: --data"
+COPIER = "uv run --locked copier"
+UPDATE = f"{COPIER} update --trust --skip-answered --vcs-ref :current: --data"
 
 
 class Action(StrEnum):
@@ -66,7 +67,7 @@ class Fix:
             case Action.EDIT:
                 return self.first
             case Action.RESTORE:
-                again = "take it from git history, or run `uv run --locked copier recopy --trust`"
+                again = f"take it from git history, or run `{COPIER} recopy --trust`"
                 return f"{self.first}: {again}" if self.first else again
             case Action.DELETE:
                 return f"{self.first}: {self.command}" if self.first else self.command or "delete the file"
