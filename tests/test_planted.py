@@ -387,7 +387,7 @@ def test_a_repository_that_ignores_the_project_and_a_home_under_git_are_not_its_
 ) -> None:
     git(tmp_path, "init", "--quiet")
     (tmp_path / ".gitignore").write_text("/build/\n")
-    for name in ("build/demo", "work/demo", "src/demo"):
+    for name in ("build/demo", "work/demo", "src/demo", "held/demo"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "file").touch()
     bin_ = str(tmp_path / "bin")
@@ -396,6 +396,8 @@ def test_a_repository_that_ignores_the_project_and_a_home_under_git_are_not_its_
     assert bin_ not in search_path(tmp_path / "src" / "demo").split(":")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert bin_ in search_path(tmp_path / "work" / "demo").split(":")
+    git(tmp_path, "add", "held")
+    assert bin_ not in search_path(tmp_path / "held" / "demo").split(":")
 
 
 # --- a login that is meant from where the operator stands ------------------------------------------------------------

@@ -91,13 +91,14 @@ def _is_bare(root: Path) -> bool:
 def reach(root: Path) -> Path:
     """The folder that whoever writes to git can fill: that of the repository that `root` is a folder of, else `root`.
 
-    A repository that ignores it, or is the user's home, is another's.
+    A repository that ignores it is another's, and so is a home under git that does not hold it.
     """
     found = top(root)
-    if found is None or found == root or Path.home().resolve().is_relative_to(found):
+    if found is None or found == root:
         return root
+    seen = ("--cached",) if Path.home().resolve().is_relative_to(found) else _SEEN
     below = f":(literal){root.relative_to(found).as_posix()}"
-    return root if _answer(found, _path_without(found), ("ls-files", *_SEEN, "--", below)) == b"" else found
+    return root if _answer(found, _path_without(found), ("ls-files", *seen, "--", below)) == b"" else found
 
 
 def _path_without(inside: Path) -> str:
