@@ -25,9 +25,8 @@ import yaml
 TEMPLATE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TEMPLATE / "src"))
 
-from litellm_gitops import vendored  # noqa: E402
+from litellm_gitops import files, vendored  # noqa: E402
 from litellm_gitops.documents import sequence, text  # noqa: E402
-from litellm_gitops.files import git  # noqa: E402
 from litellm_gitops.findings import SEAL, UnreadableError, update  # noqa: E402
 from litellm_gitops.first_steps import change_to, from_here  # noqa: E402
 from litellm_gitops.repository import Cluster, Repository  # noqa: E402
@@ -275,7 +274,7 @@ def answers(root: Path) -> dict[str, Any]:
 
 def committed() -> dict[str, Any]:
     """The answers of the last commit; none in a repository that is new."""
-    return _mapping((git(Path.cwd(), "show", f"HEAD:./{ANSWERS}", above=True) or b"").decode("utf-8", "replace"))
+    return _mapping(git("show", f"HEAD:./{ANSWERS}") or "")
 
 
 def _mapping(text: str) -> dict[str, Any]:
@@ -288,8 +287,13 @@ def _mapping(text: str) -> dict[str, Any]:
 
 def lock_is_old(root: Path) -> bool:
     """Whether pyproject.toml changed after uv.lock was committed."""
-    changed = ("diff", "--name-only", "HEAD", "--", "pyproject.toml")
-    return (root / "uv.lock").exists() and bool(git(root, *changed, above=True))
+    return (root / "uv.lock").exists() and bool(git("diff", "--name-only", "HEAD", "--", "pyproject.toml"))
+
+
+def git(*arguments: str) -> str | None:
+    """What git prints; None where it fails."""
+    answer = files.git(Path.cwd(), *arguments, above=True)
+    return None if answer is None else answer.decode("utf-8", "replace")
 
 
 if __name__ == "__main__":
