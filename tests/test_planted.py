@@ -457,10 +457,10 @@ def test_a_file_of_a_login_is_the_operators(root: Path, folder: Path, tmp_path: 
 
 def test_the_advised_command_shows_a_sealed_file(root: Path, monorepo: Path) -> None:
     for project in (root, monorepo):
-        (script,) = re.findall(r"To read a sealed file.*?```sh\n(.*?)```.*?```sh\n(.*?)```", *_readme(project))
+        (script,) = re.findall(r"To read a sealed file.*?```sh\n(.*?)```", *_readme(project))
         env = {**environment(), "HOME": str(project)}
         answer = subprocess.run(
-            ["sh", "-e"], input="".join(script), cwd=project, env=env, capture_output=True, text=True, check=True
+            ["sh", "-e"], input=script, cwd=project, env=env, capture_output=True, text=True, check=True
         )
         assert opened(project, "aws/litellm-masterkey")["aws", "litellm-masterkey"]["masterkey"] in answer.stdout
 
