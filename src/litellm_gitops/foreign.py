@@ -34,6 +34,8 @@ def foreign_secrets(repository: Repository, cluster: Cluster) -> dict[str, froze
             own = text(dig(manifest, "metadata", "name"))
             names = [text(dig(manifest, *place)) for place in _NAMES[str(manifest["kind"])]]
             found[next(filter(None, names), own)] = _keys(manifest)
+        if manifest.get("kind") == "SecretProviderClass" and namespace in (None, repository.namespace):
+            found |= _synced(manifest)
         if text(manifest.get("apiVersion")).startswith("postgresql.cnpg.io/") and manifest.get("kind") == "Cluster":
             found |= dict.fromkeys(f"{text(dig(manifest, 'metadata', 'name'))}-{suffix}" for suffix in _DATABASE)
     for declared in repository.suite.secrets:
@@ -59,6 +61,14 @@ def _manifests(repository: Repository, cluster: Cluster) -> Iterator[dict[Any, A
             yield mapping(document.value)
     if cluster.values:
         yield from map(mapping, sequence(cluster.values.get(*cluster.values.chart.objects)))
+
+
+def _synced(manifest: dict[Any, Any]) -> dict[str, frozenset[str] | None]:
+    """What the driver of the Secrets Store makes where a pod mounts the class, with the keys of each."""
+    return {
+        text(dig(entry, "secretName")): frozenset(str(dig(each, "key")) for each in sequence(dig(entry, "data")))
+        for entry in sequence(dig(manifest, "spec", "secretObjects"))
+    }
 
 
 def _keys(manifest: dict[Any, Any]) -> frozenset[str] | None:

@@ -181,6 +181,16 @@ HARMLESS: dict[str, Edit] = {
         write("apps/patch.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: own}\nspec: {replicas: 2}\n"),
         write("apps/six.yaml", "- {op: remove, path: /spec/replicas}\n"),
     ),
+    "objects in a list": own(
+        "apiVersion: v1\nkind: List\nitems:\n"
+        "  - {apiVersion: v1, kind: ConfigMap, metadata: {name: own, namespace: litellm}}\n"
+    ),
+    "how kubectl reaches a cluster": write(
+        "scripts/kubeconfig.yaml", "apiVersion: v1\nkind: Config\nclusters: []\nusers: []\ncontexts: []\n"
+    ),
+    "a file of another program": write(
+        "skaffold.yaml", "apiVersion: skaffold/v4beta11\nkind: Config\nbuild: {artifacts: []}\n"
+    ),
     "a manifest of their own": own(
         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: own\n"
         "  namespace: litellm\nspec:\n  podSelector: {}\n  policyTypes:\n    - Ingress\n"

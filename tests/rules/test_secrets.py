@@ -41,6 +41,15 @@ GCP_CHECKSUMS = "litellm/checksums-gcp.yaml"
 BUNDLED = answers(["gcp"], ["bedrock"], redis="bundled")
 
 
+SECRET_PROVIDER = """\
+apiVersion: secrets-store.csi.x-k8s.io/v1
+kind: SecretProviderClass
+metadata: {name: own, namespace: litellm}
+spec:
+  provider: aws
+  secretObjects:
+    - {secretName: own-variables, type: Opaque, data: [{key: OWN_KEY, objectName: own}]}
+"""
 EXTERNAL_SECRET = """\
 apiVersion: external-secrets.io/v1
 kind: ExternalSecret
@@ -280,6 +289,12 @@ HARMLESS: dict[str, Edit] = {
     "a Secret that External Secrets makes": together(
         write("clusters/aws/own.yaml", EXTERNAL_SECRET),
         append_item("clusters/aws/kustomization.yaml", ("resources",), "own.yaml"),
+        add(CHART.env_from, ["own-variables"]),
+    ),
+    "a Secret that the driver of the Secrets Store makes": together(
+        write("clusters/aws/own.yaml", SECRET_PROVIDER),
+        append_item("clusters/aws/kustomization.yaml", ("resources",), "own.yaml"),
+        append_item("clusters/aws/account.yaml", ("rules", 1, "apiGroups"), "secrets-store.csi.x-k8s.io", document=1),
         add(CHART.env_from, ["own-variables"]),
     ),
     "a Secret that the owner says somebody else makes": together(

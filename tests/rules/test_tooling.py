@@ -139,6 +139,15 @@ HARMLESS: dict[str, Harmless] = {
         ]
     ),
     "a preset that merges": change(RENOVATE, '"config:recommended"', '"config:recommended", ":automergeMajor"'),
+    "a preset that is nearly another one": change(
+        RENOVATE, '"config:recommended"', '"config:recommended", ":automergeMajor"'
+    ),
+    "versions by another language": change(
+        RENOVATE,
+        '"customManagers": [',
+        '"customManagers": [{"customType": "jsonata", "fileFormat": "yaml", "managerFilePatterns": ["/x.yaml/"], '
+        '"matchStrings": ["a.{ \\"depName\\": b }"], "datasourceTemplate": "docker"},',
+    ),
     "a preset of one's own": change(RENOVATE, '"config:recommended"', '"config:recommended", "local>own/renovate"'),
     "rules that come from elsewhere": (
         edited(lambda content: content.update(extends=["local>own/renovate"], packageRules=[])),

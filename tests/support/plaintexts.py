@@ -207,6 +207,10 @@ def harmless() -> dict[str, tuple[str, str]]:
         "names of keys": "auth: {existingSecret: own, secretKeys: {password: password, userPasswordKey: own}}\n",
         "a variable that has the value": "password: DB_PASSWORD\napiKey: OPENAI_API_KEY\n",
         "a secret of a workflow": "env: {TOKEN: '${{ secrets.TOKEN }}'}\n",
+        "the right to have a token": "permissions: {id-token: write}\njobs: {a: {permissions: {id-token: read}}}\n",
+        "a switch in words": _manifest("Pod", "spec: {automountServiceAccountToken: 'no'}"),
+        "a token in a header of a script": "own:\n  script: ['curl --header \"JOB-TOKEN: $CI_JOB_TOKEN\" https://x']\n",
+        "what Grafana reads": "grafana.ini:\n  database: {password: $__file{/etc/db}, token: '$__env{TOKEN}'}\n",
         "no key is needed": "api_key: not-needed\ntoken: dummy\nother: {api_key: sk-no-key-required}\n",
     }
     settings = {
@@ -215,6 +219,11 @@ def harmless() -> dict[str, tuple[str, str]]:
             'read -rs PASSWORD\nTOKEN=$(cat token)\nexport API_KEY="$KEY" SECRET=${X}\n',
         ),
         "JSON that refers": ("config/refer.json", '{"token": "${TOKEN}", "tokens": 4096, "passwordFile": "/x"}\n'),
+        "variables to be filled in": (
+            ".env.example",
+            "OPENAI_API_KEY=your-api-key-here\nA_PASSWORD=changeme\nB_TOKEN=replace-me\nC_SECRET=TODO\nD_API_KEY=change-me\n",
+        ),
+        "a sample of variables": ("config/own.env.sample", "API_KEY=your_openai_api_key\nDB_PASSWORD=your-password\n"),
         "TOML that refers": ("config/refer.toml", 'password = "env:PASSWORD"\ntoken = ""\n'),
     }
     found = {name: (f"docs/{number}.md", content) for number, (name, content) in enumerate(texts.items())} | settings

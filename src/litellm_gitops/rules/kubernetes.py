@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 # Argo's other projects, such as Rollouts and Workflows, have kinds in the group of Argo CD.
 _SHARED_GROUPS = {"argoproj.io"}
 _NAMELESS_GROUP = "kustomize.config.k8s.io"  # no cluster ever sees these
+# what kubectl reads and no cluster keeps: objects one after the other, and how it reaches a cluster
+_OF_KUBECTL = {("v1", "List"), ("v1", "Config")}
+# https://kubernetes.io/docs/reference/using-api/#api-groups: the others of Kubernetes have a dot, as all that are added
+_UNDOTTED = ("apps", "autoscaling", "batch", "extensions", "policy")
 _FREELY_NAMED_GROUP = "rbac.authorization.k8s.io"  # https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 _CLOSE = 0.8  # how much two words have in common, of 1, where one of them is the other misspelt
 
@@ -244,13 +248,22 @@ def _group(api_version: str) -> str:
     return api_version.rpartition("/")[0]
 
 
+def _is_of_a_program(api_version: str, kind: str) -> bool:
+    """Whether no cluster ever keeps it, but a program reads it: kubectl, or one such as Skaffold."""
+    from difflib import get_close_matches
+
+    group = _group(api_version)
+    other = "." not in group and group and not get_close_matches(group, _UNDOTTED, 1, _CLOSE)
+    return bool(other) or (api_version, kind) in _OF_KUBECTL
+
+
 def _unknown(document: Document, version: str) -> Iterator[Finding]:
     """A finding for a kind that has no schema, unless it may be one of a group that is not known here."""
     (api_version, kind), known = _kind(document), schemas.known(version)
     if not api_version or not kind:
         yield found_in(document, (), "it has no apiVersion and kind", "write a Kubernetes manifest")
         return
-    if (api_version, kind) in known:
+    if (api_version, kind) in known or _is_of_a_program(api_version, kind):
         return
     from difflib import SequenceMatcher, get_close_matches  # only where there is something to say
 
@@ -316,7 +329,7 @@ def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
 
 def _names_of(document: Document) -> Named:
     (api_version, kind), metadata = _kind(document), mapping(dig(document.value, "metadata"))
-    if kind and _group(api_version) != _NAMELESS_GROUP:
+    if kind and _group(api_version) != _NAMELESS_GROUP and not _is_of_a_program(api_version, kind):
         if _group(api_version) != _FREELY_NAMED_GROUP:
             form = "namespace" if (api_version, kind) == ("v1", "Service") else "object"
             yield ("metadata", "name"), text(metadata.get("name")), form

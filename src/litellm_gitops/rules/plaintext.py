@@ -13,6 +13,7 @@ from litellm_gitops.findings import Finding, edit
 from litellm_gitops.repository import SEALED, Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import no_secret_stands_outside_of_the_sealed_files
+from litellm_gitops.sealing.forms import problem
 
 _CREDENTIAL = re.compile(
     r"(?:PASSWORD|PASSWD|(?<![A-Z])PASS|(?<![A-Z])PWD|PASSPHRASE|SECRET|(?<!PER_)TOKEN|CREDENTIALS?"
@@ -23,11 +24,12 @@ _CREDENTIAL = re.compile(
 _MAY_TELL = re.compile(rf"""(?<!kind: ){_CREDENTIAL.pattern[:-2]}["']?\s*(?:[:=,}}]|$)""", re.IGNORECASE | re.MULTILINE)
 # in values of charts and in manifests, where other keys end in the name of a Secret
 _NAME_OF_SECRET = re.compile(r"(?<!client)(?<!client_)secret\Z|credentials?\Z", re.IGNORECASE)
-# Nothing, a path in the container, a switch, a word that says that there is none, what another program puts in or
-# decrypts, where it is kept, what code or Terraform reads from elsewhere, and examples that their vendor publishes.
+# Nothing, a path in the container, a switch, the right to have a token, a word that says that there is none, what
+# another program puts in or decrypts, where it is kept, what code or Terraform reads from elsewhere, and examples that
+# their vendor publishes.
 _REFERENCE = re.compile(
-    r"|none|null|nil|true|false|[0-9]{1,6}|str|string|dummy|empty|unused|not-needed|sk-no-key-required|n/a"
-    r"|/.*|\$[({].*|\$[a-z_][\w.:-]*|\{\{.*\}\}|%\(.*|<.*>|\*+|x{3,}|os\.environ.*|(?:var|local|data|module|random_password)\.\S+"
+    r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|not-needed|sk-no-key-required|n/a"
+    r"|/.*|\$[({].*|\$__(?:file|env|vault)\{.*|\$[a-z_][\w.:-]*(?:[\"'].*)?|\{\{.*\}\}|%\(.*|<.*>|\*+|x{3,}|os\.environ.*|(?:var|local|data|module|random_password)\.\S+"
     r"|ENC\[.*|(?:arn|env|vault|op|file|https?|ref\+\w+|azurekeyvault|gcpsm|awssm|secretref):(?!.*:[^/]*@).*"
     r"|(?-i:[A-Z0-9]+_(?:[A-Z0-9_]*(?:PASSWORD|TOKEN|KEY|SECRET))|.*EXAMPLE(?:KEY)?)",
     re.IGNORECASE | re.DOTALL,
@@ -43,6 +45,8 @@ _ATTRIBUTE = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")  # such as self.token
 _SETTINGS = re.compile(
     r"(?!tests/|vendor/)(?:.*/)?(?:\.env(?:\.[\w.-]+)?|.+\.(?:env|properties|tf|tfvars|ini|conf|toml|json|sh|bash))"
 )
+# what is to be copied and filled in
+_EXAMPLES = re.compile(r"(?:.*/)?\.?[\w-]*env(?:\.[\w-]+)*\.(?:example|sample|template|dist|tmpl)")
 # other rules speak of a Secret; a sealed one and a definition hold none
 _OTHERS = ("Secret", "SealedSecret", "CustomResourceDefinition")
 _NO_SETTINGS = ("litellm/values", "litellm/checksums-", "policies/", "vendor/", "tests/")
@@ -59,6 +63,8 @@ def credentials_of(file: str, content: str) -> Iterator[Finding]:
         yield Finding(file, line, f"holds {kind} in plaintext", _TAKE_OUT)
     patterns = (_LINE, _PAIR) if _SETTINGS.fullmatch(file) else ()
     for match in (match for pattern in patterns for match in pattern.finditer(content)):
+        if _EXAMPLES.fullmatch(file) and problem(match[2], "text"):
+            continue
         line = content.count("\n", 0, match.start(1)) + 1
         if line not in lines and tells(match[1], match[2]) and not _ATTRIBUTE.fullmatch(match[2]):
             lines.add(line)

@@ -85,7 +85,6 @@ def _refuse_generated(run: Run, placeholders: Sequence[WantedSecret]) -> None:
                 f"{secret.file} says that it is a placeholder, and what is generated never is one: take it from git "
                 f"history. It is not filled, for {why}. Nothing was changed."
             )
-    return found
 
 
 def _is_absent(run: Run, file: str) -> bool:
