@@ -25,12 +25,16 @@ ENDS = {
 
 
 class Fault(NamedTuple):
-    """A mistake: what it ends in, where it stands below the configuration, what it is, what mends it."""
+    """A mistake: what it ends in, where it stands below the configuration, what it is, what mends it.
+
+    `meant` is the key that was to stand there, where that is known.
+    """
 
     end: str
     place: Place
     what: str
     fix: str
+    meant: str = ""
 
 
 Faults = Iterator[Fault]

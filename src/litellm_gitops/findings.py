@@ -118,10 +118,19 @@ def delete(file: str = "", first: str = "") -> Fix:
 
 
 @dataclass(frozen=True)
+class Misspelt:
+    """A word, a key or a value, that is misspelt in the line of a finding, and the one that was meant."""
+
+    word: str
+    meant: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing that is wrong: the file, the line (from 1, where there is one), what it is, what mends it.
 
-    `code` is the name of the rule that found it. No text ever holds the value of a Secret.
+    `code` is the name of the rule that found it; `misspelt` is there where a word that was meant is known to be the
+    cause. No text ever holds the value of a Secret.
     """
 
     file: str
@@ -129,6 +138,7 @@ class Finding:
     what: str
     fix: Fix
     code: str = ""
+    misspelt: Misspelt | None = None
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file

@@ -12,9 +12,10 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, update_wrapper
+from functools import cache, lru_cache, update_wrapper
 from typing import TYPE_CHECKING
 
+from litellm_gitops.correction import corrected
 from litellm_gitops.findings import Finding, UnreadableError, edit
 
 if TYPE_CHECKING:
@@ -52,6 +53,17 @@ _BY_THEMSELVES = {
     "workflows",
 }
 _BY_NAME_ALONE = ("decrypted", "rendered", "signed")  # subjects that need a private key, helm and a chart, or cosign
+# subjects in which nothing follows from a misspelt word: the guard evaluates them on each commit, without a schema
+_OF_EACH_COMMIT = ("plaintext", "sealing")
+# the rules that know which word was meant
+_OF_SPELLING = (
+    "every_kustomization_lists_exactly_what_is_there",
+    "every_manifest_fits_the_schema_of_its_kind",
+    "every_setting_stands_in_its_section",
+    "the_engine_knows_every_field",
+    "the_values_fit_their_schema",
+    "what_values_put_into_the_pod_fits_its_schema",
+)
 
 
 def rule(function: Function) -> Function:
@@ -94,11 +106,40 @@ def evaluate(repository: Repository, rules: Iterable[Rule] | None = None) -> lis
 
     Raises UnreadableError where the repository's answers or policies cannot be read.
     """
-    found = [finding for each in (load().values() if rules is None else rules) for finding in run(each, repository)]
-    kept = [each for each in dict.fromkeys(found) if not any(covers(entry, each) for entry in _active(repository))]
+    kept = _causes(repository, [*load().values()] if rules is None else [*rules])
     if any(each.code == "the_answers_are_those_that_were_rendered" for each in kept):
         kept = [each for each in kept if _is_told_beside(each)]
     return sorted(_together(repository, kept), key=lambda finding: (finding.file, finding.line or 0, finding.what))
+
+
+def _kept(repository: Repository, rules: Iterable[Rule]) -> list[Finding]:
+    """What these rules find, each finding once, without what the owner sets aside."""
+    found = dict.fromkeys(finding for each in rules for finding in run(each, repository))
+    return [each for each in found if not any(covers(entry, each) for entry in _active(repository))]
+
+
+def _causes(repository: Repository, rules: list[Rule]) -> list[Finding]:
+    """As `_kept`, without what is wrong only because a word is misspelt of which a rule tells."""
+    kept = _kept(repository, rules)
+    apart = {each.name for each in rules if each.subject in (*_OF_EACH_COMMIT, *_BY_NAME_ALONE)}
+    unexplained = [each for each in kept if not each.misspelt and each.code not in apart]
+    other = _as_meant(repository) if unexplained else None
+    if other is None:
+        return kept
+    names, whats = {each.code for each in unexplained}, {(each.code, each.what) for each in unexplained}
+    again = _kept(other, [each for each in rules if each.name in names])
+    # at the line that it has there: what is misspelt here is found there
+    remaining = [each for each in again if (each.code, each.what) in whats]
+    return [each for each in kept if each not in unexplained] + remaining
+
+
+@lru_cache(maxsize=8)  # the suite asks for each rule
+def _as_meant(repository: Repository) -> Repository | None:
+    """The repository with its misspelt words corrected; None where there are none, or where no schema can tell."""
+    try:
+        return corrected(repository, _kept(repository, [load()[name] for name in _OF_SPELLING]))
+    except UnreadableError:
+        return None
 
 
 def _is_told_beside(finding: Finding) -> bool:

@@ -298,8 +298,10 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
             fix = edit("correct it")
             if error.validator == "pattern" and path[1 : len(chart.config) + 1] == chart.config:
                 fix = edit("write os.environ/NAME, and give the proxy the variable NAME from a sealed Secret")
-            layer = max(values.layers, key=lambda layer: layer.depth(*path))
-            yield Finding(layer.file, layer.line(*path), schemas.describe(error), fix)
+            setting = [layer for layer in values.layers if layer.depth(*path) == len(path)]
+            layer = (setting or [max(values.layers, key=lambda each: each.depth(*path))])[-1]
+            what, meant = schemas.describe(error), schemas.misspelt(error)
+            yield Finding(layer.file, layer.line(*path), what, fix, misspelt=meant)
 
 
 @rule

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from litellm_gitops import proxy_facts as known
 from litellm_gitops import schemas
 from litellm_gitops.configuration import ENDS, KINDS, Configuration, Fault, Faults, dotted, lacking, no_word, wrong
 from litellm_gitops.documents import LOADER, Place, dig, mapping, text, texts, walk
-from litellm_gitops.findings import Finding, edit
+from litellm_gitops.findings import Finding, Misspelt, edit
 from litellm_gitops.proxy_facts import REFERENCE, closest
 from litellm_gitops.repository import Cluster, Values
 from litellm_gitops.rules import rule_of_values
@@ -149,7 +150,8 @@ def _fields(end: str, place: Place, value: Model, model: str) -> Faults:
     for key in value if closed != "allow" else ():
         if meant := str(key) not in known.fields(model) and closest(str(key), known.fields(model)):
             what = f"{dotted((*place, key))} is no name that LiteLLM knows"
-            yield Fault(end if closed == "forbid" else "section", (*place, key), what, f"did you mean {meant}?")
+            ends = end if closed == "forbid" else "section"
+            yield Fault(ends, (*place, key), what, f"did you mean {meant}?", meant)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -178,7 +180,7 @@ def _models(config: Configuration) -> Faults:
     for place, entry in config.at("model_list.*"):
         for key in map(str, mapping(entry)):
             if meant := closest(key, _PARTS_OF_A_MODEL):
-                yield Fault("section", (*place, key), f"{key} is no part of a model", f"did you mean {meant}?")
+                yield Fault("section", (*place, key), f"{key} is no part of a model", f"did you mean {meant}?", meant)
         for part in ("litellm_params", "model_info"):
             # LiteLLM looks for these two beside the parameters as well
             fields = known.fields(known.facts()["classes"][f"model_list.*.{part}"]) - {"tpm", "rpm", "model_info"}
@@ -294,7 +296,7 @@ def _keys(config: Configuration) -> Faults:
                 yield Fault("section", (*place, key), what, f"it belongs into {' or '.join(homes)}")
             elif meant:
                 what = f"{dotted((*place, key))} is no name that LiteLLM knows"
-                yield Fault("section", (*place, key), what, f"did you mean {meant}?")
+                yield Fault("section", (*place, key), what, f"did you mean {meant}?", meant)
 
 
 _NEARLY = re.compile(r"[\s\"']*([A-Za-z_.]{2,14}?)\s*[/\[(:.\\]+[\s\"']*[A-Z][A-Z0-9_]*[\"'\])\s]*")
@@ -358,7 +360,8 @@ def faults(cluster: Cluster) -> tuple[Fault, ...]:
 def _ends_in(end: str, values: Values) -> Iterator[Finding]:
     for fault in faults(values.cluster):
         if fault.end == end:
-            yield values.finding((*values.chart.config, *fault.place), fault.what, edit(fault.fix))
+            found = values.finding((*values.chart.config, *fault.place), fault.what, edit(fault.fix))
+            yield replace(found, misspelt=Misspelt(str(fault.place[-1]), fault.meant) if fault.meant else None)
 
 
 @rule_of_values

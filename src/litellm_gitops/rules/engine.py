@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from posixpath import basename, dirname, normpath
 from typing import Any, NamedTuple
 
 from litellm_gitops import credentials, schemas
 from litellm_gitops.documents import Document, Place, dig, text, texts
-from litellm_gitops.findings import Finding, Fix, edit, restore
+from litellm_gitops.findings import Finding, Fix, Misspelt, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
 from litellm_gitops.rules import rule
@@ -64,8 +64,8 @@ class Object:
         return Identity(text(self.get("kind")), "/".join(path).removeprefix("/"))
 
     @cached_property
-    def flaws(self) -> list[tuple[Place, str]]:
-        """(where, what) the engine would not take as it is. The rules leave out what has some."""
+    def flaws(self) -> list[tuple[Place, str, Misspelt | None]]:
+        """(where, what, the field that was meant) the engine would not take. The rules leave out what has some."""
         return _flaws(self.document)
 
     def get(self, *path: str | int) -> Any:
@@ -78,11 +78,11 @@ class Object:
 
 
 @cache
-def _flaws(document: Document) -> list[tuple[Place, str]]:
+def _flaws(document: Document) -> list[tuple[Place, str, Misspelt | None]]:
     kind, api_version = (text(dig(document.value, key)) for key in ("kind", "apiVersion"))
     validator = schemas.engine(api_version, kind)
     errors = validator.iter_errors(document.value) if validator else ()
-    return [(schemas.place(error), schemas.describe(error)) for error in errors]
+    return [(schemas.place(error), schemas.describe(error), schemas.misspelt(error)) for error in errors]
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,8 +274,9 @@ def the_engine_knows_every_field(repository: Repository) -> Iterator[Finding]:
             declared = (
                 f"{found.get('apiVersion')} {found.identity.kind}" in repository.suite.kinds
             )  # of another release
-            for place, what in () if declared else found.flaws:
-                yield found.finding(place, what, f"correct it, as the reference of {found.get('apiVersion')} has it")
+            fix = f"correct it, as the reference of {found.get('apiVersion')} has it"
+            for place, what, misspelt in () if declared else found.flaws:
+                yield replace(found.finding(place, what, fix), misspelt=misspelt)
 
 
 @rule

@@ -237,7 +237,7 @@ def _misfits(subject: Subject, fix: str) -> Iterator[Finding]:
         named = tuple(error.absolute_path)
         what = schemas.describe(error).removeprefix(".".join(map(str, named)) or "it")
         if found := subject.finding(schemas.place(error), f"{{}}{what}", _corrected(error) or fix, named):
-            yield found
+            yield replace(found, misspelt=schemas.misspelt(error))
 
 
 def _kind(document: Document) -> tuple[str, str]:

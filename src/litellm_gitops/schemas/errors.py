@@ -9,7 +9,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from litellm_gitops.documents import Place
-from litellm_gitops.findings import Finding, UnreadableError, edit
+from litellm_gitops.findings import Finding, Misspelt, UnreadableError, edit
+from litellm_gitops.proxy_facts import closest
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -33,7 +34,9 @@ def describe(error: ValidationError) -> str:
         case "anyOf" | "oneOf" if all("type" in each for each in wanted):
             return f"{where} is not of the type {_types(wanted)}"
         case "additionalProperties":
-            return f"{where} has a field that does not exist: {wanted}{_meant(error)}"
+            slip = misspelt(error)
+            meant = f"; did you mean {slip.meant}?" if slip else ""
+            return f"{where} has a field that does not exist: {wanted}{meant}"
         case "required":
             return f"{where} lacks {wanted}"
         case "enum":
@@ -52,12 +55,21 @@ def _types(schemas: list[Any]) -> str:
     return " or ".join(kind for kind in dict.fromkeys(kinds) if kind != "null")
 
 
-def _meant(error: Any) -> str:
+def misspelt(error: Any) -> Misspelt | None:
+    """The field that an unknown one was meant to be: one of nearly that name, or that alone takes what stands in it."""
     from difflib import get_close_matches  # only where there is something to say
 
-    known = {name.lower(): name for name in error.schema.get("properties", ())}
-    close = get_close_matches(str(error.validator_value).lower(), known, 1, 0.8)  # 0.6 takes operation for apiVersion
-    return f"; did you mean {known[close[0]]}?" if close else ""
+    if error.validator != "additionalProperties":
+        return None
+    word, fields = str(error.validator_value), error.schema.get("properties", {})
+    known = {name.lower(): name for name in fields}
+    near = get_close_matches(word.lower(), known, 1, 0.8)  # 0.6 takes operation for apiVersion
+    meant = known.get(near[0] if near else closest(word.lower(), known))
+    inside = error.instance.get(error.validator_value)
+    if not meant and isinstance(inside, dict) and inside:
+        taking = [name for name, field in fields.items() if inside.keys() <= field.get("properties", {}).keys()]
+        meant = taking[0] if len(taking) == 1 and taking[0] not in error.instance else None
+    return Misspelt(word, meant) if meant else None
 
 
 def _required(validator: Any, required: list[str], instance: Any, schema: dict[str, Any]) -> Errors:

@@ -1,0 +1,76 @@
+"""A repository as it would be with its misspelt words corrected. What is not wrong there only follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import yaml
+
+from litellm_gitops.documents import Document, nodes
+from litellm_gitops.files import Source
+from litellm_gitops.findings import Finding, Misspelt
+from litellm_gitops.repository import Repository
+
+
+class _Corrected:
+    """The files of another source, some of them with another content."""
+
+    def __init__(self, source: Source, contents: Mapping[str, bytes]) -> None:
+        self._source = source
+        self._contents = contents
+
+    @property
+    def names(self) -> list[str]:
+        return self._source.names
+
+    @property
+    def tracked(self) -> frozenset[str]:
+        return self._source.tracked
+
+    @property
+    def unmerged(self) -> frozenset[str]:
+        return self._source.unmerged
+
+    def read(self, name: str) -> bytes | None:
+        return self._contents[name] if name in self._contents else self._source.read(name)
+
+    def is_link(self, name: str) -> bool:
+        return self._source.is_link(name)
+
+
+def corrected(repository: Repository, found: Iterable[Finding]) -> Repository | None:
+    """The same repository with each word that a finding calls misspelt as it was meant; None where there is no such.
+
+    What stands in other lines keeps its line.
+    """
+    slips: dict[str, set[tuple[int, Misspelt]]] = {}
+    for finding in found:
+        if finding.misspelt and finding.line:
+            slips.setdefault(finding.file, set()).add((finding.line, finding.misspelt))
+    contents = {file: _with(repository, file, slips[file]) for file in slips}
+    changed = {file: content for file, content in contents.items() if content != repository.content(file)}
+    return Repository(repository.root, _Corrected(repository.source, changed)) if changed else None
+
+
+def _with(repository: Repository, file: str, slips: set[tuple[int, Misspelt]]) -> bytes:
+    lines = (repository.text(file) or "").split("\n")
+    places = {
+        (mark.line, mark.column, each.word, each.meant)
+        for document in repository.documents(file)
+        for number, each in slips
+        for mark in _marks(document, number, each)
+    }
+    for number, column, word, meant in sorted(places, reverse=True):  # the last of a line first
+        before, after = lines[number][:column], lines[number][column:]
+        lines[number] = before + after.replace(word, meant, 1)
+    return "\n".join(lines).encode()
+
+
+def _marks(document: Document, line: int, slip: Misspelt) -> Iterator[yaml.Mark]:
+    """Where a word stands in a line, but for a key beside the one that was meant."""
+    every = [*nodes(document.node)]
+    keys = [[key for key, _ in node.value] for node in every if isinstance(node, yaml.MappingNode)]
+    beside = {id(key) for each in keys if slip.meant in [key.value for key in each] for key in each}
+    for node in every:
+        if node.value == slip.word and node.start_mark.line + 1 == line and id(node) not in beside:
+            yield node.start_mark
