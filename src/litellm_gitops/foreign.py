@@ -44,6 +44,11 @@ def foreign_secrets(repository: Repository, cluster: Cluster) -> dict[str, froze
     return found
 
 
+def known(repository: Repository, cluster: Cluster) -> set[str]:
+    """The names of all Secrets that the proxy of a cluster may name, whoever makes them. Raises UnreadableError."""
+    return {*cluster.wanted, *(secret.name for secret in cluster.sealed), *foreign_secrets(repository, cluster)}
+
+
 def config_maps(repository: Repository, cluster: Cluster) -> dict[str, frozenset[str]]:
     """The ConfigMaps of the proxy's namespace that the repository has manifests of, with their keys."""
     return {

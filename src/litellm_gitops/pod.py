@@ -174,13 +174,25 @@ class Pod:
             for place, entry in self._items(self.chart.mounts)
         ]
 
+    @property
+    def mounts_of_nothing(self) -> list[Mount]:
+        """Those of volumes that do not exist."""
+        names = {volume.name for volume in self.volumes}
+        return [mount for mount in self.mounts if mount.volume not in names]
+
+    def secrets_at(self, path: str) -> set[str]:
+        """The names of the Secrets that are mounted at a path."""
+        there = [mount.volume for mount in self.mounts if mount.path == path]
+        return {name for volume in self.volumes if volume.name in there for name, _ in volume.secrets}
+
     def secret_references(self) -> Iterator[Reference]:
         """All Secrets and keys that the pod reads, but those of the chart's own settings (`Chart.guards`)."""
         chart = self.chart
         for number, name in enumerate(sequence(self.get(chart.env_from))):
             yield Reference((*chart.env_from, number), str(name))
         for place, entry in self._items(chart.pull_secrets):
-            yield Reference(place, str(entry.get("name")))
+            if entry:  # a text in place of one has no name, of which the schema tells
+                yield Reference(place, str(entry.get("name")))
         for place, entry in self._items(chart.variable_list):
             source = mapping(dig(entry, "valueFrom", "secretKeyRef"))
             if source and not source.get("optional"):
@@ -236,8 +248,11 @@ class Pod:
 
     @property
     def fewest_replicas(self) -> Any:
-        """The number of pods below which nothing scales by itself."""
+        """The number of pods below which nothing scales by itself; None where something that is no switch decides."""
         chart = self.chart
+        switches = [self.get(place, "enabled") for place in (chart.autoscaler, chart.scaled_by_others)]
+        if not all(isinstance(each, bool | None) for each in switches):
+            return None
         scaled = [place for place in (chart.autoscaler, chart.scaled_by_others) if self.get(place, "enabled")]
         return (self.get(scaled[-1], "minReplicas") or 1) if scaled else self.get(chart.replicas)
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import string
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.support.answers import ENVIRONMENTS, everything
 from tests.support.faults import (
@@ -24,6 +28,7 @@ from tests.support.faults import (
     set_value,
     substitute,
     together,
+    write,
 )
 from tests.support.findings import Copy, findings, found_by_its_rule_alone, report
 
@@ -58,6 +63,31 @@ def database(root: Path) -> None:
     """Writes the address of a database, with its password, into the values."""
     add(CHART.variables, {"DATABASE_URL": f"postgresql://own:{secrets.token_hex(8)}@db.example.com/own"})(root)
 
+
+def key(parameter: str, length: int) -> Edit:
+    """Writes a key into the model of a provider whose method is keyless."""
+
+    def apply(root: Path) -> None:
+        made = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
+        set_value(SHARED, at(CHART.model_list, 0, "litellm_params", parameter), made)(root)
+
+    return apply
+
+
+LISTED, ACCOUNT = "clusters/aws/kustomization.yaml", "clusters/aws/account.yaml"
+SERVER = "clusters/aws/argocd-setup/argocd-repo-server.yaml"
+ARGOCD, GITLAB = everything(gitops_engine="argocd"), everything(ci_platform="gitlab")
+IGNORES, PLAINTEXT = "git_ignores_nothing_that_is_deployed", "no_credential_stands_in_plaintext"
+UNSEALED = "no_secret_stands_outside_of_the_sealed_files"
+IN_A_LIST = (
+    "apiVersion: v1\nkind: List\nitems:\n"
+    "  - {apiVersion: v1, kind: Secret, metadata: {name: own}, stringData: {own: of-no-known-form}}\n"
+)
+GENERATED = (
+    "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: own}\nspec:\n  rules:\n    - name: own\n"
+    "      generate:\n        apiVersion: v1\n        kind: Secret\n        name: own\n"
+    "        data: {type: Opaque, stringData: {own: of-no-known-form}}\n"
+)
 
 FAULTS: dict[str, Fault] = {
     "another master key": (
@@ -138,6 +168,118 @@ FAULTS: dict[str, Fault] = {
         add(CHART.variable_list, [{"name": "OWN", "valueFrom": {"secretKeyref": {"name": "own", "key": "a"}}}], SHARED),
     ),
 }
+
+
+# (its rule, the one file that is told, the edit, the answers where they are others)
+ONE: dict[str, tuple[str, str, Edit, dict[str, Any]]] = {
+    name: (rule, file, edit, answers[0] if answers else everything())
+    for name, (rule, file, edit, *answers) in {
+        "a list that Flux reads, of another kind": (
+            "the_engine_knows_every_field",
+            LISTED,
+            set_value(LISTED, ("apiVersion",), "kustomize.toolkit.fluxcd.io/v1"),
+        ),
+        "a list that is a mapping": (
+            "the_engine_knows_every_field",
+            LISTED,
+            set_value(LISTED, ("resources",), {"exposure.yaml": None}),
+        ),
+        "a generator that is misspelt": (
+            "every_kustomization_lists_exactly_what_is_there",
+            "secrets/aws/kustomization.yaml",
+            set_value("secrets/aws/kustomization.yaml", ("generators", 0), "ksop.yaml"),
+            ARGOCD,
+        ),
+        "another name of Argo CD's container": (
+            "argo_cd_runs_ksops",
+            SERVER,
+            set_value(SERVER, ("spec", "template", "spec", "containers", 0, "name"), "repo-server"),
+            ARGOCD,
+        ),
+        "everything left out at last": (
+            "flux_sees_what_it_deploys",
+            "clusters/aws/source.yaml",
+            substitute("clusters/aws/source.yaml", r"    /\*\n((?:    .*\n)+)", r"\1    /*\n"),
+        ),
+        "a binding in another namespace": (
+            "every_cluster_has_its_flux_objects",
+            ACCOUNT,
+            set_value(ACCOUNT, ("metadata", "namespace"), "default", document=2),
+        ),
+        "a misspelt verb": (
+            "the_account_of_flux_reaches_the_namespace_alone",
+            ACCOUNT,
+            together(
+                remove_item(ACCOUNT, ("rules", 1, "verbs"), "delete", document=1),
+                append_item(ACCOUNT, ("rules", 1, "verbs"), "delet", document=1),
+            ),
+        ),
+        "every verb": (
+            "the_account_of_flux_reaches_the_namespace_alone",
+            ACCOUNT,
+            set_value(ACCOUNT, ("rules", 0, "verbs"), ["*"], document=1),
+        ),
+        "a token that is mounted by a word": (
+            "every_manifest_fits_the_schema_of_its_kind",
+            ACCOUNT,
+            set_value(ACCOUNT, ("automountServiceAccountToken",), "no"),
+        ),
+        "Secrets of a registry as texts": (
+            "the_values_fit_their_schema",
+            SHARED,
+            set_value(SHARED, at(CHART.pull_secrets), ["litellm-redis"]),
+        ),
+        "another scaler by a word": (
+            "the_values_fit_their_schema",
+            AWS,
+            add(CHART.scaled_by_others, {"enabled": "yes"}),
+        ),
+        "no replica": ("the_values_fit_their_schema", AWS, set_value(AWS, at(CHART.replicas), 0)),
+        "a master key in another section": (
+            "every_setting_stands_in_its_section",
+            SHARED,
+            together(
+                remove(SHARED, at(CHART.master_key)),
+                add(CHART.config, {"router_settings": {"master_key": "os.environ/PROXY_MASTER_KEY"}}, SHARED),
+            ),
+        ),
+        "a misspelt host of Redis": ("redis_is_the_answered_one", AWS, substitute(AWS, "REDIS_HOST", "REDIS_HOSTS")),
+        "another Secret in a volume": (
+            "values_name_only_secrets_and_keys_that_exist",
+            AWS,
+            substitute(AWS, "secretName: litellm-github-copilot", "secretName: litellm-copilot"),
+        ),
+        "a mount of another volume": (
+            "every_mount_has_its_volume",
+            AWS,
+            substitute(AWS, r"- name: github-copilot-token\n      mountPath", "- name: token\n      mountPath"),
+        ),
+        "values that git ignores": (IGNORES, ".gitignore", append(".gitignore", "values-aws.yaml\n")),
+        "all values that git ignores": (IGNORES, ".gitignore", append(".gitignore", "/litellm/*.yaml\n")),
+        "workflows that git ignores": (IGNORES, ".gitignore", append(".gitignore", ".github/\n")),
+        "jobs that git ignores": (IGNORES, ".gitignore", append(".gitignore", ".gitlab-ci.yml\n"), GITLAB),
+        "tests that git ignores": (IGNORES, ".gitignore", append(".gitignore", "/tests/\n")),
+        "policies that git ignores": (IGNORES, ".gitignore", append(".gitignore", "/policies/\n")),
+        "a private key among the recipients": (
+            PLAINTEXT,
+            ".sops.yaml",
+            append_item(".sops.yaml", ("creation_rules", 0, "age"), "AGE-SECRET-" + "KEY-1" + "Q" * 58),
+        ),
+        "a key of AWS in a model": (PLAINTEXT, SHARED, key("aws_secret_access_key", 40)),
+        "a key in a model": ("nothing_beats_a_chosen_method", SHARED, key("api_key", 32)),
+        "a Secret in a list of objects": (UNSEALED, "apps/own.yaml", write("apps/own.yaml", IN_A_LIST)),
+        "a Secret that Kyverno makes": (UNSEALED, "apps/own.yaml", write("apps/own.yaml", GENERATED)),
+    }.items()
+}
+
+
+@pytest.mark.parametrize("fault", ONE.values(), ids=[*ONE])
+def test_a_fault_is_told_once_where_it_stands(fault: tuple[str, str, Edit, dict[str, Any]], repository: Copy) -> None:
+    rule, file, edit, answers = fault
+    root = repository(answers)
+    edit(root)
+    found = findings(root)
+    assert [(each.code, each.file) for each in found] == [(rule, file)], report(found) or "nothing is found"
 
 
 def test_a_trace_of_a_method_for_every_cluster_is_told_where_it_stands(repository: Copy) -> None:

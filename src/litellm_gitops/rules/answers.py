@@ -14,6 +14,7 @@ from litellm_gitops.findings import Finding, restore, update
 from litellm_gitops.pod import Parameters
 from litellm_gitops.repository import ANSWERS, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
+from litellm_gitops.rules.files import is_ignored
 
 # provider -> parameter of its models -> the answer that it holds
 _MODEL_ANSWERS = {
@@ -39,7 +40,8 @@ def every_cluster_has_its_values(repository: Repository) -> Iterator[Finding]:
         document = repository.document(file)
         fix = restore() if file == VALUES else leave
         if not repository.has(file):
-            yield Finding(file, None, "is missing", fix)
+            if not is_ignored(repository, file):  # which has a rule of its own
+                yield Finding(file, None, "is missing", fix)
         elif file not in repository.broken and not isinstance(
             dig(document and document.value, repository.chart.name), dict
         ):
@@ -149,9 +151,10 @@ def the_continuous_integration_is_there(repository: Repository) -> Iterator[Find
     platform = repository.answers.get("ci_platform")
     fix = update("ci_platform", "none", first="take it from git history")
     workflows = [file for file in repository.under(".github/workflows") if file.endswith((".yml", ".yaml"))]
-    if platform == "github" and not workflows:
+    ignored = any((repository.root / ".github/workflows").glob("*.y*ml"))  # of which another rule tells
+    if platform == "github" and not workflows and not ignored:
         yield Finding(".github/workflows/", None, "is missing", fix)
-    if platform == "gitlab" and not repository.has(".gitlab-ci.yml"):
+    if platform == "gitlab" and not (repository.root / ".gitlab-ci.yml").is_file():
         yield Finding(".gitlab-ci.yml", None, "is missing", fix)
 
 

@@ -20,6 +20,7 @@ REVISION = "litellm-gitops/commit"  # the annotation in which the commit reaches
 _HERE = "https://kubernetes.default.svc"
 _FUNCTION = ("metadata", "annotations", "config.kubernetes.io/function")
 _KEYS = "/sops-age"  # where the repo server finds the age key
+_SERVER = "argocd-repo-server"
 _KSOPS = "/usr/local/bin/ksops"
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
 _RIGHTS = {("argoproj.io", kind) for kind in ("*", "AppProject", "ApplicationSet")}
@@ -187,7 +188,10 @@ def argo_cd_runs_ksops(repository: Repository) -> Iterator[Finding]:
 
 def _repo_server(each: Synced, pod: dict[Any, Any]) -> Iterator[tuple[str, str]]:
     """What keeps the repo server from decrypting: (what, what to do)."""
-    server = _by(pod, "containers").get("argocd-repo-server", {})
+    server = _by(pod, "containers").get(_SERVER, {})
+    if not server:
+        yield f"no container is called {_SERVER}: one more would be added", f"write name: {_SERVER}"
+        return
     mounts, volumes = _by(server, "volumeMounts", "mountPath"), _by(pod, "volumes")
     key = f"{_KEYS}/{basename(each.cluster.key_file)}"
     if not each.cluster.kms:

@@ -12,7 +12,9 @@ from litellm_gitops.findings import Finding, delete, edit, restore
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
-from litellm_gitops.rules.plaintext import is_reference, tells
+from litellm_gitops.rules.files import is_ignored
+from litellm_gitops.rules.matrix import nothing_beats_a_chosen_method
+from litellm_gitops.rules.plaintext import is_known_by_its_form, is_reference, tells
 
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:@sha256:[0-9a-f]{64})?")
@@ -48,7 +50,9 @@ def the_migrations_run_before_the_pods(values: Values) -> Iterator[Finding]:
 def every_request_needs_a_key(values: Values) -> Iterator[Finding]:
     """The proxy has the sealed master key, and no other."""
     why = "without it the proxy serves anybody, or does not start"
-    if is_reference(values.get(*values.chart.master_key)):  # of a key in plaintext another rule speaks
+    # of a key in plaintext another rule speaks, and of one in another section
+    elsewhere = any(values.pod.config(section, "master_key") for section in ("router_settings", "litellm_settings"))
+    if is_reference(values.get(*values.chart.master_key)) and not elsewhere:
         yield from _exactly(values, values.chart.master_key, "os.environ/PROXY_MASTER_KEY", why)
     if variable := values.pod.variables.get("PROXY_MASTER_KEY"):
         what = "PROXY_MASTER_KEY is set, which the chart sets from the sealed Secret"
@@ -82,7 +86,7 @@ def the_chart_version_is_exact(repository: Repository) -> Iterator[Finding]:
     """litellm/Chart.yaml names the chart, its registry and one version, and a lock does not say otherwise."""
     document, name = repository.document(CHART_FILE), repository.chart.name
     if document is None:
-        if CHART_FILE not in repository.broken:
+        if CHART_FILE not in repository.broken and not is_ignored(repository, CHART_FILE):
             yield Finding(CHART_FILE, None, "is missing", restore())
         return
     dependencies = sequence(document.value.get("dependencies"))
@@ -243,8 +247,10 @@ def every_variable_that_the_proxy_reads_is_set(values: Values) -> Iterator[Findi
     if pod.get(chart.env_from_config_maps) or any(keys.get(name, ()) is None for name in pod.env_from):
         return  # what they hold is not here
     known = {*pod.set_by_the_chart, *pod.variables, *mapping(pod.config("environment_variables"))}
-    if values.repository.answers.get("redis") == "bundled":
-        known |= chart.sets_with_redis  # a Redis that is missing has a rule of its own
+    redis = values.repository.answers.get("redis")
+    # a Redis that is missing, or is another one, has a rule of its own
+    if redis in ("bundled", "external"):
+        known |= chart.sets_with_redis if redis == "bundled" else {"REDIS_HOST", "REDIS_PORT"}
     for method in cluster.methods.values():
         known |= {*method.variables}  # these have a rule of their own
     for name in pod.env_from:
@@ -300,8 +306,16 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
                 fix = edit("write os.environ/NAME, and give the proxy the variable NAME from a sealed Secret")
             setting = [layer for layer in values.layers if layer.depth(*path) == len(path)]
             layer = (setting or [max(values.layers, key=lambda each: each.depth(*path))])[-1]
+            if error.validator == "pattern" and _is_told_as_a_credential(repository, layer.file, layer.line(*path)):
+                continue
             what, meant = schemas.describe(error), schemas.misspelt(error)
             yield Finding(layer.file, layer.line(*path), what, fix, misspelt=meant)
+
+
+def _is_told_as_a_credential(repository: Repository, file: str, line: int) -> bool:
+    """Whether other rules speak of what stands there: of a credential by its form, of one that beats a method."""
+    beats = nothing_beats_a_chosen_method(repository)
+    return is_known_by_its_form(repository, file, line) or any((each.file, each.line) == (file, line) for each in beats)
 
 
 @rule

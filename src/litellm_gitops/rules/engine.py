@@ -23,6 +23,7 @@ _BY_HAND = {  # what a person applies: git brings what is in a cluster, and thes
 # what is rendered, and listed, where it was answered
 _RENDERED = ("exposure.yaml", "monitoring.yaml", "network-policy.yaml", "release.yaml")
 _SETUP = ("argocd-setup", "flux-setup")  # so too everything in these folders
+_KUSTOMIZE = "kustomize.config.k8s.io/v1beta1"
 _STANDARD = "pod-security.kubernetes.io/enforce"
 _KEY = re.compile(r"--from-file=(?P<name>[^=\s]+)=")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -277,6 +278,16 @@ def the_engine_knows_every_field(repository: Repository) -> Iterator[Finding]:
             fix = f"correct it, as the reference of {found.get('apiVersion')} has it"
             for place, what, misspelt in () if declared else found.flaws:
                 yield replace(found.finding(place, what, fix), misspelt=misspelt)
+            yield from _of_another_kind(found)
+
+
+def _of_another_kind(found: Object) -> Iterator[Finding]:
+    """Kustomize reads a file of that name, whatever it says that it is, and refuses it if it is another kind."""
+    is_read, given = basename(found.document.file) == "kustomization.yaml", text(found.get("apiVersion"))
+    if is_read and given and given.partition("/")[0] != _KUSTOMIZE.partition("/")[0]:
+        what = f"apiVersion is {given}, and Kustomize takes {_KUSTOMIZE} alone"
+        slip = Misspelt(given, _KUSTOMIZE)
+        yield replace(found.finding(("apiVersion",), what, f"write {_KUSTOMIZE}"), misspelt=slip)
 
 
 @rule
@@ -287,8 +298,9 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
             own = f"{folder}/kustomization.yaml"
             if document is None and own not in repository.broken:
                 yield Finding(own, None, "is missing, so the engine applies nothing of this folder", edit("add it"))
-            # of what is listed and not there another rule says so
-            for file in each.files if document else ():
+            # of what is listed and not there another rule says so, of what is no list the one above
+            is_list = document and isinstance(document.value.get("resources"), list | None)
+            for file in each.files if is_list else ():
                 told = each.is_by_hand(file) or repository.source.is_link(file)  # a link has a rule of its own
                 told |= file in read_by_kustomize(repository)
                 if dirname(file) != folder or file in {own, *listed} or told:

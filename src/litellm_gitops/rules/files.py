@@ -12,8 +12,9 @@ import yaml
 
 from litellm_gitops.documents import LOADER, Document, Place, dig, is_ambiguous, is_word, nodes, sequence, text, texts
 from litellm_gitops.files import matching
-from litellm_gitops.findings import Finding, edit, restore, seal
+from litellm_gitops.findings import Finding, Misspelt, edit, restore, seal
 from litellm_gitops.policies import SUITE
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, CHART_FILE, SEALED, VALUES, Repository, secret_name
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import CONFIG
@@ -25,6 +26,8 @@ _LEFT_OVER = (".rej", ".orig")
 _CHECKSUMS = re.compile(r"litellm/checksums-[^/]+\.yaml")
 # what the engine, Helm and sops read
 _DEPLOYED = ("clusters/", "litellm/", "secrets/")
+# what runs the suite, and what it reads
+_PROVING = ((".github/workflows", "*.y*ml"), ("hooks", "*.py"), ("policies", "*.yml"), ("tests", "test_*.py"))
 _ONE_DOCUMENT = re.compile(
     r"litellm/[^/]+\.yaml|policies/[^/]+\.yml|\.sops\.yaml|\.copier-answers\.yml|(?:.*/)?(?:kustomization|ksops)\.yaml"
 )
@@ -171,8 +174,8 @@ def no_link_leads_the_engine_astray(repository: Repository) -> Iterator[Finding]
 
 @rule
 def git_ignores_nothing_that_is_deployed(repository: Repository) -> Iterator[Finding]:
-    """What git ignores never reaches a cluster."""
-    wanted = [CHART_FILE, VALUES]
+    """What git ignores never reaches a cluster, and what proves it is in no other clone."""
+    wanted = [CHART_FILE, VALUES, *_proving(repository)]
     for cluster in repository.clusters:
         wanted += [cluster.values_file, cluster.checksums_file]
         if any(map(repository.has, (secret.file for secret in cluster.wanted.values()))):
@@ -180,19 +183,32 @@ def git_ignores_nothing_that_is_deployed(repository: Repository) -> Iterator[Fin
         folder = repository.root / cluster.folder
         wanted += [path.relative_to(repository.root).as_posix() for path in sorted(folder.rglob("*.yaml"))]
     wanted += [f"policies/{path.name}" for path in sorted((repository.root / "policies").glob("*.yml"))]
-    lost = [file for file in wanted if (repository.root / file).is_file() and not repository.has(file)]
+    lost = [file for file in wanted if is_ignored(repository, file)]
     lines = (repository.text(".gitignore") or "").splitlines()
     fix = edit("take the line that matches it out of .gitignore")
     for number, line in enumerate(lines, 1):
         taken = [*matching([line], lost)]
         if taken and not line.startswith(("!", "#")):
             more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
-            where = "another clone" if taken[0].startswith("policies/") else "the cluster"
-            what = f"{line} takes {taken[0]}{more} from git, so that it never reaches {where}"
+            end = "it never reaches the cluster" if taken[0].startswith(_DEPLOYED) else "no other clone has it"
+            what = f"{line} takes {taken[0]}{more} from git, so that {end}"
             yield Finding(".gitignore", number, what, edit("take the line away"))
             lost = [file for file in lost if file not in taken]
     for file in lost:
         yield Finding(file, None, "git ignores it, so that it never reaches the cluster", fix)
+
+
+def _proving(repository: Repository) -> Iterator[str]:
+    """The files of CI, of the hooks and of the suite that are there, where git holds none of their folder."""
+    for folder, pattern in _PROVING:
+        there = [path.relative_to(repository.root).as_posix() for path in (repository.root / folder).glob(pattern)]
+        yield from sorted(there) if not any(map(repository.has, there)) else ()
+    yield ".gitlab-ci.yml"
+
+
+def is_ignored(repository: Repository, file: str) -> bool:
+    """Whether git ignores a file that is there."""
+    return (repository.root / file).is_file() and not repository.has(file)
 
 
 @rule
@@ -240,8 +256,7 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
             # of what git ignores another rule speaks
             exists = repository.has(path) or repository.under(path) or (repository.root / path).exists()
             if not exists and path not in needed:  # a needed Secret that is missing has a rule of its own
-                fix = edit("take the line away, or add the file")
-                yield Finding(*place, f"it lists {path}, which does not exist", fix)
+                yield _missing(repository, path, place)
         for path in repository.under(folder) if folder.startswith("secrets/") else ():
             name = posixpath.basename(path)
             misnamed = SEALED.fullmatch(path) and secret_name(path) not in _names(repository, path)
@@ -256,6 +271,15 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
         file = f"{folder}/{KUSTOMIZATION}"
         if not repository.has(file) and repository.under(folder):
             yield Finding(file, None, "is missing", restore())
+
+
+def _missing(repository: Repository, path: str, place: tuple[str, int]) -> Finding:
+    """A finding for what is listed and not there, and the file beside it that was meant."""
+    name, there = posixpath.basename(path), repository.under(posixpath.dirname(path))
+    meant = closest(name, [posixpath.basename(each) for each in there if each != place[0]])
+    fix = edit(f"did you mean {meant}?" if meant else "take the line away, or add the file")
+    slip = Misspelt(name, meant) if meant else None
+    return Finding(*place, f"it lists {path}, which does not exist", fix, misspelt=slip)
 
 
 def _names(repository: Repository, file: str) -> list[str]:

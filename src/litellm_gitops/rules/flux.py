@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from posixpath import dirname, normpath, relpath
 
 from litellm_gitops.documents import dig, sequence, text, texts
 from litellm_gitops.files import matching
-from litellm_gitops.findings import Finding, edit, restore
+from litellm_gitops.findings import Finding, Misspelt, edit, restore
 from litellm_gitops.policies import SUITE
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository
 from litellm_gitops.rules.engine import Identity, Object, Synced, beyond, found_in, leads_somewhere, seconds
 from litellm_gitops.rules.table import Table
@@ -46,14 +48,14 @@ def flux_sees_what_it_deploys(repository: Repository) -> Iterator[Finding]:
     for each, found in FLUX.each(repository, "source"):
         patterns = text(found.get("spec", "ignore")).splitlines()
         sparse = [normpath(path) for path in texts(found.get("spec", "sparseCheckout"))]
-        folders = (each.cluster.folder, each.cluster.secrets_folder)
+        folders, kept = (each.cluster.folder, each.cluster.secrets_folder), dict[str, list[str]]()
         for file in (*(f"{folder}/kustomization.yaml" for folder in folders), CHART_FILE):
             pulled = repository.path(file)
             checked_out = not sparse or any(pulled.startswith(f"{path}/") for path in sparse)
             if not checked_out or any(matching(patterns, [pulled])):
-                field = "ignore" if checked_out else "sparseCheckout"
-                what = f"spec.{field} keeps {dirname(file)}/ from the cluster"
-                yield found.finding(("spec", field), what, "let it in")
+                kept.setdefault("ignore" if checked_out else "sparseCheckout", []).append(f"{dirname(file)}/")
+        for field, out in kept.items():
+            yield found.finding(("spec", field), f"spec.{field} keeps {', '.join(out)} from the cluster", "let it in")
 
 
 @FLUX.rule
@@ -99,7 +101,7 @@ def every_flux_dependency_exists(repository: Repository) -> Iterator[Finding]:
 def flux_applies_the_secrets(repository: Repository) -> Iterator[Finding]:
     for each in FLUX.clusters(repository):
         (document, listed), secrets = each.listing(each.cluster.folder), each.cluster.secrets_folder
-        if document and secrets not in listed:
+        if document and secrets not in listed and isinstance(document.value.get("resources"), list | None):
             what = f"the Secrets in {secrets} are not among the resources"
             yield found_in(document, ("resources",), what, f"list {relpath(secrets, each.cluster.folder)}")
         lock = [dig(entry, "name") for entry in sequence(document and document.value.get("configMapGenerator"))]
@@ -139,7 +141,7 @@ def flux_may_write_what_is_rendered(repository: Repository) -> Iterator[Finding]
             names = {"*", resource_of(kind)}
             rules = [rule for rule in sequence(role.get("rules")) if group in texts(dig(rule, "apiGroups"))]
             given = [texts(dig(rule, "verbs")) for rule in rules if names & {*texts(dig(rule, "resources"))}]
-            if missing := sorted(_NEEDED.difference(*given)):
+            if missing := sorted(_NEEDED.difference(*given)) if not any("*" in each for each in given) else []:
                 what = f"Flux's account may not {' or '.join(missing)} a {kind}, so that the release fails"
                 yield role.finding(("rules",), what, restore())
                 break  # one change of a rule takes several away
@@ -173,9 +175,16 @@ def the_account_of_flux_reaches_the_namespace_alone(repository: Repository) -> I
             for field, entries in (("apiGroups", groups), ("verbs", verbs), ("resources", inner)):
                 if entries:
                     what = f"{field} has {', '.join(entries)}: whoever can push could give himself more rights"
-                    yield role.finding(("rules", number, field), what, "name what is needed, and not that")
+                    at = ("rules", number, field, sequence(dig(rule, field)).index(entries[0]))
+                    meant = closest(entries[0], _VERBS) if entries == verbs[:1] else ""
+                    fix = f"write {meant}" if meant else "name what is needed, and not that"
+                    slip = Misspelt(entries[0], meant) if meant else None
+                    yield replace(role.finding(at, what, fix), misspelt=slip)
         account, binding = FLUX.identity(each, "account"), FLUX.identity(each, "binding")
+        is_there = any(found.identity == binding for found in each.objects)
         for found in each.objects:
+            if not is_there and (found.identity.kind, found.identity.name) == (binding.kind, binding.name):
+                continue  # it is in another namespace, of which another rule tells
             if found.identity.kind in ("RoleBinding", "ClusterRoleBinding") and found.identity != binding:
                 for number, subject in enumerate(sequence(found.get("subjects"))):
                     if (dig(subject, "namespace"), dig(subject, "name")) == (account.namespace, account.name):

@@ -15,6 +15,7 @@ from litellm_gitops.policies import MATRIX, Method, Mount, Token, Value, names_i
 from litellm_gitops.repository import SEALED, VALUES, Cluster, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.engine import is_setup
+from litellm_gitops.rules.plaintext import is_known_by_its_form, tells
 
 _ACCOUNT = "litellm"  # README.md, First steps
 # azure-identity keeps what it read for ten minutes, and the kubelet renews a token after 80 % of its life
@@ -75,8 +76,10 @@ def _secret(values: Values, method: Method, needs: str) -> Iterator[Finding]:
     if method.mount:
         # with all keys of the Secret
         volumes = [volume.name for volume in pod.volumes if (secret, ()) in volume.secrets]
-        if not volumes and misspelt(values, secret, [name for each in pod.volumes for name, _ in each.secrets]):
-            return
+        known = foreign.known(values.repository, values.cluster) | {*values.repository.matrix.secrets}
+        named = [name for each in pod.volumes for name, _ in each.secrets]
+        if not volumes and (misspelt(values, secret, named) or pod.secrets_at(method.mount.path) - known):
+            return  # a Secret that nobody has is named, of which a rule tells
         yield from _mounted(values, volumes, method.mount, needs, f"the Secret {secret}")
 
 
@@ -109,6 +112,8 @@ def _fits(token: pod.Token, wanted: pod.Token) -> bool:
 
 def _mounted(values: Values, volumes: list[str], mount: Mount, needs: str, what: str) -> Iterator[Finding]:
     wanted = (mount.path, mount.sub_path, True)
+    if mount.path in (each.path for each in values.pod.mounts_of_nothing):
+        return  # of which another rule tells
     if not volumes:
         yield values.finding(values.chart.volumes, f"{needs} needs a volume of {what}", edit("restore it"))
     elif not any(
@@ -296,7 +301,11 @@ def _winners(values: Values) -> Iterator[Finding]:
         reason = f"it would win over {name}, by which {provider} authenticates here"
         given = _given(values, provider) if provider in values.cluster.method_names else ()
         for place, what in (*_set(values, variables), *_annotated(values, forbidden), *given):
-            yield values.finding(place, f"{what}; {reason}", edit("take it away"))
+            known = ", and revoke it: whoever has read the file knows it"
+            fix = edit(f"take it away{known if tells(str(place[-1]), values.get(*place)) else ''}")
+            found = values.finding(place, f"{what}; {reason}", fix)
+            if not is_known_by_its_form(values.repository, found.file, found.line):  # else another rule tells
+                yield found
         yield from _read(values, variables, reason)
         yield from _patched(values, [each for each in forbidden if not each.islower()], reason)
 

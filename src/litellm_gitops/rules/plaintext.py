@@ -192,6 +192,11 @@ def _leaves(value: Any, path: Place = ()) -> Iterator[tuple[Place, str, Any]]:
         yield path, next((part for part in reversed(path) if isinstance(part, str)), ""), value
 
 
+def is_known_by_its_form(repository: Repository, file: str, line: int | None) -> bool:
+    """Whether a line holds a credential that needs no name to be one."""
+    return line in {number for number, _ in credentials.find(repository.characters(file))}
+
+
 def is_reference(value: Any) -> bool:
     """Whether a value under a telling name is no credential: nothing, or what says where one is."""
     return _REFERENCE.fullmatch(str(value)) is not None

@@ -77,7 +77,8 @@ def an_update_replaces_one_pod_after_the_other(values: Values) -> Iterator[Findi
     if values.get(*place, "type") == "Recreate" and not values.get(*place, "rollingUpdate"):
         what = f"{_dotted(place)}.type is Recreate, which ends every pod before a new one starts"
         yield values.finding((*place, "type"), what, edit("write RollingUpdate"), VALUES)
-    if (most := values.get(*place, "rollingUpdate", "maxUnavailable")) in ("100%", values.pod.fewest_replicas):
+    most = values.get(*place, "rollingUpdate", "maxUnavailable")
+    if most and most in ("100%", values.pod.fewest_replicas):
         what = f"{_dotted(place)}.rollingUpdate.maxUnavailable is {most}, so that an update may end every pod at once"
         yield values.finding((*place, "rollingUpdate", "maxUnavailable"), what, edit("write 0"), VALUES)
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from litellm_gitops import policies
+from litellm_gitops import foreign, policies
 from litellm_gitops.documents import Document, Place, dig, mapping, text, texts
 from litellm_gitops.findings import Action, Finding, Fix, delete, edit, restore, rotate, seal, update
 from litellm_gitops.foreign import foreign_secrets
@@ -229,8 +229,9 @@ def no_secret_is_orphaned(repository: Repository) -> Iterator[Finding]:
                 fix = delete(secret.file, f"take its line out of {cluster.secrets_folder}/kustomization.yaml")
                 yield Finding(secret.file, None, what, fix)
         named = {each.name for each in cluster.values.pod.secret_references()} if cluster.values else set(known)
-        there = {*cluster.wanted, *foreign_secrets(repository, cluster), *(each.name for each in cluster.sealed)}
-        for name in cluster.wanted if named <= there else ():  # else a name is wrong, of which another rule tells
+        for name in (
+            cluster.wanted if named <= foreign.known(repository, cluster) else ()
+        ):  # else a name is wrong, of which another rule tells
             if cluster.values and name in known and name not in reported | named:
                 what = f"no value names the Secret {name}, so that the proxy never sees it"
                 place = cluster.values.chart.env_from
@@ -246,10 +247,12 @@ def values_name_only_secrets_and_keys_that_exist(repository: Repository) -> Iter
             **{secret.name: secret.keys for secret in cluster.sealed},
             **{name: set(wanted.keys) for name, wanted in cluster.wanted.items()},
         }
+        told = {*repository.matrix.secrets}  # by a rule of the auth matrix; another one here, once
         for each in cluster.values.pod.secret_references() if cluster.values else ():
             assert cluster.values
             if each.name not in keys:
-                if each.name not in repository.matrix.secrets:  # else a rule of the auth matrix tells
+                if each.name not in told:
+                    told.add(each.name)
                     what = f"the Secret {each.name!r} is none of those in {cluster.name}"
                     fix = edit(
                         "correct the name, seal a Secret of that name, or declare who makes it in policies/suite.yml"

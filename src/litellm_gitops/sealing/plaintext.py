@@ -110,13 +110,18 @@ def _of_document(root: yaml.Node, patch: bool, depth: int) -> Iterator[tuple[int
                 inside = inside or (name == "target" and _is_secret(entry))
                 place = _PATCHED.fullmatch(scalar(entry) or "") if name == "path" else place
                 value = entry if name == "value" else value
-                if secret and name in BLOCKS:
+                if secret and name in BLOCKS and not _is_manifest(entry):
                     yield from _plaintext(entry, str(name))
                 elif name == "secretGenerator":
                     yield from _literals(entry)
                 else:
                     stack.append((key, False))
-            stack += [(entry, inside) for key, entry in node.value if not (secret and scalar(key) in BLOCKS)]
+            told = [secret and scalar(key) in BLOCKS and not _is_manifest(entry) for key, entry in node.value]
+            stack += [
+                (entry, inside or bool(secret and scalar(key) in BLOCKS))
+                for (key, entry), passed in zip(node.value, told, strict=True)
+                if not passed
+            ]
             # an operation of a JSON patch; what it is for stands elsewhere, but only a Secret has stringData
             if place and value is not None and (patch or place[1].startswith("stringData")):
                 yield from _plaintext(value, place[1].replace("/", "."))
@@ -136,6 +141,12 @@ def _is_secret(node: yaml.Node) -> bool:
     return isinstance(node, yaml.MappingNode) and any(
         (scalar(key), scalar(value)) == ("kind", "Secret") for key, value in node.value
     )
+
+
+def _is_manifest(node: yaml.Node) -> bool:
+    """Whether what stands in a Secret's data is a Secret itself, as in what generates one."""
+    found = entries(node)
+    return any(isinstance(found.get(block), yaml.MappingNode) for block in BLOCKS)
 
 
 def _plaintext(node: yaml.Node, name: str) -> Iterator[tuple[int, str]]:
