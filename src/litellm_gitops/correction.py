@@ -28,7 +28,7 @@ class _Corrected:
         return self._source.tracked
 
     @property
-    def unmerged(self) -> frozenset[str]:
+    def unmerged(self) -> Mapping[str, bool]:
         return self._source.unmerged
 
     def read(self, name: str) -> bytes | None:

@@ -19,6 +19,7 @@ from litellm_gitops.repository import SEALED, Repository
 from litellm_gitops.rules import plaintext, sealing
 from litellm_gitops.sealing import creation_rules
 from litellm_gitops.sealing.errors import SealingError
+from litellm_gitops.sealing.inputs import never_in_git
 
 RULES = (
     sealing.every_value_of_every_secret_is_sealed,
@@ -91,7 +92,7 @@ def _of_each(staged: Staged) -> Iterator[Finding]:
         config = {}
     for file in staged.changed:
         content = credentials.decode(staged.read(file) or b"")
-        if sealing.never_in_git(file):
+        if never_in_git(file):
             yield Finding(
                 file, None, "is a private key, or what each clone has of its own", edit(f"git rm --cached {file}")
             )

@@ -22,7 +22,7 @@ from litellm_gitops.repository import ANSWERS, SEALED, Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.sealing import agreed, creation_rules, history
 from litellm_gitops.sealing.errors import SealingError
-from litellm_gitops.sealing.inputs import ENV_FILE
+from litellm_gitops.sealing.inputs import ENV_FILE, OWN, never_in_git
 from litellm_gitops.sealing.recipients import KMS, Rule, of_file, of_rule, split
 from litellm_gitops.sealing.report import lacking
 from litellm_gitops.sealing.sealed_file import PLACEHOLDER_ANNOTATION, Flaw, Kind, check, conflict, fix_of, unsealed
@@ -30,11 +30,6 @@ from litellm_gitops.sealing.sealed_file import PLACEHOLDER_ANNOTATION, Flaw, Kin
 CONFIG = creation_rules.CONFIG
 # The one list of what else may lie below secrets/; policies/suite.yml adds to it. All of it is searched for plaintext.
 BESIDE = ("*.yaml", "*.yml", "*.md", "*/.gitkeep", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
-# Inputs of sealing, private keys, and for whom a clone has sealed, by name: none enters git, also by `git add --force`.
-_NEVER = ("*.agekey", "age.key", "keys.txt", ENV_FILE, "gcp-service-account.json*", "access-token*", ".sealed-for*")
-_KEY_FILE = re.compile(r"(?:.*/)?keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+|(?i:keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+)")
-# what each clone has of its own: of any kind and in any case, git would put it in the place of that
-_OWN = re.compile(r"(?i:keys|\.sealing(?:/.*)?)")
 _PUBLIC_KEY = re.compile(r"^# public key: (age1\w+)", re.MULTILINE)
 _OF_THE_RULE = (Kind.RECIPIENTS, Kind.RULE)
 _SEAL_IT = edit("take the value out, and seal it as secrets/<cluster>/<name>.sops.yaml")
@@ -58,13 +53,6 @@ def flaws_of(file: str, content: str, config: Mapping[str, Any]) -> list[Flaw]:
     if any(each.kind is Kind.UNSEALED for each in flaws):
         return [each for each in flaws if each.kind is Kind.UNSEALED]  # then all of it can be read
     return [each for each in flaws if each not in malformed[1:]]  # one is enough, for it is to be sealed again
-
-
-def never_in_git(file: str) -> bool:
-    """Whether a file is an input of sealing, a private key, or what each clone has of its own, by its name."""
-    name = posixpath.basename(file).lower()
-    named = any(fnmatch.fnmatchcase(name, each) for each in _NEVER)
-    return named or any(each.fullmatch(file) for each in (_KEY_FILE, _OWN))
 
 
 def _find(config: Mapping[str, Any], file: str) -> dict[str, Any] | None:
@@ -398,7 +386,7 @@ def git_ignores_inputs_and_keys(repository: Repository) -> Iterator[Finding]:
         what = f"git does not ignore {file}, which holds secrets"
         yield Finding(".gitignore", None, what, edit(f"add the line /{file}"))
     for file in sorted(repository.tracked.union(repository.files)):
-        if _OWN.fullmatch(file):
+        if OWN.fullmatch(file):
             what = "each clone has one of its own, which a pull would put this in the place of"
             yield Finding(file, None, what, edit(f"git rm --cached {shlex.quote(file)}, and make your own again"))
         elif file in repository.tracked and (file in wanted or never_in_git(file)):

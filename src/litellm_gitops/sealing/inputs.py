@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,11 @@ from litellm_gitops.sealing.errors import SealingError
 ENV_FILE = "deployment_outputs.env"
 FOLDER_VARIABLE = "LITELLM_GITOPS_INPUTS"
 STDIN = "standard input"
+# Inputs of sealing, private keys, and for whom a clone has sealed, by name: none enters git, also by `git add --force`.
+_NEVER = ("*.agekey", "age.key", "keys.txt", ENV_FILE, "gcp-service-account.json*", "access-token*", ".sealed-for*")
+_KEY_FILE = re.compile(r"(?:.*/)?keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+|(?i:keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+)")
+# what each clone has of its own: of any kind and in any case, git would put it in the place of that
+OWN = re.compile(r"(?i:keys|\.sealing(?:/.*)?)")
 
 _LINE = re.compile(
     # as for a shell: another kind of space than these two belongs to the value
@@ -39,6 +46,12 @@ _OTHERS = {
 }
 # what a shell would take for something else
 _BARE, _DOUBLE = re.compile(r"[\\$`;&|<>()]|(?:\A|:)~"), re.compile(r"(?<!\\)(?:\\\\)*[$`]")
+
+
+def never_in_git(file: str) -> bool:
+    """Whether a file is an input of sealing, a private key, or what each clone has of its own, by its name."""
+    named = any(fnmatch.fnmatchcase(posixpath.basename(file).lower(), each) for each in _NEVER)
+    return named or any(each.fullmatch(file) for each in (_KEY_FILE, OWN))
 
 
 class Value:
