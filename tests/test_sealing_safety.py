@@ -226,17 +226,6 @@ def test_the_package_says_what_is_never_rotated(sealed: Path, folder: Path) -> N
     assert content(sealed) == before
 
 
-def test_what_is_never_rotated_is_not_filled_either(sealed: Path, folder: Path) -> None:
-    path = sealed / "secrets" / "aws" / "litellm-salt-key.sops.yaml"
-    mark = '  annotations:\n    litellm-gitops/placeholder: "true"\n'
-    path.write_text(path.read_text().replace("metadata:\n", f"metadata:\n{mark}", 1))
-    before = content(sealed)
-    answer = seal(sealed, "--fill", inputs=folder)
-    assert answer.returncode == 1
-    assert "what is generated never is one" in answer.stderr
-    assert content(sealed) == before
-
-
 def test_nothing_is_sealed_for_another_namespace(sealed: Path, folder: Path) -> None:
     policy = sealed / "policies" / "secrets.yml"
     policy.write_text(policy.read_text().replace("namespace: litellm", "namespace: another"))

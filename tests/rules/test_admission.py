@@ -115,7 +115,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a hook that does two things": (
         VALUES,
-        value(CHART.lifecycle, {"preStop": {"sleep": {"seconds": 5}, "exec": {"command": ["true"]}}}),
+        value(CHART.lifecycle, {"preStop": {"sleep": {"seconds": 15}, "exec": {"command": ["true"]}}}),
     ),
     "a probe before the start": (VALUES, value((*CHART.probes[0], "initialDelaySeconds"), -1)),
     "a sidecar without an image": (VALUES, sidecar(image="")),

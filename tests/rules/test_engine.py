@@ -34,7 +34,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a variable for Flux to replace": (
         "nothing_is_left_to_substitution",
-        change("clusters/aws/release/helmrelease.yaml", "# A failed", "# ${cluster}: a failed"),
+        change("clusters/aws/release/helmrelease.yaml", "# What is changed", "# ${cluster}: what is changed"),
     ),
     "a variable that something may replace": (
         "nothing_is_left_to_substitution",

@@ -307,7 +307,7 @@ FAULTS: dict[str, Fault] = {
         set_value(SOURCE, ("spec", "interval"), "0s"),
     ),
     "no time to decrypt": ("the_flux_release_has_time_to_start", set_value(SECRETS, ("spec", "timeout"), "2s")),
-    "a lock that nothing takes out": ("flux_applies_the_secrets", drop(SECRETS, "$patch: delete")),
+    "a lock that nothing takes out": ("flux_applies_the_secrets", change(SECRETS, "$patch: delete, ", "")),
     "an account that reaches into pods": (
         "the_account_of_flux_reaches_the_namespace_alone",
         append_item(ACCOUNT, (*RULE, "resources"), "pods/exec", 1),

@@ -96,7 +96,7 @@ def a_drained_node_leaves_a_pod(repository: Repository) -> Iterator[Finding]:
             continue
         place = values.chart.disruption_budget
         needed, spared = (values.get(*place, name) for name in ("minAvailable", "maxUnavailable"))
-        if values.get(*place, "enabled") is not True:
+        if values.get(*place, "enabled") in (False, None):
             what = "no budget keeps a pod while nodes are drained, and all may go at once"
             yield values.finding(place, what, edit("write enabled: true and minAvailable: 1"), VALUES)
         elif needed == "0%" or (not needed and (spared == "100%" or (isinstance(spared, int) and spared >= replicas))):

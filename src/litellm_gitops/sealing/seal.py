@@ -10,7 +10,7 @@ from litellm_gitops.findings import SEAL
 from litellm_gitops.repository import Cluster, Repository, WantedSecret
 from litellm_gitops.sealing import history, report, sealed_file
 from litellm_gitops.sealing.errors import DONE, UNSEALED, SealingError
-from litellm_gitops.sealing.run import Plan, Run, change, chosen, never_rotated
+from litellm_gitops.sealing.run import Plan, Run, change, chosen
 from litellm_gitops.sealing.transaction import Transaction
 from litellm_gitops.sealing.trust import Consent
 
@@ -68,23 +68,12 @@ def _fillable(run: Run, clusters: Sequence[Cluster]) -> list[Plan]:
     """The placeholders whose inputs are all there now."""
     secrets = [(each, secret) for each in clusters for secret in each.wanted.values()]
     wanted = [secret for each, secret in secrets if report.lacking(each, secret) is not None]
-    _refuse_generated(run, wanted)
     return [each for each in run.plans(wanted) if not each.missing]
 
 
 def _absent(run: Run, clusters: Sequence[Cluster]) -> list[WantedSecret]:
     """The Secrets that are missing. Raises SealingError for a file that is there, and that git ignores."""
     return [secret for each in clusters for secret in each.wanted.values() if _is_absent(run, secret.file)]
-
-
-def _refuse_generated(run: Run, placeholders: Sequence[WantedSecret]) -> None:
-    """Raise SealingError for a Secret that would get another value and may not: a generated one lacks no input."""
-    for secret in placeholders:
-        if why := never_rotated(run.repository, secret):
-            raise SealingError(
-                f"{secret.file} says that it is a placeholder, and what is generated never is one: take it from git "
-                f"history. It is not filled, for {why}. Nothing was changed."
-            )
 
 
 def _is_absent(run: Run, file: str) -> bool:
