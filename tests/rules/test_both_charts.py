@@ -145,6 +145,7 @@ FAULTS: dict[str, Fault] = {name: (rule, edit, ANSWERS) for name, (rule, edit) i
 
 # What an owner may do, and no rule minds.
 EDITS: dict[str, Edit] = {
+    "an autoscaler in one cluster": put(CHART.autoscaler, {"enabled": True, "minReplicas": 2, "maxReplicas": 5}),
     "a pool of nodes": put(("gateway", "nodeSelector"), {"pool": "ai"}),
     "nodes for this alone": put(("gateway", "tolerations"), [{"key": "ai", "operator": "Exists"}]),
     "a variable of their own": append_item(

@@ -270,7 +270,9 @@ def an_autoscaler_can_scale(values: Values) -> Iterator[Finding]:
     if pod.get(chart.scaled_by_others, "enabled"):
         what = f"{_dotted(place)} and {_dotted(chart.scaled_by_others)} are both on, and each sets the replicas"
         yield values.finding((*chart.scaled_by_others, "enabled"), what, edit("keep one of them"), VALUES)
-    if chart.memory_target and pod.get(chart.memory_target) is None:
+    bounds = [values.repository.answers.get(name) for name in ("replicas", "max_replicas")]
+    is_ours = bounds[0] != bounds[1]  # one of the owner's own may go by memory, too
+    if is_ours and chart.memory_target and pod.get(chart.memory_target) is None:
         what = "the chart's own target of memory holds, too, and the memory of the proxy says nothing of its load"
         yield values.finding(chart.memory_target, what, edit("write 0, or a target of yours"), VALUES)
     if pod.get(chart.resources[0], "requests", "cpu") is None:

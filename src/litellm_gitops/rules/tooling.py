@@ -39,66 +39,23 @@ _PRESETS = {
     *(":automergeAll", ":automergeBranch", ":automergeDigest", ":automergeDisabled", ":automergeMajor", ":automergePr"),
 }
 _MATCHERS = {
-    *(
-        "matchBaseBranches",
-        "matchCategories",
-        "matchConfidence",
-        "matchCurrentAge",
-        "matchCurrentValue",
-        "matchFileNames",
-    ),
-    *(
-        "matchCurrentVersion",
-        "matchDatasources",
-        "matchDepNames",
-        "matchDepPatterns",
-        "matchDepPrefixes",
-        "matchDepTypes",
-    ),
-    *(
-        "matchFiles",
-        "matchJsonata",
-        "matchLanguages",
-        "matchManagers",
-        "matchMessage",
-        "matchNewValue",
-        "matchPackageNames",
-    ),
-    *("matchPackagePatterns", "matchPackagePrefixes", "matchPaths", "matchRegistryUrls", "matchRepositories"),
-    *("matchSourceUrlPrefixes", "matchSourceUrls", "matchUpdateTypes", "matchNewVersion"),
+    f"match{each}"
+    for each in (
+        *("BaseBranches", "Categories", "Confidence", "CurrentAge", "CurrentValue", "CurrentVersion", "Datasources"),
+        *("DepNames", "DepPatterns", "DepPrefixes", "DepTypes", "FileNames", "Files", "Jsonata", "Languages"),
+        *("Managers", "Message", "NewValue", "NewVersion", "PackageNames", "PackagePatterns", "PackagePrefixes"),
+        *("Paths", "RegistryUrls", "Repositories", "SourceUrlPrefixes", "SourceUrls", "UpdateTypes"),
+    )
 }
 _OLDER_MATCHERS = ("exclude", "match", "packageNames", "packagePatterns", "paths", "managers", "depTypeList")
 _OF_A_MANAGER = {"customType", "description", "fileFormat", "fileMatch", "managerFilePatterns", "matchStrings"}
 _OF_A_MANAGER |= {"matchStringsStrategy"}
 _LISTS = ("packageRules", "customManagers", "ignorePaths", "ignoreDeps", "enabledManagers", "hostRules")
 _SWITCHES = ("automerge", "dependencyDashboard", "enabled", "platformAutomerge", "separateMajorMinor")
-_DAYS = {
+_DAYS = {  # and the words beside them
     *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "weekday", "weekend", "month"),
-    *(
-        "january",
-        "february",
-        "march",
-        "april",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ),
-    *(
-        "before",
-        "after",
-        "every",
-        "weeks",
-        "week",
-        "hours",
-        "hour",
-        "months",
-        "weekdays",
-        "weekends",
-    ),  # and their words
+    *("january", "february", "march", "april", "june", "july", "august", "september", "october", "november"),
+    *("december", "before", "after", "every", "week", "weeks", "hour", "hours", "months", "weekdays", "weekends"),
 }
 _LOOKS_AROUND = re.compile(r"\(\?<?[=!]")  # which RE2 does not know
 
