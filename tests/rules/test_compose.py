@@ -100,7 +100,7 @@ HARMLESS: dict[str, Edit] = {
         remove(FILE, (*PROXY, "environment", "AWS_ACCESS_KEY_ID")),
         remove(FILE, (*PROXY, "environment", "AWS_SECRET_ACCESS_KEY")),
         set_value(FILE, (*PROXY, "environment", "AWS_PROFILE"), "own"),
-        append_item(FILE, (*PROXY, "volumes"), "~/.aws:/root/.aws:ro"),
+        append_item(FILE, (*PROXY, "volumes"), "~/.aws:/app/.aws:ro"),
     ),
     "a login in place of a token": together(
         remove(FILE, (*PROXY, "volumes", 1)),
