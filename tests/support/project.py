@@ -75,6 +75,13 @@ def commit(folder: Path, message: str) -> None:
     git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
 
 
+def under_git(root: Path) -> Path:
+    """The repository, with a first commit."""
+    git(root, "init", "--quiet", "--initial-branch", "main")
+    commit(root, "Render")
+    return root
+
+
 def make_releases(template: Path, folder: Path) -> Path:
     """A git repository of the template in `folder`, with a tag for each release, the last one as it is now."""
     folder.mkdir()

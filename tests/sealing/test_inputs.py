@@ -12,7 +12,6 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from litellm_gitops.sealing import forms
 from litellm_gitops.sealing.errors import SealingError
 from litellm_gitops.sealing.inputs import parse_env, suffix
 from tests.support.inputs import PEM, Inputs, service_account
+from tests.support.template import ROOT
 
 GOOD = Inputs()
 UUID = "2f4c1c52-7d0b-4a5e-9e57-6a7d8c9b0e1f"
@@ -482,10 +482,9 @@ def test_an_input_of_a_cluster_is_named_as_a_variable_can_be() -> None:
 
 
 def test_the_forms_of_the_matrix_are_all_known() -> None:
-    root = Path(__file__).resolve().parent.parent
     named = {
         part.partition("form: ")[2].strip(" }")
-        for part in (root / "policies" / "auth-matrix.yml").read_text("utf-8").split("\n")
+        for part in (ROOT / "policies" / "auth-matrix.yml").read_text("utf-8").split("\n")
         if "form: " in part
     }
     for form in named:

@@ -19,44 +19,24 @@ from litellm_gitops import rules
 from litellm_gitops.files import Held, search_path
 from litellm_gitops.repository import Repository
 from litellm_gitops.sealing import keys
-from tests.support.inputs import Inputs
-from tests.support.project import commit, git
+from tests.support.project import commit, git, under_git
 from tests.support.sealed import content, environment, opened, seal
 
-ANSWERS = {"cluster_environments": ["aws", "gcp"], "providers": ["azure_openai", "github_copilot"]}
+ANSWERS = {
+    "cluster_environments": ["aws", "gcp"],
+    "providers": ["azure_openai", "github_copilot"],
+    "azure_openai_endpoint": "https://example.openai.azure.com/",
+}
 MASTER = ("--rotate", "litellm-masterkey")
 KEY = ("--rotate", "litellm-azure-auth", "--key", "AZURE_CLIENT_SECRET", "--cluster", "aws")
 NEVER = "git_ignores_inputs_and_keys"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Inputs().write(tmp_path_factory.mktemp("inputs"))
-
-
-@pytest.fixture(scope="module")
-def committed(render: Callable[..., Path], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    answers = {**ANSWERS, "azure_openai_endpoint": "https://example.openai.azure.com/"}
-    root = Path(shutil.copytree(render(**answers), tmp_path_factory.mktemp("committed") / "repository"))
-    assert seal(root, inputs=folder).returncode == 0
-    git(root, "init", "--quiet")
-    commit(root, "Render")
-    return root
-
-
 @pytest.fixture
-def root(committed: Path, tmp_path: Path) -> Path:
-    """The clone of the operator, who has the keys."""
-    return Path(shutil.copytree(committed, tmp_path / "repository"))
-
-
-@pytest.fixture
-def monorepo(committed: Path, tmp_path: Path) -> Path:
+def monorepo(sealed_once: Path, tmp_path: Path) -> Path:
     """The project as a folder of a bigger repository."""
-    root = Path(shutil.copytree(committed, tmp_path / "top" / "platform"))
-    shutil.rmtree(root / ".git")
-    git(root.parent, "init", "--quiet")
-    commit(root.parent, "Render")
+    root = Path(shutil.copytree(sealed_once, tmp_path / "top" / "platform"))
+    under_git(root.parent)
     return root
 
 

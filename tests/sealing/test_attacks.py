@@ -24,7 +24,6 @@ from litellm_gitops import rules
 from litellm_gitops.findings import Finding
 from litellm_gitops.repository import Repository
 from litellm_gitops.sealing import agreed, creation_rules, keys, recipients
-from tests.support.inputs import Inputs
 from tests.support.project import commit, git
 from tests.support.sealed import content, environment, opened, seal
 from tests.support.sealed_store import refresh
@@ -74,25 +73,6 @@ def server() -> Iterator[Server]:
     noting = Server()
     yield noting
     noting.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Inputs().write(tmp_path_factory.mktemp("inputs"))
-
-
-@pytest.fixture(scope="module")
-def committed(render: Callable[..., Path], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = Path(shutil.copytree(render(**ANSWERS), tmp_path_factory.mktemp("committed") / "repository"))
-    assert seal(root, inputs=folder).returncode == 0
-    git(root, "init", "--quiet")
-    commit(root, "Render")
-    return root
-
-
-@pytest.fixture
-def root(committed: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(committed, tmp_path / "repository"))
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from litellm_gitops.sealing.seal import seal as seal_missing
 from litellm_gitops.sealing.trust import Consent
 from tests.support.inputs import Inputs
 from tests.support.sealed import changed, content, decrypt, encrypt, environment, opened, seal
+from tests.support.template import ROOT
 
 ANSWERS = {
     "cluster_environments": ["aws", "gcp"],
@@ -39,29 +40,6 @@ SMALLEST = {
     "eks_aws_role_arn": "arn:aws:iam::123456789012:role/litellm",
 }
 ROUNDS, KILLS = 10, 50
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Inputs, Path]:
-    values = Inputs()
-    return values, values.write(tmp_path_factory.mktemp("operator") / "inputs")
-
-
-@pytest.fixture(scope="module")
-def unsealed(render: Callable[..., Path]) -> Path:
-    return render(**ANSWERS)
-
-
-@pytest.fixture(scope="module")
-def sealed_once(unsealed: Path, inputs: tuple[Inputs, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = Path(shutil.copytree(unsealed, tmp_path_factory.mktemp("sealed") / "repository"))
-    assert seal(root, inputs=inputs[1]).returncode == 0
-    return root
-
-
-@pytest.fixture
-def sealed(sealed_once: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(sealed_once, tmp_path / "repository"))
 
 
 def start(root: Path, *arguments: str) -> int:
@@ -204,7 +182,7 @@ def test_rekey_refuses_a_file_of_which_it_would_lose_a_part(sealed: Path) -> Non
 
 @pytest.mark.parametrize("arguments", [(), ("--key", "AZURE_CLIENT_SECRET")], ids=["whole", "one key"])
 def test_what_kubectl_noted_of_a_secret_is_left_out_when_it_is_rotated(
-    sealed: Path, inputs: tuple[Inputs, Path], arguments: tuple[str, ...]
+    sealed: Path, folder: Path, arguments: tuple[str, ...]
 ) -> None:
     file = sealed / "secrets/aws/litellm-azure-auth.sops.yaml"
     before = opened(sealed, "aws/litellm-azure-auth")
@@ -214,7 +192,7 @@ def test_what_kubectl_noted_of_a_secret_is_left_out_when_it_is_rotated(
     )
     file.write_text(file.read_text().replace("metadata:\n", f"metadata:\n{annotations}", 1))
     command = ("--rotate", "litellm-azure-auth", "--cluster", "aws", *arguments)
-    answer = seal(sealed, *command, inputs=inputs[1])
+    answer = seal(sealed, *command, inputs=folder)
     assert answer.returncode == 0, answer.stderr
     assert "kubectl.kubernetes.io/last-applied-configuration held the whole Secret in plaintext" in answer.stderr
     assert yaml.safe_load(file.read_text())["metadata"]["annotations"] == {"team": "ai"}
@@ -233,11 +211,9 @@ def test_a_key_elsewhere_opens_what_the_one_in_keys_does_not(sealed: Path, tmp_p
     assert seal(sealed, "--rekey", "--cluster", "aws").returncode == 1
 
 
-def test_two_runs_at_once_lose_nothing(
-    sealed: Path, inputs: tuple[Inputs, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_runs_at_once_lose_nothing(sealed: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PATH", "LITELLM_GITOPS_INPUTS"):
-        monkeypatch.setenv(name, environment(inputs[1])[name])
+        monkeypatch.setenv(name, environment(folder)[name])
     expected = opened(sealed)
     for round_ in range(ROUNDS):
         for name in ("aws/litellm-azure-auth", "gcp/litellm-aws-auth", "gcp/litellm-postgresql"):
@@ -252,12 +228,12 @@ def test_two_runs_at_once_lose_nothing(
 @pytest.mark.parametrize("rekeyed", [True, False], ids=["rekey", "seal"])
 def test_a_run_that_is_killed_at_any_moment_leaves_all_or_nothing(
     render: Callable[..., Path],
-    inputs: tuple[Inputs, Path],
+    inputs: Inputs,
+    folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     rekeyed: bool,
 ) -> None:
-    values, folder = inputs
     for name in ("PATH", "LITELLM_GITOPS_INPUTS"):
         monkeypatch.setenv(name, environment(folder)[name])
     # no run of the command reads the suite
@@ -284,7 +260,7 @@ def test_a_run_that_is_killed_at_any_moment_leaves_all_or_nothing(
         ended(run)
         after = content(root)
         for path, data in after.items():
-            for number, canary in enumerate(values.canaries()):
+            for number, canary in enumerate(inputs.canaries()):
                 assert canary.encode() not in data, f"input {number} is in {path} after a kill"
         visible = {path for path in changed(before, after) if not path.startswith(".sealing/")}
         outcomes.add("something" if visible else "nothing")
@@ -305,7 +281,7 @@ def test_a_run_that_is_killed_at_any_moment_leaves_all_or_nothing(
 
 
 @pytest.fixture
-def died(sealed: Path, inputs: tuple[Inputs, Path], tmp_path: Path) -> tuple[Path, dict[str, bytes], dict[str, bytes]]:
+def died(sealed: Path, folder: Path, tmp_path: Path) -> tuple[Path, dict[str, bytes], dict[str, bytes]]:
     """A repository of which a rotation put one file of three in place: (root, before, as it was meant to be)."""
     before = content(sealed)
     code = (
@@ -318,7 +294,7 @@ def died(sealed: Path, inputs: tuple[Inputs, Path], tmp_path: Path) -> tuple[Pat
         "Path.replace = die\n"
         "main(Path.cwd(), ['--rotate', 'litellm-masterkey'])\n"
     )
-    run = subprocess.run([sys.executable, "-B", "-c", code], cwd=sealed, env=environment(inputs[1]), check=False)
+    run = subprocess.run([sys.executable, "-B", "-c", code], cwd=sealed, env=environment(folder), check=False)
     assert run.returncode == 9
     staged = {
         path.removeprefix(".sealing/"): data
@@ -358,7 +334,7 @@ def test_a_run_that_fails_says_what_it_finished_before(
     assert content(root) == meant
 
 
-def test_a_run_that_is_stopped_when_all_is_in_place_says_so(sealed: Path, inputs: tuple[Inputs, Path]) -> None:
+def test_a_run_that_is_stopped_when_all_is_in_place_says_so(sealed: Path, folder: Path) -> None:
     code = (
         "import shutil, signal, sys; from pathlib import Path; from litellm_gitops.sealing.commands import main\n"
         "def stopped(*_, **__): signal.raise_signal(signal.SIGINT)\n"
@@ -369,7 +345,7 @@ def test_a_run_that_is_stopped_when_all_is_in_place_says_so(sealed: Path, inputs
     run = subprocess.run(
         [sys.executable, "-B", "-c", code],
         cwd=sealed,
-        env=environment(inputs[1]),
+        env=environment(folder),
         capture_output=True,
         text=True,
         check=False,
@@ -400,9 +376,7 @@ def test_what_was_changed_since_is_not_overwritten(
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may do it all")
-def test_a_folder_that_cannot_be_written_is_told_before_anything_is_changed(
-    sealed: Path, inputs: tuple[Inputs, Path]
-) -> None:
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_changed(sealed: Path, folder: Path) -> None:
     before = content(sealed)
     folder = sealed / "secrets" / "gcp"
     folder.chmod(0o555)
@@ -411,7 +385,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_changed(
     command = [sys.executable, "-B", str(sealed / "hooks" / "seal_secrets.py")]
     answer = subprocess.run(
         [*(drop if os.geteuid() == 0 else []), *command, "--rotate", "litellm-masterkey"],
-        env=environment(inputs[1]),
+        env=environment(folder),
         capture_output=True,
         text=True,
         timeout=60,
@@ -423,13 +397,11 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_changed(
     assert content(sealed) == before
 
 
-def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_changed(
-    sealed: Path, inputs: tuple[Inputs, Path]
-) -> None:
+def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_changed(sealed: Path, folder: Path) -> None:
     (sealed / "litellm" / "checksums-gcp.yaml").unlink()
     (sealed / "litellm" / "checksums-gcp.yaml").mkdir()
     before = content(sealed)
-    answer = seal(sealed, "--rotate", "litellm-masterkey", inputs=inputs[1])
+    answer = seal(sealed, "--rotate", "litellm-masterkey", inputs=folder)
     assert answer.returncode == 1
     assert "litellm/checksums-gcp.yaml is a folder: remove it. Nothing" in answer.stderr
     assert content(sealed) == before
@@ -444,13 +416,13 @@ def test_a_folder_in_the_place_of_a_file_is_told_before_anything_is_changed(
     ],
 )
 def test_a_report_that_cannot_be_written_does_not_deny_what_was_done(
-    sealed: Path, inputs: tuple[Inputs, Path], output: str, said: str
+    sealed: Path, folder: Path, output: str, said: str
 ) -> None:
     before = content(sealed)
     command = f"{sys.executable} -B {sealed}/hooks/seal_secrets.py --rotate litellm-masterkey"
     answer = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command} {output}"],
-        env=environment(inputs[1]),
+        env=environment(folder),
         stderr=subprocess.PIPE,
         text=True,
         timeout=60,
@@ -463,12 +435,11 @@ def test_a_report_that_cannot_be_written_does_not_deny_what_was_done(
 @pytest.mark.parametrize("output", ["2>/dev/full", "2>&1 >/dev/null | true", "2>&-"])
 @pytest.mark.parametrize(("arguments", "code"), [("", 3), ("--check", 3), ("--rotate litellm-azure-auth", 1)])
 def test_what_is_said_on_stderr_may_be_lost_and_the_exit_code_stays(
-    unsealed: Path, tmp_path: Path, arguments: str, code: int, output: str
+    unsealed: Path, arguments: str, code: int, output: str
 ) -> None:
-    root = Path(shutil.copytree(unsealed, tmp_path / "repository"))
     if arguments:
-        assert seal(root).returncode == 3
-    command = f"{sys.executable} -B {root}/hooks/seal_secrets.py {arguments}"
+        assert seal(unsealed).returncode == 3
+    command = f"{sys.executable} -B {unsealed}/hooks/seal_secrets.py {arguments}"
     answer = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command} {output}"],
         env=environment(),
@@ -477,21 +448,20 @@ def test_what_is_said_on_stderr_may_be_lost_and_the_exit_code_stays(
         check=False,
     )
     assert answer.returncode == code
-    assert seal(root, "--check").returncode == 3
+    assert seal(unsealed, "--check").returncode == 3
 
 
-def test_copier_keeps_a_repository_whose_report_is_lost(unsealed: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(unsealed, tmp_path / "repository"))
-    program = Path(__file__).resolve().parent.parent / "hooks" / "after_render.py"
+def test_copier_keeps_a_repository_whose_report_is_lost(unsealed: Path) -> None:
+    program = ROOT / "hooks" / "after_render.py"
     answer = subprocess.run(
         ["bash", "-c", f"{sys.executable} {program} pinned '[]' 2>/dev/full"],
-        cwd=root,
+        cwd=unsealed,
         env=environment(),
         capture_output=True,
         check=False,
     )
     assert answer.returncode == 0
-    assert seal(root, "--check").returncode == 3
+    assert seal(unsealed, "--check").returncode == 3
 
 
 def test_a_list_that_cannot_be_written_is_a_failure(sealed: Path) -> None:
@@ -524,11 +494,8 @@ def test_a_rekey_refuses_what_is_not_sealed(sealed: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_run_that_is_stopped_cleans_up(
-    unsealed: Path, inputs: tuple[Inputs, Path], tmp_path: Path, number: signal.Signals
-) -> None:
-    root = Path(shutil.copytree(unsealed, tmp_path / "repository"))
-    before = content(root)
+def test_a_run_that_is_stopped_cleans_up(unsealed: Path, folder: Path, tmp_path: Path, number: signal.Signals) -> None:
+    before = content(unsealed)
     program = tmp_path / "bin" / "sops"
     program.parent.mkdir()
     program.write_text(
@@ -536,8 +503,8 @@ def test_a_run_that_is_stopped_cleans_up(
     )
     program.chmod(0o755)
     run = subprocess.Popen(
-        [sys.executable, "-B", str(root / "hooks" / "seal_secrets.py")],
-        env={**environment(inputs[1]), "PATH": f"{program.parent}:/usr/bin:/bin"},
+        [sys.executable, "-B", str(unsealed / "hooks" / "seal_secrets.py")],
+        env={**environment(folder), "PATH": f"{program.parent}:/usr/bin:/bin"},
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -546,15 +513,15 @@ def test_a_run_that_is_stopped_cleans_up(
     )
     while not (tmp_path / "runs").exists():
         time.sleep(0.01)
-    assert (root / ".sealing" / "keys").is_dir(), "keys were made, and wait"
+    assert (unsealed / ".sealing" / "keys").is_dir(), "keys were made, and wait"
     run.send_signal(number)
     _, stderr = run.communicate(timeout=30)
     assert run.returncode == 130
     assert stderr == "seal_secrets: interrupted. Nothing was changed.\n"
-    assert content(root) == before
+    assert content(unsealed) == before
 
 
-def test_a_full_disk_changes_nothing(sealed: Path, inputs: tuple[Inputs, Path]) -> None:
+def test_a_full_disk_changes_nothing(sealed: Path, folder: Path) -> None:
     before = content(sealed)
     command = [
         sys.executable,
@@ -566,7 +533,7 @@ def test_a_full_disk_changes_nothing(sealed: Path, inputs: tuple[Inputs, Path]) 
     # no file may grow beyond 512 bytes: the first write of a sealed Secret fails as on a full disk
     answer = subprocess.run(
         ["sh", "-c", 'ulimit -f 1; trap "" XFSZ; exec "$@"', "sh", *command],
-        env=environment(inputs[1]),
+        env=environment(folder),
         capture_output=True,
         text=True,
         timeout=60,

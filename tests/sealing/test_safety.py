@@ -11,7 +11,6 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,33 +45,6 @@ VAULT = "\n".join(
 )
 STRANGER = "arn:aws:kms:us-west-2:999999999999:key/0f0e0d0c-0b0a-0908-0706-050403020100"
 KMS = f'  kms:\n    - arn: {STRANGER}\n      created_at: "2026-01-01T00:00:00Z"\n      enc: AQICAHh=\n'
-
-
-@pytest.fixture(scope="module")
-def inputs() -> Inputs:
-    return Inputs()
-
-
-@pytest.fixture
-def folder(inputs: Inputs, tmp_path: Path) -> Path:
-    return inputs.write(tmp_path / "inputs")
-
-
-@pytest.fixture
-def unsealed(render: Callable[..., Path], tmp_path: Path) -> Path:
-    return Path(shutil.copytree(render(**ANSWERS), tmp_path / "repository"))
-
-
-@pytest.fixture(scope="module")
-def sealed_once(render: Callable[..., Path], inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = Path(shutil.copytree(render(**ANSWERS), tmp_path_factory.mktemp("sealed") / "repository"))
-    assert seal(root, inputs=inputs.write(tmp_path_factory.mktemp("inputs"))).returncode == 0
-    return root
-
-
-@pytest.fixture
-def sealed(sealed_once: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(sealed_once, tmp_path / "repository"))
 
 
 def noting(folder: Path) -> Path:

@@ -6,49 +6,21 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.support.inputs import Inputs
 from tests.support.project import commit, git
 from tests.support.sealed import changed, content, environment, opened, seal
 
+ANSWERS = {"cluster_environments": ["aws"], "providers": ["github_copilot"]}
 SALT = "secrets/aws/litellm-salt-key.sops.yaml"
 MASTER = "secrets/aws/litellm-masterkey.sops.yaml"
 POSTGRES = "secrets/aws/litellm-postgresql.sops.yaml"
 CHECKSUMS = "litellm/checksums-aws.yaml"
 ANNOTATION = '  annotations:\n    litellm-gitops/placeholder: "true"\n'
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Inputs().write(tmp_path_factory.mktemp("inputs"))
-
-
-@pytest.fixture(scope="module")
-def done(render: Callable[..., Path], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    answers = {"cluster_environments": ["aws"], "providers": ["github_copilot"]}
-    root = Path(shutil.copytree(render(**answers), tmp_path_factory.mktemp("sealed") / "repository"))
-    assert seal(root, inputs=folder).returncode == 0
-    return root
-
-
-@pytest.fixture
-def sealed(done: Path, tmp_path: Path) -> Path:
-    """A sealed repository that is not under git yet."""
-    return Path(shutil.copytree(done, tmp_path / "repository"))
-
-
-@pytest.fixture
-def committed(sealed: Path) -> Path:
-    git(sealed, "init", "--quiet", "--initial-branch", "main")
-    commit(sealed, "Render")
-    return sealed
 
 
 def run_advice(root: Path, said: str) -> None:
@@ -62,35 +34,35 @@ def run_advice(root: Path, said: str) -> None:
 
 
 @pytest.mark.parametrize("gone", ["in the working tree", "from the index", "since the last commit", "long ago"])
-def test_a_lost_salt_key_is_taken_back_and_not_made_anew(committed: Path, folder: Path, gone: str) -> None:
-    before = (committed / SALT).read_bytes()
-    (committed / SALT).unlink()
+def test_a_lost_salt_key_is_taken_back_and_not_made_anew(root: Path, folder: Path, gone: str) -> None:
+    before = (root / SALT).read_bytes()
+    (root / SALT).unlink()
     if gone != "in the working tree":
-        git(committed, "rm", "--quiet", "--cached", SALT)
+        git(root, "rm", "--quiet", "--cached", SALT)
     if gone in ("since the last commit", "long ago"):
-        commit(committed, "Lose it")
+        commit(root, "Lose it")
     if gone == "long ago":
-        commit(committed, "Something else")
-    check = seal(committed, "--check")
+        commit(root, "Something else")
+    check = seal(root, "--check")
     assert check.returncode == 5
     assert f"{SALT}: is missing — take it back (git checkout " in check.stderr
-    files = content(committed)
-    answer = seal(committed, inputs=folder)
+    files = content(root)
+    answer = seal(root, inputs=folder)
     assert answer.returncode == 1
     assert f"{SALT} is missing, and a new salt key makes everything" in answer.stderr
-    assert content(committed) == files
-    run_advice(committed, check.stderr + answer.stderr)
-    assert (committed / SALT).read_bytes() == before
-    assert seal(committed, inputs=folder).returncode == 0
-    assert seal(committed, "--check").returncode == 0
+    assert content(root) == files
+    run_advice(root, check.stderr + answer.stderr)
+    assert (root / SALT).read_bytes() == before
+    assert seal(root, inputs=folder).returncode == 0
+    assert seal(root, "--check").returncode == 0
 
 
-def test_a_salt_key_that_is_given_is_sealed_whatever_git_had(committed: Path, folder: Path) -> None:
+def test_a_salt_key_that_is_given_is_sealed_whatever_git_had(root: Path, folder: Path) -> None:
     salt = f"sk-{secrets.token_hex(32)}"
-    git(committed, "rm", "--quiet", SALT)
-    answer = seal(committed, env=environment(folder, LITELLM_SALT_KEY=salt))
+    git(root, "rm", "--quiet", SALT)
+    answer = seal(root, env=environment(folder, LITELLM_SALT_KEY=salt))
     assert answer.returncode == 0, answer.stderr
-    assert opened(committed, "aws/litellm-salt-key")["aws", "litellm-salt-key"] == {"LITELLM_SALT_KEY": salt}
+    assert opened(root, "aws/litellm-salt-key")["aws", "litellm-salt-key"] == {"LITELLM_SALT_KEY": salt}
 
 
 def test_a_salt_key_that_git_never_had_is_made(sealed: Path, folder: Path) -> None:
@@ -102,10 +74,10 @@ def test_a_salt_key_that_git_never_had_is_made(sealed: Path, folder: Path) -> No
     assert seal(sealed, inputs=folder).returncode == 0
 
 
-def test_a_clone_whose_history_was_cut_off_makes_no_salt_key(committed: Path, folder: Path, tmp_path: Path) -> None:
-    git(committed, "rm", "--quiet", SALT)
-    commit(committed, "Lose it")
-    git(committed, "clone", "--quiet", "--depth", "1", f"file://{committed}", str(tmp_path / "shallow"))
+def test_a_clone_whose_history_was_cut_off_makes_no_salt_key(root: Path, folder: Path, tmp_path: Path) -> None:
+    git(root, "rm", "--quiet", SALT)
+    commit(root, "Lose it")
+    git(root, "clone", "--quiet", "--depth", "1", f"file://{root}", str(tmp_path / "shallow"))
     answer = seal(tmp_path / "shallow", inputs=folder)
     assert answer.returncode == 1
     assert "git fetch --unshallow" in answer.stderr
@@ -122,20 +94,20 @@ def test_in_a_monorepo_the_advice_works_from_the_project(sealed: Path, folder: P
     assert seal(sealed, "--check").returncode == 0
 
 
-def test_another_lost_key_is_made_anew_with_a_word_of_the_former(committed: Path, folder: Path) -> None:
-    before = (committed / MASTER).read_bytes()
-    git(committed, "rm", "--quiet", MASTER)
-    check = seal(committed, "--check")
+def test_another_lost_key_is_made_anew_with_a_word_of_the_former(root: Path, folder: Path) -> None:
+    before = (root / MASTER).read_bytes()
+    git(root, "rm", "--quiet", MASTER)
+    check = seal(root, "--check")
     assert f"{MASTER}: is missing — take it back (git checkout " in check.stderr
-    answer = seal(committed, inputs=folder)
+    answer = seal(root, inputs=folder)
     assert answer.returncode == 0
     assert (
         "note: litellm-masterkey (aws) is a new one. To keep the former: take it back (git checkout " in answer.stderr
     )
-    run_advice(committed, answer.stderr)
-    assert (committed / MASTER).read_bytes() == before
-    assert seal(committed, inputs=folder).returncode == 0
-    assert seal(committed, "--check").returncode == 0
+    run_advice(root, answer.stderr)
+    assert (root / MASTER).read_bytes() == before
+    assert seal(root, inputs=folder).returncode == 0
+    assert seal(root, "--check").returncode == 0
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from tests.support.sealed import changed, content, decrypt, encrypt, environment
 
 Render = Callable[..., Path]
 
-EVERYTHING = {
+ANSWERS = {
     "cluster_environments": ["aws", "gcp"],
     "providers": ["bedrock", "vertex_ai", "azure_openai", "github_copilot"],
     "eks_aws_role_arn": "arn:aws:iam::123456789012:role/litellm",
@@ -55,44 +55,12 @@ METHODS: dict[str, tuple[dict[str, object], str | None]] = {
 ALWAYS = {"litellm-masterkey", "litellm-postgresql", "litellm-salt-key"}
 
 
-@pytest.fixture(scope="session")
-def inputs() -> Inputs:
-    return Inputs()
-
-
-@pytest.fixture
-def folder(inputs: Inputs, tmp_path: Path) -> Path:
-    """The inputs, where LITELLM_GITOPS_INPUTS points."""
-    return inputs.write(tmp_path / "inputs")
-
-
-@pytest.fixture
-def unsealed(render: Render, tmp_path: Path) -> Path:
-    """A repository of two environments and four providers, rendered but not sealed."""
-    return Path(shutil.copytree(render(**EVERYTHING), tmp_path / "repository"))
-
-
 @pytest.fixture
 def small(render: Render, tmp_path: Path) -> Path:
     """A repository of one environment and one provider, for what is the same in every one."""
-    given = {"providers": ["bedrock"], "eks_aws_role_arn": EVERYTHING["eks_aws_role_arn"]}
-    redis = {name: EVERYTHING[name] for name in ("redis", "aws_redis_host")}
+    given = {"providers": ["bedrock"], "eks_aws_role_arn": ANSWERS["eks_aws_role_arn"]}
+    redis = {name: ANSWERS[name] for name in ("redis", "aws_redis_host")}
     return Path(shutil.copytree(render(**given, **redis), tmp_path / "repository"))
-
-
-@pytest.fixture(scope="session")
-def sealed_once(render: Render, inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same repository, sealed from its inputs. Never changed: `sealed` is a copy."""
-    root = Path(shutil.copytree(render(**EVERYTHING), tmp_path_factory.mktemp("sealed") / "repository"))
-    folder = inputs.write(tmp_path_factory.mktemp("inputs"))
-    answer = seal(root, inputs=folder)
-    assert answer.returncode == 0, answer.stderr
-    return root
-
-
-@pytest.fixture
-def sealed(sealed_once: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(sealed_once, tmp_path / "repository"))
 
 
 def test_every_input_comes_out_again_with_the_key_of_its_environment(sealed: Path, inputs: Inputs) -> None:
@@ -150,7 +118,7 @@ def test_a_private_key_is_for_its_owner_alone(sealed: Path) -> None:
 
 def test_own_recipients_make_no_key(render: Render, tmp_path: Path, folder: Path, sealed: Path) -> None:
     recipient = re.findall(r"age1\w{58}", (sealed / "keys" / "aws.agekey").read_text())[0]
-    root = Path(shutil.copytree(render(**EVERYTHING, age_recipients=[recipient]), tmp_path / "own"))
+    root = Path(shutil.copytree(render(**ANSWERS, age_recipients=[recipient]), tmp_path / "own"))
     assert seal(root, inputs=folder).returncode == 0
     assert not (root / "keys").exists()
     assert decrypt(root / "secrets" / "gcp" / "litellm-masterkey.sops.yaml", sealed / "keys" / "aws.agekey")
@@ -159,7 +127,7 @@ def test_own_recipients_make_no_key(render: Render, tmp_path: Path, folder: Path
 def test_a_recipient_with_a_wrong_letter_is_named(render: Render, tmp_path: Path, folder: Path) -> None:
     _, good = keys.make(tmp_path)
     wrong = good[:-1] + ("q" if good[-1] != "q" else "p")
-    given = {**EVERYTHING, "age_recipients": [good, wrong]}
+    given = {**ANSWERS, "age_recipients": [good, wrong]}
     root = Path(shutil.copytree(render(**given), tmp_path / "own"))
     answer = seal(root, inputs=folder)
     assert answer.returncode == 1
@@ -204,7 +172,7 @@ def test_checksums_are_the_digests_of_the_sealed_files(sealed: Path) -> None:
 def test_the_bundled_redis_restarts_for_its_password_as_the_proxy_does(
     render: Render, tmp_path: Path, folder: Path
 ) -> None:
-    answers = {key: value for key, value in EVERYTHING.items() if "redis_host" not in key}
+    answers = {key: value for key, value in ANSWERS.items() if "redis_host" not in key}
     rendered = render(**answers | {"redis": "bundled"})
     root = Path(shutil.copytree(rendered, tmp_path / "repository"))
     known = set()

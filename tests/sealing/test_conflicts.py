@@ -13,7 +13,6 @@ import pytest
 
 from litellm_gitops.repository import Repository
 from litellm_gitops.sealing import keys, state
-from tests.support.inputs import Inputs
 from tests.support.project import commit, git
 from tests.support.sealed import content, opened, seal
 
@@ -21,20 +20,6 @@ ANSWERS = {"cluster_environments": ["aws", "gcp"], "providers": ["github_copilot
 MASTER = "secrets/aws/litellm-masterkey.sops.yaml"
 POSTGRES = "secrets/aws/litellm-postgresql.sops.yaml"
 AWS = ("--cluster", "aws")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Inputs().write(tmp_path_factory.mktemp("inputs"))
-
-
-@pytest.fixture(scope="module")
-def committed(render: Callable[..., Path], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = Path(shutil.copytree(render(**ANSWERS), tmp_path_factory.mktemp("committed") / "repository"))
-    assert seal(root, inputs=folder).returncode == 0
-    git(root, "init", "--quiet", "--initial-branch", "main")
-    commit(root, "Render")
-    return root
 
 
 @dataclass
@@ -78,8 +63,8 @@ class People:
 
 
 @pytest.fixture
-def people(committed: Path, folder: Path, tmp_path: Path) -> People:
-    return People(Path(shutil.copytree(committed, tmp_path / "repository")), folder)
+def people(root: Path, folder: Path) -> People:
+    return People(root, folder)
 
 
 def test_different_secrets_need_no_choice(people: People) -> None:
