@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 import tools
 from tests.e2e.client import Client
 from tests.e2e.controlplane import ControlPlane
-from tests.e2e.deployment import NAMESPACE
+from tests.e2e.deployment import NAMESPACE, Deployment, bootstrapped
 from tests.e2e.gitserver import GitServer
 from tests.e2e.processes import COMPLAINT, Run, last_lines
 from tests.e2e.registry import Registry
@@ -155,6 +156,20 @@ def operator(run: Run, outside: Outside, git_server: GitServer, template_release
         return Repository.render(run, outside, template_release, name, answers, Inputs())
 
     return render
+
+
+@pytest.fixture(scope="session")
+def release(
+    run: Run, authority: trustme.CA, outside: Outside, operator: Callable[..., Repository]
+) -> Callable[..., AbstractContextManager[Deployment]]:
+    """`release(story, environment, **answers)`: that repository published and deployed, on a cluster of its own."""
+
+    def deployed(story: str, environment: str, **answers: Any) -> AbstractContextManager[Deployment]:
+        repository = operator(f"{story}-{answers['gitops_engine']}", **answers)
+        repository.publish()
+        return bootstrapped(run, authority, outside, repository, environment)
+
+    return deployed
 
 
 @pytest.fixture

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import pytest
-import trustme
 
 from tests.e2e.api import Object
 from tests.e2e.controlplane import condition
-from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, Deployment, bootstrapped
+from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, Deployment
 from tests.e2e.engines import complaint, deploy
-from tests.e2e.processes import Run
-from tests.e2e.repository import Repository
-from tests.e2e.web import Outside
 from tests.support.answers import everything
 from tests.support.findings import codes, findings
 
@@ -102,16 +99,10 @@ FOR_ARGO_CD = {
 
 @pytest.fixture(scope="module", params=["flux", "argocd"])
 def deployed(
-    request: pytest.FixtureRequest,
-    operator: Callable[..., Repository],
-    run: Run,
-    authority: trustme.CA,
-    outside: Outside,
+    request: pytest.FixtureRequest, release: Callable[..., AbstractContextManager[Deployment]]
 ) -> Iterator[Deployment]:
     """A release on EKS; each test leaves one that is well."""
-    repository = operator(f"boundaries-{request.param}", **everything(gitops_engine=request.param))
-    repository.publish()
-    with bootstrapped(run, authority, outside, repository, ENVIRONMENT) as deployment:
+    with release("boundaries", ENVIRONMENT, **everything(gitops_engine=request.param)) as deployment:
         yield deployment
 
 

@@ -5,23 +5,21 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 
 import pytest
-import trustme
 
 from tests.e2e.api import Object
 from tests.e2e.argocd import ArgoCD
 from tests.e2e.client import Client
 from tests.e2e.controlplane import condition
-from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, PODS, Deployment, bootstrapped
+from tests.e2e.deployment import DEPLOYMENT, NAMESPACE, PODS, Deployment
 from tests.e2e.engines import complaint, deploy, settled
 from tests.e2e.flux import Flux
 from tests.e2e.kubelet import Event
-from tests.e2e.processes import Run, wait_for
+from tests.e2e.processes import wait_for
 from tests.e2e.readme import commands
-from tests.e2e.repository import Repository
-from tests.e2e.web import Outside
 from tests.support.answers import ENDPOINT, everything
 from tests.support.inputs import Inputs
 
@@ -31,16 +29,10 @@ MIGRATIONS = "litellm-migrations"
 
 @pytest.fixture(scope="module", params=["flux", "argocd"])
 def deployed(
-    request: pytest.FixtureRequest,
-    operator: Callable[..., Repository],
-    run: Run,
-    authority: trustme.CA,
-    outside: Outside,
+    request: pytest.FixtureRequest, release: Callable[..., AbstractContextManager[Deployment]]
 ) -> Iterator[Deployment]:
     """A release on GKE; each test leaves one that is well."""
-    repository = operator(f"change-{request.param}", **everything(gitops_engine=request.param))
-    repository.publish()
-    with bootstrapped(run, authority, outside, repository, ENVIRONMENT) as deployment:
+    with release("change", ENVIRONMENT, **everything(gitops_engine=request.param)) as deployment:
         yield deployment
 
 

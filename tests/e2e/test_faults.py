@@ -8,20 +8,19 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import trustme
 
 from tests.e2e.controlplane import condition
-from tests.e2e.deployment import DEPLOYMENT, Deployment, bootstrapped
+from tests.e2e.deployment import DEPLOYMENT, Deployment
 from tests.e2e.engines import complaint, deploy, settled
 from tests.e2e.flux import Flux
-from tests.e2e.processes import Run, wait_for
+from tests.e2e.processes import wait_for
 from tests.e2e.registry import Registry
 from tests.e2e.repository import CommandError, Repository
-from tests.e2e.web import Outside
 from tests.support.answers import everything
 from tests.support.inputs import Inputs
 
@@ -178,17 +177,11 @@ FAULTS = {
 
 @pytest.fixture(scope="module", params=["flux", "argocd"])
 def deployed(
-    request: pytest.FixtureRequest,
-    operator: Callable[..., Repository],
-    run: Run,
-    authority: trustme.CA,
-    outside: Outside,
+    request: pytest.FixtureRequest, release: Callable[..., AbstractContextManager[Deployment]]
 ) -> Iterator[Deployment]:
     """A release on AKS; each test leaves one that is well. Both charts have their turn."""
     chart = {"flux": "litellm", "argocd": "litellm-helm"}[request.param]
-    repository = operator(f"faults-{request.param}", **everything(gitops_engine=request.param, chart=chart))
-    repository.publish()
-    with bootstrapped(run, authority, outside, repository, ENVIRONMENT) as deployment:
+    with release("faults", ENVIRONMENT, **everything(gitops_engine=request.param, chart=chart)) as deployment:
         yield deployment
 
 

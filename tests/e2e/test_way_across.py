@@ -10,22 +10,20 @@ import base64
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import trustme
 
 from tests.e2e.api import Object
 from tests.e2e.argocd import ArgoCD
 from tests.e2e.client import Client
-from tests.e2e.deployment import NAMESPACE, Deployment, bootstrapped
+from tests.e2e.deployment import NAMESPACE, Deployment
 from tests.e2e.engines import complaint, deploy
 from tests.e2e.flux import Flux
 from tests.e2e.kubelet import Event
-from tests.e2e.processes import Run
 from tests.e2e.readme import commands
-from tests.e2e.repository import Repository
 from tests.e2e.web import Outside
 from tests.support.answers import KEYLESS, PROVIDERS, answers, needed
 from tests.support.findings import codes, findings
@@ -41,17 +39,11 @@ OTHER = {"litellm-helm": "litellm", "litellm": "litellm-helm", "flux": "argocd",
 
 @pytest.fixture(scope="module", params=["flux", "argocd"])
 def deployed(
-    request: pytest.FixtureRequest,
-    operator: Callable[..., Repository],
-    run: Run,
-    authority: trustme.CA,
-    outside: Outside,
+    request: pytest.FixtureRequest, release: Callable[..., AbstractContextManager[Deployment]]
 ) -> Iterator[Deployment]:
     """A release on AKS with the older chart and stored credentials. The tests change it in their order."""
     given = answers([ENVIRONMENT], PROVIDERS, gitops_engine=request.param)
-    repository = operator(f"across-{request.param}", **given)
-    repository.publish()
-    with bootstrapped(run, authority, outside, repository, ENVIRONMENT) as deployment:
+    with release("across", ENVIRONMENT, **given) as deployment:
         yield deployment
 
 
