@@ -9,7 +9,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 # No GIT_DIR of a hook, and no settings of the user that ignore more than the repository does.
 _ENVIRONMENT = {
@@ -325,14 +328,19 @@ def ignored(root: Path, names: Iterable[str]) -> set[str]:
 
 def matching(lines: Iterable[str], names: Iterable[str]) -> Iterator[str]:
     """Those of `names` that patterns in the format of .gitignore match. https://git-scm.com/docs/gitignore"""
-    from pathspec import GitIgnoreSpec  # most repositories are git's, which needs no help
-
-    spec = GitIgnoreSpec.from_lines(lines)
+    spec = _patterns(tuple(lines))
     for name in names:
         # what stands in an ignored folder cannot be taken back
         folders = [name[: match.end()] for match in re.finditer("/", name)]
         if any(map(spec.match_file, (*folders, name))):
             yield name
+
+
+@cache
+def _patterns(lines: tuple[str, ...]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec  # most repositories are git's, which needs no help
+
+    return GitIgnoreSpec.from_lines(lines)
 
 
 def _gitignore(root: Path) -> list[str]:
@@ -343,9 +351,7 @@ def _gitignore(root: Path) -> list[str]:
 
 
 def _walk(root: Path) -> Iterator[str]:
-    from pathspec import GitIgnoreSpec
-
-    patterns = GitIgnoreSpec.from_lines(_gitignore(root))
+    patterns = _patterns(tuple(_gitignore(root)))
     for folder, folders, files in os.walk(root):
         base = Path(folder).relative_to(root).as_posix()
         inside = "" if base == "." else f"{base}/"

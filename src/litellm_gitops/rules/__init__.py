@@ -12,7 +12,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache, update_wrapper
+from functools import cache, lru_cache, update_wrapper, wraps
 from typing import TYPE_CHECKING
 
 from litellm_gitops.correction import corrected
@@ -68,9 +68,15 @@ _OF_SPELLING = (
 
 
 def rule(function: Function) -> Function:
-    """Register a function as the rule of its name."""
-    RULES[function.__name__] = Rule(function.__name__, function.__module__.rpartition(".")[2], function)
-    return function
+    """Register a function as the rule of its name. It is called once for a repository: other rules ask it, too."""
+    found = lru_cache(maxsize=8)(lambda repository: (*function(repository),))
+
+    @wraps(function)
+    def kept(repository: Repository) -> Iterator[Finding]:
+        return iter(found(repository))
+
+    RULES[function.__name__] = Rule(function.__name__, function.__module__.rpartition(".")[2], kept)
+    return kept
 
 
 def rule_of_values(function: Callable[[Values], Iterator[Finding]]) -> Function:

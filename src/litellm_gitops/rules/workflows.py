@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from litellm_gitops import expressions
@@ -42,7 +43,7 @@ def github_takes_every_workflow(repository: Repository) -> Iterator[Finding]:
     for file in repository.under(_FOLDER):
         document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
         if document and file.count("/") == _FOLDER.count("/") + 1:
-            yield from _told(document, _of_workflow(document.value), "GitHub runs nothing of this file")
+            yield from _told(document, _of_workflow(document), "GitHub runs nothing of this file")
 
 
 @rule
@@ -64,7 +65,7 @@ def gitlab_takes_the_pipeline(repository: Repository) -> Iterator[Finding]:
     """It makes no pipeline of a file in which one thing is wrong."""
     document = repository.document(_GITLAB) if repository.has(_GITLAB) else None
     if document:
-        yield from _told(document, _of_pipeline(document.value), "GitLab makes no pipeline of this file")
+        yield from _told(document, _of_pipeline(document), "GitLab makes no pipeline of this file")
 
 
 def _told(document: Document, flaws: _Flaws, end: str) -> Iterator[Finding]:
@@ -75,8 +76,11 @@ def _told(document: Document, flaws: _Flaws, end: str) -> Iterator[Finding]:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _of_workflow(value: dict[Any, Any]) -> _Flaws:
-    value = {("on" if key is True else key): inner for key, inner in value.items()}  # so YAML 1.1 reads the key
+@cache
+def _of_workflow(document: Document) -> _Flaws:
+    value = {
+        ("on" if key is True else key): inner for key, inner in document.value.items()
+    }  # so YAML 1.1 reads the key
     flaws: _Flaws = []
     for number, entry in enumerate(sequence(dig(value, "on", "schedule"))):
         cron = str(dig(entry, "cron"))
@@ -126,7 +130,9 @@ def _of_job(flaws: _Flaws, jobs: dict[Any, Any], name: str, job: dict[Any, Any])
         seen += [step["id"]] if step.get("id") else []
 
 
-def _of_pipeline(value: dict[Any, Any]) -> _Flaws:
+@cache
+def _of_pipeline(document: Document) -> _Flaws:
+    value = document.value
     flaws: _Flaws = []
     jobs = {str(name): mapping(entry) for name, entry in value.items() if name not in GITLAB_KEYWORDS}
     is_whole = "include" not in value
