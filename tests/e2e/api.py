@@ -140,7 +140,10 @@ class Api:
 
 
 def _answer(response: httpx.Response) -> Object:
-    answer: Object = response.json()
     if response.is_error:
-        raise ApiError(f"{response.request.url.path}: {answer.get('message', response.text)}")
+        # of a kind that it has only just learned the server says that there is no such page, in plain text
+        is_object = response.headers.get("Content-Type", "").startswith("application/json")
+        message = response.json().get("message") if is_object else None
+        raise ApiError(f"{response.request.url.path}: {message or response.text}")
+    answer: Object = response.json()
     return answer

@@ -60,6 +60,7 @@ class _ByCluster(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False  # it would begin with what has the most stories
     return _ByCluster(config, log)
 
 

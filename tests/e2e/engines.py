@@ -45,6 +45,7 @@ def deploy(engine: Engine, commit: str) -> None:
 
     def check() -> bool:
         nonlocal look
+        assert engine.cluster.kubelet is None or engine.cluster.kubelet.works, "what plays the kubelets has ended"
         engine.serve()
         if look.passed():
             engine.refresh()

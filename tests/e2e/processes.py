@@ -25,6 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+# Programs in Go tidy up their memory four times as seldom, and as ever where they have as much as this.
+GO = {"GOGC": "400", "GOMEMLIMIT": "700MiB"}
 MARK = "LITELLM_GITOPS_E2E_RUN"
 LAST_LINES = 15
 # How the programs mark what went wrong: klog, zap, logrus, Go itself.
@@ -223,7 +225,7 @@ class Run:
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         basis = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
-        return {**basis, MARK: str(self.folder), **{name: str(v) for name, v in more.items()}}
+        return {**basis, **GO, MARK: str(self.folder), **{name: str(v) for name, v in more.items()}}
 
     def sweep(self) -> None:
         """Ends every program that still carries the run's mark."""
