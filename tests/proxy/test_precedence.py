@@ -26,6 +26,7 @@ from tests.support.faults import CHART, Edit, add, at, each_model, remove, toget
 from tests.support.findings import findings
 
 BEATS, NEEDS = "nothing_beats_a_chosen_method", "every_chosen_method_has_what_it_needs"
+PLAINTEXT = "no_credential_stands_in_plaintext"  # which speaks where both could
 NODE = "169.254.169.254"
 ROLE = "eks.amazonaws.com/role-arn"
 
@@ -81,10 +82,10 @@ POD_IDENTITY, GKE = ("others", "aws", "bedrock"), ("keyless", "gcp", "vertex_ai"
 AKS, ENTRA = ("keyless", "azure", "azure_openai"), ("keyless", "gcp", "azure_openai")
 NOT_INJECTED = Scene(injected=False)
 RIVALS: dict[str, Rival] = {
-    "an access key beside a role of EKS": Rival("irsa", ON_AWS, variables(*USER), {"the user"}),
+    "an access key beside a role of EKS": Rival("irsa", ON_AWS, variables(*USER), {"the user"}, PLAINTEXT),
     "a key of Bedrock beside a role of EKS": Rival("irsa", ON_AWS, BEARER, {"API key"}),
     "a profile beside a role of EKS": Rival("irsa", ON_AWS, variables(AWS_PROFILE="own"), set()),
-    "an access key beside Pod Identity": Rival("pod_identity", POD_IDENTITY, variables(*USER), {"the user"}),
+    "an access key beside Pod Identity": Rival("pod_identity", POD_IDENTITY, variables(*USER), {"the user"}, PLAINTEXT),
     "a key of Bedrock beside Pod Identity": Rival("pod_identity", POD_IDENTITY, BEARER, {"API key"}),
     "a role beside Pod Identity": Rival(
         "pod_identity",
@@ -94,32 +95,49 @@ RIVALS: dict[str, Rival] = {
         ),
         set(),
     ),
-    "an access key beside a web identity": Rival("web_identity", ON_GCP, variables(*USER), {"the user"}),
+    "an access key beside a web identity": Rival("web_identity", ON_GCP, variables(*USER), {"the user"}, PLAINTEXT),
     "a key of Bedrock beside a web identity": Rival("web_identity", ON_GCP, BEARER, {"API key"}),
     "a key of Bedrock beside an access key": Rival("aws_user", ("stored", "gcp", "bedrock"), BEARER, {"API key"}),
-    "a key beside GKE's identity": Rival("gke_workload_identity", GKE, another_account, {"{spare}"}),
+    "a key beside GKE's identity": Rival("gke_workload_identity", GKE, another_account, {"{spare}"}, PLAINTEXT),
     "no question to GKE's metadata server": Rival("gke_workload_identity", GKE, variables(NO_GCE_CHECK="true"), set()),
     "a key in the models beside a federation": Rival(
-        "gcp_federation", ("keyless", "aws", "vertex_ai"), account_of_models, {"{spare}"}
+        "gcp_federation",
+        ("keyless", "aws", "vertex_ai"),
+        account_of_models,
+        {"{spare}"},
+        PLAINTEXT,
     ),
-    "a key beside a key": Rival("gcp_service_account", ("stored", "azure", "vertex_ai"), another_account, {"{spare}"}),
-    "an API key beside AKS' identity": Rival("aks_workload_identity", AKS, variables("AZURE_API_KEY"), {"API key"}),
+    "a key beside a key": Rival(
+        "gcp_service_account", ("stored", "azure", "vertex_ai"), another_account, {"{spare}"}, PLAINTEXT
+    ),
+    "an API key beside AKS' identity": Rival(
+        "aks_workload_identity", AKS, variables("AZURE_API_KEY"), {"API key"}, PLAINTEXT
+    ),
     "an empty API key beside AKS' identity": Rival(
         "aks_workload_identity", AKS, variables(AZURE_API_KEY=""), {"identity {client}"}, fails=True
     ),
     "an application beside AKS' identity": Rival(
         "aks_workload_identity", AKS, variables(*APPLICATION), {"the application"}
     ),
-    "an API key beside a federation": Rival("entra_federation", ENTRA, variables("AZURE_API_KEY"), {"API key"}),
-    "a client secret beside a federation": Rival("entra_federation", ENTRA, variables("AZURE_CLIENT_SECRET"), set()),
+    "an API key beside a federation": Rival(
+        "entra_federation", ENTRA, variables("AZURE_API_KEY"), {"API key"}, PLAINTEXT
+    ),
+    "a client secret beside a federation": Rival(
+        "entra_federation", ENTRA, variables("AZURE_CLIENT_SECRET"), set(), PLAINTEXT
+    ),
     "an API key beside an application": Rival(
-        "entra_id", ("stored", "aws", "azure_openai"), variables("AZURE_API_KEY"), {"API key"}
+        "entra_id",
+        ("stored", "aws", "azure_openai"),
+        variables("AZURE_API_KEY"),
+        {"API key"},
+        PLAINTEXT,
     ),
     "another API key beside an API key": Rival(
         "azure_api_key",
         ("others", "gcp", "azure_openai"),
         spare("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
         {"API key", "another API key"},  # one for chat, the other for the rest
+        PLAINTEXT,
     ),
     # the cluster gives nothing to the pod, and what keeps the pod from asking its node is gone, too
     "the node's role in place of Pod Identity": Rival(
