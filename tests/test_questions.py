@@ -23,6 +23,7 @@ from litellm_gitops import charts
 from litellm_gitops.charts import Chart
 from litellm_gitops.documents import Place
 from tests.conftest import COMMIT, render_into
+from tests.e2e.readme import commands
 from tests.support.answers import ENVIRONMENTS, PROVIDERS, ROLE_ARN, answers, keyless, redis_hosts
 from tests.support.faults import CHART, at
 from tests.support.findings import findings, report
@@ -274,12 +275,14 @@ def test_an_answer_that_looks_odd_is_accepted(given: dict[str, str], template: P
     render_into(tmp_path / "repository", template, everything, exclude=["*"])
 
 
-def test_a_private_age_key_is_refused_and_not_repeated(template: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"])
+def test_a_private_key_is_refused_and_not_repeated(kind: str, template: Path, tmp_path: Path) -> None:
     private = "AGE-SECRET-" + "KEY-1" + string.ascii_uppercase
-    pem = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{string.ascii_uppercase}\n"
+    pem = f"-----BEGIN {kind}-----\n{string.ascii_uppercase}\n"
+    question = "commit_signers" if "PGP" in kind else "age_recipients"
     for given in (private, [private], [private.lower()], [pem], pem):
         with pytest.raises(ValueError, match="holds a private key") as refused:
-            render_into(tmp_path / "x", template, answers(["aws"], ["github_copilot"], age_recipients=given))
+            render_into(tmp_path / "x", template, {**answers(["aws"], ["github_copilot"]), question: given})
         assert private.upper() not in str(refused.value).upper()
         assert string.ascii_uppercase not in str(refused.value).upper()
 
@@ -366,14 +369,15 @@ def test_every_question_is_answered_in_some_valid_file() -> None:
 def test_every_answer_of_text_is_looked_for_where_it_belongs() -> None:
     looked_for = {*chart_places(CHART), *places_of_the_way_in({}), *MODEL_PLACES, *ENGINE_PLACES["flux"]}
     free = {name for name, question in questions().items() if "choices" not in question}
-    # recipients go into .sops.yaml by sealing, the host of Redis becomes two, a Gateway three, these accounts go into a
-    # text: they have tests of their own
+    # recipients go into .sops.yaml by sealing, the host of Redis becomes two, a Gateway three, signers become keys in
+    # the cluster, these accounts go into a text: they have tests of their own
     sealing = {name for name in free if re.fullmatch(r"age_recipients|\w+_kms_(?:key|identity)", name)}
     assert free - looked_for == {
         *sealing,
         *redis_hosts(),
         *(f"{environment}_gateway" for environment in ENVIRONMENTS),
         "max_replicas",
+        "commit_signers",
         "aws_gcp_service_account",
         "azure_gcp_service_account",
     }
@@ -392,6 +396,26 @@ def test_the_gateway_arrives(name: str, render: Callable[..., Path]) -> None:
     route = next(yaml.safe_load_all((root / "clusters" / "gcp" / "exposure.yaml").read_text("utf-8")))
     (parent,) = dig(route, ("spec", "parentRefs"))
     assert "/".join(parent[key] for key in ("namespace", "name", "sectionName") if key in parent) == name
+
+
+@pytest.mark.parametrize(
+    ("engine", "file", "place"),
+    [("flux", "source.yaml", ("spec", "verify")), ("argocd", "project.yaml", ("spec", "signatureKeys"))],
+)
+def test_the_signers_arrive_and_without_one_nothing_changes(
+    engine: str, file: str, place: Place, render: Callable[..., Path]
+) -> None:
+    signers = ["5DE3E0509C47EA3CF04A42D34AEE18F83AFDEB23", "968479A1AFF927E37D1A566BB5690EEEBB952194"]
+    given = answers(["aws"], ["github_copilot"], gitops_engine=engine)
+    root, without = render(**given, commit_signers=signers), render(**given)
+    of_keys = {"flux": {"mode": "HEAD", "secretRef": {"name": "litellm-signers"}}}
+    expected = of_keys.get(engine, [{"keyID": signer} for signer in signers])
+    assert dig(load(root / "clusters/aws" / file), place) == expected
+    assert place[-1] not in load(without / "clusters/aws" / file)["spec"]
+    (bring,) = commands(root / "README.md", "Bootstrap", "aws")
+    steps = ["gpg --list-keys", f"gpg --export --armor {' '.join(signers)} ", f"clusters/aws/{file}"]
+    assert [bring.index(step) for step in steps] == sorted(bring.index(step) for step in steps)
+    assert "gpg" not in commands(without / "README.md", "Bootstrap", "aws")[0]
 
 
 @pytest.mark.parametrize("engine", ENGINE_PLACES)
@@ -421,6 +445,7 @@ def test_an_answer_that_was_left_out_has_its_default(template: Path, tmp_path: P
         "repo_branch": "main",
         "repo_path": "",
         "gitops_engine": "flux",
+        "commit_signers": [],
         "ci_platform": "github",
         "tooling": "vendored",
         "chart": "litellm-helm",
@@ -463,7 +488,7 @@ FULL = {
         "redis",
     ),
     *("replicas", "max_replicas", "metrics", "network_policy", "pod_security", "redis_tls"),
-    *("kubernetes_version", "age_recipients"),
+    *("kubernetes_version", "age_recipients", "commit_signers"),
     *(f"{environment}_ingress_class" for environment in ENVIRONMENTS),
     *(f"{environment}_kms_{what}" for environment in ENVIRONMENTS for what in ("key", "identity")),
 }

@@ -22,6 +22,8 @@ from tests.support.faults import (
 from tests.support.findings import accepted, found_by_its_rule_alone
 
 ARGOCD = everything(gitops_engine="argocd")
+SIGNERS = ["5DE3E0509C47EA3CF04A42D34AEE18F83AFDEB23", "968479A1AFF927E37D1A566BB5690EEEBB952194"]
+SIGNED = everything(gitops_engine="argocd", commit_signers=SIGNERS)
 ENFORCE = "pod-security.kubernetes.io/enforce"
 LIST = "clusters/aws/kustomization.yaml"
 PROJECT = "clusters/aws/project.yaml"
@@ -373,6 +375,24 @@ FAULTS = _all(
     }
 )
 
+KEYS = ("spec", "signatureKeys")
+BY_POLICY = {"git": {"policies": [{"repos": [{"url": "*"}], "gpg": {"mode": "strict", "keys": SIGNERS}}]}}
+FAULTS |= {
+    "commits of anybody": ("argo_cd_takes_signed_commits_alone", remove(PROJECT, KEYS), SIGNED),
+    "no key at all": ("argo_cd_takes_signed_commits_alone", set_value(PROJECT, KEYS, []), SIGNED),
+    "a signer who is left out": ("argo_cd_takes_signed_commits_alone", remove(PROJECT, (*KEYS, 1)), SIGNED),
+    "a signer whom no answer names": (
+        "argo_cd_takes_signed_commits_alone",
+        append_item(PROJECT, KEYS, {"keyID": f"{'0A' * 20}"}),
+        SIGNED,
+    ),
+    "a key that no signature is compared with": (
+        "argo_cd_takes_signed_commits_alone",
+        set_value(PROJECT, (*KEYS, 0, "keyID"), SIGNERS[0].lower()),
+        SIGNED,
+    ),
+}
+
 # What an operator may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
     "an Application of one's own": by_hand(application(FROM_ELSEWHERE)),
@@ -399,6 +419,13 @@ HARMLESS: dict[str, Edit] = {
     ),
 }
 ACCEPTED: dict[str, Edit | tuple[Edit, dict[str, Any]]] = {name: (edit, ARGOCD) for name, edit in HARMLESS.items()}
+ACCEPTED |= {
+    "keys by their ids": (set_value(PROJECT, KEYS, [{"keyID": key[-16:]} for key in SIGNERS]), SIGNED),
+    "every commit back to the first": (
+        together(remove(PROJECT, KEYS), set_value(PROJECT, ("spec", "sourceIntegrity"), BY_POLICY)),
+        SIGNED,
+    ),
+}
 
 test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
 test_what_an_operator_adds_is_left_alone = accepted(ACCEPTED)

@@ -33,7 +33,9 @@ SECRETS = "clusters/aws/secrets.yaml"
 SOURCE = "clusters/aws/source.yaml"
 VALUES = ("spec", "chart", "spec", "valuesFiles")
 DEPENDS_ON = ("spec", "dependsOn")
+VERIFY = ("spec", "verify")
 RULE = ("rules", 0)
+SIGNED = everything(commit_signers=["5DE3E0509C47EA3CF04A42D34AEE18F83AFDEB23"])
 KMS = answers(
     ["aws"],
     ["bedrock"],
@@ -430,6 +432,19 @@ FAULTS: dict[str, Fault] = {
     ),
     # decryption
     "no decryption": ("flux_decrypts_the_secrets", remove(SECRETS, ("spec", "decryption"))),
+    # signatures
+    "commits of anybody": ("flux_takes_signed_commits_alone", remove(SOURCE, VERIFY), SIGNED),
+    "a signature of a tag that is not there": (
+        "flux_takes_signed_commits_alone",
+        set_value(SOURCE, (*VERIFY, "mode"), "TagAndHEAD"),
+        SIGNED,
+    ),
+    "keys that nobody brings": (
+        "flux_takes_signed_commits_alone",
+        set_value(SOURCE, (*VERIFY, "secretRef", "name"), "litellm-signer"),
+        SIGNED,
+    ),
+    "an unknown mode": ("the_engine_knows_every_field", set_value(SOURCE, (*VERIFY, "mode"), "Commit"), SIGNED),
     "no decryption, with a key service": ("flux_decrypts_the_secrets", remove(SECRETS, ("spec", "decryption")), KMS),
     "a static key beside a key service": (
         "flux_decrypts_the_secrets",
@@ -581,4 +596,10 @@ def test_a_credential_in_a_url_is_not_shown(repository: Copy) -> None:
 
 
 test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
-test_what_an_operator_adds_is_left_alone = accepted(HARMLESS)
+test_what_an_operator_adds_is_left_alone = accepted(
+    {
+        **HARMLESS,
+        "the former name of a mode": (set_value(SOURCE, (*VERIFY, "mode"), "head"), SIGNED),
+        "the mode that is Flux's default": (remove(SOURCE, (*VERIFY, "mode")), SIGNED),
+    }
+)

@@ -131,6 +131,20 @@ def argo_cd_may_fetch_the_chart(repository: Repository) -> Iterator[Finding]:
 
 
 @ARGOCD.rule
+def argo_cd_takes_signed_commits_alone(repository: Repository) -> Iterator[Finding]:
+    """Of the answered keys. Argo CD compares capital letters, and reads `sourceIntegrity` instead where it is set."""
+    answered = [str(signer) for signer in sequence(repository.answers.get("commit_signers"))]
+    for _, project in ARGOCD.each(repository, "project") if answered else ():
+        given = [text(dig(entry, "keyID")) for entry in sequence(project.get("spec", "signatureKeys"))]
+        if project.get("spec", "sourceIntegrity") or {key[-16:] for key in given} == {key[-16:] for key in answered}:
+            continue
+        what = "is missing, so every commit is taken" if not given else "has other keys"
+        what = f"spec.signatureKeys {what}: the answer commit_signers says who may have signed one"
+        fix = f"list {', '.join(answered)}, or change the answer: README.md, Signed commits"
+        yield project.finding(("spec", "signatureKeys"), what, fix)
+
+
+@ARGOCD.rule
 def argo_cd_knows_every_option(repository: Repository) -> Iterator[Finding]:
     for _, found in ARGOCD.each(repository, "root", "release"):
         for number, option in enumerate(texts(found.get(*_SYNC))):

@@ -6,6 +6,7 @@ holds the rows of each other rule:
     of     the object, or several
     at     the place: keys, of which `a|b` stands for both and `*` for each item of a list
     kms    true or false: only with, or without, a key service that decrypts
+    given  the name of an answer: only where it is not empty
     a test, with its value: see _TESTS
     why    why it must be so
     fix    what to do, where the test's own fix does not say it
@@ -110,7 +111,8 @@ class Table:
         told: list[tuple[Object, Place]] = []
         for row in self._content["rules"].get(name, ()):
             for each, found in self.each(repository, *([row["of"]] if isinstance(row["of"], str) else row["of"])):
-                if row.get("kms") in (None, bool(each.cluster.kms)):
+                is_given = not row.get("given") or repository.answers.get(row["given"])
+                if is_given and row.get("kms") in (None, bool(each.cluster.kms)):
                     for place in _places(found.document.value, row["at"]):
                         if not any(other is found and place[: len(above)] == above for other, above in told):
                             findings = [*_evaluate(row, found, place, _words(each))]
