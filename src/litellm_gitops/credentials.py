@@ -19,7 +19,7 @@ _MARKS = (
 # installation hold a JWT.
 GITHUB_TOKEN = r"gh[a-z]_[A-Za-z0-9_]{20,255}"
 COPILOT_TOKEN = r"gh[ou]_[A-Za-z0-9_.-]{36,2000}"
-_AGE, _PEM = "AGE-SECRET-KEY-", "PRIVATE KEY-----"
+_AGE, _PEM, _PGP, _PUTTY = "AGE-SECRET-KEY-", "PRIVATE KEY-----", "PRIVATE KEY BLOCK-----", "PuTTY-User-Key-File-"
 # a value that code or Terraform reads from elsewhere
 _ELSEWHERE = r"(?!(?:var|local|data|module|os|process|env|self|settings|config|random_password)\.\w)"
 # What the keys of a vendor begin with, of those that a gateway calls, logs to, or is deployed from.
@@ -40,7 +40,7 @@ _PREFIXES = {
     "GitLab": ("glptt-", "gldt-", "glrt-", "glcbt-"),
     "Docker Hub": ("dckr_pat_",),
     "npm": ("npm_",),
-    "PyPI": ("pypi-AgEI",),
+    "PyPI": ("pypi-AgEI", "pypi-AgEN"),
     "Stripe": ("sk_live_", "rk_live_"),
     "Google's sign-in": ("GOCSPX-", "ya29."),
     "DigitalOcean": ("dop_v1_", "doo_v1_"),
@@ -57,7 +57,7 @@ _PREFIXES = {
 # with plain letters is found ten times as fast, so what must stand before them follows in a lookbehind.
 _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "an age private key": (rf"{_AGE}(?:PQ-)?1[0-9A-Z]{{20,}}", (_AGE,)),
-    "a private key": (rf"-----BEGIN (?:[A-Z]+ )*{_PEM}", (_PEM,)),
+    "a private key": (rf"-----BEGIN (?:[A-Z0-9]+ )*(?:{_PEM}|{_PGP})|{_PUTTY}\d: [a-z]", (_PEM, _PGP, _PUTTY)),
     "an AWS access key id": (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b(?<!EXAMPLE)", ("AKIA", "ASIA")),
     "an AWS secret access key": (
         # a variable, ~/.aws/credentials, `aws configure export-credentials`; what AWS publishes ends in EXAMPLEKEY
@@ -100,9 +100,12 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         for vendor, prefixes in _PREFIXES.items()
     },
     "a key of Fireworks": (r"\bfw_(?=[A-Za-z]*\d)[A-Za-z0-9]{22,}\b", ("fw_",)),
+    "a key of Mailchimp": (r"\b[0-9a-f]{32}-us\d{1,2}\b", ("-us",)),
     "a key of Mailgun": (r"\bkey-[0-9a-f]{32}\b", ("key-",)),
     "a key of Twilio": (r"\bSK[0-9a-f]{32}\b", ("SK",)),
     "a token of a bot of Telegram": (r"\b\d{8,10}:AA[\w-]{33}\b", (":AA",)),
+    # the id of a bot in base64, a time, a signature
+    "a token of a bot of Discord": (r"\b[MNO][A-Za-z0-9]{23,25}\.[\w-]{6}\.[\w-]{27,38}\b", (".",)),
     "a webhook of Discord": (r"discord(?:app)?\.com/api/webhooks/\d{17,20}/[\w-]{60,}", ("api/webhooks",)),
     "a signed address of Azure": (r"[?&]sig=[A-Za-z0-9%/+]{40,}(?:%3D|=)", ("sig=",)),
     "a token in a header": (
@@ -168,7 +171,10 @@ def _base64(text: str) -> tuple[str, tuple[str, ...]]:
     return "|".join(r"(?:\s|\\n)*".join(map(re.escape, form)) for form in forms), hints
 
 
-_KINDS |= {f"{kind} in base64": _base64(text) for kind, text in zip(_KEYS_OF_OURS, (_AGE, _PEM), strict=True)}
+_KINDS |= {
+    f"{kind} in base64": _base64(text)
+    for kind, text in zip((*_KEYS_OF_OURS, "a key of PGP"), (_AGE, _PEM, _PGP), strict=True)
+}
 _USER = re.compile(r"(?<=://)(?!git@|\*\*\*@)[^\s/@]+(?=@)")
 _SEARCHES = [(kind, hints, re.compile(pattern)) for kind, (pattern, hints) in _KINDS.items()]
 

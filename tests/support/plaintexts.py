@@ -88,6 +88,13 @@ def vendors() -> dict[str, str]:
         "a login of curl": f"curl -sS -u own:{signs(16)} https://example.com",
         "a registry": f'{{"auths": {{"ghcr.io": {{"auth": "{signs(40)}"}}}}}}',
         ".netrc": f"machine github.com login own password {signs(20)}",
+        "Mailchimp": f"{signs(32, '0123456789abcdef')}-us12",
+        "PyPI, for tests": f"pypi-AgENdGVzdC5weXBpLm9yZw{signs(75)}",
+        "a bot of Discord": f"MT{signs(22)}.{signs(6)}.{signs(38)}",
+        "PGP": "-----BEGIN PGP " + "PRIVATE KEY BLOCK-----",
+        "PGP, in base64": base64.b64encode(("-----BEGIN PGP " + "PRIVATE KEY BLOCK-----\n").encode()).decode(),
+        "PuTTY": "PuTTY-User-Key-File-" + "3: ssh-ed25519",
+        "SSH's own form": "-----BEGIN SSH2 ENCRYPTED " + "PRIVATE KEY-----",
         "Azure OpenAI": f'AZURE_API_KEY = "{signs(32, "0123456789abcdef")}"',
     }
 
@@ -171,6 +178,8 @@ def harmless() -> dict[str, tuple[str, str]]:
         "https://example.com?password=password&x=1\n",
         "headers with placeholders": "x-api-key: $KEY\napi-key: your-api-key-here-1234567890\n"
         "Authorization: Basic <base64>\n",
+        "who signs": f"-----BEGIN PGP PUBLIC KEY BLOCK-----\nuser.signingKey={'0A1B' * 10} keyID: {'0A1B' * 10}\n",
+        "a bucket with a hash in its name": f"{'0a1b' * 8}-us-east-1 PuTTY-User-Key-File-3 is its first line\n",
         "a hash": f"sha256 {'0123456789abcdef' * 4} sk-learn-contrib-and-other-packages\n",
     }
     manifests = {
