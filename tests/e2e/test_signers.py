@@ -26,7 +26,8 @@ def new_key(run: Run, name: str) -> str:
     make = ["--passphrase", "", "--quick-generate-key", name, "ed25519", "sign"]
     command = ["gpg", "--batch", "--status-fd", "1", *make]
     said = subprocess.run(command, env=run.environment(), check=True, capture_output=True, text=True).stdout
-    return re.findall(r"KEY_CREATED P ([0-9A-F]{40})", said)[0]
+    (fingerprint,) = re.findall(r"KEY_CREATED P ([0-9A-F]{40})", said)
+    return str(fingerprint)
 
 
 @pytest.fixture(scope="module")
