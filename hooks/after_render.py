@@ -232,7 +232,8 @@ def switched(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
         said = "exposure: the push takes the old way in away. Bring the new one up beside it first"
         yield f'{said}: README.md, "Another engine"'
     if before and before.get("commit_signers", []) != after.get("commit_signers", []):
-        yield 'commit_signers: sign this commit by a key that stays, push, then Bootstrap: README.md, "Signed commits"'
+        said = "commit_signers: sign this commit by a key of the new list, push, then Bootstrap"
+        yield f'{said}: README.md, "Signed commits"'
     if "ci_platform" in changed:
         yield "ci_platform: protect the branches of the new platform before you push"
 

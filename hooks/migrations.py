@@ -116,11 +116,13 @@ def remove_what_is_in_the_package_now() -> None:
 
 
 def main() -> int:
-    """Apply the migrations of the stage in $STAGE that came after $VERSION_PEP440_FROM.
+    """Apply the migrations of the stage in $STAGE that came after $VERSION_PEP440_FROM; none where the release stays.
 
-    The version that an update goes to has no say: this file is of that version. Without a tag it would be 0.0.0.
+    The version that an update goes to has no say else: this file is of that version. Without a tag it would be 0.0.0.
     """
     stage, start = os.environ["STAGE"], Version(os.environ["VERSION_PEP440_FROM"])
+    if os.environ.get("VERSION_FROM") == os.environ.get("VERSION_TO", ""):
+        return 0
     for each in sorted(MIGRATIONS, key=lambda entry: entry.version):
         if each.stage == stage and start < each.version:
             print(f"migration {each.version}: {each.apply.__name__.replace('_', ' ')}")

@@ -14,6 +14,8 @@ import yaml
 from pydantic_core import Url
 
 from litellm_gitops.documents import dig
+from litellm_gitops.first_steps import VALIDATE, push
+from litellm_gitops.repository import Repository
 from tests.e2e.readme import commands
 from tests.support.answers import answers
 from tests.support.findings import findings, report
@@ -141,6 +143,17 @@ def test_a_secret_of_ones_own_is_sealed_listed_and_given_to_the_pods(
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Signed commits
+
+
+def test_the_first_commit_is_signed_as_the_printed_commands_and_readme_say(render: Callable[..., Path]) -> None:
+    signers = ["5DE3E0509C47EA3CF04A42D34AEE18F83AFDEB23"]
+    for more in ({}, {"repo_path": "platform/llm"}):
+        root = render(**answers(["aws"], ["github_copilot"], commit_signers=signers, **more))
+        (block,) = commands(root / "README.md", "First steps")
+        record, send = push(Repository(root))
+        lines = " && ".join(block.splitlines())
+        assert lines == f"{VALIDATE} && {record} && {send}"
+        assert lines.index("commit.gpgSign true") < lines.index("git commit")
 
 
 @pytest.mark.skipif(shutil.which("gpg") is None, reason="no gpg on PATH, which has the keys of those who sign")

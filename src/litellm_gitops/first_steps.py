@@ -39,6 +39,8 @@ def push(repository: Repository) -> tuple[str, str]:
         for answer in ("project_name", "repo_url", "repo_branch", "repo_path")
     )
     hooks, commit = "uvx pre-commit install", f'git add . && git commit -m "Render {name}"'
+    if repository.answers.get("commit_signers"):
+        commit = f"git config commit.gpgSign true && {commit}"
     if repository.answers.get("repo_path"):
         return f"{hooks} --config {above}/.pre-commit-config.yaml && {commit}", "git push"
     send = f"git remote add origin {url} && git push -u origin {branch}"
