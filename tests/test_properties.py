@@ -78,6 +78,11 @@ CHOICES: dict[str, set[str]] = {
 }
 SEVERAL = {"cluster_environments", "providers"}
 RECIPIENT = "age1" + "q" * 58
+# a list of them is the answer: question -> (their form, one)
+KEYS = {
+    "age_recipients": (r"age1[02-9ac-hj-np-z]{58}", RECIPIENT),
+    "commit_signers": (r"[0-9A-F]{40}", "5DE3E0509C47EA3CF04A42D34AEE18F83AFDEB23"),
+}
 # What breaks YAML, Jinja, shells and URLs, and what only looks like something else.
 SPICE = st.sampled_from(
     [
@@ -133,7 +138,7 @@ def _answer(draw: st.DrawFn) -> tuple[str, str]:
 
 
 def test_every_question_is_tried() -> None:
-    others = {"replicas", "max_replicas", "redis_tls", "age_recipients", *CHOICES}
+    others = {"replicas", "max_replicas", "redis_tls", *KEYS, *CHOICES}
     assert questions().keys() - others == GOOD.keys()
 
 
@@ -210,18 +215,17 @@ def test_a_choice_is_one_that_is_offered_or_is_refused(answer: tuple[str, Any], 
     _is_kept_or_refused(name, answers, bool(chosen) and chosen <= CHOICES[name], template, workshop)
 
 
+@pytest.mark.parametrize("name", KEYS)
 @settings(SETTINGS, max_examples=40)
-@given(
-    value=st.lists(
-        st.one_of(st.just(RECIPIENT), _seasoned(RECIPIENT), st.text(max_size=70), st.none()),
-        max_size=3,
-    )
-)
-def test_recipients_are_public_keys_each_once_or_are_refused(value: list[Any], template: Path, workshop: Path) -> None:
-    good = all(isinstance(each, str) and re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", each) for each in value)
-    answers = everything(age_recipients=value)
+@given(data=st.data())
+def test_keys_are_public_each_once_or_are_refused(
+    name: str, data: st.DataObject, template: Path, workshop: Path
+) -> None:
+    form, key = KEYS[name]
+    value = data.draw(st.lists(st.one_of(st.just(key), _seasoned(key), st.text(max_size=70), st.none()), max_size=3))
+    good = all(isinstance(each, str) and re.fullmatch(form, each) for each in value)
     twice = len(set(value)) < len(value)
-    _is_kept_or_refused("age_recipients", answers, good and not twice, template, workshop)
+    _is_kept_or_refused(name, everything(**{name: value}), good and not twice, template, workshop)
 
 
 def _is_kept_or_refused(name: str, answers: dict[str, Any], good: bool, template: Path, workshop: Path) -> None:

@@ -27,6 +27,7 @@ KMS = {
 }
 GOOD: dict[str, str] = {
     "age_recipients": "[]",
+    "commit_signers": "[]",
     "replicas": "2",
     "max_replicas": "2",
     "vertex_project": "example-ai",
