@@ -386,6 +386,11 @@ FAULTS |= {
         append_item(PROJECT, KEYS, {"keyID": f"{'0A' * 20}"}),
         SIGNED,
     ),
+    "a fingerprint that lacks a digit": (
+        "argo_cd_takes_signed_commits_alone",
+        set_value(PROJECT, (*KEYS, 0, "keyID"), SIGNERS[0][1:]),
+        SIGNED,
+    ),
     "a key that no signature is compared with": (
         "argo_cd_takes_signed_commits_alone",
         set_value(PROJECT, (*KEYS, 0, "keyID"), SIGNERS[0].lower()),

@@ -136,12 +136,17 @@ def argo_cd_takes_signed_commits_alone(repository: Repository) -> Iterator[Findi
     answered = [str(signer) for signer in sequence(repository.answers.get("commit_signers"))]
     for _, project in ARGOCD.each(repository, "project") if answered else ():
         given = [text(dig(entry, "keyID")) for entry in sequence(project.get("spec", "signatureKeys"))]
-        if project.get("spec", "sourceIntegrity") or {key[-16:] for key in given} == {key[-16:] for key in answered}:
+        if project.get("spec", "sourceIntegrity") or {*map(_key_id, given)} == {*map(_key_id, answered)}:
             continue
         what = "is missing, so every commit is taken" if not given else "has other keys"
         what = f"spec.signatureKeys {what}: the answer commit_signers says who may have signed one"
         fix = f"list {', '.join(answered)}, or change the answer: README.md, Signed commits"
         yield project.finding(("spec", "signatureKeys"), what, fix)
+
+
+def _key_id(key: str) -> str:
+    """What Argo CD compares of a fingerprint or an id; of anything else it takes nothing."""
+    return key[-16:] if len(key) in (16, 40) else key
 
 
 @ARGOCD.rule
