@@ -32,7 +32,7 @@ class ArgoCD:
     environment and the files that its pod gives it, and anew with each new pod.
     """
 
-    def __init__(self, cluster: ControlPlane, outside: Outside) -> None:
+    def __init__(self, cluster: ControlPlane, outside: Outside, *, signed: bool = False) -> None:
         self.cluster = cluster
         self.outside = outside
         self._redis = f"127.0.0.1:{free_port()}"
@@ -42,6 +42,10 @@ class ArgoCD:
         self._files: dict[str, Path] = {}
         self._sockets = cluster.folder / "plugins"  # a volume that the containers of the repo-server share
         self._seen = 0  # of the kubelet's events
+        # what is in ConfigMap argocd-gpg-keys-cm; None where no commit is signed, which needs no gpg
+        self._signers = cluster.folder / "signers" if signed else None
+        if self._signers:
+            self._signers.mkdir()
 
     def install(self) -> None:
         """Namespace and manifests, and what its pods make when they start for the first time."""
@@ -142,7 +146,12 @@ class ArgoCD:
             folder.mkdir(mode=0o700, exist_ok=True)
         variables |= {variable: str(folder) for variable, folder in folders.items()}
         variables["ARGOCD_FAKE_IN_CLUSTER"] = "true"
-        variables["ARGOCD_GPG_ENABLED"] = "false"  # no commit is signed here, no gpg needed
+        variables["ARGOCD_GPG_ENABLED"] = "false"
+        if self._signers:
+            home = self.cluster.folder / f"g{self._seen}"  # short, for gpg's sockets are in it, and new in each pod
+            home.mkdir(mode=0o700, exist_ok=True)
+            more = {"ENABLED": "true", "DATA_PATH": str(self._signers)}
+            variables |= {f"ARGOCD_GPG_{key}": value for key, value in more.items()} | {"ARGOCD_GNUPGHOME": str(home)}
         return self.cluster.processes.start(name, [tools.path("argocd"), *arguments], env=variables, argv0=name)
 
     def _programs(self, folder: Path, *, ksops: bool) -> Path:
@@ -150,9 +159,9 @@ class ArgoCD:
         folder.mkdir(parents=True)
         for program in PROGRAMS:
             (folder / program).symlink_to(tools.path(program))
-        script = folder / VERIFY  # run for every commit, signed or not
-        script.write_bytes((tools.path("argocd-scripts") / VERIFY).read_bytes())
-        script.chmod(0o755)
+        for name in (VERIFY, "gpg-wrapper.sh"):  # the first is run for every commit, signed or not
+            (folder / name).write_bytes((tools.path("argocd-scripts") / name).read_bytes())
+            (folder / name).chmod(0o755)
         if ksops:
             (folder / "sops").symlink_to(tools.path("sops"))  # which the real KSOPS has in itself
             launcher = folder / "ksops"

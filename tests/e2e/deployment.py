@@ -160,7 +160,7 @@ def bootstrapped(
         if name == "flux":
             engine = Flux(cluster, outside)
         else:
-            engine = ArgoCD(cluster, outside)
+            engine = ArgoCD(cluster, outside, signed=bool(repository.answers["commit_signers"]))
             engine.install()
         deployment = Deployment(engine, repository, environment, before)
         cluster.learn(repository.manifests(f"clusters/{environment}"))

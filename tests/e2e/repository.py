@@ -190,6 +190,9 @@ def _programs(run: Run) -> Path:
         # `uv run` with the package and its dependencies in place: tests/test_tooling.py has the real one
         _script(folder / "uv", 'shift; case "$1" in *.py) exec python "$@";; *) exec "$@";; esac')
         _launcher(folder / "copier", sys.executable, "-W", "ignore", "-m", "copier")
+        # `argocd gpg add --from FILE`: Argo CD's server is not here, which puts the one key under its id
+        add = 'cd "$(dirname "$KUBECONFIG")/signers"; cat "$4" > new; gpg --show-keys --with-colons new > shown'
+        _script(folder / "argocd", f"{add}; mv new \"$(awk -F: '/^pub/ {{print $5}}' shown)\"; rm shown")
         _launcher(folder / "flux", sys.executable, str(Path(__file__).with_name("flux_command.py")))
     return folder
 
