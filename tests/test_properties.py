@@ -225,7 +225,7 @@ def test_keys_are_public_each_once_or_are_refused(
     value = data.draw(st.lists(st.one_of(st.just(key), _seasoned(key), st.text(max_size=70), st.none()), max_size=3))
     good = all(isinstance(each, str) and re.fullmatch(form, each) for each in value)
     twice = len(set(value)) < len(value)
-    _is_kept_or_refused(name, everything(**{name: value}), good and not twice, template, workshop)
+    _is_kept_or_refused(name, {**everything(), name: value}, good and not twice, template, workshop)
 
 
 def _is_kept_or_refused(name: str, answers: dict[str, Any], good: bool, template: Path, workshop: Path) -> None:
