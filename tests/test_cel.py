@@ -24,6 +24,12 @@ POD = {"name": "own", "replicas": 3, "labels": {"app": "own"}, "ports": [{"name"
         ("self.ports.exists(port, port.name == 'c')", False),
         ("size(self.ports.filter(port, port.name == 'a')) == 1", True),
         ("self.labels.all(key, self.labels[key] == 'own')", True),
+        ("has(self.none) ? false : self.name == 'a?b:c' ? false : size(self.name) == 3", True),
+        ("self.ports.all(port, (port.name == 'a' ? [1, 2] : [1])[0] == 1)", True),
+        ("self.__name__ == 'own' && self.replicas != 2", True),
+        ("{'a': 1, 'b': 2}[self.name == 'own' ? 'a' : 'b'] + 1 == 2", True),
+        ("has(self.from) || self.name.upperAscii() == 'OWN'", True),
+        ("duration('1h30m') == duration('5400s') && duration('0s') > duration('1ms')", False),
         ("quantity('1Gi') <= quantity('1000M')", False),
         ("self.other == 'x' && self.replicas == 4", False),  # one part decides, whatever the other is
     ],
@@ -40,7 +46,17 @@ def test_what_cannot_be_decided_holds(expression: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["self.a ? 1 : 2", "__import__('os')", "self.a.open('x')", "[x for x in self]", "lambda: 1", "a b"]
+    "expression",
+    [
+        "self.a ? 1",
+        "self.a ? 1 : 2 : 3",
+        "size((self)",
+        "__import__('os')",
+        "self.a.open('x')",
+        "[x for x in self]",
+        "lambda: 1",
+        "a b",
+    ],
 )
 def test_what_is_not_known_is_refused(expression: str) -> None:
     with pytest.raises(cel.CelError):

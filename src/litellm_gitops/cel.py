@@ -1,9 +1,9 @@
 """The part of the Common Expression Language in which rules about Kubernetes' objects are written.
 
 Source: https://github.com/google/cel-spec, https://kubernetes.io/docs/reference/using-api/cel/. An expression is read
-as Python's, whose grammar is the same for what stands here: fields, lists, texts, numbers, comparisons, `in`, `!`,
-`&&`, `||`, `has`, the functions and methods below, and `all`, `exists`, `exists_one` and `filter` of a list or of the
-keys of a mapping. A conditional (`? :`) is not among it.
+as Python's, whose grammar is the same for what stands here: fields, lists, mappings, texts, numbers, sums, comparisons,
+`in`, `!`, `&&`, `||`, `has`, the functions and methods below, and `all`, `exists`, `exists_one` and `filter` of a list
+or of the keys of a mapping. A conditional (`? :`) becomes Python's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -34,7 +35,21 @@ def quantity(value: Any) -> float:
     return float(number) * (_SUFFIXES[suffix] if suffix else 10.0 ** int(exponent or 0))
 
 
-_FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {"size": len, "string": str, "quantity": quantity}
+def duration(value: Any) -> float:
+    """The seconds of a duration such as 1h30m. Raises CelError."""
+    if not re.fullmatch(r"-?(?:0|(?:[0-9.]+(?:h|m|s|ms|us|µs|ns))+)", str(value)):
+        raise CelError
+    found = sum(float(count) * _SECONDS[unit] for count, unit in re.findall(r"([0-9.]+)([a-zµ]+)", str(value)))
+    return -found if str(value).startswith("-") else found
+
+
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {
+    "size": len,
+    "string": str,
+    "quantity": quantity,
+    "duration": duration,
+}
 _METHODS: Mapping[str, Callable[..., Any]] = {
     "startsWith": str.startswith,
     "endsWith": str.endswith,
@@ -42,6 +57,8 @@ _METHODS: Mapping[str, Callable[..., Any]] = {
     "matches": lambda text, pattern: re.search(pattern, text) is not None,
     "substring": lambda text, start: text[start:],
     "size": len,
+    "lowerAscii": str.lower,
+    "upperAscii": str.upper,
 }
 _EACH: Mapping[str, Callable[[Iterator[Any]], Any]] = {
     "all": all,
@@ -59,17 +76,19 @@ _COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 _WORDS = {"true": True, "false": False, "null": None}
 # texts stay as they are; `!` binds as closely as Python's `~`
-_TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|&&|\|\||!(?!=)")
-_PYTHON = {"&&": " and ", "||": " or ", "!": "~"}
+_TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|&&|\|\||!=?|[]()[{}?:,]|\.from\b|[^]'\"&|!()[{}?:,.]+|.")
+_PYTHON = {"&&": " and ", "||": " or ", "!": "~", ".from": ".__from__"}
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
 @cache
 def parsed(expression: str) -> ast.expr:
     """An expression that can be evaluated. Raises CelError where it holds something that is not known here."""
     try:
-        text = _TOKEN.sub(lambda match: _PYTHON.get(match[0], match[0]), " ".join(expression.split()))
-        tree = ast.parse(text, mode="eval").body
-    except SyntaxError:
+        tokens = deque(_TOKEN.findall(" ".join(expression.split())))
+        text = _in_python(tokens)
+        tree = ast.parse(text + "".join(tokens), mode="eval").body
+    except (SyntaxError, IndexError):
         raise CelError(f"it is not read here: {expression}") from None
     for node in ast.walk(tree):
         if not isinstance(node, _KNOWN) or (isinstance(node, ast.Call) and not _is_known(node)):
@@ -77,8 +96,36 @@ def parsed(expression: str) -> ast.expr:
     return tree
 
 
-_KNOWN = (ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Invert, ast.USub, ast.Compare, *_COMPARED, ast.Call)
-_KNOWN = (*_KNOWN, ast.Attribute, ast.Subscript, ast.List, ast.Name, ast.Constant, ast.Load)
+def _in_python(tokens: deque[str]) -> str:
+    """One expression, up to the sign that ends it, which stays; raises IndexError where that is missing."""
+    read: list[str] = []
+    while tokens and tokens[0] not in (*_CLOSING.values(), ",", ":"):
+        token = tokens.popleft()
+        if token == "?":
+            then, _ = _in_python(tokens), tokens.popleft()
+            return f"(({then}) if ({''.join(read)}) else ({_in_python(tokens)}))"
+        read.append(_PYTHON.get(token, token))
+        if token in _CLOSING:
+            while tokens[0] != _CLOSING[token]:
+                read.append(_in_python(tokens) or tokens.popleft())
+            read.append(tokens.popleft())
+    return "".join(read)
+
+
+_KNOWN = (
+    ast.BoolOp,
+    ast.And,
+    ast.Or,
+    ast.UnaryOp,
+    ast.Invert,
+    ast.USub,
+    ast.BinOp,
+    ast.Add,
+    ast.Compare,
+    *_COMPARED,
+    ast.Call,
+)
+_KNOWN = (*_KNOWN, ast.IfExp, ast.Attribute, ast.Subscript, ast.List, ast.Dict, ast.Name, ast.Constant, ast.Load)
 
 
 def _is_known(call: ast.Call) -> bool:
@@ -102,16 +149,23 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
         case ast.Name(id=name):
             return _WORDS[name] if name in _WORDS else _item(names, name)
         case ast.Attribute(value=above, attr=name):
-            return _item(_value(above, names), name)
+            # __namespace__ is the field that has the name of a word of the language
+            return _item(_value(above, names), name.removeprefix("__").removesuffix("__"))
         case ast.Subscript(value=above, slice=key):
             return _item(_value(above, names), _value(key, names))
         case ast.List(elts=items):
             return [_value(item, names) for item in items]
+        case ast.Dict(keys=keys, values=items):
+            return {_value(key, names): _value(item, names) for key, item in zip(keys, items, strict=True) if key}
+        case ast.BinOp(left=left, right=other):
+            return _value(left, names) + _value(other, names)
         case ast.UnaryOp(op=sign, operand=operand):
             found = _value(operand, names)
             return -found if isinstance(sign, ast.USub) else not found
         case ast.BoolOp(op=which, values=parts):
             return _either(isinstance(which, ast.Or), parts, names)
+        case ast.IfExp(test=test, body=then, orelse=other):
+            return _value(then if _value(test, names) else other, names)
         case ast.Compare(left=left, ops=ops, comparators=right):
             values = [_value(each, names) for each in (left, *right)]
             return all(_COMPARED[type(op)](*values[number : number + 2]) for number, op in enumerate(ops))
