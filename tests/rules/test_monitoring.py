@@ -3,15 +3,132 @@
 from __future__ import annotations
 
 from tests.support.answers import everything
-from tests.support.faults import Fault, change, set_value, substitute
+from tests.support.faults import Edit, Fault, append_item, change, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 WATCHED = everything(metrics="prometheus_operator")
 FILE = "clusters/aws/monitoring.yaml"
 ALERTS, DASHBOARD, READ = "every_alert_can_be_evaluated", "every_dashboard_is_json", "the_metrics_are_read"
-KNOWN = "the_engine_knows_every_field"
+KNOWN, FOUND = "the_engine_knows_every_field", "every_monitor_finds_what_it_reads"
+
+SPEC, ENDPOINT, RULES = ("spec",), ("spec", "podMetricsEndpoints", 0), ("spec", "groups", 0, "rules")
+SPEND = 'sum(increase(litellm_spend_metric_total{job="litellm/litellm"}[1h]))'
+SERVICES = """
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata: {{name: own, namespace: litellm}}
+spec:
+  selector: {{matchLabels: {{app.kubernetes.io/name: {}}}}}
+  endpoints:
+    - {{port: {}, path: /metrics/, interval: 30s}}
+"""
+
+
+def alert(value: object, *place: str | int) -> Edit:
+    """Another value in the first alert."""
+    return set_value(FILE, (*RULES, 0, *place), value, document=1)
+
+
+def asks(expression: str) -> tuple[Edit, dict[str, object]]:
+    """Another expression in the first alert."""
+    return alert(expression, "expr"), WATCHED
+
+
+def endpoint(**fields: object) -> tuple[Edit, dict[str, object]]:
+    """More fields of what the monitor reads."""
+    return together(*(set_value(FILE, (*ENDPOINT, name), value) for name, value in fields.items())), WATCHED
+
+
+def services(name: str, port: str) -> tuple[Edit, dict[str, object]]:
+    """A monitor of Services beside ours."""
+    listed = append_item("clusters/aws/kustomization.yaml", ("resources",), "own.yaml")
+    return together(write("clusters/aws/own.yaml", SERVICES.format(name, port)), listed), WATCHED
+
 
 FAULTS: dict[str, Fault] = {
+    # expressions
+    "no expression": (ALERTS, *asks("")),
+    "an expression that ends too early": (ALERTS, *asks("up and")),
+    "one sign for a comparison": (ALERTS, *asks('absent(up{job="litellm/litellm"} = 1)')),
+    "a rate without its time": (ALERTS, *asks(f"{SPEND.replace('[1h]', '')} > 10")),
+    "a time in words": (ALERTS, *asks(f"{SPEND.replace('[1h]', '[60 min]')} > 10")),
+    "a rate of a sum": (ALERTS, *asks("rate(sum(litellm_spend_metric_total)[1h]) > 10")),
+    "a label that is no text": (ALERTS, *asks("up{job=litellm} == 0")),
+    "a pattern that is not closed": (ALERTS, *asks('up{pod=~"litellm-(.*"} == 0')),
+    "per cent": (ALERTS, *asks(f"{SPEND} > 5%")),
+    "labels without brackets": (ALERTS, *asks("sum by pod (up) == 0")),
+    "a quantile without buckets": (
+        ALERTS,
+        *asks("histogram_quantile(0.95, sum(rate(litellm_request_total_latency_metric_bucket[5m]))) > 120"),
+    ),
+    "a quantile in per cent": (
+        ALERTS,
+        *asks("histogram_quantile(95, rate(litellm_request_total_latency_metric_bucket[5m])) > 120"),
+    ),
+    "words": (ALERTS, *asks("litellm is down")),
+    "a misspelt metric": (ALERTS, *asks(f"{SPEND.replace('spend', 'spent')} > 10")),
+    "a counter without its end": (ALERTS, *asks(f"{SPEND.replace('_total', '')} > 10")),
+    "a misspelt namespace": (ALERTS, *asks('kube_deployment_spec_replicas{namespace="litelm"} == 0')),
+    "the job of a chart": (ALERTS, *asks('absent(up{job="litellm"} == 1)')),
+    # what else an alert has
+    "no severity": (ALERTS, alert({}, "labels"), WATCHED),
+    "a misspelt label": (ALERTS, alert({"severty": "critical"}, "labels"), WATCHED),
+    "a misspelt severity": (ALERTS, alert("critcal", "labels", "severity"), WATCHED),
+    "a label with a hyphen": (ALERTS, alert("x", "labels", "my-team"), WATCHED),
+    "a template that is not closed": (ALERTS, alert("{{ $labels.pod }", "annotations", "summary"), WATCHED),
+    "a misspelt function of a template": (ALERTS, alert("{{ $value | humanise }}", "annotations", "summary"), WATCHED),
+    "an alert that is a record": (ALERTS, alert("litellm:up", "record"), WATCHED),
+    "a record that waits": (ALERTS, alert({"record": "a:b", "expr": "sum(up)", "for": "5m"}), WATCHED),
+    "a record that is no metric": (ALERTS, alert({"record": "a-b", "expr": "sum(up)"}), WATCHED),
+    "no name": (ALERTS, alert({"expr": "up == 0"}), WATCHED),
+    "an alert that is there twice": (ALERTS, set_value(FILE, (*RULES, 1, "alert"), "LiteLLMDown", document=1), WATCHED),
+    "a group that is there twice": (
+        ALERTS,
+        append_item(FILE, (*SPEC, "groups"), {"name": "litellm", "rules": []}, document=1),
+        WATCHED,
+    ),
+    # monitors
+    "a wait longer than the interval": (FOUND, *endpoint(scrapeTimeout="1m")),
+    "metrics by TLS": (READ, *endpoint(scheme="https")),
+    "a number of another port": (READ, set_value(FILE, ENDPOINT, {"portNumber": 4000}), WATCHED),
+    "labels that are relabelled by half a pattern": (
+        FOUND,
+        *endpoint(metricRelabelings=[{"action": "drop", "sourceLabels": ["__name__"], "regex": "litellm_("}]),
+    ),
+    "a job of another name": (READ, set_value(FILE, (*SPEC, "jobLabel"), "app.kubernetes.io/name"), WATCHED),
+    "another namespace": (
+        FOUND,
+        set_value(FILE, (*SPEC, "namespaceSelector"), {"matchNames": ["default"]}),
+        WATCHED,
+    ),
+    "an expression that takes other pods": (
+        FOUND,
+        set_value(
+            FILE,
+            (*SPEC, "selector"),
+            {"matchExpressions": [{"key": "app.kubernetes.io/name", "operator": "In", "values": ["own"]}]},
+        ),
+        WATCHED,
+    ),
+    "a monitor of no Service": (FOUND, *services("litelm", "http")),
+    "a monitor of no port": (FOUND, *services("litellm", "metric")),
+    # dashboards
+    "a dashboard without its label": (
+        DASHBOARD,
+        set_value(FILE, ("metadata", "labels"), {"own": "x"}, document=2),
+        WATCHED,
+    ),
+    "a dashboard that Grafana passes over": (DASHBOARD, change(FILE, "  litellm.json:", "  litellm.jsn:"), WATCHED),
+    "a panel of a misspelt metric": (
+        DASHBOARD,
+        substitute(FILE, "litellm_total_tokens_metric_total", "litellm_total_token_metric_total", count=1),
+        WATCHED,
+    ),
+    "a panel of a misspelt function": (
+        DASHBOARD,
+        substitute(FILE, r"rate\(litellm_total_tokens", "rates(litellm_total_tokens", count=1),
+        WATCHED,
+    ),
     "a bracket that is not closed": (ALERTS, substitute(FILE, r"absent\(up", "absent((up"), WATCHED),
     "an alert of another job": (
         ALERTS,
@@ -21,7 +138,7 @@ FAULTS: dict[str, Fault] = {
     "a misspelt function": (ALERTS, substitute(FILE, r"rate\(", "rates(", count=1), WATCHED),
     "a comma too many in a dashboard": (DASHBOARD, change(FILE, '"panels": [', '"panels": [,'), WATCHED),
     "a monitor of other pods": (
-        READ,
+        FOUND,
         set_value(FILE, ("spec", "selector", "matchLabels"), {"app.kubernetes.io/name": "litelm"}),
         WATCHED,
     ),
@@ -37,6 +154,47 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    **{
+        f"the expression {expression}": asks(expression)
+        for expression in (
+            "max_over_time(sum(rate(litellm_spend_metric_total[5m]))[1h:1m]) > 10",
+            "up offset -5m == 0 or up @ end() == 0",
+            'label_replace(up, "a", "$1", "b", "(.*)") == 0',
+            'count({__name__=~"litellm_.*"}) > 1e3 and up > -Inf',
+            "sum(rate(http_requests_total[1d12h])) by (pod,) > bool 1",
+            "up * on (pod) group_left (node) kube_pod_info > 0",
+            "litellm:spend:rate5m > 1 # a record",
+            "sum(rate(litellm_of_a_newer_release_total[5m])) > 1",
+            "histogram_quantile(0.9, rate(litellm_overhead_latency_metric_bucket[5m])) > 1",
+            "topk(3, 1 - avg without (pod) (up)) ^ 2 > 1",
+            'absent_over_time(up{job="own"}[10m])',
+        )
+    },
+    "a template": (alert("{{ $labels.pod }} is {{ $value | humanize }}", "annotations", "summary"), WATCHED),
+    "a record": (alert({"record": "litellm:up:sum", "expr": "sum(up)"}), WATCHED),
+    "the same alert of another severity": (
+        append_item(
+            FILE, RULES, {"alert": "LiteLLMDown", "expr": "up > 2", "labels": {"severity": "page"}}, document=1
+        ),
+        WATCHED,
+    ),
+    "a wait as long as the interval": endpoint(scrapeTimeout="30s"),
+    "the number of the port": (set_value(FILE, ENDPOINT, {"portNumber": 4001, "path": "/metrics/"}), WATCHED),
+    "every namespace": (set_value(FILE, (*SPEC, "namespaceSelector"), {"any": True}), WATCHED),
+    "an expression that takes ours": (
+        set_value(
+            FILE,
+            (*SPEC, "selector"),
+            {"matchExpressions": [{"key": "app.kubernetes.io/name", "operator": "In", "values": ["litellm"]}]},
+        ),
+        WATCHED,
+    ),
+    "a monitor of Services": services("litellm", "http"),
+    "a monitor of others": services("redis-exporter", "exporter"),
+    "another label for Grafana": (
+        set_value(FILE, ("metadata", "labels"), {"grafana_dashboards": "yes"}, document=2),
+        WATCHED,
+    ),
     "functions that few have": (substitute(FILE, r"> 120$", "> 120 and on() (hour() > 7)"), WATCHED),
     "another threshold": (substitute(FILE, r"> 120$", "> 60"), WATCHED),
     "an alert of one's own": (

@@ -1,70 +1,179 @@
-"""What watches the proxy: alerts that Prometheus can evaluate, dashboards that Grafana can read."""
+"""What watches the proxy: monitors that find it, alerts that Prometheus can evaluate, dashboards that Grafana can read.
+
+The names that it compares with: monitoring.yml.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
 
-from litellm_gitops.documents import Place, dig, mapping, sequence, text
-from litellm_gitops.findings import Finding, edit, restore
+import yaml
+
+from litellm_gitops.documents import LOADER, Document, Place, dig, mapping, sequence, text, texts
+from litellm_gitops.findings import Finding, Fix, edit, restore, update
+from litellm_gitops.promql import Asked, PromqlError, asked
 from litellm_gitops.proxy_facts import closest
-from litellm_gitops.repository import Repository
+from litellm_gitops.repository import VALUES, Repository, Values
 from litellm_gitops.rules import rule
-from litellm_gitops.rules.engine import found_in
+from litellm_gitops.rules.configuration import faults
+from litellm_gitops.rules.engine import Identity, Object, expect, found_in, seconds, show, synced
 
 _GROUP = "monitoring.coreos.com/"
-_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`|#[^\n]*")
-_PAIRS = {")": "(", "]": "[", "}": "{"}
-# https://prometheus.io/docs/prometheus/latest/querying/functions/ and operators/, those that alerts have
-_FUNCTIONS = """
-    abs absent absent_over_time and avg avg_over_time bool bottomk by ceil changes clamp clamp_max clamp_min count
-    count_over_time count_values day_of_month day_of_week days_in_month delta deriv exp floor group group_left
-    group_right histogram_quantile hour idelta ignoring increase irate label_join label_replace last_over_time ln max
-    max_over_time min min_over_time minute month offset on or predict_linear quantile quantile_over_time rate resets
-    round scalar sgn sort sort_desc sqrt stddev stdvar sum sum_over_time time timestamp topk unless vector without year
-"""
-_JOB = re.compile(r"\bjob=\"([^\"]*)\"")
+_NAME, _BOARD, _SEVERITY, _DASHBOARD = "litellm", "litellm-dashboard", "severity", "grafana_dashboard"
+_OF_PODS = {"app.kubernetes.io/name": _NAME, "app.kubernetes.io/instance": _NAME}  # the labels of the proxy's
+_ENDPOINTS = {"PodMonitor": "podMetricsEndpoints", "ServiceMonitor": "endpoints"}
+_LABEL, _RECORD = r"[a-zA-Z_]\w*", r"[a-zA-Z_:][\w:]*"
+_RESULTS = {
+    "counters": ("_total", "_created"),
+    "histograms": ("_bucket", "_sum", "_count", "_created"),
+    "gauges": ("",),
+}
+
+
+@cache
+def _known() -> dict[str, list[str]]:
+    content = yaml.load((files(__package__) / "monitoring.yml").read_text("utf-8"), LOADER)
+    return {name: words.split() for name, words in content.items()}
+
+
+@cache
+def _metrics() -> frozenset[str]:
+    """The names that the proxy gives its numbers."""
+    kinds = ((name, end) for kind, ends in _RESULTS.items() for name in _known()[kind] for end in ends)
+    return frozenset(f"litellm_{name}{end}" for name, end in kinds)
+
+
+class Misfit(NamedTuple):
+    """What is wrong in an alert: in which of its fields, in words, what to do."""
+
+    field: Place
+    what: str
+    fix: Fix
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Alerts
 
 
 @rule
 def every_alert_can_be_evaluated(repository: Repository) -> Iterator[Finding]:
-    """Prometheus' operator leaves out all of an object in which one expression is none."""
+    """Prometheus' operator leaves out all of an object in which one rule is none."""
     for document in repository.manifests:
-        kind, api_version = (text(dig(document.value, key)) for key in ("kind", "apiVersion"))
-        if kind != "PrometheusRule" or not api_version.startswith(_GROUP):
+        if not _is(document, "PrometheusRule") or Object(document).flaws:  # another rule says so
             continue
-        is_ours = dig(document.value, "metadata", "name") == "litellm"
-        jobs = {f"{repository.namespace}/litellm"} if is_ours else set()
+        seen: set[Any] = set()
         for at, group in enumerate(sequence(dig(document.value, "spec", "groups"))):
-            for number, entry in enumerate(sequence(dig(group, "rules"))):
-                place: Place = ("spec", "groups", at, "rules", number, "expr")
-                expression = text(dig(entry, "expr"))
-                others = {*_JOB.findall(expression)} - jobs if "litellm_" in expression and jobs else set()
-                if expression and not _is_balanced(expression):
-                    what = "a bracket or a quote of the expression is not closed"
-                    yield found_in(document, place, what, edit("correct it: promtool check rules"))
-                elif meant := _misspelt(expression):
-                    what = f"PromQL has no function {meant[0]}"
-                    yield found_in(document, place, what, edit(f"did you mean {meant[1]}?"))
-                elif others:
-                    what = f"no pod of the proxy is scraped as the job {min(others)}, so that the alert never fires"
-                    yield found_in(document, place, what, edit(f'write job="{min(jobs)}"'))
+            name, place = dig(group, "name"), ("spec", "groups", at)
+            if name in seen:
+                yield found_in(document, (*place, "name"), f"there is a group {show(name)} already", "rename it")
+            seen.add(name)
+            for number, entry in enumerate(map(mapping, sequence(dig(group, "rules")))):
+                key = (text(entry.get("alert")), *sorted(map(str, mapping(entry.get("labels")).items())))
+                misfits = [*_of_alert(document, repository, entry)]
+                if key[0] and key in seen:
+                    what = f"there is an alert {key[0]} with these labels already"
+                    misfits.append(Misfit(("alert",), what, edit("rename it, or take one of them out")))
+                seen.add(key)
+                for misfit in misfits:
+                    yield found_in(document, (*place, "rules", number, *misfit.field), misfit.what, misfit.fix)
 
 
-def _misspelt(expression: str) -> tuple[str, str] | None:
-    called = re.findall(r"\b([a-z_0-9]+)\s*\(", _QUOTED.sub("", expression))
-    return next(((name, meant) for name in called if (meant := closest(name, _FUNCTIONS.split()))), None)
+def _is(document: Document, kind: str) -> bool:
+    return text(dig(document.value, "apiVersion")).startswith(_GROUP) and dig(document.value, "kind") == kind
 
 
-def _is_balanced(expression: str) -> bool:
-    plain, opened = _QUOTED.sub("", expression), list[str]()
-    for sign in plain:
-        if sign in "([{":
-            opened.append(sign)
-        elif sign in _PAIRS and (not opened or opened.pop() != _PAIRS[sign]):
-            return False
-    return not opened and not re.search("[\"'`]", plain)
+def _of_alert(document: Document, repository: Repository, entry: dict[Any, Any]) -> Iterator[Misfit]:
+    alert, record, is_ours = text(entry.get("alert")), text(entry.get("record")), _is_ours(document)
+    if not alert and not record:
+        yield Misfit((), "it has no name: neither `alert` nor `record`", edit("write alert: and its name"))
+    elif alert and record:
+        yield Misfit(
+            ("record",), f"it is an alert and a record at once: {alert} and {record}", edit("keep one of them")
+        )
+    elif record and "for" in entry:
+        yield Misfit(("for",), "a record waits for nothing", edit("take it out"))
+    elif record and not re.fullmatch(_RECORD, record):
+        yield Misfit(
+            ("record",), f"{show(record)} is no name of a metric", edit("write one such as litellm:spend:rate5m")
+        )
+    jobs = {f"{repository.namespace}/{_NAME}"} if is_ours else set[str]()
+    yield from _of_expression(str(entry.get("expr", "")), jobs, repository.namespace)
+    for field in ("labels", "annotations"):
+        for name, value in mapping(entry.get(field)).items():
+            if not re.fullmatch(_LABEL, str(name)):
+                yield Misfit(
+                    (field, str(name)), f"{show(name)} is no name of a label", edit("use letters, digits and '_'")
+                )
+            yield from _of_template((field, str(name)), text(value))
+    yield from _of_severity(mapping(entry.get("labels")), is_ours and alert.startswith("LiteLLM"))
+
+
+def _is_ours(document: Document) -> bool:
+    return bool(dig(document.value, "metadata", "name") == _NAME)
+
+
+def _of_severity(labels: dict[Any, Any], is_ours: bool) -> Iterator[Misfit]:
+    known, found = _known()["severities"], text(labels.get(_SEVERITY))
+    meant = next((str(name) for name in labels if closest(str(name), [_SEVERITY])), "")
+    if meant:
+        what = f"{meant} is no label that alerts are told apart by; did you mean {_SEVERITY}?"
+        yield Misfit(("labels", meant), what, edit(f"write {_SEVERITY}"))
+    elif is_ours and not found:
+        yield Misfit(("labels",), "it has no severity, by which Alertmanager tells alerts apart", restore())
+    elif meant := closest(found, known) if found not in known else "":
+        yield Misfit(("labels", _SEVERITY), f"its severity is {found}; did you mean {meant}?", edit(f"write {meant}"))
+
+
+def _of_template(place: Place, value: str) -> Iterator[Misfit]:
+    """Braces that are not closed, and functions that are misspelt."""
+    rest = re.sub(r"\{\{.*?\}\}", "", value, flags=re.DOTALL)
+    if "{{" in rest or "}}" in rest:
+        yield Misfit(place, "a template in it is not closed", edit("write {{ and }} around what is filled in"))
+    for name in re.findall(r"\|\s*(\w+)(?=[^{}]*\}\})", value):
+        if name not in _known()["functions"] and (meant := closest(name, _known()["functions"])):
+            yield Misfit(place, f"Prometheus has no function {name} for templates", edit(f"did you mean {meant}?"))
+
+
+def _of_expression(expression: str, jobs: set[str], namespace: str) -> Iterator[Misfit]:
+    place: Place = ("expr",)
+    try:
+        found = asked(expression)
+    except PromqlError as error:
+        yield Misfit(place, f"the expression {error}", edit("correct it: promtool check rules"))
+        return
+    if strange := _strange(found):
+        yield Misfit(place, f"the proxy has no metric {strange[0]}", edit(f"did you mean {strange[1]}?"))
+        return
+    own = any(name.startswith("litellm_") for name in found.metrics)
+    for label, operator, value in found.matchers if jobs else ():
+        is_other = value not in jobs and (own or value == _NAME or closest(value, jobs))
+        if label == "job" and operator == "=" and is_other:
+            what = f"no pod of the proxy is scraped as the job {value}, so that the alert never fires"
+            yield Misfit(place, what, edit(f'write job="{min(jobs)}"'))
+            return
+        if label in ("namespace", "deployment") and operator == "=" and (meant := closest(value, {namespace, _NAME})):
+            yield Misfit(place, f"there is no {label} {value}", edit(f"did you mean {meant}?"))
+            return
+
+
+def _strange(found: Asked) -> tuple[str, str] | None:
+    """(a metric of the proxy that does not exist, the one that was meant), where it is known."""
+    for name in found.metrics:
+        if not name.startswith("litellm_") or name in _metrics():
+            continue
+        ends = (f"{name}{end}" for end in ("_total", "_bucket"))
+        if meant := next((each for each in ends if each in _metrics()), closest(name, _metrics())):
+            return name, meant
+    return None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Dashboards
 
 
 @rule
@@ -73,11 +182,160 @@ def every_dashboard_is_json(repository: Repository) -> Iterator[Finding]:
     for document in repository.manifests:
         if dig(document.value, "kind") != "ConfigMap":
             continue
-        for key, content in mapping(dig(document.value, "data")).items():
-            if str(key).endswith(".json") and isinstance(content, str) and "{{" not in content:
+        data, labels = (mapping(dig(document.value, *place)) for place in (("data",), ("metadata", "labels")))
+        names = [str(key) for key in data if str(key).endswith(".json")]
+        if _DASHBOARD in labels and data and not names:
+            what = f"{min(map(str, data))} is passed over: Grafana reads *.json alone"
+            yield found_in(document, ("data", min(map(str, data))), what, "end its name in .json")
+        if dig(document.value, "metadata", "name") == _BOARD and not any("dashboard" in str(key) for key in labels):
+            what = f"without the label {_DASHBOARD} Grafana never finds it"
+            yield found_in(document, ("metadata", "labels"), what, restore())
+        for key in names:
+            content = data[key]
+            if isinstance(content, str) and "{{" not in content:
                 try:
-                    json.loads(content)
+                    panels = json.loads(content)
                 except ValueError as error:
                     line = getattr(error, "lineno", 1)
                     what = f"{key} is not JSON, at its line {line}"
-                    yield found_in(document, ("data", str(key)), what, restore("correct it"))
+                    yield found_in(document, ("data", key), what, restore("correct it"))
+                    continue
+                yield from _of_panels(document, ("data", key), panels, repository)
+
+
+def _of_panels(document: Document, place: Place, panels: Any, repository: Repository) -> Iterator[Finding]:
+    """What panels ask for, where it is PromQL: each thing once."""
+    jobs = {f"{repository.namespace}/{_NAME}"} if dig(document.value, "metadata", "name") == _BOARD else set[str]()
+    told = set()
+    for expression in _expressions(panels) if "litellm" in str(panels) else ():
+        for misfit in _of_expression(expression, jobs, repository.namespace):
+            if misfit.what not in told:
+                told.add(misfit.what)
+                yield found_in(
+                    document, place, misfit.what.replace("the alert never fires", "nothing is shown"), misfit.fix
+                )
+
+
+def _expressions(value: Any) -> Iterator[str]:
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        if key == "expr" and isinstance(inner, str) and inner:
+            yield inner
+        else:
+            yield from _expressions(inner)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Monitors
+
+
+@rule
+def the_metrics_are_read(repository: Repository) -> Iterator[Finding]:
+    """With the answer metrics the proxy counts, gives its numbers at their own port, and Prometheus is told of it."""
+    if repository.answers.get("metrics") != "prometheus_operator":
+        return
+    for values in repository.values:
+        chart, callbacks = values.chart, values.pod.config("litellm_settings", "callbacks")
+        fix = update("metrics", "none", first="restore it")
+        misspelt = any(each.place[1:2] == ("callbacks",) for each in faults(values.cluster))  # another rule says so
+        if "prometheus" not in (sequence(callbacks) or [callbacks]) and not misspelt:
+            place = (*chart.config, "litellm_settings", "callbacks")
+            yield values.finding(place, "prometheus is none of the callbacks, so that nothing is counted", fix, VALUES)
+        if values.get(*chart.metrics, "enabled") is not True:
+            what = f"{'.'.join(map(str, chart.metrics))}.enabled is not true, so that the monitor finds no port"
+            yield values.finding((*chart.metrics, "enabled"), what, fix, VALUES)
+    for each in synced(repository):
+        name = f"{repository.namespace}/{_NAME}"
+        wanted = (Identity("PodMonitor", name), Identity("PrometheusRule", name))
+        yield from expect(each, [identity for identity in wanted if not each.find(identity)])
+        for monitor in each.all("PodMonitor"):
+            if monitor.identity.path == name:
+                yield from _unread(monitor, each.cluster.values)
+
+
+def _unread(monitor: Object, values: Values | None) -> Iterator[Finding]:
+    """What keeps Prometheus from the numbers: other pods, another port, another path."""
+    place: Place = ("spec", "podMetricsEndpoints")
+    endpoints = sequence(monitor.get(*place))
+    port = values.get(*values.chart.metrics, "port") if values else None
+    ours = [
+        number
+        for number, entry in enumerate(endpoints)
+        if "metrics" in (dig(entry, "port"), dig(entry, "targetPort"))
+        or (port and port in (dig(entry, "portNumber"), dig(entry, "targetPort")))
+    ]
+    if label := monitor.get("spec", "jobLabel"):
+        what = f"the job is what the label {show(label)} says, and the alerts ask for {monitor.identity.path}"
+        yield monitor.finding(("spec", "jobLabel"), what, edit("take it out"))
+    if not ours:
+        yield monitor.finding(place, "it reads no port `metrics`, which is where the proxy has them", restore())
+    for number in ours:
+        if dig(endpoints, number, "path") not in (None, "/metrics", "/metrics/"):
+            what = f"the proxy has no metrics at {show(dig(endpoints, number, 'path'))}"
+            yield monitor.finding((*place, number, "path"), what, edit("write /metrics/"))
+        if str(dig(endpoints, number, "scheme")).lower() == "https":
+            what = "the proxy gives its metrics by http alone"
+            yield monitor.finding((*place, number, "scheme"), what, edit("take it out"))
+
+
+@rule
+def every_monitor_finds_what_it_reads(repository: Repository) -> Iterator[Finding]:
+    """A selector takes pods that are there, and what Prometheus' operator refuses of a monitor is not in it."""
+    for each in synced(repository):
+        for kind, field in _ENDPOINTS.items():
+            for monitor in each.all(kind):
+                is_ours = kind == "PodMonitor" and monitor.identity.name == _NAME
+                yield from _selected(monitor, is_ours)
+                for number, entry in enumerate(sequence(monitor.get("spec", field))):
+                    yield from _of_endpoint(monitor, ("spec", field, number), mapping(entry))
+                if kind == "ServiceMonitor" and _takes_the_proxy(monitor):
+                    yield from _of_service(monitor)
+
+
+def _selected(monitor: Object, is_ours: bool) -> Iterator[Finding]:
+    place: Place = ("spec", "selector", "matchLabels")
+    for label, value in sorted(mapping(monitor.get(*place)).items()):
+        known = _OF_PODS.get(label)
+        if value != known if is_ours else known and closest(str(value), [known]):
+            what = f"no pod of the proxy has the label {label}: {show(value)}, so that nothing is read"
+            yield monitor.finding((*place, label), what, restore())
+            return
+    for number, entry in enumerate(sequence(monitor.get("spec", "selector", "matchExpressions"))):
+        known = _OF_PODS.get(text(dig(entry, "key")))
+        values, at = texts(dig(entry, "values")), ("spec", "selector", "matchExpressions", number)
+        if dig(entry, "operator") not in ("In", "NotIn", "Exists", "DoesNotExist"):
+            what = f"{show(dig(entry, 'operator'))} is no operator of a selector"
+            yield monitor.finding((*at, "operator"), what, "write In, NotIn, Exists or DoesNotExist")
+        elif is_ours and known and (dig(entry, "operator") == "In") is not (known in values):
+            yield monitor.finding(at, "it takes no pod of the proxy, so that nothing is read", restore())
+    names = texts(monitor.get("spec", "namespaceSelector", "matchNames"))
+    if names and monitor.identity.namespace not in names and (is_ours or _takes_the_proxy(monitor)):
+        what = f"the proxy is in none of its namespaces: {', '.join(map(show, names))}"
+        yield monitor.finding(("spec", "namespaceSelector", "matchNames"), what, edit("take the selector out"))
+
+
+def _of_endpoint(monitor: Object, place: Place, entry: dict[Any, Any]) -> Iterator[Finding]:
+    timeout, interval = seconds(entry.get("scrapeTimeout")), seconds(entry.get("interval"))
+    if interval and timeout > interval:
+        what = f"scrapeTimeout is {entry['scrapeTimeout']}, above its interval {entry['interval']}, which is refused"
+        yield monitor.finding((*place, "scrapeTimeout"), what, f"write {entry['interval']} or less")
+    for field in ("relabelings", "metricRelabelings"):
+        for number, row in enumerate(sequence(entry.get(field))):
+            pattern = text(dig(row, "regex"))
+            try:
+                re.compile(pattern)
+            except re.error:
+                if "\\" not in pattern:  # RE2 knows other classes
+                    yield monitor.finding((*place, field, number, "regex"), "its regex is none", "correct it")
+
+
+def _takes_the_proxy(monitor: Object) -> bool:
+    labels = mapping(monitor.get("spec", "selector", "matchLabels"))
+    return bool(labels) and labels.items() <= _OF_PODS.items()
+
+
+def _of_service(monitor: Object) -> Iterator[Finding]:
+    """A monitor of Services asks for a port by its name, and the proxy's has few."""
+    for number, entry in enumerate(sequence(monitor.get("spec", "endpoints"))):
+        if meant := closest(text(dig(entry, "port")), ["http", "metrics"]):
+            what = f"no Service of the proxy has a port {show(dig(entry, 'port'))}; did you mean {meant}?"
+            yield monitor.finding(("spec", "endpoints", number, "port"), what, f"write {meant}")

@@ -13,8 +13,7 @@ from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, edit, restore, update
 from litellm_gitops.repository import VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
-from litellm_gitops.rules.configuration import faults
-from litellm_gitops.rules.engine import Identity, Object, expect, show, synced
+from litellm_gitops.rules.engine import Identity, expect, show, synced
 
 # What a pod may add under `baseline`: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 _BASELINE = {
@@ -253,7 +252,7 @@ def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Load and metrics
+# Load
 
 
 @rule_of_values
@@ -278,46 +277,6 @@ def an_autoscaler_can_scale(values: Values) -> Iterator[Finding]:
     if pod.get(chart.resources[0], "requests", "cpu") is None:
         what = "the autoscaler compares with the CPU that is requested, and none is"
         yield values.finding((*chart.resources[0], "requests", "cpu"), what, edit("request some"), VALUES)
-
-
-@rule
-def the_metrics_are_read(repository: Repository) -> Iterator[Finding]:
-    """With the answer metrics the proxy counts, gives its numbers at their own port, and Prometheus is told of it."""
-    if repository.answers.get("metrics") != "prometheus_operator":
-        return
-    for values in repository.values:
-        chart, callbacks = values.chart, values.pod.config("litellm_settings", "callbacks")
-        fix = update("metrics", "none", first="restore it")
-        misspelt = any(each.place[1:2] == ("callbacks",) for each in faults(values.cluster))  # another rule says so
-        if "prometheus" not in (sequence(callbacks) or [callbacks]) and not misspelt:
-            place = (*chart.config, "litellm_settings", "callbacks")
-            yield values.finding(place, "prometheus is none of the callbacks, so that nothing is counted", fix, VALUES)
-        if values.get(*chart.metrics, "enabled") is not True:
-            what = f"{_dotted(chart.metrics)}.enabled is not true, so that the monitor finds no port"
-            yield values.finding((*chart.metrics, "enabled"), what, fix, VALUES)
-    for each in synced(repository):
-        name = f"{repository.namespace}/litellm"
-        yield from expect(each, [Identity("PodMonitor", name), Identity("PrometheusRule", name)])
-        for monitor in each.all("PodMonitor"):
-            if monitor.identity.path == name:
-                yield from _unread(monitor)
-
-
-def _unread(monitor: Object) -> Iterator[Finding]:
-    """What keeps Prometheus from the numbers: other pods, another port, another path."""
-    place: Place = ("spec", "selector", "matchLabels")
-    strange = mapping(monitor.get(*place)).items() - _LABELS.items()
-    if strange:
-        what = f"no pod of the proxy has the label {min(strange)[0]}: {show(min(strange)[1])}, so that nothing is read"
-        yield monitor.finding((*place, min(strange)[0]), what, restore())
-    place = ("spec", "podMetricsEndpoints")
-    endpoints = sequence(monitor.get(*place))
-    if "metrics" not in [dig(entry, "port") for entry in endpoints]:
-        yield monitor.finding(place, "it reads no port `metrics`, which is where the proxy has them", restore())
-    for number, entry in enumerate(endpoints):
-        if dig(entry, "port") == "metrics" and dig(entry, "path") not in (None, "/metrics", "/metrics/"):
-            what = f"the proxy has no metrics at {show(dig(entry, 'path'))}"
-            yield monitor.finding((*place, number, "path"), what, edit("write /metrics/"))
 
 
 def _dotted(place: Place) -> str:
