@@ -17,7 +17,7 @@ from tools import ToolError
 from tools import schemas as generator
 from tools.pins import load
 
-FILES = [*generator.SETS, "kustomize"]
+FILES = [*generator.SETS, "kustomize", "clouds"]
 VALUE = "a-value-that-may-be-a-secret"
 
 
@@ -102,6 +102,15 @@ KINDS = """
     viaduct.ai/v1 ksops
     monitoring.coreos.com/v1 PodMonitor, Probe, PrometheusRule, ServiceMonitor
     cilium.io/v2 CiliumNetworkPolicy
+    gateway.networking.k8s.io/v1 HTTPRoute, ReferenceGrant, BackendTLSPolicy
+    gateway.networking.k8s.io/v1beta1 HTTPRoute, ReferenceGrant
+    gateway.envoyproxy.io/v1alpha1 BackendTrafficPolicy, ClientTrafficPolicy
+    networking.gke.io/v1 GCPBackendPolicy, HealthCheckPolicy, ManagedCertificate
+    networking.gke.io/v1beta1 FrontendConfig
+    cloud.google.com/v1 BackendConfig
+    gateway.k8s.aws/v1 LoadBalancerConfiguration, TargetGroupConfiguration
+    gateway.k8s.aws/v1beta1 LoadBalancerConfiguration, TargetGroupConfiguration
+    alb.networking.azure.io/v1 HealthCheckPolicy, RoutePolicy
 """
 
 

@@ -41,10 +41,17 @@ SETS: Mapping[str, tuple[str, ...]] = {
     ),
     "argocd": ("argocd-crds",),
     "operators": ("prometheus-operator-crds", "cilium-crds"),
+    "gateways": ("gateway-api-crds", "envoy-gateway-crds", "gke-gateway-api-crds"),
 }
 # Of a set with these, no others: what is rendered, and what an owner has beside it.
 ALONE: Mapping[str, frozenset[str]] = {
     "operators": frozenset({"CiliumNetworkPolicy", "PodMonitor", "Probe", "PrometheusRule", "ServiceMonitor"}),
+    "gateways": frozenset(
+        {
+            *("HTTPRoute", "ReferenceGrant", "BackendTLSPolicy", "BackendTrafficPolicy", "ClientTrafficPolicy"),
+            *("GCPBackendPolicy", "HealthCheckPolicy"),
+        }
+    ),
 }
 
 _KEPT = {"type", "enum", "pattern", "required", "properties", "items", "additionalProperties", "uniqueItems"}
@@ -127,9 +134,9 @@ def _definitions(folder: Path) -> Iterator[Schema]:
     """The CustomResourceDefinitions of a folder: its YAML files, or what controller-gen makes of the Go types in it."""
     if not (folder / "go.mod").exists():
         for file in sorted(folder.glob("*.yaml")):
-            definition = yaml.load(file.read_text("utf-8"), _Loader)
-            if definition and definition.get("kind") == "CustomResourceDefinition":
-                yield definition
+            for definition in yaml.load_all(file.read_text("utf-8"), _Loader):
+                if definition and definition.get("kind") == "CustomResourceDefinition":
+                    yield definition
         return
     with tempfile.TemporaryDirectory() as made:
         arguments = ["crd", "paths=./...", f"output:crd:dir={made}"]

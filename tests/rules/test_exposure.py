@@ -38,6 +38,7 @@ ROUTE = (*SPEC, "rules", 0)
 EXPOSED, DOMAIN = "the_proxy_is_exposed_as_answered", "every_domain_is_the_answered_one"
 ANSWERED, NEEDS = "the_ingress_is_the_answered_one", "the_ingress_has_what_its_class_needs"
 OPEN, LEADS = "management_is_not_reached_from_outside", "every_way_in_leads_to_the_proxy"
+KNOWN, REFUSED = "the_engine_knows_every_field", "the_api_server_takes_every_manifest"
 PARENT, GATEWAY = "the_route_is_on_the_answered_gateway", "the_route_has_what_its_gateway_needs"
 ALB = "alb.ingress.kubernetes.io"
 OWN, GATE = "the_chart_makes_no_ingress_of_its_own", "a_new_pod_is_ready_when_its_load_balancer_calls_it"
@@ -111,7 +112,7 @@ TRAEFIK = "traefik.ingress.kubernetes.io"
 
 FAULTS: dict[str, Fault] = {
     "a type of path that a Gateway does not know": (
-        GATEWAY,
+        KNOWN,
         substitute(ON_AWS, "type: PathPrefix", "type: Prefix", count=1),
         GATEWAYS,
     ),
@@ -134,6 +135,8 @@ FAULTS: dict[str, Fault] = {
     ),
     "values of two clusters swapped": (NEEDS, swap(GCP, AZURE)),
     "an Ingress of the chart": (OWN, add(CHART.ingress, {"enabled": True}, SHARED)),
+    "a port in a host": (REFUSED, set_value(ON_AWS, (*SPEC, "rules", 0, "host"), "litellm.aws.example.com:443")),
+    "two ways to say the class": (ANSWERED, note("kubernetes.io/ingress.class", "alb")),
     # whose it is
     "another host": (DOMAIN, set_value(ON_AWS, (*SPEC, "rules", 0, "host"), "llm.aws.example.com")),
     "a certificate for another host": (DOMAIN, set_value(ON_GCP, (*SPEC, "tls", 0, "hosts", 0), "llm.gcp.example.com")),

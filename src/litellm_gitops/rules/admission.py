@@ -21,7 +21,7 @@ from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence
 from litellm_gitops.findings import Finding
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import chart, rule
-from litellm_gitops.rules.engine import show
+from litellm_gitops.rules.engine import Object, show
 from litellm_gitops.rules.kubernetes import FORMS, Subject, engines, is_filled_in, known_version, manifests, of_values
 from litellm_gitops.schemas import Part
 
@@ -321,8 +321,28 @@ def _findings(repository: Repository, subjects: list[Subject]) -> Iterator[Findi
 @rule
 def the_api_server_takes_every_manifest(repository: Repository) -> Iterator[Finding]:
     """Of Kubernetes' own kinds, and of the engines'."""
-    subjects = [each for each in (*manifests(repository), *engines(repository)) if not each.is_patch]
-    yield from _findings(repository, subjects)
+    yield from _findings(repository, _whole(repository))
+
+
+def _whole(repository: Repository) -> list[Subject]:
+    return [each for each in (*manifests(repository), *engines(repository)) if not each.is_patch]
+
+
+def is_refused(repository: Repository, found: Object) -> bool:
+    """Whether the API server does not take an object, of which the rule above or one of the schemas tells."""
+    return _start(found) in _refused(repository)
+
+
+@lru_cache(maxsize=8)
+def _refused(repository: Repository) -> frozenset[tuple[str, int | None]]:
+    version = known_version(repository)
+    starts = (each.finding((), "", "") for each in _whole(repository) if each.errors or _listed(each, version))
+    return frozenset((start.file, start.line) for start in starts if start)
+
+
+def _start(found: Object) -> tuple[str, int | None]:
+    start = found.finding((), "", "")
+    return start.file, start.line
 
 
 @rule

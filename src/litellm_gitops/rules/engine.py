@@ -82,7 +82,10 @@ class Object:
 def _flaws(document: Document) -> list[tuple[Place, str, Misspelt | None]]:
     kind, api_version = (text(dig(document.value, key)) for key in ("kind", "apiVersion"))
     validator = schemas.engine(api_version, kind)
-    errors = validator.iter_errors(document.value) if validator else ()
+    errors = [*validator.iter_errors(document.value)] if validator else []
+    # what is missing beside an unknown field has that name
+    unknown = [error.absolute_path for error in errors if error.validator == "additionalProperties"]
+    errors = [error for error in errors if error.validator != "required" or error.absolute_path not in unknown]
     return [(schemas.place(error), schemas.describe(error), schemas.misspelt(error)) for error in errors]
 
 
@@ -181,8 +184,8 @@ def _may_be(found: Identity, wanted: Identity) -> bool:
 
 
 def _is_nearly(found: Object, wanted: Identity) -> bool:
-    """Whether an object is the wanted one but for its kind, which is misspelt: a rule of the manifests says so."""
-    return found.identity.path == wanted.path and bool(closest(found.identity.kind, [wanted.kind]))
+    """Whether an object is the wanted one but for its kind, which is misspelt or does not fit: another rule says so."""
+    return found.identity.path == wanted.path and bool(found.flaws or closest(found.identity.kind, [wanted.kind]))
 
 
 def beyond(
@@ -377,10 +380,8 @@ def the_age_key_has_a_name_that_the_engine_reads(repository: Repository) -> Iter
 def the_engine_has_the_identity_that_decrypts(repository: Repository) -> Iterator[Finding]:
     wanted = Identity("ServiceAccount", _DECRYPTS[repository.answers["gitops_engine"]])
     for each in synced(repository):
-        identity, place = (
-            each.cluster.answer("kms_identity"),
-            ("metadata", "annotations", each.cluster.place.kms.annotation),
-        )
+        identity = each.cluster.answer("kms_identity")
+        place = ("metadata", "annotations", each.cluster.place.kms.annotation)
         if not identity:
             continue
         yield from expect(each, [wanted])

@@ -17,13 +17,14 @@ from litellm_gitops.findings import Finding, Fix, edit, update
 from litellm_gitops.policies import SUITE
 from litellm_gitops.repository import VALUES, Cluster, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
-from litellm_gitops.rules.engine import Identity, Object, Synced, expect, seconds, show, synced
+from litellm_gitops.rules.admission import is_refused
+from litellm_gitops.rules.engine import Identity, Object, Synced, expect, show, synced
 
-_KNOWN = yaml.load((files(__package__) / "exposure.yml").read_text("utf-8"), LOADER)
-_NAME, _PORT = "litellm", 4000
+KNOWN = yaml.load((files(__package__) / "exposure.yml").read_text("utf-8"), LOADER)
+NAME, _PORT = "litellm", 4000
 _KINDS = {"ingress": "Ingress", "gateway": "HTTPRoute"}  # by the answer
-_ISSUER = "cert-manager.io/cluster-issuer"
-_RULES = ("spec", "rules")
+_ISSUER, _CLASS = "cert-manager.io/cluster-issuer", "kubernetes.io/ingress.class"
+RULES = ("spec", "rules")
 
 
 class Way(NamedTuple):
@@ -36,23 +37,24 @@ class Way(NamedTuple):
     port: Any
 
 
-def _exposed(repository: Repository, *answers: str) -> Iterator[tuple[Synced, Object]]:
+def exposed(repository: Repository, *answers: str) -> Iterator[tuple[Synced, Object]]:
     """What leads to the proxy in each cluster, where the answer is one of these."""
     answer = text(repository.answers.get("exposure"))
     for each in synced(repository) if answer in answers else ():
-        if found := each.find(Identity(_KINDS[answer], f"{repository.namespace}/{_NAME}")):
+        found = each.find(Identity(_KINDS[answer], f"{repository.namespace}/{NAME}"))
+        if found and not is_refused(repository, found):  # of that the API server says enough
             yield each, found
 
 
-def _ways(found: Object) -> Iterator[Way]:
+def ways(found: Object) -> Iterator[Way]:
     """Every path that an Ingress or an HTTPRoute serves."""
     is_route = found.identity.kind == "HTTPRoute"
-    for number, entry in enumerate(sequence(found.get(*_RULES))):
-        yield from _matches(entry, (*_RULES, number)) if is_route else _paths(entry, (*_RULES, number))
+    for number, entry in enumerate(sequence(found.get(*RULES))):
+        yield from _matches(entry, (*RULES, number)) if is_route else _paths(entry, (*RULES, number))
     rest = mapping(found.get("spec", "defaultBackend", "service"))
-    if rest.get("name") == _NAME:  # another Service may answer what no rule takes
+    if rest.get("name") == NAME:  # another Service may answer what no rule takes
         port = dig(rest, "port", "number") or dig(rest, "port", "name")
-        yield Way(("spec", "defaultBackend"), "/", True, _NAME, port)
+        yield Way(("spec", "defaultBackend"), "/", True, NAME, port)
 
 
 def _paths(entry: Any, place: Place) -> Iterator[Way]:
@@ -64,11 +66,15 @@ def _paths(entry: Any, place: Place) -> Iterator[Way]:
 
 
 def _matches(entry: Any, place: Place) -> Iterator[Way]:
-    backend = mapping(dig(entry, "backendRefs", 0))
+    references = [mapping(each) for each in sequence(dig(entry, "backendRefs"))]
+    backend = next((each for each in references if each.get("name") == NAME), [*references, {}][0])
+    service = backend.get("name")
+    if (strange := backend.get("kind", "Service")) != "Service" or (strange := backend.get("namespace")):
+        service = f"{strange}/{service}"
     for number, match in enumerate(sequence(dig(entry, "matches")) or [{}]):  # none is all of the host
         path = mapping(dig(match, "path"))
         below, shown = path.get("type") != "Exact", text(path.get("value", "/"))
-        yield Way((*place, "matches", number), shown, below, backend.get("name"), backend.get("port"))
+        yield Way((*place, "matches", number), shown, below, service, backend.get("port"))
 
 
 @rule
@@ -77,12 +83,12 @@ def the_proxy_is_exposed_as_answered(repository: Repository) -> Iterator[Finding
     answer = text(repository.answers.get("exposure"))
     for each in synced(repository) if answer else ():
         if answer in _KINDS:
-            wanted = Identity(_KINDS[answer], f"{repository.namespace}/{_NAME}")
+            wanted = Identity(_KINDS[answer], f"{repository.namespace}/{NAME}")
             # of one in another namespace the rules of the engine say so
             yield from expect(each, () if each.find(wanted) else [wanted])
             continue
         for found in each.objects:
-            if found.identity.kind in _KINDS.values() and found.identity.name == _NAME:
+            if found.identity.kind in _KINDS.values() and found.identity.name == NAME:
                 what = f"it leads to the proxy from outside, but the answer exposure is {answer!r}"
                 fix = update("exposure", next(key for key, kind in _KINDS.items() if kind == found.identity.kind))
                 yield found.finding(("kind",), what, fix)
@@ -100,16 +106,16 @@ def the_chart_makes_no_ingress_of_its_own(values: Values) -> Iterator[Finding]:
 @rule
 def every_domain_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
     """The proxy is asked as litellm.<domain>, with a certificate for that name where one is asked for here."""
-    for each, found in _exposed(repository, *_KINDS):
+    for each, found in exposed(repository, *_KINDS):
         host, question = f"litellm.{each.cluster.answer('domain')}", each.cluster.answer_name("domain")
         secured = [name for entry in sequence(found.get("spec", "tls")) for name in sequence(dig(entry, "hosts"))]
         is_route = found.identity.kind == "HTTPRoute"
         hosts = sequence(found.get("spec", "hostnames")) if is_route else _hosts(found)
-        looked_at = [(found, ("spec", "hostnames") if is_route else _RULES, "host", hosts)]
+        looked_at = [(found, ("spec", "hostnames") if is_route else RULES, "host", hosts)]
         if found.get("spec", "tls"):
             looked_at.append((found, ("spec", "tls"), "certificate", secured))
         for certificate in each.all("ManagedCertificate"):
-            if certificate.identity.name == _NAME:
+            if certificate.identity.name == NAME:
                 domains = sequence(certificate.get("spec", "domains"))
                 looked_at.append((certificate, ("spec", "domains"), "certificate", domains))
         for document, place, kind, named in looked_at:
@@ -119,37 +125,37 @@ def every_domain_is_the_answered_one(repository: Repository) -> Iterator[Finding
 
 
 def _hosts(ingress: Object) -> list[Any]:
-    return [dig(entry, "host") for entry in sequence(ingress.get(*_RULES))]
+    return [dig(entry, "host") for entry in sequence(ingress.get(*RULES))]
 
 
 @rule
 def every_way_in_leads_to_the_proxy(repository: Repository) -> Iterator[Finding]:
     """What models are called by goes to its Service; further paths are the owner's."""
-    for each, found in _exposed(repository, *_KINDS):
+    for each, found in exposed(repository, *_KINDS):
         values = each.cluster.values
         port = (values.get(*values.chart.service, "port") if values else None) or _PORT
-        ways = [way for way in _ways(found) if way.path in _KNOWN["api"]]
-        if values and port != _PORT and any(way.port == _PORT for way in ways):
+        known = [way for way in ways(found) if way.path in KNOWN["api"]]
+        if values and port != _PORT and any(way.port == _PORT for way in known):
             what = f"the Service has port {port}, but what leads to it asks port {_PORT}"
             if port in range(1, 65536):  # another is refused by the API server, of which a rule of its own tells
                 yield values.finding((*values.chart.service, "port"), what, edit(f"write {_PORT}"), VALUES)
             continue
         told = []
-        for way in ways:
+        for way in known:
             backend = way.place[:-2] if "matches" in way.place else way.place  # which all of its matches share
-            if (way.service != _NAME or way.port not in (port, "http")) and backend not in told:
+            if (way.service != NAME or way.port not in (port, "http")) and backend not in told:
                 told.append(backend)
                 what = f"{way.path} leads to {show(way.service)}:{show(way.port)}"
-                yield found.finding(way.place, what, f"name the Service {_NAME} and its port {port}")
+                yield found.finding(way.place, what, f"name the Service {NAME} and its port {port}")
 
 
 @rule
 def management_is_not_reached_from_outside(repository: Repository) -> Iterator[Finding]:
     """Neither keys, users and configuration, nor the user interface, nor metrics."""
-    for _, found in _exposed(repository, *_KINDS):
-        for way in _ways(found):
-            opened = next((closed for closed in _KNOWN["closed"] if _opens(way, closed)), None)
-            if way.service == _NAME and opened:
+    for _, found in exposed(repository, *_KINDS):
+        for way in ways(found):
+            opened = next((closed for closed in KNOWN["closed"] if _opens(way, closed)), None)
+            if way.service == NAME and opened:
                 what = f"{way.path or '/'} opens {opened} to whoever reaches the host"
                 fix = f"name what models are called by, or say that it is meant: {SUITE}, exceptions"
                 yield found.finding(way.place, what, fix)
@@ -180,7 +186,7 @@ def _opens(way: Way, closed: str) -> bool:
 def _controller(cluster: Cluster) -> dict[str, Any]:
     """What exposure.yml knows of the answered class; nothing where it does not know it."""
     name = text(cluster.answer("ingress_class"))
-    for kind in _KNOWN["classes"]:
+    for kind in KNOWN["classes"]:
         here = kind.get("environments", [cluster.environment])
         if cluster.environment in here and any(part in name for part in kind["contains"]):
             return dict(kind)
@@ -196,12 +202,15 @@ def _issuer(cluster: Cluster) -> str:
 @rule
 def the_ingress_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
     """The class and the issuer of the certificate are those that were answered."""
-    for each, found in _exposed(repository, "ingress"):
+    for each, found in exposed(repository, "ingress"):
         cluster, annotation = each.cluster, _controller(each.cluster).get("class_annotation")
         place: Place = ("metadata", "annotations", annotation) if annotation else ("spec", "ingressClassName")
         if annotation and found.get("spec", "ingressClassName"):
             what = f"the controller that reads {annotation} passes over what has spec.ingressClassName"
             yield found.finding(("spec", "ingressClassName"), what, "take it out")
+        elif not annotation and found.get("spec", "ingressClassName") and found.get("metadata", "annotations", _CLASS):
+            what = "the API server refuses it beside spec.ingressClassName"
+            yield found.finding(("metadata", "annotations", _CLASS), what, "take it out")
         yield from _agrees(found, place, cluster.answer_name("ingress_class"), cluster)
         if not (issuer := _issuer(cluster)):
             continue
@@ -226,9 +235,9 @@ def _agrees(found: Object, place: Place, question: str, cluster: Cluster) -> Ite
 @rule
 def the_ingress_has_what_its_class_needs(repository: Repository) -> Iterator[Finding]:
     """Time for an answer, room for a request, health checks and TLS."""
-    for each, found in _exposed(repository, "ingress"):
+    for each, found in exposed(repository, "ingress"):
         kind, given = _controller(each.cluster), mapping(found.get("metadata", "annotations"))
-        for name, entry in _annotations(each.cluster, found).items():
+        for name, entry in needed_annotations(each.cluster, found).items():
             if not any(other in given for other in entry.get("instead", ())):
                 for what, fix in _amiss(name, given.get(name), entry, each.cluster):
                     yield found.finding(("metadata", "annotations", name), what, fix)
@@ -237,26 +246,32 @@ def the_ingress_has_what_its_class_needs(repository: Repository) -> Iterator[Fin
             for name, entry in kind.get("service", {}).items():
                 for what, fix in _amiss(name, values.get(*place, name), entry, each.cluster):
                     yield values.finding((*place, name), what, fix)
-        beside = [_KNOWN["objects"][name] for name in kind.get("objects", ())]
-        wanted = [entry for entry in beside if "named_by" not in entry or given.get(entry["named_by"]) == _NAME]
-        yield from expect(each, _identities(each, wanted))
-        yield from _contents(each, wanted)
+        beside = [KNOWN["objects"][name] for name in kind.get("objects", ())]
+        wanted = [entry for entry in beside if "named_by" not in entry or given.get(entry["named_by"]) == NAME]
+        yield from expect(each, absent(each, wanted))
+        yield from contents(each, wanted)
 
 
-def _annotations(cluster: Cluster, ingress: Object) -> dict[str, Any]:
+def needed_annotations(cluster: Cluster, ingress: Object) -> dict[str, Any]:
     """The annotations that an Ingress of this class needs, by name."""
     kind = _controller(cluster)
     more = "with_issuer" if _issuer(cluster) else "" if ingress.get("spec", "tls") else "without_issuer"
     return {**kind.get("annotations", {}), **kind.get(more, {})}
 
 
-def _identities(each: Synced, wanted: list[dict[str, Any]]) -> list[Identity]:
-    return [Identity(entry["kind"], f"{each.repository.namespace}/{_NAME}") for entry in wanted]
+def identities(each: Synced, wanted: list[dict[str, Any]]) -> list[Identity]:
+    """What these entries of exposure.yml are called in a cluster."""
+    return [Identity(entry["kind"], f"{each.repository.namespace}/{NAME}") for entry in wanted]
 
 
-def _contents(each: Synced, wanted: list[dict[str, Any]]) -> Iterator[Finding]:
+def absent(each: Synced, wanted: list[dict[str, Any]]) -> list[Identity]:
+    """Which of these objects are not there; of one in another namespace the rules of the engine say so."""
+    return [identity for identity in identities(each, wanted) if not each.find(identity)]
+
+
+def contents(each: Synced, wanted: list[dict[str, Any]]) -> Iterator[Finding]:
     """What is amiss in these objects, where they are there."""
-    for entry, identity in zip(wanted, _identities(each, wanted), strict=True):
+    for entry, identity in zip(wanted, identities(each, wanted), strict=True):
         if found := each.find(identity):
             for must in entry["must"]:
                 name, value = ".".join(must["at"]), found.get(*must["at"])
@@ -268,64 +283,13 @@ def _contents(each: Synced, wanted: list[dict[str, Any]]) -> Iterator[Finding]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Gateway
-
-
-@rule
-def the_route_is_on_the_answered_gateway(repository: Repository) -> Iterator[Finding]:
-    """The answered Gateway, and the answered one of its listeners; a second parent is the owner's."""
-    for each, found in _exposed(repository, "gateway"):
-        answer = text(each.cluster.answer("gateway"))
-        parents = ["/".join(_parent(found, entry)) for entry in sequence(found.get("spec", "parentRefs"))]
-        if answer not in parents:
-            question = each.cluster.answer_name("gateway")
-            what = f"its parent is {', '.join(parents) or 'not set'}, but the answer {question} says {answer}"
-            yield found.finding(("spec", "parentRefs"), what, update(question, first="restore it"))
-
-
-def _parent(route: Object, entry: Any) -> Iterator[str]:
-    yield text(dig(entry, "namespace")) or route.identity.namespace
-    yield text(dig(entry, "name"))
-    if section := text(dig(entry, "sectionName")):
-        yield section
-
-
-@rule
-def the_route_has_what_its_gateway_needs(repository: Repository) -> Iterator[Finding]:
-    """The objects of its cloud's own Gateway, or the timeouts that another one reads."""
-    for each, found in _exposed(repository, "gateway"):
-        kind, place = _KNOWN["gateways"][each.cluster.environment], (*_RULES, 0, "timeouts")
-        wanted = [_KNOWN["objects"][name] for name in kind["objects"]]
-        objects = _identities(each, wanted)
-        for way in _ways(found):
-            named = found.get(*way.place, "path", "type")
-            if named not in (None, "Exact", "PathPrefix", "RegularExpression"):
-                what = f"a Gateway knows no path of the type {show(named)}"
-                yield found.finding((*way.place, "path", "type"), what, "write PathPrefix or Exact")
-        timeouts, needed = mapping(found.get(*place)), _needed(each.cluster)["whole"]
-        short = [(name, value) for name, value in timeouts.items() if 0 < seconds(value) < needed]
-        for name, value in short:
-            what = f"timeouts.{name} ends an answer after {value}, though it still streams"
-            yield found.finding((*place, name), what, f"write {name}: 0s")
-        if timeouts and "refused" in kind and any(map(each.find, objects)):
-            what = f"it has timeouts, and beside it is an object of {kind['name']}: {kind['refused']}"
-            yield found.finding(place, what, "take them out; for another kind of Gateway take its objects away instead")
-        elif not timeouts and "missing" in kind:
-            what = f"it has no timeouts: {kind['missing']}"
-            yield found.finding(_RULES, what, "write timeouts: {request: 0s} beside its matches")
-        elif not timeouts:
-            yield from expect(each, objects)
-        yield from _contents(each, wanted)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # Either
 
 
 @rule
 def a_new_pod_is_ready_when_its_load_balancer_calls_it(repository: Repository) -> Iterator[Finding]:
     """Where the controller can tell, by labels of the namespace: an update ends an old pod once a new one is ready."""
-    for each, _ in _exposed(repository, *_KINDS):
+    for each, _ in exposed(repository, *_KINDS):
         if not (namespace := each.find(Identity("Namespace", repository.namespace))):
             continue  # another rule says so
         given = mapping(namespace.get("metadata", "labels"))
@@ -340,38 +304,38 @@ def _labels(each: Synced) -> dict[str, Any]:
     """The labels that the namespace needs, by name; of another kind of Gateway, which has no object here, nothing."""
     if each.repository.answers.get("exposure") == "ingress":
         return dict(_controller(each.cluster).get("namespace", {}))
-    kind = _KNOWN["gateways"][each.cluster.environment]
-    wanted = _identities(each, [_KNOWN["objects"][name] for name in kind["objects"]])
+    kind = KNOWN["gateways"][each.cluster.environment]
+    wanted = identities(each, [KNOWN["objects"][name] for name in kind["objects"]])
     return dict(kind.get("namespace", {})) if any(map(each.find, wanted)) else {}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _needed(cluster: Cluster) -> dict[str, float]:
+def needed(cluster: Cluster) -> dict[str, float]:
     """What each group of a pattern in exposure.yml must come to, at least."""
     asked = cluster.values.pod.config("litellm_settings", "request_timeout") if cluster.values else None
-    pause = float(asked if isinstance(asked, int | float) and asked else _KNOWN["seconds"])
+    pause = float(asked if isinstance(asked, int | float) and asked else KNOWN["seconds"])
     return {
         "seconds": pause,
         "minutes": pause / 60,
         "hours": pause / 3600,
         "whole": 2 * pause,
-        "megabytes": float(_KNOWN["megabytes"]),
+        "megabytes": float(KNOWN["megabytes"]),
     }
 
 
 def _amiss(name: str, found: Any, entry: Mapping[str, Any], cluster: Cluster) -> Iterator[tuple[str, Fix]]:
     """(what is wrong, what to do) with a value that must be as an entry of exposure.yml says."""
-    value, needed = entry.get("value"), _needed(cluster)
+    value, least = entry.get("value"), needed(cluster)
     written = show(found) if isinstance(found, bool) else "" if found is None else str(found)
     match = re.fullmatch(str(entry["like"]) if "like" in entry else re.escape(str(value)), written)
     said = f"{name} is {show(found)}: {entry['about']}"
     if not match:
         yield said, edit(f"write {value}" if value else "restore it")
     for unit, number in match.groupdict().items() if match else ():
-        if number is not None and float(number) < needed[unit]:
-            enough = f"{needed[unit]:g}" if unit != "whole" else f"{needed[unit]:g}, twice request_timeout"
+        if number is not None and float(number) < least[unit]:
+            enough = f"{least[unit]:g}" if unit != "whole" else f"{least[unit]:g}, twice request_timeout"
             yield said, edit(f"give it {enough} at least")
         elif number is not None and "most" in entry and float(number) > entry["most"]:
             yield f"{name} is {show(found)}, which is refused", edit(f"give it {entry['most']} at most")

@@ -22,8 +22,11 @@ from litellm_gitops.rules.sealing import flawed
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-# Argo's other projects, such as Rollouts and Workflows, have kinds in the group of Argo CD.
-_SHARED_GROUPS = {"argoproj.io"}
+# Argo's other projects, such as Rollouts and Workflows, have kinds in the group of Argo CD, and the clouds have more in
+# theirs than what leads to the proxy.
+_SHARED_GROUPS = {
+    *("argoproj.io", "alb.networking.azure.io", "cloud.google.com", "gateway.k8s.aws", "networking.gke.io"),
+}
 _NAMELESS_GROUP = "kustomize.config.k8s.io"  # no cluster ever sees these
 # what kubectl reads and no cluster keeps: objects one after the other, and how it reaches a cluster
 _OF_KUBECTL = {("v1", "List"), ("v1", "Config")}

@@ -1,10 +1,11 @@
 """JSON schemas, each compiled once: of the engines' kinds, of Kubernetes' own, and of a chart's values.
 
 <engine>.json is made by tools/schemas.py of the definitions of the pinned releases, operators.json of what is rendered
-for the operator of Prometheus and for Cilium; kustomize.json is written by hand.
-Both hold `kinds` by `apiVersion kind`, and the `$defs` that these share. <chart>.json is the closed schema of the
-values of the chart around it. Kubernetes' own come with kubernetes-validate, whose `validate` reads 1.5 MB of
-definitions for every object; here they are read once.
+for the operator of Prometheus and for Cilium, gateways.json of what a Gateway reads. kustomize.json is written by hand,
+and so is clouds.json: what load balancers of clouds read, and of which no Go module has the definitions. All hold
+`kinds` by `apiVersion kind`, and the `$defs` that these share. <chart>.json is the closed schema of the values of the
+chart around it. Kubernetes' own come with kubernetes-validate, whose `validate` reads 1.5 MB of definitions for every
+object; here they are read once.
 
 `validator.iter_errors(value)` gives one error for each field that is unknown or missing and each value that is wrong;
 `place` says where it is, `describe` what it is, `misspelt` which field was meant. `parts` are the values inside of a
@@ -97,9 +98,9 @@ def known(version: str) -> frozenset[tuple[str, str]]:
 
 @cache
 def _others() -> list[str]:
-    """`apiVersion kind` of what operators know beside the kinds that have a schema here."""
-    content = json.loads((files(__name__) / "operators.json").read_text("utf-8"))
-    return list(content["others"])
+    """`apiVersion kind` of what operators and gateways know beside the kinds that have a schema here."""
+    contents = (json.loads((files(__name__) / f"{name}.json").read_text("utf-8")) for name in ("operators", "gateways"))
+    return [name for content in contents for name in content["others"]]
 
 
 @dataclass(frozen=True)

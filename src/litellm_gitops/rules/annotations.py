@@ -1,0 +1,106 @@
+"""The annotations of the Ingress are written as its controller reads them: annotations.yml."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import yaml
+
+from litellm_gitops.documents import LOADER, dig, mapping, sequence, text
+from litellm_gitops.findings import Finding, edit
+from litellm_gitops.proxy_facts import closest
+from litellm_gitops.repository import Repository
+from litellm_gitops.rules import rule
+from litellm_gitops.rules.engine import Object, Synced, show
+from litellm_gitops.rules.exposure import exposed, needed_annotations
+
+_REWRITE = "nginx.ingress.kubernetes.io/rewrite-target"
+# what is beside the Ingress and that it names: by the annotation, the kind
+_NAMED = {
+    "networking.gke.io/managed-certificates": "ManagedCertificate",
+    "networking.gke.io/v1beta1.FrontendConfig": "FrontendConfig",
+}
+
+
+class _Form(NamedTuple):
+    like: str
+    about: str
+
+
+@cache
+def _prefixes() -> dict[str, dict[str, _Form]]:
+    """What is known of the annotations below each prefix, by their names."""
+    content = yaml.load((files(__package__) / "annotations.yml").read_text("utf-8"), LOADER)["prefixes"]
+    return {
+        prefix: {name: _Form(row["like"], row.get("about", "")) for row in rows for name in row["names"].split()}
+        for prefix, rows in content.items()
+    }
+
+
+@rule
+def the_controller_reads_every_annotation(repository: Repository) -> Iterator[Finding]:
+    """Each is called as it is known, and its value is of the form that is read."""
+    for each, found in exposed(repository, "ingress"):
+        told = needed_annotations(each.cluster, found)  # of which another rule tells
+        given = mapping(found.get("metadata", "annotations"))
+        for annotation, value in given.items():
+            wrong = _wrong(str(annotation), text(value), {*told, *map(str, given)})
+            if annotation in told:
+                wrong = _unnamed(str(annotation), text(value), each)
+            if wrong:
+                yield found.finding(("metadata", "annotations", str(annotation)), *wrong)
+        yield from _contradictions(found)
+
+
+def _wrong(annotation: str, value: str, told: set[str]) -> tuple[str, str] | None:
+    """(what is wrong, what to do) with the name of an annotation or its value."""
+    prefix, _, name = annotation.rpartition("/")
+    known = _prefixes().get(prefix)
+    if known is None:
+        meant = closest(prefix, _prefixes())
+        is_name = meant and any(name.startswith(each.rstrip("*")) for each in _prefixes()[meant])
+        return (f"no controller reads {annotation}", f"write {meant}/{name}") if is_name else None
+    form = known.get(name) or known.get(f"{name.rpartition('.')[0]}.*") or known.get(f"{name.partition('.')[0]}.*")
+    if form is None:
+        meant = closest(name, known)
+        if not meant or f"{prefix}/{meant}" in told:
+            return None
+        return f"no controller reads {annotation}; did you mean {meant}?", f"write {prefix}/{meant}"
+    if _is_like(value, form.like):
+        return None
+    reason = f": {form.about}" if form.about else ", which its controller does not take"
+    return f"{annotation} is {show(value)}{reason}", "correct it, or take it out"
+
+
+def _is_like(value: str, like: str) -> bool:
+    if like != "json":
+        return re.fullmatch(like, value) is not None
+    try:
+        json.loads(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _unnamed(annotation: str, value: str, each: Synced) -> tuple[str, str] | None:
+    """An object that is named, and is nearly the one that is there."""
+    there = [found.identity.name for found in each.objects if found.identity.kind == _NAMED.get(annotation)]
+    for name in value.split(","):
+        if name.strip() not in there and (meant := closest(name.strip(), there)):
+            return f"{annotation} is {show(value)}, and there is no {_NAMED[annotation]} {name}", f"write {meant}"
+    return None
+
+
+def _contradictions(found: Object) -> Iterator[Finding]:
+    """What does not go with the rest of the Ingress."""
+    given = mapping(found.get("metadata", "annotations"))
+    rules = sequence(found.get("spec", "rules"))
+    paths = [text(dig(path, "path")) for entry in rules for path in sequence(dig(entry, "http", "paths"))]
+    if _REWRITE in given and not any("(" in path for path in paths):
+        what = f"{_REWRITE} sends every request to {show(given[_REWRITE])}, for no path keeps a part of it"
+        yield found.finding(("metadata", "annotations", _REWRITE), what, edit("take it out"))
