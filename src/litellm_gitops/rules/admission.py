@@ -279,10 +279,15 @@ _TESTS: Mapping[str, Callable[[Part, Any], Misfits]] = {
 
 def misfits(subject: Subject, version: str) -> Misfits:
     """What the API server refuses of an object that fits its schema: one thing in one place."""
-    told = [schemas.place(error) for error in subject.errors]
+    wrong = [schemas.place(error) for error in subject.errors]
     # a misspelt field is missing under its own name
-    told += [tuple(error.absolute_path) for error in subject.errors if error.validator == "additionalProperties"]
+    told = [
+        *wrong,
+        *(tuple(error.absolute_path) for error in subject.errors if error.validator == "additionalProperties"),
+    ]
     for part in schemas.parts(mapping(subject.validator.schema), subject.value, version, subject.kind):
+        if any(place[: len(part.place)] == part.place for place in wrong) and _COMPUTED in part.schema:
+            continue  # what is computed of a wrong value follows from it
         for misfit in _of(part, subject):
             if not any(misfit.place[: len(place)] == place for place in told):
                 told.append(misfit.place)
