@@ -137,6 +137,8 @@ FAULTS: dict[str, Fault] = {
     "an Ingress of the chart": (OWN, add(CHART.ingress, {"enabled": True}, SHARED)),
     "a port in a host": (REFUSED, set_value(ON_AWS, (*SPEC, "rules", 0, "host"), "litellm.aws.example.com:443")),
     "two ways to say the class": (ANSWERED, note("kubernetes.io/ingress.class", "alb")),
+    "a misspelt path": (LEADS, set_value(ON_AWS, (*PATHS, 0, "path"), "/v1/chat/completion")),
+    "a pattern that is taken as written": (LEADS, set_value(ON_AWS, (*PATHS, 0, "path"), "/v1/chat/*")),
     # whose it is
     "another host": (DOMAIN, set_value(ON_AWS, (*SPEC, "rules", 0, "host"), "llm.aws.example.com")),
     "a certificate for another host": (DOMAIN, set_value(ON_GCP, (*SPEC, "tls", 0, "hosts", 0), "llm.gcp.example.com")),

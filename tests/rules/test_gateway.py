@@ -67,7 +67,14 @@ FAULTS: dict[str, Fault] = {
     ),
     "a Service elsewhere": (LEADS, set_value(ON_AWS, (*BACKEND, "namespace"), "default"), GATEWAYS),
     "a parent of another kind": (PARENT, set_value(ON_AWS, (*SPEC, "parentRefs", 0, "kind"), "Service"), GATEWAYS),
+    "a kind in other letters": (SCHEMA, substitute(ON_AWS, "kind: HTTPRoute", "kind: HttpRoute"), GATEWAYS),
     # beside it
+    "a misspelt group": (SCHEMA, substitute(ON_AZURE, "alb.networking.azure.io", "alb.networking.azure.com"), GATEWAYS),
+    "a content that is misspelt": (
+        KNOWN,
+        beside(ON_GCP, 2, "default", "config", "httpHealthcheck", value={"requestPath": "/"}),
+        GATEWAYS,
+    ),
     "a time in quotes": (KNOWN, beside(ON_GCP, 1, "default", "timeoutSec", value="3600"), GATEWAYS),
     "a policy for no Service": (NEEDS, beside(ON_GCP, 1, "targetRef", "kind", value="Deployment"), GATEWAYS),
     "a health check by TLS": (NEEDS, beside(ON_GCP, 2, "default", "config", "type", value="HTTPS"), GATEWAYS),

@@ -19,7 +19,8 @@ from litellm_gitops.rules import rule
 from litellm_gitops.rules.engine import Object, Synced, show
 from litellm_gitops.rules.exposure import exposed, needed_annotations
 
-_REWRITE = "nginx.ingress.kubernetes.io/rewrite-target"
+_ALB = "alb.ingress.kubernetes.io"
+_ISSUERS = {"cert-manager.io/cluster-issuer", "cert-manager.io/issuer"}
 # what is beside the Ingress and that it names: by the annotation, the kind
 _NAMED = {
     "networking.gke.io/managed-certificates": "ManagedCertificate",
@@ -49,7 +50,7 @@ def the_controller_reads_every_annotation(repository: Repository) -> Iterator[Fi
         told = needed_annotations(each.cluster, found)  # of which another rule tells
         given = mapping(found.get("metadata", "annotations"))
         for annotation, value in given.items():
-            wrong = _wrong(str(annotation), text(value), {*told, *map(str, given)})
+            wrong = _wrong(str(annotation), text(value), told.keys() - given.keys())
             if annotation in told:
                 wrong = _unnamed(str(annotation), text(value), each)
             if wrong:
@@ -57,18 +58,20 @@ def the_controller_reads_every_annotation(repository: Repository) -> Iterator[Fi
         yield from _contradictions(found)
 
 
-def _wrong(annotation: str, value: str, told: set[str]) -> tuple[str, str] | None:
-    """(what is wrong, what to do) with the name of an annotation or its value."""
+def _wrong(annotation: str, value: str, missing: set[str]) -> tuple[str, str] | None:
+    """(what is wrong, what to do) with an annotation; of what is missing another rule tells."""
     prefix, _, name = annotation.rpartition("/")
     known = _prefixes().get(prefix)
     if known is None:
         meant = closest(prefix, _prefixes())
         is_name = meant and any(name.startswith(each.rstrip("*")) for each in _prefixes()[meant])
-        return (f"no controller reads {annotation}", f"write {meant}/{name}") if is_name else None
+        if not is_name or f"{meant}/{name}" in missing:
+            return None
+        return f"no controller reads {annotation}", f"write {meant}/{name}"
     form = known.get(name) or known.get(f"{name.rpartition('.')[0]}.*") or known.get(f"{name.partition('.')[0]}.*")
     if form is None:
         meant = closest(name, known)
-        if not meant or f"{prefix}/{meant}" in told:
+        if not meant or f"{prefix}/{meant}" in missing:
             return None
         return f"no controller reads {annotation}; did you mean {meant}?", f"write {prefix}/{meant}"
     if _is_like(value, form.like):
@@ -101,6 +104,14 @@ def _contradictions(found: Object) -> Iterator[Finding]:
     given = mapping(found.get("metadata", "annotations"))
     rules = sequence(found.get("spec", "rules"))
     paths = [text(dig(path, "path")) for entry in rules for path in sequence(dig(entry, "http", "paths"))]
-    if _REWRITE in given and not any("(" in path for path in paths):
-        what = f"{_REWRITE} sends every request to {show(given[_REWRITE])}, for no path keeps a part of it"
-        yield found.finding(("metadata", "annotations", _REWRITE), what, edit("take it out"))
+    for annotation in given if not any("(" in path for path in paths) else ():
+        if str(annotation).endswith("/rewrite-target"):
+            what = f"{annotation} sends every request to {show(given[annotation])}, for no path keeps a part of it"
+            yield found.finding(("metadata", "annotations", annotation), what, edit("take it out"))
+    if given.keys() >= _ISSUERS:
+        what = f"{min(_ISSUERS)} is there, too, and cert-manager takes one of them"
+        yield found.finding(("metadata", "annotations", max(_ISSUERS)), what, edit("keep one of them"))
+    port, ports = text(given.get(f"{_ALB}/ssl-redirect")), text(given.get(f"{_ALB}/listen-ports"))
+    if port and '"HTTPS"' in ports and not re.search(rf'"HTTPS"\s*:\s*{re.escape(port)}\b', ports):
+        what = f"{_ALB}/ssl-redirect is {show(port)}, at which it does not listen for HTTPS"
+        yield found.finding(("metadata", "annotations", f"{_ALB}/ssl-redirect"), what, edit("name a port of HTTPS"))

@@ -23,6 +23,7 @@ _BY_HAND = {  # what a person applies: git brings what is in a cluster, and thes
 # what is rendered, and listed, where it was answered
 _RENDERED = ("exposure.yaml", "monitoring.yaml", "network-policy.yaml", "release.yaml")
 _SETUP = ("argocd-setup", "flux-setup")  # so too everything in these folders
+_COUNTED = ("required", "minProperties", "maxProperties")  # beside an unknown field they follow from it
 _KUSTOMIZE = "kustomize.config.k8s.io/v1beta1"
 _STANDARD = "pod-security.kubernetes.io/enforce"
 _KEY = re.compile(r"--from-file=(?P<name>[^=\s]+)=")
@@ -83,9 +84,8 @@ def _flaws(document: Document) -> list[tuple[Place, str, Misspelt | None]]:
     kind, api_version = (text(dig(document.value, key)) for key in ("kind", "apiVersion"))
     validator = schemas.engine(api_version, kind)
     errors = [*validator.iter_errors(document.value)] if validator else []
-    # what is missing beside an unknown field has that name
     unknown = [error.absolute_path for error in errors if error.validator == "additionalProperties"]
-    errors = [error for error in errors if error.validator != "required" or error.absolute_path not in unknown]
+    errors = [error for error in errors if error.validator not in _COUNTED or error.absolute_path not in unknown]
     return [(schemas.place(error), schemas.describe(error), schemas.misspelt(error)) for error in errors]
 
 
@@ -185,7 +185,8 @@ def _may_be(found: Identity, wanted: Identity) -> bool:
 
 def _is_nearly(found: Object, wanted: Identity) -> bool:
     """Whether an object is the wanted one but for its kind, which is misspelt or does not fit: another rule says so."""
-    return found.identity.path == wanted.path and bool(found.flaws or closest(found.identity.kind, [wanted.kind]))
+    (kind, path), meant = found.identity, wanted.kind.lower()
+    return path == wanted.path and bool(found.flaws or kind.lower() == meant or closest(kind.lower(), [meant]))
 
 
 def beyond(
@@ -216,10 +217,12 @@ def beyond(
 
 
 def _is_misspelt(each: Synced, found: Object) -> bool:
-    """Whether its group has a kind of nearly that name: a rule of the manifests says so."""
+    """Whether its group or its kind is nearly one that is known: a rule of the manifests says so."""
     version, api_version = str(each.repository.answers.get("kubernetes_version")), found.get("apiVersion")
     known = schemas.known(version) if version in schemas.versions() else ()
-    return bool(closest(found.identity.kind, [kind for there, kind in known if there == api_version]))
+    kinds = [kind for there, kind in known if there == api_version]
+    groups = [there for there, kind in known if kind == found.identity.kind]
+    return bool(closest(found.identity.kind, kinds) or closest(text(api_version), groups))
 
 
 @lru_cache(maxsize=8)
@@ -275,10 +278,9 @@ def the_engine_knows_every_field(repository: Repository) -> Iterator[Finding]:
         files = [f"{each.cluster.secrets_folder}/{name}.yaml" for name in ("kustomization", "ksops")]
         others = [Object(document) for file in files for document in repository.documents(file)]
         for found in [*each.objects, *others]:
-            declared = (
-                f"{found.get('apiVersion')} {found.identity.kind}" in repository.suite.kinds
-            )  # of another release
-            fix = f"correct it, as the reference of {found.get('apiVersion')} has it"
+            api_version = found.get("apiVersion")
+            declared = f"{api_version} {found.identity.kind}" in repository.suite.kinds  # of another release
+            fix = f"correct it, as the reference of {api_version} has it"
             for place, what, misspelt in () if declared else found.flaws:
                 yield replace(found.finding(place, what, fix), misspelt=misspelt)
             yield from _of_another_kind(found)
@@ -304,8 +306,8 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
             # of what is listed and not there another rule says so, of what is no list the one above
             is_list = document and isinstance(document.value.get("resources"), list | None)
             for file in each.files if is_list else ():
-                told = each.is_by_hand(file) or repository.source.is_link(file)  # a link has a rule of its own
-                told |= file in read_by_kustomize(repository)
+                # a link has a rule of its own
+                told = each.is_by_hand(file) or repository.source.is_link(file) or file in read_by_kustomize(repository)
                 if dirname(file) != folder or file in {own, *listed} or told:
                     continue
                 if closest(file, [entry for entry in listed if not repository.has(entry)]):
@@ -380,16 +382,14 @@ def the_age_key_has_a_name_that_the_engine_reads(repository: Repository) -> Iter
 def the_engine_has_the_identity_that_decrypts(repository: Repository) -> Iterator[Finding]:
     wanted = Identity("ServiceAccount", _DECRYPTS[repository.answers["gitops_engine"]])
     for each in synced(repository):
-        identity = each.cluster.answer("kms_identity")
-        place = ("metadata", "annotations", each.cluster.place.kms.annotation)
-        if not identity:
+        if not (identity := each.cluster.answer("kms_identity")):
             continue
+        place = ("metadata", "annotations", each.cluster.place.kms.annotation)
         yield from expect(each, [wanted])
         account = each.find(wanted)
+        question = each.cluster.answer_name("kms_identity")
         if account and account.get(*place) != identity:
-            what = (
-                f"{place[-1]} is {show(account.get(*place))}, not the answer {each.cluster.answer_name('kms_identity')}"
-            )
+            what = f"{place[-1]} is {show(account.get(*place))}, not the answer {question}"
             yield account.finding(place, what, f"write {identity}")
 
 

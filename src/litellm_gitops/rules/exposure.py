@@ -15,6 +15,7 @@ import yaml
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, Fix, edit, update
 from litellm_gitops.policies import SUITE
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Cluster, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.admission import is_refused
@@ -69,7 +70,8 @@ def _matches(entry: Any, place: Place) -> Iterator[Way]:
     references = [mapping(each) for each in sequence(dig(entry, "backendRefs"))]
     backend = next((each for each in references if each.get("name") == NAME), [*references, {}][0])
     service = backend.get("name")
-    if (strange := backend.get("kind", "Service")) != "Service" or (strange := backend.get("namespace")):
+    strange = backend.get("namespace") or backend.get("group") or backend.get("kind", "Service")
+    if strange != "Service":
         service = f"{strange}/{service}"
     for number, match in enumerate(sequence(dig(entry, "matches")) or [{}]):  # none is all of the host
         path = mapping(dig(match, "path"))
@@ -134,6 +136,7 @@ def every_way_in_leads_to_the_proxy(repository: Repository) -> Iterator[Finding]
     for each, found in exposed(repository, *_KINDS):
         values = each.cluster.values
         port = (values.get(*values.chart.service, "port") if values else None) or _PORT
+        yield from _strange(found)
         known = [way for way in ways(found) if way.path in KNOWN["api"]]
         if values and port != _PORT and any(way.port == _PORT for way in known):
             what = f"the Service has port {port}, but what leads to it asks port {_PORT}"
@@ -147,6 +150,19 @@ def every_way_in_leads_to_the_proxy(repository: Repository) -> Iterator[Finding]
                 told.append(backend)
                 what = f"{way.path} leads to {show(way.service)}:{show(way.port)}"
                 yield found.finding(way.place, what, f"name the Service {NAME} and its port {port}")
+
+
+def _strange(found: Object) -> Iterator[Finding]:
+    """Paths by which no model is called: misspelt ones, and those with a * that is taken as it is written."""
+    served = [way for way in ways(found) if way.service == NAME]
+    missing = set(KNOWN["api"]) - {way.path for way in served}
+    for way in served:
+        kind = found.get(*way.place, "pathType") or found.get(*way.place, "path", "type")
+        if "*" in way.path and kind in ("Prefix", "PathPrefix", "Exact"):
+            what = f"{way.path} is no pattern in a path of the type {kind}, so that nobody asks for it"
+            yield found.finding(way.place, what, "write what the path begins with")
+        elif way.path not in KNOWN["api"] and (meant := closest(way.path, missing)):
+            yield found.finding(way.place, f"the proxy has no {way.path}; did you mean {meant}?", f"write {meant}")
 
 
 @rule

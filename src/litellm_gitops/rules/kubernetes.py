@@ -277,7 +277,8 @@ def _unknown(document: Document, version: str) -> Iterator[Finding]:
     if not is_ours:
         near = {there for there in near if SequenceMatcher(None, _group(there), group).ratio() >= _CLOSE}
     meant = [f"{there} {kind}" for there in sorted(near)]
-    meant += [f"{api_version} {other}" for other in get_close_matches(kind, kinds, 1, _CLOSE)]
+    spelt = {other.lower(): other for other in kinds}
+    meant += [f"{api_version} {spelt[other]}" for other in get_close_matches(kind.lower(), spelt, 1, _CLOSE)]
     if is_ours or meant:
         what = f"nothing knows a {kind} of {api_version}" + (f"; did you mean {meant[0]}?" if meant else "")
         fix = f"correct it, or declare it where the cluster knows it: {SUITE}, kinds"
