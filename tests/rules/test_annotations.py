@@ -64,6 +64,8 @@ FAULTS: dict[str, Fault] = {
     "a path before all": (FORM, *agic("backend-path-prefix", "/litellm/")),
     "Traefik that asks by TLS": (FORM, note(f"{TRAEFIK}/service.serversscheme", "https"), OTHERS),
     "TLS that nothing listens for": (FORM, note(f"{ALB}/ssl-redirect", "8443")),
+    "a redirect that says yes": (NEEDS, note(f"{ALB}/ssl-redirect", "true")),
+    "ports that are text": (NEEDS, note(f"{ALB}/listen-ports", '[{"HTTPS": "443"}]')),
     "two issuers": (FORM, note("cert-manager.io/issuer", "own", ON_AZURE)),
     "a number of milliseconds": (NEEDS, note(f"{HAPROXY}/timeout-server", "600"), SOME),
     "a login without its scheme": (FORM, note(f"{NGINX}/auth-url", "auth.example.com", ON_AZURE)),

@@ -111,7 +111,16 @@ def _contradictions(found: Object) -> Iterator[Finding]:
     if given.keys() >= _ISSUERS:
         what = f"{min(_ISSUERS)} is there, too, and cert-manager takes one of them"
         yield found.finding(("metadata", "annotations", max(_ISSUERS)), what, edit("keep one of them"))
-    port, ports = text(given.get(f"{_ALB}/ssl-redirect")), text(given.get(f"{_ALB}/listen-ports"))
-    if port and '"HTTPS"' in ports and not re.search(rf'"HTTPS"\s*:\s*{re.escape(port)}\b', ports):
-        what = f"{_ALB}/ssl-redirect is {show(port)}, at which it does not listen for HTTPS"
+    port, ports = text(given.get(f"{_ALB}/ssl-redirect")), _https(text(given.get(f"{_ALB}/listen-ports")))
+    if port.isdigit() and ports and int(port) not in ports:
+        what = f"{_ALB}/ssl-redirect is {port}, at which it does not listen for HTTPS"
         yield found.finding(("metadata", "annotations", f"{_ALB}/ssl-redirect"), what, edit("name a port of HTTPS"))
+
+
+def _https(listened: str) -> list[int]:
+    """The ports for HTTPS of an ALB; none where they cannot be read, of which another rule tells."""
+    try:
+        found = [dig(entry, "HTTPS") for entry in sequence(json.loads(listened))]
+    except ValueError:
+        return []
+    return [port for port in found if isinstance(port, int) and port < 65536]
