@@ -14,6 +14,11 @@ from typing import Any
 from litellm_gitops.documents import Place, text
 
 _SPEC = ("spec", "template", "spec")
+# what a release makes, a budget among it: (group, kind)
+MADE = (
+    *(("", kind) for kind in ("ConfigMap", "Secret", "Service", "ServiceAccount")),
+    *(("apps", "Deployment"), ("batch", "Job"), ("policy", "PodDisruptionBudget")),
+)
 _PROXY, _MIGRATIONS = (*_SPEC, "containers", 0), (*_SPEC, "containers", 1)
 _OF_THE_POD = (
     *("affinity", "imagePullSecrets", "nodeSelector", "terminationGracePeriodSeconds", "tolerations"),
@@ -53,6 +58,7 @@ class Chart:
     pull_secrets: Place = ("imagePullSecrets",)
     volumes: Place = ("volumes",)
     mounts: Place = ("volumeMounts",)
+    own_volumes: tuple[str, ...] = ("litellm-config", "tmp", "cache", "npm")  # of the pod, beside those of the values
     own_folders: tuple[str, ...] = ("/tmp",)  # that it makes writable itself, where the root file system is not
     resources: tuple[Place, ...] = (("resources",), ("migrationJob", "resources"))  # of the proxy, of the migrations
     service_account: Place = ("serviceAccount",)  # with `create`, `name` and `annotations`
@@ -199,6 +205,7 @@ LITELLM = Chart(
     env_from_config_maps=("gateway", "envConfigMaps"),
     volumes=("gateway", "volumes"),
     mounts=("gateway", "volumeMounts"),
+    own_volumes=("gateway-config", "prometheus-multiproc"),
     own_folders=(),
     resources=(("gateway", "resources"), ("migrationJob", "resources")),
     service_account=("serviceAccounts", "gateway"),

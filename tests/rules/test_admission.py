@@ -34,6 +34,11 @@ def sidecar(**fields: object) -> Edit:
     return add(CHART.containers, [{"name": "own", "image": "registry.example.com/own:1.0", **fields}])
 
 
+def init(**fields: object) -> Edit:
+    """A container before the proxy's."""
+    return add(CHART.init_containers, [{"name": "own", "image": "registry.example.com/own:1.0", **fields}])
+
+
 def volume(**fields: object) -> Edit:
     """A volume of the pod."""
     return add(CHART.volumes, [{"name": "own", **fields}])
@@ -124,6 +129,31 @@ FAULTS: dict[str, Fault] = {
         VALUES,
         sidecar(env=[{"name": "A", "value": "b"}, {"name": "A", "value": "c"}]),
     ),
+    "a sidecar with a mount of nothing": (VALUES, sidecar(volumeMounts=[{"name": "nothing", "mountPath": "/a"}])),
+    "an init container with a mount of nothing": (VALUES, init(volumeMounts=[{"name": "nothing", "mountPath": "/a"}])),
+    "two sidecars of one name": (VALUES, together(sidecar(), sidecar())),
+    "a sidecar and an init container of one name": (VALUES, together(sidecar(), init())),
+    "a sidecar on the port of the proxy": (VALUES, sidecar(ports=[{"containerPort": 4000}])),
+    "a sidecar asked at a port of no name": (VALUES, sidecar(readinessProbe={"httpGet": {"path": "/", "port": "web"}})),
+    "a sidecar of an image in upper case": (VALUES, sidecar(image="registry.example.com/Own:1.0")),
+    "a sidecar of an image with a scheme": (VALUES, sidecar(image="https://registry.example.com/own:1.0")),
+    "an init container with a probe": (VALUES, init(livenessProbe={"tcpSocket": {"port": 80}})),
+    "an init container that starts again": (VALUES, init(restartPolicy="OnFailure")),
+    "thousandths of a byte": (VALUES, sidecar(resources={"requests": {"memory": "512m"}})),
+    "four bytes": (VALUES, value((*CHART.resources[0], "limits", "memory"), "4", SHARED)),
+    "a thousand processors": (VALUES, value((*CHART.resources[0], "requests", "cpu"), "1000", SHARED)),
+    "a volume in a memory that is none": (VALUES, volume(emptyDir={"medium": "memory"})),
+    "a right with CAP_ before it": (
+        VALUES,
+        value((*CHART.container_security[0], "capabilities", "add"), ["CAP_NET_BIND_SERVICE"], SHARED),
+    ),
+    "nodes of no architecture": (VALUES, value(("nodeSelector",), {"kubernetes.io/arch": "x86_64"})),
+    "nodes of another system": (VALUES, value(("nodeSelector",), {"kubernetes.io/os": "windows"})),
+    "nodes by a label that none has": (VALUES, value(("nodeSelector",), {"kubernetes.io/archs": "amd64"})),
+    "a spread over nothing": (
+        VALUES,
+        set_value(SHARED, (CHART.name, *CHART.spread, 0, "topologyKey"), "kubernetes.io/hostnames"),
+    ),
     "a Service's port above the last": (VALUES, add(SERVICE, {"port": 70000})),
     "a path without a slash": (
         VALUES,
@@ -146,6 +176,21 @@ HARMLESS: dict[str, Edit] = {
         volumeMounts=[{"name": "litellm-config", "mountPath": "/config"}], ports=[{"containerPort": 9000}]
     ),
     "an init container": add(CHART.init_containers, [{"name": "own", "image": "registry.example.com/own:1.0"}]),
+    "a sidecar that is asked": sidecar(
+        ports=[{"name": "web", "containerPort": 9000}], readinessProbe={"httpGet": {"path": "/", "port": "web"}}
+    ),
+    "a sidecar with a volume of one's own": together(
+        volume(emptyDir={}), sidecar(volumeMounts=[{"name": "own", "mountPath": "/own"}])
+    ),
+    "a sidecar that is there before": init(restartPolicy="Always", readinessProbe={"tcpSocket": {"port": 80}}),
+    "a volume that is called like one of the chart": add(CHART.volumes, [{"name": "cache", "emptyDir": {}}]),
+    "a sidecar with a Secret": sidecar(envFrom=[{"secretRef": {"name": "litellm-redis"}}]),
+    "an image of one word": sidecar(image="busybox"),
+    "an image by its digest": sidecar(image=f"registry.example.com:5000/a/own-b_c:v1.0@sha256:{'0a' * 32}"),
+    "amounts in bytes": value((*CHART.resources[0], "limits", "memory"), "4294967296", SHARED),
+    "nodes by labels of one's own": value(
+        ("nodeSelector",), {"kubernetes.io/os": "linux", "example.com/pool": "llm", "karpenter.sh/nodepool": "llm"}
+    ),
     "an object of the values": add(
         CHART.objects, [{**ROLE, "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}]
     ),

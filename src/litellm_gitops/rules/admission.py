@@ -1,4 +1,4 @@
-"""What the API server refuses though the schema passes: admission.yml by the types of Kubernetes' OpenAPI.
+"""What is refused though the schema passes: admission.yml by the types of Kubernetes' OpenAPI, engines.yml by kinds.
 
 Two things the schemas say themselves: the keys of a list in which no item comes twice, and the expressions that the
 engines' own definitions compute.
@@ -43,8 +43,8 @@ Misfits = Iterator[Misfit]
 
 @cache
 def _table() -> dict[str, dict[str, Any]]:
-    content: dict[str, dict[str, Any]] = yaml.load(Path(__file__).with_suffix(".yml").read_text("utf-8"), LOADER)
-    return content
+    texts = (Path(__file__).with_name(name).read_text("utf-8") for name in ("admission.yml", "engines.yml"))
+    return {kind: row for text in texts for kind, row in yaml.load(text, LOADER).items()}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -82,6 +82,19 @@ def _is_cron_field(field: str, limits: tuple[int, int, tuple[str, ...]]) -> bool
     return True
 
 
+def cadence(schedule: str) -> float:
+    """How many seconds apart a schedule begins, at most; 0 where it is none, or no regular one."""
+    fields, apart = schedule.split(), (60.0, 3600.0, 86400.0, 0.0, 7 * 86400.0)
+    if len(fields) != len(_CRON):
+        return {"@hourly": 3600.0, "@daily": 86400.0, "@midnight": 86400.0, "@weekly": 7 * 86400.0}.get(schedule, 0.0)
+    if fields[4] != "*":
+        return apart[4] if fields[2:4] == ["*", "*"] and not re.search("[-,/*]", fields[4]) else 0.0
+    first = next((number for number, field in enumerate(fields) if field.startswith("*")), 2)
+    step = fields[first].partition("/")[2]
+    is_plain = all(field == "*" for field in fields[first + 1 :]) and not re.search("[-,]", "".join(fields[:first]))
+    return apart[first] * int(step or 1) if is_plain and (step or "1").isdigit() else 0.0
+
+
 def _is_network(value: Any) -> bool:
     try:
         ipaddress.ip_network(str(value), strict=False)
@@ -110,18 +123,43 @@ def _is_amount(value: Any, most: int | None = None) -> bool:
     return match is not None and (most is None or int(match[1]) <= most)
 
 
+def _is_balanced(value: Any) -> bool:
+    """Whether an expression of jq or CEL has an end for each beginning, and does not break off."""
+    rest, before = re.sub(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', "0", str(value)), ""
+    while rest != before:
+        rest, before = re.sub(r"\([^][(){}]*\)|\[[^][(){}]*\]|\{[^][(){}]*\}", "0", rest), rest
+    return not re.search(r"[][(){}\"']|[=<>&|+,]\s*\Z|\A\s*\Z", rest)
+
+
+def _is_regex(value: Any) -> bool:
+    try:
+        re.compile(str(value))
+    except re.error:
+        return False
+    return True
+
+
 def _is_below(value: Any) -> bool:
     return not str(value).startswith("/") and ".." not in str(value).split("/")
 
 
-_OWN_FORMS: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
+_DURATION = r"(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+"  # https://pkg.go.dev/time#ParseDuration
+_OWN_FORMS: Mapping[str, tuple[Callable[[Any], bool] | str, str, str]] = {
     "amount": (_is_amount, "amount", "write a number or a percentage, such as 1 or 25%"),
+    "backoff": (f"\\d+|{_DURATION}", "duration", "write one such as 90, 30s or 5m"),
     "below": (_is_below, "path below a folder", "write it without / before it and without .."),
     "cidr": (_is_network, "range of addresses", "write one such as 10.0.0.0/8"),
     "cron": (is_cron, "schedule", "write five fields, such as 0 3 * * 1: https://kubernetes.io/docs/reference/"
              "kubernetes-api/workload-resources/cron-job-v1/"),
+    "duration": (_DURATION, "duration", "write one such as 30s, 5m or 1h30m"),
+    "expression": (_is_balanced, "expression", "give each bracket and each quotation mark its end"),
     "freely": (lambda value: not re.search(r"[/%]|\A\.{0,2}\Z", str(value)), "name", "write it without / and %"),
-    "image": (lambda value: not re.search(r"\s|\A\Z", str(value)), "image", "write it without spaces"),
+    "image": (
+        # https://github.com/distribution/reference
+        r"(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+        "image",
+        "write registry.example.com/name:tag, without spaces, in lower case",
+    ),
     "port": (_is_port, "name of a port", "use at most 15 lower-case letters, digits and hyphens"),
     "port-or-number": (_is_port_or_number, "port", "write 1 to 65535, or a name of at most 15 signs"),
     "quantity": (
@@ -129,6 +167,7 @@ _OWN_FORMS: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
         "quantity",
         "write one such as 500m, 2 or 4Gi",
     ),
+    "regex": (_is_regex, "regular expression", "write one of https://github.com/google/re2/wiki/Syntax"),
     "resource": (
         lambda value: bool(re.fullmatch(r"cpu|memory|storage|ephemeral-storage|hugepages-.+|.+/.+", str(value))),
         "resource",
@@ -165,22 +204,22 @@ def _forms(place: Place, value: Any, form: str) -> Misfits:
 
 def _enum(part: Part, words: Mapping[str, str]) -> Misfits:
     for field, known in words.items():
-        found = part.value.get(field)
-        for number, item in enumerate(found) if isinstance(found, list) else [(None, found)]:
-            # an empty text is the default
-            if isinstance(item, str) and item and not is_filled_in(item) and item not in known.split():
-                place = (*part.place, field) if number is None else (*part.place, field, number)
-                yield Misfit(place, f"is {show(item)}", f"write {known.replace(' ', ', ')}")
+        for above, found in _in(part, field):
+            for number, item in enumerate(found) if isinstance(found, list) else [(None, found)]:
+                # an empty text is the default
+                if isinstance(item, str) and item and not is_filled_in(item) and item not in known.split():
+                    place = above if number is None else (*above, number)
+                    yield Misfit(place, f"is {show(item)}", f"write {known.replace(' ', ', ')}")
 
 
 def _range(part: Part, limits: Mapping[str, list[Any]]) -> Misfits:
     for field, (least, greatest) in limits.items():
-        found = part.value.get(field)
-        if isinstance(found, int) and not isinstance(found, bool):
-            if least is not None and found < least:
-                yield Misfit((*part.place, field), f"is {found}", f"write {least} or more")
-            if greatest is not None and found > greatest:
-                yield Misfit((*part.place, field), f"is {found}", f"write {greatest} or less")
+        for place, found in _in(part, field):
+            if isinstance(found, int) and not isinstance(found, bool):
+                if least is not None and found < least:
+                    yield Misfit(place, f"is {found}", f"write {least} or more")
+                if greatest is not None and found > greatest:
+                    yield Misfit(place, f"is {found}", f"write {greatest} or less")
 
 
 def _counted(part: Part, fields: Any, at_least_one: bool) -> Misfits:
@@ -196,11 +235,10 @@ def _counted(part: Part, fields: Any, at_least_one: bool) -> Misfits:
 def _unique(part: Part, fields: Mapping[str, str]) -> Misfits:
     for field, key in fields.items():
         seen = []
-        for number, item in enumerate(sequence(part.value.get(field))):
+        for place, item in _in(part, f"{field}.*"):
             found = mapping(item).get(key)
             if found is not None and found in seen:
-                what = f"is {show(found)}, as of an item before it"
-                yield Misfit((*part.place, field, number, key), what, "rename it")
+                yield Misfit((*place, key), f"is {show(found)}, as of an item before it", "rename it")
             seen.append(found)
 
 
@@ -221,6 +259,11 @@ def _rules(part: Part, rows: list[dict[str, Any]], subject: Subject) -> Misfits:
         for above, key, item in _each(part.value, row["each"].split(".")) if "each" in row else [((), None, None)]:
             if not cel.holds(row["rule"], **names, it=item, key=key):
                 yield Misfit((*part.place, *above, *at), row["what"])
+
+
+def _in(part: Part, path: str) -> Iterator[tuple[Place, Any]]:
+    """(place, value) of what a path such as `spec.windows.*.kind` leads to."""
+    return (((*part.place, *place), found) for place, _, found in _each(part.value, path.split(".")))
 
 
 def _each(value: Any, path: list[str], above: Place = ()) -> Iterator[tuple[Place, Any, Any]]:
@@ -268,7 +311,10 @@ _TESTS: Mapping[str, Callable[[Part, Any], Misfits]] = {
     "enum": _enum,
     "range": _range,
     "form": lambda part, forms: (
-        misfit for field, form in forms.items() for misfit in _forms((*part.place, field), part.value.get(field), form)
+        misfit
+        for field, form in forms.items()
+        for place, found in _in(part, field)
+        for misfit in _forms(place, found, form)
     ),
     "one": partial(_counted, at_least_one=True),
     "most": partial(_counted, at_least_one=False),
@@ -325,7 +371,7 @@ def _findings(repository: Repository, subjects: list[Subject]) -> Iterator[Findi
 
 @rule
 def the_api_server_takes_every_manifest(repository: Repository) -> Iterator[Finding]:
-    """Of Kubernetes' own kinds, and of the engines'."""
+    """Of Kubernetes' own kinds, and of the engines', which read more of theirs than the API server."""
     yield from _findings(repository, _whole(repository))
 
 

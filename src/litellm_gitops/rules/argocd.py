@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from posixpath import basename, normpath, relpath
 from typing import Any
 
+from litellm_gitops.charts import MADE
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, Repository
-from litellm_gitops.rules.engine import Synced, beyond, found_in, leads_somewhere, show
+from litellm_gitops.rules.admission import cadence
+from litellm_gitops.rules.engine import Object, Synced, beyond, found_in, leads_somewhere, seconds, show
 from litellm_gitops.rules.table import Table, is_named
 
 ARGOCD = Table("argocd")
@@ -19,10 +21,20 @@ REVISION = "litellm-gitops/commit"  # the annotation in which the commit reaches
 
 _HERE = "https://kubernetes.default.svc"
 _FUNCTION = ("metadata", "annotations", "config.kubernetes.io/function")
+_GENERATOR = ("viaduct.ai/v1", "ksops")
 _KEYS = "/sops-age"  # where the repo server finds the age key
-_SERVER = "argocd-repo-server"
+_SERVER, _PLUGIN = "argocd-repo-server", "litellm-ksops"
+# https://argo-cd.readthedocs.io/en/stable/operator-manual/config-management-plugins/
+_OF_A_PLUGIN = {
+    "/var/run/argocd": "var-files",
+    "/home/argocd/cmp-server/plugins": "plugins",
+    "/home/argocd/cmp-server/config": _PLUGIN,
+}
+_LISTENS = "/var/run/argocd/argocd-cmp-server"
 _KSOPS = "/usr/local/bin/ksops"
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
+# https://argo-cd.readthedocs.io/en/stable/operator-manual/rbac/
+_ACTION = r"(?:applications|applicationsets|repositories|clusters|exec|logs),\s*[\w*./-]+"
 _RIGHTS = {("argoproj.io", kind) for kind in ("*", "AppProject", "ApplicationSet")}
 
 
@@ -45,7 +57,7 @@ def the_release_goes_to_the_commit_of_its_secrets(repository: Repository) -> Ite
         (document, listed), secrets = each.listing(each.cluster.folder), each.cluster.secrets_folder
         if document is None:
             continue
-        if secrets not in listed:
+        if secrets not in listed and isinstance(document.value.get("resources"), list | None):
             what = f"the Secrets in {secrets} are not among the resources"
             yield found_in(document, ("resources",), what, f"list {relpath(secrets, each.cluster.folder)}")
         release = {"kind": "Application", "name": ARGOCD.identity(each, "release").name}
@@ -77,12 +89,47 @@ def _sends(entry: Any, release: dict[str, str]) -> bool:
 @ARGOCD.rule
 def argo_cd_reaches_the_namespace_alone(repository: Repository) -> Iterator[Finding]:
     for each, project in ARGOCD.each(repository, "project"):
-        permitted = sequence(project.get("spec", "namespaceResourceWhitelist"))
 
-        def permits(group: str, kind: str, permitted: list[Any] = permitted) -> bool:
-            return is_named(permitted, {"group": group, "kind": kind})
+        def permits(group: str, kind: str, project: Object = project) -> bool:
+            return (group, kind) in MADE or _permits(project, group, kind)  # of these the rule below tells
 
         yield from beyond(each, "Argo CD's project", permits, project, ARGOCD.identity(each, "release"))
+
+
+def _permits(project: Object, group: str, kind: str) -> bool:
+    named, lists = {"group": group, "kind": kind}, ("namespaceResourceWhitelist", "namespaceResourceBlacklist")
+    permitted, forbidden = (is_named(project.get("spec", field), named) for field in lists)
+    return permitted and not forbidden
+
+
+@ARGOCD.rule
+def the_project_permits_its_applications(repository: Repository) -> Iterator[Finding]:
+    """All kinds that the chart makes, the release itself, and that nothing keeps them away for ever."""
+    for _, project in ARGOCD.each(repository, "project"):
+        needed = [("argoproj.io", "Application"), *MADE]
+        missing = [kind for group, kind in needed if not _permits(project, group, kind)]
+        field = "namespaceResourceWhitelist"
+        if missing and project.get("spec", field):  # without a list another rule tells
+            what = f"spec does not permit {', '.join(missing)}, so that the release is not applied"
+            yield project.finding(("spec", field), what, f"name it in {field}, and not in namespaceResourceBlacklist")
+        for number, window in enumerate(sequence(project.get("spec", "syncWindows"))):
+            apart = cadence(text(dig(window, "schedule")))
+            if dig(window, "kind") == "deny" and apart and seconds(dig(window, "duration")) >= apart:
+                yield project.finding(
+                    ("spec", "syncWindows", number, "duration"),
+                    "the next window begins before this one ends",
+                    "make it shorter",
+                )
+        name = re.escape(text(project.get("metadata", "name")))
+        for number, role in enumerate(sequence(project.get("spec", "roles"))):
+            subject = rf"proj:{name}:{re.escape(text(dig(role, 'name')))}"
+            for line, policy in enumerate(texts(dig(role, "policies"))):
+                if not re.fullmatch(rf"p,\s*{subject},\s*{_ACTION},\s*{name}/[\w*./-]+,\s*(?:allow|deny)\s*", policy):
+                    place: Place = ("spec", "roles", number, "policies", line)
+                    what = "it is no policy of this project and this role, so Argo CD refuses the project"
+                    yield project.finding(
+                        place, what, "write p, proj:PROJECT:ROLE, applications, sync, PROJECT/*, allow"
+                    )
 
 
 @ARGOCD.rule
@@ -110,7 +157,8 @@ def the_project_reaches_the_namespace_alone(repository: Repository) -> Iterator[
 
 
 def _is_elsewhere(entry: Any, namespace: str) -> bool:
-    return dig(entry, "namespace") != namespace or dig(entry, "server") not in (None, _HERE)
+    there = dig(entry, "server") not in (None, _HERE) or dig(entry, "name") not in (None, "in-cluster")
+    return dig(entry, "namespace") != namespace or there
 
 
 def _gives_rights(entry: Any, _: str) -> bool:
@@ -121,13 +169,21 @@ def _gives_rights(entry: Any, _: str) -> bool:
 @ARGOCD.rule
 def argo_cd_may_fetch_the_chart(repository: Repository) -> Iterator[Finding]:
     chart = repository.document(CHART_FILE)
-    needed = [text(dig(entry, "repository")) for entry in sequence(chart and chart.value.get("dependencies"))]
-    for _, project in ARGOCD.each(repository, "project"):
-        for address in needed:
-            named = address.removeprefix("oci://")
-            if "://" in address and not is_named(project.get("spec", "sourceRepos"), named):
-                what = f"spec.sourceRepos lacks {named}, from which the chart comes, so that nothing is rendered"
-                yield project.finding(("spec", "sourceRepos"), what, f"add {named}")
+    projects = [project for _, project in ARGOCD.each(repository, "project")]
+    for number, entry in enumerate(sequence(chart and chart.value.get("dependencies"))):
+        address = text(dig(entry, "repository"))
+        named = address.removeprefix("oci://")
+        lacking = [each for each in projects if not is_named(each.get("spec", "sourceRepos"), named)]
+        if not address.startswith(("oci://", "https://")) or not lacking:
+            continue  # of no address another rule tells
+        if chart and len(lacking) == len(projects) > 1:  # then it is the chart that moved
+            what = f"no project permits {named}, so that nothing is rendered"
+            fix = "name it in sourceRepos of clusters/*/project.yaml, or take the former registry"
+            yield found_in(chart, ("dependencies", number, "repository"), what, fix)
+            continue
+        for project in lacking:
+            what = f"spec.sourceRepos lacks {named}, from which the chart comes, so that nothing is rendered"
+            yield project.finding(("spec", "sourceRepos"), what, f"add {named}")
 
 
 @ARGOCD.rule
@@ -153,9 +209,15 @@ def _key_id(key: str) -> str:
 def argo_cd_knows_every_option(repository: Repository) -> Iterator[Finding]:
     for _, found in ARGOCD.each(repository, "root", "release"):
         for number, option in enumerate(texts(found.get(*_SYNC))):
-            if meant := closest(option.partition("=")[0], _OPTIONS):
+            name, _, value = option.partition("=")
+            if meant := closest(name, _OPTIONS):
                 fix = f"did you mean {meant}?"
                 yield found.finding((*_SYNC, number), f"Argo CD knows no {option}, and passes over it", fix)
+            elif name in _OPTIONS and value not in _VALUES.get(name, ("true", "false")):
+                listed = ", ".join(_VALUES.get(name, ("true", "false")))
+                yield found.finding(
+                    (*_SYNC, number), f"{option} says nothing to Argo CD", f"write {name}= and one of {listed}"
+                )
 
 
 _SYNC: Place = ("spec", "syncPolicy", "syncOptions")
@@ -165,6 +227,11 @@ _OPTIONS = (
     *("FailOnSharedResource", "Force", "Prune", "PruneLast", "PrunePropagationPolicy", "Replace"),
     *("RespectIgnoreDifferences", "ServerSideApply", "SkipDryRunOnMissingResource", "Validate"),
 )
+_VALUES = {  # of those that are not true or false alone
+    "Delete": ("false", "confirm"),
+    "Prune": ("true", "false", "confirm"),
+    "PrunePropagationPolicy": ("foreground", "background", "orphan"),
+}
 # field -> (what an entry would permit, whether it does)
 _FURTHER: tuple[tuple[str, str, Callable[[Any, str], bool]], ...] = (
     ("destinations", "whoever can push would reach more than the namespace", _is_elsewhere),
@@ -193,6 +260,9 @@ def _ksops(ksops: Document) -> Iterator[Finding]:
         if entry in listed[:number] or entry.startswith("../"):
             flaw = "belongs to another cluster" if entry.startswith("../") else "is there twice"
             yield found_in(ksops, ("files", number), f"{entry} {flaw}", "take the line away")
+    if (ksops.value.get("apiVersion"), ksops.value.get("kind")) != _GENERATOR:
+        what = f"it is no {_GENERATOR[1]} of {_GENERATOR[0]}, by which name Argo CD's Kustomize gives it to KSOPS"
+        yield found_in(ksops, ("apiVersion",), what, f"write apiVersion: {_GENERATOR[0]} and kind: {_GENERATOR[1]}")
     if not re.search(r"exec:\s+path: ksops\s*\Z", text(dig(ksops.value, *_FUNCTION))):
         what = f"annotation {_FUNCTION[-1]} does not name the program ksops"
         yield found_in(ksops, _FUNCTION, what, "write exec: {path: ksops}")
@@ -200,18 +270,26 @@ def _ksops(ksops: Document) -> Iterator[Finding]:
 
 @ARGOCD.rule
 def argo_cd_runs_ksops(repository: Repository) -> Iterator[Finding]:
-    for each, server in ARGOCD.each(repository, "server"):
-        for what, fix in _repo_server(each, mapping(server.get("spec", "template", "spec"))):
-            yield server.finding(("spec", "template", "spec"), what, fix)
+    for each in ARGOCD.clusters(repository):
+        servers = [found for found in each.all("Deployment") if found.identity == ARGOCD.identity(each, "server")]
+        for server in servers:
+            for what, fix in _repo_server(each, mapping(server.get("spec", "template", "spec"))):
+                yield server.finding(("spec", "template", "spec"), what, fix)
 
 
 def _repo_server(each: Synced, pod: dict[Any, Any]) -> Iterator[tuple[str, str]]:
     """What keeps the repo server from decrypting: (what, what to do)."""
-    server = _by(pod, "containers").get(_SERVER, {})
+    there = _by(pod, "containers")
+    server = there.get(_SERVER) or there.get(_PLUGIN, {})
     if not server:
         yield f"no container is called {_SERVER}: one more would be added", f"write name: {_SERVER}"
         return
     mounts, volumes = _by(server, "volumeMounts", "mountPath"), _by(pod, "volumes")
+    for path, volume in _OF_A_PLUGIN.items() if _SERVER not in there else ():
+        if dig(mounts, path, "name") != volume:
+            yield f"volume {volume} is not mounted at {path}", "mount it, as Argo CD's reference of plugins has it"
+    if _SERVER not in there and texts(server.get("command")) != [_LISTENS]:
+        yield f"its command is not {_LISTENS}", f"write command: [{_LISTENS}]"
     key = f"{_KEYS}/{basename(each.cluster.key_file)}"
     if not each.cluster.kms:
         if dig(_by(server, "env"), "SOPS_AGE_KEY_FILE", "value") != key:

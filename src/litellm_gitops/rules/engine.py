@@ -212,7 +212,10 @@ def beyond(
             what = f"{kind} {name} is not in namespace {namespace}, and {writer} may write nowhere else"
             yield found.finding(("metadata",), what, "take it out: what reaches further a person applies")
         elif not (permits(text(found.get("apiVersion")).rpartition("/")[0], kind) or _is_misspelt(each, found)):
-            what = f"{writer} may not write a {kind}, so it is never applied"
+            what, file = f"{writer} may not write a {kind}, so it is never applied", basename(found.document.file)
+            if file in _RENDERED:
+                yield limits.finding(("spec",), f"{what}: {file} brings one", "name the kind")
+                continue
             yield found.finding(("kind",), what, f"take it out, or name the kind in {limits.document.file}")
 
 

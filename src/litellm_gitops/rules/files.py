@@ -21,6 +21,8 @@ from litellm_gitops.rules.sealing import CONFIG
 from litellm_gitops.sealing.agreed import AGREED
 
 KUSTOMIZATION = "kustomization.yaml"
+_GENERATOR = "ksops.yaml"
+_LOCK = "litellm-lock"  # goes without a namespace, so that nothing is applied where nobody takes it out
 _MARKER = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)", re.MULTILINE)
 _LEFT_OVER = (".rej", ".orig")
 _CHECKSUMS = re.compile(r"litellm/checksums-[^/]+\.yaml")
@@ -183,7 +185,11 @@ def git_ignores_nothing_that_is_deployed(repository: Repository) -> Iterator[Fin
         folder = repository.root / cluster.folder
         wanted += [path.relative_to(repository.root).as_posix() for path in sorted(folder.rglob("*.yaml"))]
     wanted += [f"policies/{path.name}" for path in sorted((repository.root / "policies").glob("*.yml"))]
-    lost = [file for file in wanted if is_ignored(repository, file)]
+    yield from taken_from_git(repository, [file for file in wanted if is_ignored(repository, file)])
+
+
+def taken_from_git(repository: Repository, lost: list[str]) -> Iterator[Finding]:
+    """One finding for each line of .gitignore that takes some of these files away."""
     lines = (repository.text(".gitignore") or "").splitlines()
     fix = edit("take the line that matches it out of .gitignore")
     for number, line in enumerate(lines, 1):
@@ -257,13 +263,19 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
             exists = repository.has(path) or repository.under(path) or (repository.root / path).exists()
             if not exists and path not in needed:  # a needed Secret that is missing has a rule of its own
                 yield _missing(repository, path, place)
-        for path in repository.under(folder) if folder.startswith("secrets/") else ():
+        generator = f"{folder}/{_GENERATOR}"
+        # without it none of its files is listed
+        below = [generator] if repository.has(generator) and generator not in listed else repository.under(folder)
+        elsewhere = {posixpath.basename(path) for path in listed if posixpath.dirname(path) != folder}
+        for path in below if folder.startswith("secrets/") else ():
             name = posixpath.basename(path)
             misnamed = SEALED.fullmatch(path) and secret_name(path) not in _names(repository, path)
             spare = set(repository.matrix.secrets) - set(wanted)
             # of one with another ending than it is needed with another rule tells
             ending = SEALED.fullmatch(path) and secret_name(path) in wanted and path not in needed
-            orphaned = misnamed or ending or (SEALED.fullmatch(path) and secret_name(path) in spare)
+            orphaned = (
+                misnamed or ending or name in elsewhere or (SEALED.fullmatch(path) and secret_name(path) in spare)
+            )
             if path not in listed and path != file and path.endswith((".yaml", ".yml")) and not orphaned:
                 what = f"it does not list {name}, so that the cluster never gets it"
                 yield Finding(file, document.line("resources"), what, edit(f"add {name}"))
@@ -291,14 +303,16 @@ def _misleading(repository: Repository, document: Document, folder: str) -> Iter
     """Lists and settings with which Kustomize fails, or puts objects where nobody looks for them."""
     file, away = document.file, edit("take the line away")
     for field in _LISTS:
-        entries = sequence(document.value.get(field))
-        for number, entry in enumerate(entries):
-            line = document.line(field, number)
-            if entry in entries[:number]:
-                yield Finding(
-                    file, line, f"it lists {entry} twice, which Kustomize refuses", edit("take one line away")
-                )
-            elif folder.startswith("secrets/") and text(entry).startswith("../"):
+        paths = [posixpath.normpath(posixpath.join(folder, text(e))) for e in sequence(document.value.get(field))]
+        for number, path in enumerate(paths):
+            line, entry = document.line(field, number), document.value[field][number]
+            strange = folder.startswith("clusters/") and path in {each.secrets_folder for each in repository.clusters}
+            own = f"secrets/{folder.split('/')[1]}" if strange else ""
+            strange = strange and path != own and own in paths  # else another rule tells
+            if path in paths[:number]:
+                what = f"it lists {entry} twice, which Kustomize refuses"
+                yield Finding(file, line, what, edit("take one line away"))
+            elif strange or (folder.startswith("secrets/") and text(entry).startswith("../")):
                 yield Finding(file, line, f"it lists {entry}, which belongs to another cluster", away)
     for place, name in _files_named(document.value):
         path = posixpath.normpath(posixpath.join(folder, name))
@@ -306,10 +320,18 @@ def _misleading(repository: Repository, document: Document, folder: str) -> Iter
             fix = edit("correct the name, or add the file")
             yield Finding(file, document.line(*place), f"it reads {path}, which does not exist", fix)
     namespace = document.value.get("namespace")
-    expected = repository.namespace if folder.startswith("secrets/") else None
+    # under Flux it would move the lock into the namespace, where that locks nothing
+    is_argocd = repository.answers.get("gitops_engine") == "argocd"
+    expected = repository.namespace if folder.startswith("secrets/") or is_argocd else None
     if folder.startswith(("secrets/", "clusters/")) and namespace and namespace != expected:
         what = f"namespace: {namespace} moves everything out of its namespace"
         yield Finding(file, document.line("namespace"), what, away)
+    for number, entry in enumerate(sequence(document.value.get("configMapGenerator"))):
+        given = dig(entry, "namespace") or namespace or (repository.namespace if is_argocd else None)
+        if folder.startswith("clusters/") and given != repository.namespace and dig(entry, "name") not in (None, _LOCK):
+            what = f"it makes a ConfigMap in namespace {given or 'default'}, where the engine may write nothing"
+            fix = edit(f"write namespace: {repository.namespace}")
+            yield Finding(file, document.line("configMapGenerator", number), what, fix)
 
 
 def _files_named(content: dict[Any, Any]) -> Iterator[tuple[Place, str]]:

@@ -7,14 +7,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from posixpath import dirname, normpath, relpath
 
-from litellm_gitops.documents import dig, sequence, text, texts
+from litellm_gitops.charts import MADE
+from litellm_gitops.documents import Place, dig, sequence, text, texts
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, Misspelt, edit, restore
 from litellm_gitops.policies import SUITE
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository
-from litellm_gitops.rules.engine import Identity, Object, Synced, beyond, found_in, leads_somewhere, seconds
-from litellm_gitops.rules.table import Table
+from litellm_gitops.rules.engine import (
+    Identity,
+    Object,
+    Synced,
+    beyond,
+    found_in,
+    leads_somewhere,
+    seconds,
+)
+from litellm_gitops.rules.table import Table, places
 
 FLUX = Table("flux")
 
@@ -23,10 +32,7 @@ _OURS = ("secrets",)  # of the kind Kustomization
 _WRITES = frozenset({"create", "patch"})  # what Flux must be allowed to apply an object
 _VERBS = _WRITES | {"get", "list", "watch", "update", "delete", "deletecollection"}
 _NEEDED = _VERBS - {"deletecollection"}
-_RENDERED = (  # by the chart, and from the files of a cluster: (group, kind)
-    *(("", kind) for kind in ("ConfigMap", "Secret", "Service", "ServiceAccount")),
-    *(("apps", "Deployment"), ("batch", "Job"), ("policy", "PodDisruptionBudget"), ("networking.k8s.io", "Ingress")),
-)
+_RENDERED = (*MADE, ("networking.k8s.io", "Ingress"))
 # who may write these gives himself more than he has
 _FURTHER = re.compile(r"\*|rbac\.authorization\.k8s\.io|(?:.*\.)?(?:toolkit\.fluxcd\.io|fluxcd\.controlplane\.io)")
 _USUAL = 900.0  # seconds of spec.timeout, as it is rendered
@@ -49,13 +55,15 @@ def flux_sees_what_it_deploys(repository: Repository) -> Iterator[Finding]:
         patterns = text(found.get("spec", "ignore")).splitlines()
         sparse = [normpath(path) for path in texts(found.get("spec", "sparseCheckout"))]
         folders, kept = (each.cluster.folder, each.cluster.secrets_folder), dict[str, list[str]]()
-        for file in (*(f"{folder}/kustomization.yaml" for folder in folders), CHART_FILE):
+        values = (VALUES, each.cluster.values_file, each.cluster.checksums_file, *each.cluster.sealed_files[:1])
+        for file in (*(f"{folder}/kustomization.yaml" for folder in folders), CHART_FILE, *values):
             pulled = repository.path(file)
             checked_out = not sparse or any(pulled.startswith(f"{path}/") for path in sparse)
             if not checked_out or any(matching(patterns, [pulled])):
                 kept.setdefault("ignore" if checked_out else "sparseCheckout", []).append(f"{dirname(file)}/")
         for field, out in kept.items():
-            yield found.finding(("spec", field), f"spec.{field} keeps {', '.join(out)} from the cluster", "let it in")
+            what = f"spec.{field} keeps files of {', '.join(dict.fromkeys(out))} from the cluster"
+            yield found.finding(("spec", field), what, "let it in")
 
 
 @FLUX.rule
@@ -70,31 +78,81 @@ def every_flux_path_leads_to_its_folder(repository: Repository) -> Iterator[Find
                 yield found.finding(("spec", "path"), f"there is no {path}", "name a folder of this repository")
 
 
-def _waits(found: Object) -> list[Identity]:
-    """What an object waits for, in the order of its dependsOn: others of its kind."""
-    default, entries = found.identity.namespace, sequence(found.get("spec", "dependsOn"))
-    return [Identity(found.identity.kind, f"{entry.get('namespace', default)}/{entry['name']}") for entry in entries]
+# What an object refers to in `spec`: kind -> (where, the kind there; without one the reference names its kind)
+_REFERENCES: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
+    "Alert": ((("providerRef",), "Provider"), (("eventSources", "*"), "")),
+    "GitRepository": ((("include", "*", "repository"), "GitRepository"),),
+    "HelmRelease": ((("dependsOn", "*"), "HelmRelease"), (("chart", "spec", "sourceRef"), ""), (("chartRef",), "")),
+    "Kustomization": (
+        (("dependsOn", "*"), "Kustomization"),
+        (("sourceRef",), ""),
+        (("healthChecks", "*"), ""),
+        (("postBuild", "substituteFrom", "*"), ""),
+    ),
+    "Receiver": ((("resources", "*"), ""),),
+}
+# of an object of one's own that may be of another repository, only a name that is nearly one of this is a misspelt one
+_OF_THE_SAME_FILE = ("Provider",)
+_MADE_BY_THE_CHART = ("Deployment", "Service", "ServiceAccount")
 
 
-def _there(each: Synced, kind: str) -> set[Identity]:
-    """The objects of a kind in a cluster: of this repository, and those that the owner declares."""
-    known = {found.identity for found in each.all(kind) if found.identity.name}
+def _refers(found: Object) -> Iterator[tuple[Place, Identity]]:
+    """(where, to what) an object refers."""
+    for at, kind in _REFERENCES.get(found.identity.kind, ()):
+        for place, entry in places(found.document.value, ("spec", *at)):
+            if isinstance(entry, dict) and entry.get("name") not in (None, "*") and entry.get("optional") is not True:
+                namespace = entry.get("namespace", found.identity.namespace)
+                yield place, Identity(kind or text(entry.get("kind")), f"{namespace}/{entry['name']}")
+
+
+def _there(each: Synced) -> set[Identity]:
+    """The objects in a cluster: of this repository, and those that the owner declares."""
+    known = {found.identity for found in each.objects if found.identity.name}
     known |= {Identity(*line.partition(" ")[::2]) for line in each.repository.suite.objects}
-    known |= {FLUX.identity(each, key) for key in _OURS}
-    return {identity for identity in known if identity.kind == kind}
+    known |= {Identity(kind, f"{each.repository.namespace}/litellm") for kind in _MADE_BY_THE_CHART}
+    known |= {Identity("Secret", f"{each.repository.namespace}/{secret.name}") for secret in each.cluster.sealed}
+    return known | {FLUX.identity(each, key) for key in (*_OURS, "source")}
 
 
 @FLUX.rule
 def every_flux_dependency_exists(repository: Repository) -> Iterator[Finding]:
-    for each, found in FLUX.each(repository, *_OURS, "release"):
-        kind = found.identity.kind
-        others = {other.path for other in _there(each, kind) - {found.identity}}
-        for number, wanted in enumerate(_waits(found)):
-            if wanted.path not in others:
-                what = f"it waits for ever: there is no other {kind} {wanted.path}"
+    """What ours refer to is there, and what an operator's own do is not misspelt. Nothing waits for itself."""
+    for each in FLUX.clusters(repository):
+        ours = {FLUX.identity(each, key) for key in (*_OURS, "release", "source")}
+        for found in (found for found in each.objects if not found.flaws):
+            for place, wanted in _refers(found):
+                is_source = place[-1] in ("sourceRef", "chartRef") and found.identity in ours  # other rules tell
+                others = {other.path for other in _there(each) - {found.identity} if other.kind == wanted.kind}
+                must = found.identity in ours or wanted.kind in _OF_THE_SAME_FILE
+                if is_source or wanted.path in others or not (must or _is_nearly_one(wanted, others)):
+                    continue
                 there = f"name one of {', '.join(sorted(others))}" if others else "take it away"
-                fix = f"{there}, or declare it: {SUITE}, objects"
-                yield found.finding(("spec", "dependsOn", number), what, fix)
+                what = f"it waits for ever: there is no other {wanted.kind} {wanted.path}"
+                yield found.finding(place, what, f"{there}, or declare it: {SUITE}, objects")
+        waits = {found.identity: [wanted for _, wanted in _refers(found)] for found in each.objects}
+        told = set[Identity]()
+        for found in each.objects:
+            reached = _reached(found.identity, waits)
+            if found.identity in reached - ours - told:
+                told |= reached
+                what = "what it waits for waits for it"
+                yield found.finding(("spec", "dependsOn"), what, "take one of the two away")
+
+
+def _is_nearly_one(wanted: Identity, others: set[str]) -> bool:
+    names = {path.rpartition("/")[2] for path in others}
+    return wanted.name in names or bool(closest(wanted.name, names))
+
+
+def _reached(start: Identity, waits: dict[Identity, list[Identity]]) -> set[Identity]:
+    """All that an object waits for, itself not counted at first."""
+    reached, next_ones = set[Identity](), list(waits[start])
+    while next_ones:
+        each = next_ones.pop()
+        if each not in reached:
+            reached.add(each)
+            next_ones += waits.get(each, [])
+    return reached
 
 
 @FLUX.rule

@@ -9,6 +9,7 @@ from functools import cache, cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from litellm_gitops import schemas
+from litellm_gitops.charts import Chart
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, edit, update
 from litellm_gitops.pod import Pod
@@ -68,7 +69,6 @@ def the_kubernetes_version_is_known(repository: Repository) -> Iterator[Finding]
 _PIECES = {
     "autoscaling.v2.HorizontalPodAutoscalerBehavior": "horizontalpodautoscaler.spec.behavior",
     "batch.v1.JobSpec": "job.spec",
-    "core.v1.Container": "pod.spec.containers",
     "core.v1.PodSecurityContext": "pod.spec.securityContext",
     "core.v1.Probe": "pod.spec.containers.livenessProbe",
     "core.v1.SecurityContext": "pod.spec.containers.securityContext",
@@ -147,8 +147,15 @@ def engines(repository: Repository) -> list[Subject]:
 
 @cache
 def _of_engine(document: Document) -> Subject | None:
-    kind, validator = _kind(document)[1], schemas.engine(*_kind(document))
-    return Subject(document.value, kind, validator, partial(_in_document, document)) if validator else None
+    validator = schemas.engine(*_kind(document))
+    locate = partial(_in_document, document)
+    return Subject(document.value, _type(*_kind(document)), validator, locate) if validator else None
+
+
+def _type(api_version: str, kind: str) -> str:
+    """What Kubernetes' OpenAPI calls a kind, such as apps.v1.Deployment."""
+    group, _, version = api_version.rpartition("/")
+    return f"{group.partition('.')[0] or 'core'}.{version}.{kind}"
 
 
 @lru_cache(maxsize=8)
@@ -166,12 +173,7 @@ def of_values(repository: Repository) -> list[Subject]:
 def _pieces(values: Values) -> Iterator[tuple[Place, str, bool]]:
     """What values give beside the Deployment: (where, its type, whether the chart adds nothing to it)."""
     chart = values.chart
-    for above, kind in (
-        (chart.containers, "core.v1.Container"),
-        (chart.init_containers, "core.v1.Container"),
-        (chart.objects, ""),
-        (chart.ingress_tls, "networking.v1.IngressTLS"),
-    ):
+    for above, kind in ((chart.objects, ""), (chart.ingress_tls, "networking.v1.IngressTLS")):
         yield from ((place, kind, True) for place in _items(values, above))
     for host in _items(values, chart.ingress_hosts):
         yield from ((path, "networking.v1.HTTPIngressPath", False) for path in _items(values, (*host, "paths")))
@@ -194,12 +196,11 @@ def _subject(version: str, value: dict[Any, Any], locate: Any, kind: str = "", i
     if kind:
         return [Subject(value, kind, schemas.of_type(version, kind), locate, is_whole)]
     api_version, kind = text(value.get("apiVersion")), text(value.get("kind"))
-    group, _, number = api_version.rpartition("/")
     try:
         validator = schemas.kubernetes(version, api_version, kind)
     except schemas.NoSchemaError:
         return []
-    return [Subject(value, f"{group.partition('.')[0] or 'core'}.{number}.{kind}", validator, locate, is_whole)]
+    return [Subject(value, _type(api_version, kind), validator, locate, is_whole)]
 
 
 def _in_document(document: Document, place: Place) -> tuple[Finding, Place]:
@@ -214,7 +215,15 @@ def _in_deployment(values: Values, place: Place) -> tuple[Finding, Place] | None
     for path, there in values.chart.deployment.items():
         if place[: len(there)] == there:
             return _in_values(values, path, place[len(there) :])
+    for path, name, ours in _beside(values.chart):
+        if place[:4] == ("spec", "template", "spec", name) and len(place) > 4 and int(place[4]) >= ours:
+            return _in_values(values, path, (int(place[4]) - ours, *place[5:]))
     return None
+
+
+def _beside(chart: Chart) -> tuple[tuple[Place, str, int], ...]:
+    """Containers that values add: (where they stand, in which list of the pod, how many of the chart are before)."""
+    return (chart.containers, "containers", 2), (chart.init_containers, "initContainers", 0)
 
 
 def _is_of_others(repository: Repository, document: Document) -> bool:
@@ -302,15 +311,23 @@ def _corrected(error: Any) -> str:
 
 
 def _deployment(pod: Pod) -> dict[str, Any]:
-    """The manifest, as far as values decide on it."""
-    containers = [{"name": name, "image": "litellm"} for name in ("litellm", "migrations")]
-    labels = {"app.kubernetes.io/name": "litellm"}
-    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
-    spec = {"selector": {"matchLabels": labels}, "template": template}
-    manifest: dict[str, Any] = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {}, "spec": spec}
-    for place, there in pod.chart.deployment.items():
+    """The manifest, as far as values decide on it. The container of the migrations is in a pod of its own."""
+    chart, labels = pod.chart, {"app.kubernetes.io/name": "litellm"}
+    port = {"name": "http", "containerPort": 4000}
+    containers = [{"name": chart.component or chart.name, "image": "litellm", "ports": [port]}]
+    containers.append({"name": "-migrations", "image": "litellm"})
+    spec: dict[str, Any] = {"containers": containers}
+    manifest: dict[str, Any] = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {}}
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    manifest["spec"] = {"selector": {"matchLabels": labels}, "template": template}
+    for place, there in chart.deployment.items():
         if found := pod.get(place):
             dig(manifest, *there[:-1])[there[-1]] = found
+    for place, name, _ in _beside(chart):
+        spec[name] = [*spec.get(name, ()), *sequence(pod.get(place))]
+    known = {volume.name for volume in pod.volumes}
+    own = [{"name": name} for name in chart.own_volumes if name not in known]
+    spec["volumes"] = [*sequence(spec.get("volumes")), *own]
     return manifest
 
 

@@ -1,6 +1,7 @@
 """Rules that are data: what must stand, or must not, at a place of an engine's objects. One file for each engine.
 
-`objects` names what every cluster gets, as `Kind namespace/name`; `all_there` is the rule that demands them. `rules`
+`objects` names what every cluster gets, as `Kind namespace/name`; `all_there` is the rule that demands them. What it
+may have, too, is in `others`. `rules`
 holds the rows of each other rule:
 
     of     the object, or several
@@ -9,6 +10,7 @@ holds the rows of each other rule:
     given  the name of an answer: only where it is not empty
     a test, with its value: see _TESTS
     why    why it must be so
+    what   what is wrong, where the test's own words do not say it
     fix    what to do, where the test's own fix does not say it
 
 In a text stand {answers}, {namespace}, {cluster.…}, and the names of the files of values: {own.…}, {checksums.…}.
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import PurePosixPath
@@ -27,7 +29,7 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops import credentials
+from litellm_gitops import cel, credentials
 from litellm_gitops.documents import LOADER, Place, dig, sequence, text, texts
 from litellm_gitops.findings import Finding
 from litellm_gitops.repository import Repository
@@ -50,6 +52,7 @@ _TESTS: Mapping[str, tuple[Callable[[Any, Any], bool], str, str]] = {
     "holds": (lambda found, value: value in _parts(found), "lacks {value}", "add {value}"),
     "names": (lambda found, value: is_named(found, value), "does not name {value}", "add it"),
     "names_not": (lambda found, value: not is_named(found, value), "names {value}", "take it out"),
+    "rule": (lambda found, value: cel.holds(value, self=found), "takes in too much", ""),  # CEL; passes where undecided
     "spares": (lambda found, value: not {*value} & {*_parts(found)}, "takes in too much", ""),
 }
 
@@ -94,7 +97,8 @@ class Table:
 
     def identity(self, each: Synced, key: str) -> Identity:
         """The identity of one of `objects`."""
-        kind, path = str(self._content["objects"][key]).format_map(_words(each)).split(" ", 1)
+        named = self._content["objects"] | self._content.get("others", {})
+        kind, path = str(named[key]).format_map(_words(each)).split(" ", 1)
         return Identity(kind, path)
 
     def each(self, repository: Repository, *keys: str) -> Iterator[tuple[Synced, Object]]:
@@ -113,7 +117,7 @@ class Table:
             for each, found in self.each(repository, *([row["of"]] if isinstance(row["of"], str) else row["of"])):
                 is_given = not row.get("given") or repository.answers.get(row["given"])
                 if is_given and row.get("kms") in (None, bool(each.cluster.kms)):
-                    for place in _places(found.document.value, row["at"]):
+                    for place, _ in places(found.document.value, row["at"]):
                         if not any(other is found and place[: len(above)] == above for other, above in told):
                             findings = [*_evaluate(row, found, place, _words(each))]
                             told += [(found, place) for _ in findings]
@@ -129,7 +133,7 @@ def _evaluate(row: Mapping[str, Any], found: Object, place: Place, words: Mappin
         listed = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
         shown = ", ".join(map(show, listed))
         words = {**words, "place": ".".join(map(str, place)), "found": show(found.get(*place)), "value": shown}
-        what = f"{{place}} {what}".format_map(words)
+        what = f"{{place}} {row.get('what', what)}".format_map(words)
         yield found.finding(place, f"{what}: {row['why'].format_map(words)}", row.get("fix", fix).format_map(words))
 
 
@@ -149,9 +153,10 @@ def _words(each: Synced) -> Mapping[str, Any]:
     return defaultdict(str, words)  # an answer may be missing
 
 
-def _places(value: Any, at: list[str], above: Place = ()) -> Iterator[Place]:
+def places(value: Any, at: Sequence[str], above: Place = ()) -> Iterator[tuple[Place, Any]]:
+    """(place, value) of what a path leads to, in which `a|b` stands for both and `*` for each item of a list."""
     if not at:
-        yield above
+        yield above, value
         return
     for key in range(len(sequence(value))) if at[0] == "*" else at[0].split("|"):
-        yield from _places(dig(value, key), at[1:], (*above, key))
+        yield from places(dig(value, key), at[1:], (*above, key))

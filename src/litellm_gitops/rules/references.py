@@ -1,0 +1,95 @@
+"""What objects of the owner's own say of the proxy's: its labels, its names, its ports. Others may be anybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, walk
+from litellm_gitops.findings import Finding, edit
+from litellm_gitops.proxy_facts import closest
+from litellm_gitops.repository import Repository, Values
+from litellm_gitops.rules import rule, rule_of_values
+from litellm_gitops.rules.engine import found_in
+from litellm_gitops.rules.kubernetes import engines, is_filled_in
+
+_RELEASE = "litellm"  # the name of all that the chart makes, and the label of its pods
+_LABEL = "app.kubernetes.io/name"
+_SELECTORS = ("matchLabels", "selector")  # of labels, by the key above them
+# names of objects in the namespace, by the keys above them
+_NAMES = (
+    *(("scaleTargetRef", "name"), ("service", "name"), ("backendRefs", "name"), ("roleRef", "name")),
+    ("spec", "serviceAccountName"),
+)
+_PORTS = (4000, "http", "metrics")
+
+Located = tuple[Any, Callable[[Place, str, str], Finding]]  # a value, and what makes a finding in it
+
+
+@rule
+def what_means_the_proxy_names_it_right(repository: Repository) -> Iterator[Finding]:
+    found = [*_objects(repository)]
+    labels = {text(value) for each, _ in found for place, value in walk(each) if "labels" in place}
+    names = {text(dig(each, "metadata", "name")) for each, _ in found} | {_RELEASE}
+    for each, finding in found:
+        for place, value in walk(each):
+            keys = tuple(key for key in place if isinstance(key, str))
+            if len(keys) < 2 or not isinstance(value, str) or value in names | labels:
+                continue
+            if keys[-2] in _SELECTORS and closest(value, [_RELEASE]):
+                yield finding(place, f"no pod has the label {keys[-1]}: {value}", f"did you mean {_RELEASE}?")
+            elif keys[-2:] in _NAMES and (meant := closest(value, names)):
+                yield finding(place, f"nothing is called {value}", f"did you mean {meant}?")
+        yield from _ports(each, finding)
+
+
+def _ports(value: Any, finding: Callable[[Place, str, str], Finding]) -> Iterator[Finding]:
+    """Ports of the proxy in a Service beside the chart's."""
+    if dig(value, "kind") != "Service" or dig(value, "spec", "selector", _LABEL) != _RELEASE:
+        return
+    for number, port in enumerate(sequence(dig(value, "spec", "ports"))):
+        target = mapping(port).get("targetPort", mapping(port).get("port"))
+        if target not in _PORTS:
+            what = f"the proxy has no port {target}"
+            yield finding(("spec", "ports", number), what, f"write targetPort: {_PORTS[1]}")
+            return
+
+
+@rule_of_values
+def what_values_add_stands_beside_the_chart(values: Values) -> Iterator[Finding]:
+    """Each object has a kind and a name of its own, and is in the namespace of the release."""
+    place, namespace = values.chart.objects, values.repository.namespace
+    seen = {*values.chart.makes}
+    for number, each in enumerate(sequence(values.get(*place)) if place else ()):
+        above, kind, name = (*place, number), text(dig(each, "kind")), text(dig(each, "metadata", "name"))
+        given = dig(each, "metadata", "namespace")
+        if not kind or not dig(each, "apiVersion") or not name:
+            yield values.finding(above, "it has no apiVersion, kind or name", edit("write a Kubernetes manifest"))
+        elif f"{kind}/{name}" in seen:
+            yield values.finding(above, f"{kind} {name} is there already", edit("give it another name"))
+        elif isinstance(given, str) and given != namespace and not is_filled_in(given):
+            what = f"{kind} {name} is not in namespace {namespace}, and the engine may write nowhere else"
+            yield values.finding((*above, "metadata", "namespace"), what, edit(f"write {namespace}"))
+        seen.add(f"{kind}/{name}")
+
+
+def _objects(repository: Repository) -> Iterator[Located]:
+    """Manifests of the clusters and in values, and the affinities that values give; none of an engine's kinds."""
+    known = {id(subject.value) for subject in engines(repository)}
+    for document in repository.manifests:
+        if isinstance(document.value, dict) and id(document.value) not in known:
+
+            def there(place: Place, what: str, fix: str, document: Document = document) -> Finding:
+                return found_in(document, place, what, fix)
+
+            yield document.value, there
+    for values in repository.values:
+        chart = values.chart
+        affinities = [place for place in chart.deployment if place[-1] == "affinity"]
+        objects = [(*chart.objects, number) for number in range(len(sequence(values.get(*chart.objects))))]
+        for above in (*affinities, *objects):
+
+            def here(place: Place, what: str, fix: str, values: Values = values, above: Place = above) -> Finding:
+                return values.finding((*above, *place), what, edit(fix))
+
+            yield values.get(*above), here

@@ -1,0 +1,93 @@
+"""Faults and edits of what an owner's objects say of the proxy's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.support.answers import everything
+from tests.support.faults import CHART, Edit, Fault, add, append_item, together, write
+from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
+
+NAMED, ADDED = "what_means_the_proxy_names_it_right", "what_values_add_stands_beside_the_chart"
+ARGOCD = everything(gitops_engine="argocd")
+LABEL = "app.kubernetes.io/name"
+
+
+def manifest(kind: str, api_version: str, name: str = "own", **more: Any) -> dict[str, Any]:
+    """An object in the namespace of the proxy."""
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "litellm"}, **more}
+
+
+def service(name: str = "litellm", **port: Any) -> dict[str, Any]:
+    """A Service of the pods that are called so."""
+    return manifest("Service", "v1", spec={"selector": {LABEL: name}, "ports": [{"port": 80, **port}]})
+
+
+def budget(name: str) -> dict[str, Any]:
+    """A budget of the pods that are called so."""
+    selector = {"matchLabels": {LABEL: name}}
+    return manifest("PodDisruptionBudget", "policy/v1", spec={"minAvailable": 1, "selector": selector})
+
+
+def scaler(name: str) -> dict[str, Any]:
+    """An autoscaler of the Deployment that is called so."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    limits = {"minReplicas": 2, "maxReplicas": 4}
+    return manifest("HorizontalPodAutoscaler", "autoscaling/v2", spec={"scaleTargetRef": target, **limits})
+
+
+def config(**more: Any) -> dict[str, Any]:
+    """A ConfigMap, with something else about it."""
+    return {**manifest("ConfigMap", "v1", data={"a": "b"}), **more}
+
+
+def added(*objects: dict[str, Any]) -> Edit:
+    """Objects in the values of a cluster."""
+    return add(CHART.objects, [*objects])
+
+
+def listed(content: dict[str, Any]) -> Edit:
+    """An object in the list of a cluster."""
+    place = "clusters/aws/kustomization.yaml", ("resources",)
+    return together(append_item(*place, "own.yaml"), write("clusters/aws/own.yaml", json.dumps(content)))
+
+
+def apart(name: str) -> Edit:
+    """Pods that keep away from those that are called so."""
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {LABEL: name}}}
+    weighed = [{"weight": 50, "podAffinityTerm": term}]
+    return add(("affinity",), {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": weighed}})
+
+
+FAULTS: dict[str, Fault] = {
+    "pods kept apart from nobody": (NAMED, apart("litelm")),
+    "a Service of nobody": (NAMED, added(service("litelm", targetPort="http"))),
+    "a Service of nobody in a list": (NAMED, listed(service("litelm", targetPort="http")), ARGOCD),
+    "a Service of a port that is not there": (NAMED, added(service(targetPort=4001))),
+    "a Service of a port of no name": (NAMED, listed(service(targetPort="htp"))),
+    "a budget of nobody": (NAMED, listed(budget("litelm")), ARGOCD),
+    "an autoscaler of nothing": (NAMED, added(scaler("litelm"))),
+    "an autoscaler of nothing in a list": (NAMED, listed(scaler("litelm"))),
+    "an object of the chart once more": (ADDED, added({**service(targetPort="http"), "metadata": {"name": "litellm"}})),
+    "an object twice": (ADDED, added(config(), config())),
+    "an object of no kind": (ADDED, added({"metadata": {"name": "own"}, "data": {}})),
+    "an object in another namespace": (ADDED, added(config(metadata={"name": "own", "namespace": "default"}))),
+}
+
+HARMLESS: dict[str, Harmless] = {
+    "pods kept apart from each other": apart("litellm"),
+    "pods kept apart from others": apart("postgres"),
+    "a Service of the proxy": added(service(targetPort="http")),
+    "a Service of its number": (listed(service(targetPort=4000)), ARGOCD),
+    "a Service of others": listed(service("own", targetPort=8080)),
+    "a budget of others": listed(budget("own")),
+    "an autoscaler of others": added(scaler("worker")),
+    "two objects of one's own": added(config(), config(metadata={"name": "other"})),
+    "an object in the namespace of the release": added(
+        config(metadata={"name": "own", "namespace": "{{ .Release.Namespace }}"})
+    ),
+}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_an_owner_adds_is_left_alone = accepted(HARMLESS)
