@@ -193,11 +193,14 @@ class Pod:
         for place, entry in self._items(chart.pull_secrets):
             if entry:  # a text in place of one has no name, of which the schema tells
                 yield Reference(place, str(entry.get("name")))
-        for place, entry in self._items(chart.variable_list):
-            source = mapping(dig(entry, "valueFrom", "secretKeyRef"))
-            if source and not source.get("optional"):
-                place = (*place, "valueFrom", "secretKeyRef")
-                yield Reference(place, str(source.get("name")), str(source.get("key")))
+        yield from self._keys(chart.variable_list)
+        for above in (chart.containers, chart.init_containers):
+            for place, container in self._items(above):
+                yield from self._keys((*place, "env"))
+                for number, entry in enumerate(sequence(container.get("envFrom"))):
+                    source = mapping(dig(entry, "secretRef"))
+                    if source and not source.get("optional"):
+                        yield Reference((*place, "envFrom", number, "secretRef"), str(source.get("name")))
         for volume in self.volumes:
             for name, keys in volume.secrets:
                 yield from (Reference(volume.place, name, key) for key in keys or (None,))
@@ -208,6 +211,14 @@ class Pod:
             yield Reference(
                 chart.redis_secret, str(self.get(chart.redis_secret)), str(self.get(chart.redis_secret_key))
             )
+
+    def _keys(self, variables: Place) -> Iterator[Reference]:
+        """The keys of Secrets that a list of variables takes."""
+        for place, entry in self._items(variables):
+            source = mapping(dig(entry, "valueFrom", "secretKeyRef"))
+            if source and not source.get("optional"):
+                place = (*place, "valueFrom", "secretKeyRef")
+                yield Reference(place, str(source.get("name")), str(source.get("key")))
 
     def config(self, *place: str | int) -> Any:
         """What stands at `place` in the proxy's configuration."""

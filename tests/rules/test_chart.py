@@ -23,6 +23,7 @@ from tests.support.faults import (
     model,
     remove,
     set_value,
+    substitute,
     together,
     write,
 )
@@ -73,6 +74,28 @@ EXTERNAL: dict[str, Any] = {
 }
 
 FAULTS: dict[str, Fault] = {
+    "a misspelt field of the chart": ("helm_takes_the_chart", set_value(CHART_FILE, ("kubeversion",), ">=1.30.0-0")),
+    "misspelt dependencies": ("helm_takes_the_chart", substitute(CHART_FILE, "^dependencies:", "dependancies:")),
+    "keywords as a text": ("helm_takes_the_chart", set_value(CHART_FILE, ("keywords",), "llm")),
+    "an annotation of the chart that is a number": (
+        "helm_takes_the_chart",
+        set_value(CHART_FILE, ("annotations",), {"a": 1}),
+    ),
+    "a version of the application that is a number": (
+        "helm_takes_the_chart",
+        set_value(CHART_FILE, ("appVersion",), 1.1),
+    ),
+    "a volume in place of the program": (
+        "every_mount_has_its_volume",
+        together(
+            add(CHART.volumes, [{"name": "own", "emptyDir": {}}]),
+            add(CHART.mounts, [{"name": "own", "mountPath": "/app"}]),
+        ),
+    ),
+    "a sidecar with a Secret that is not there": (
+        "values_name_only_secrets_and_keys_that_exist",
+        add(CHART.containers, [{"name": "own", "image": "own:1", "envFrom": [{"secretRef": {"name": "nothing"}}]}]),
+    ),
     **{
         f"no {'.'.join(map(str, place))}": ("the_chart_makes_no_secret_of_its_own", remove(SHARED, at(place)))
         for place in GUARDS
@@ -231,6 +254,12 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a chart that says more of itself": together(
+        set_value(CHART_FILE, ("keywords",), ["llm"]),
+        set_value(CHART_FILE, ("maintainers",), [{"name": "AI", "email": "ai@example.com"}]),
+        set_value(CHART_FILE, ("annotations",), {"example.com/a": "b"}),
+        set_value(CHART_FILE, ("appVersion",), "1.108.20"),
+    ),
     "a Job that is there for an hour": set_value(SHARED, at(CHART.job_life), 3600),
     "a single pod without a budget": together(add(CHART.replicas, 1), add(CHART.disruption_budget, {"enabled": False})),
     "a budget by the other number": add(CHART.disruption_budget, {"minAvailable": None, "maxUnavailable": 1}, SHARED),

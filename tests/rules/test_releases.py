@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from tests.support.faults import AWS, CHART, SHARED, Edit, Fault, add, substitute, together
+from tests.support.faults import AWS, CHART, SHARED, Edit, Fault, add, set_value, substitute, together
 from tests.support.findings import accepted, found_by_its_rule_alone
 from tests.support.template import ROOT
 
@@ -12,6 +12,7 @@ NEWER, HERE = "the_chart_is_no_newer_than_the_image", "what_runs_here_is_what_th
 FITS = "the_chart_is_the_one_that_the_values_are_for"
 IMAGE, ADDRESS = "the_image_has_an_address", "the_chart_has_an_address"
 TAG = yaml.safe_load((ROOT / "policies/pins.yml").read_text("utf-8"))["litellm_charts"][CHART.name]["image"]["tag"]
+RANGE = "the_chart_takes_the_version_of_the_clusters"
 COMPOSE, UMBRELLA = "docker-compose.yml", "litellm/Chart.yaml"
 LITELLM = r"(image: \"ghcr.io/berriai/litellm[a-z-]*):.*\""
 
@@ -37,6 +38,13 @@ def registry(address: str) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    "a range below the clusters": (RANGE, set_value(UMBRELLA, ("kubeVersion",), "<1.30.0")),
+    "a range above the clusters": (RANGE, set_value(UMBRELLA, ("kubeVersion",), ">=1.40.0")),
+    "a range that is none": (RANGE, set_value(UMBRELLA, ("kubeVersion",), "latest")),
+    "a chart that is switched off": (
+        "the_chart_is_not_switched_off",
+        set_value(UMBRELLA, ("dependencies", 0, "condition"), f"{CHART.name}.redis.enabled"),
+    ),
     "a chart that the image does not know yet": (NEWER, chart("1.200.0")),
     "a chart that is too old": (FITS, chart("1.89.2")),
     "an image on this machine that is another": (HERE, compose("v1.103.5")),
@@ -57,6 +65,9 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a range with the version of the clusters": set_value(UMBRELLA, ("kubeVersion",), ">=1.30.0-0 <2.0.0-0"),
+    "a range of two parts": set_value(UMBRELLA, ("kubeVersion",), "~1.34 || ^1.35.0-0"),
+    "a condition that holds": set_value(UMBRELLA, ("dependencies", 0, "condition"), f"{CHART.name}.pdb.enabled"),
     "a newer release": together(chart("1.200.0"), image("v1.200.0"), compose("v1.200.0")),
     "a newer image": together(image("v1.200.0"), compose("v1.200.0")),
     "a newer image in one cluster": add(CHART.image, {"tag": "v1.200.0"}, AWS),

@@ -60,8 +60,10 @@ _OF_SPELLING = (
     "every_kustomization_lists_exactly_what_is_there",
     "every_manifest_fits_the_schema_of_its_kind",
     "every_setting_stands_in_its_section",
+    "helm_takes_the_chart",
     "the_account_of_flux_reaches_the_namespace_alone",
     "the_engine_knows_every_field",
+    "the_list_of_secrets_follows_from_the_answers",
     "the_values_fit_their_schema",
     "what_values_put_into_the_pod_fits_its_schema",
 )

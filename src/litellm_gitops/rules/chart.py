@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from litellm_gitops import credentials, releases, schemas
-from litellm_gitops.documents import Place, dig, mapping, sequence, text
-from litellm_gitops.findings import Finding, delete, edit, restore
+from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
+from litellm_gitops.findings import Finding, Misspelt, delete, edit, restore
 from litellm_gitops.foreign import foreign_secrets
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.files import is_ignored
@@ -20,6 +21,8 @@ from litellm_gitops.rules.plaintext import is_known_by_its_form, is_reference, t
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:@sha256:[0-9a-f]{64})?")
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
 _SEEN = 60  # seconds in which an engine looks at a Job again, whatever it is doing
+# folders of the image without which the proxy does not start
+_OF_THE_IMAGE = ("/", "/app", "/bin", "/etc", "/lib", "/root", "/sbin", "/usr", "/usr/bin", "/usr/lib", "/usr/local")
 _LOCK_FILE = "litellm/Chart.lock"
 
 
@@ -81,6 +84,21 @@ def the_image_is_pinned(values: Values) -> Iterator[Finding]:
         yield values.finding((*place, "tag"), what, edit(f"use {releases.supported()} or newer"), VALUES)
 
 
+# https://helm.sh/docs/topics/charts/#the-chartyaml-file
+_OF_A_CHART: dict[str, type] = {
+    **dict.fromkeys(("apiVersion", "appVersion", "description", "home", "icon", "kubeVersion", "name"), str),
+    **dict.fromkeys(("type", "version"), str),
+    **dict.fromkeys(("dependencies", "keywords", "maintainers", "sources"), list),
+    **{"annotations": dict, "deprecated": bool},
+}
+_OF_A_DEPENDENCY: dict[str, type] = {
+    **dict.fromkeys(("alias", "condition", "name", "repository", "version"), str),
+    **dict.fromkeys(("import-values", "tags"), list),
+}
+_WRITTEN = {str: "a text, in quotes", list: "a list", dict: "a mapping", bool: "true or false"}
+_TOLD = ("apiVersion", "name", "type", "version", "dependencies", "repository")  # by the lines above, whatever the type
+
+
 @rule
 def the_chart_version_is_exact(repository: Repository) -> Iterator[Finding]:
     """litellm/Chart.yaml names the chart, its registry and one version, and a lock does not say otherwise."""
@@ -133,10 +151,31 @@ def helm_takes_the_chart(repository: Repository) -> Iterator[Finding]:
     if not _EXACT.fullmatch(str(given.get("version"))):
         what = f"version is {given.get('version')!r}, which Helm refuses"
         yield Finding(CHART_FILE, document.line("version"), what, edit("give one such as 1.0.0"))
-    names = [dig(entry, "name") for entry in sequence(given.get("dependencies"))]
+    entries = [((), given), *((("dependencies", number), each) for number, each in enumerate(_dependencies(document)))]
+    for place, entry in entries:
+        for field, what, fix, meant in _misread(entry, _OF_A_DEPENDENCY if place else _OF_A_CHART):
+            slip = Misspelt(field, meant) if meant else None
+            yield Finding(CHART_FILE, document.line(*place, field), what, edit(fix), misspelt=slip)
+    names = [dig(entry, "name") for entry in _dependencies(document)]
     for number in (number for number, name in enumerate(names) if name in names[:number]):
         line, what = document.line("dependencies", number), f"the dependency {names[number]} is there twice"
         yield Finding(CHART_FILE, line, what, edit("keep one"))
+
+
+def _dependencies(document: Document) -> list[Any]:
+    return sequence(document.value.get("dependencies"))
+
+
+def _misread(entry: Any, fields: dict[str, type]) -> Iterator[tuple[str, str, str, str]]:
+    """What Helm passes over, or refuses: (the field, what is wrong, what to do, the field that was meant)."""
+    for key, value in mapping(entry).items():
+        if meant := closest(str(key), fields) if key not in fields else "":
+            yield str(key), f"Helm knows no {key}", f"did you mean {meant}?", meant
+        elif key in fields and key not in _TOLD and value is not None and not isinstance(value, fields[key]):
+            yield str(key), f"{key} is {value!r}, and Helm refuses the chart", f"write {_WRITTEN[fields[key]]}", ""
+    for key, value in mapping(dig(entry, "annotations")).items():
+        if not isinstance(value, str):
+            yield "annotations", f"annotation {key} is no text, and Helm refuses the chart", "write it in quotes", ""
 
 
 @rule_of_values
@@ -277,6 +316,9 @@ def every_mount_has_its_volume(values: Values) -> Iterator[Finding]:
         if mount.volume not in names:
             what = f"it mounts the volume {mount.volume!r}, which does not exist"
             yield values.finding(mount.place, what, edit("add the volume, or take the mount away"))
+        if mount.path in _OF_THE_IMAGE and not mount.sub_path and mount.volume in names:
+            what = f"{mount.path} hides what the image has there"
+            yield values.finding(mount.place, what, edit("mount it below a folder of its own"))
         if mount.path in paths:
             yield values.finding(mount.place, f"{mount.path} is mounted twice", edit("take one away"))
         paths.append(mount.path)

@@ -126,7 +126,7 @@ def _is_judged(kind: str, names: Names) -> bool:
 
 
 def _operation(line: Any) -> Flaws:
-    operation, path = dig(line, "op"), text(dig(line, "path"))
+    operation, path = text(dig(line, "op")), text(dig(line, "path"))
     if operation not in _OPERATIONS:
         yield ("patch",), f"op is none of {', '.join(_OPERATIONS)}", "correct it"
     elif path and not path.startswith("/"):

@@ -153,3 +153,59 @@ def _closest(part: str) -> str:
         return part
     near = [known for known in _KNOWN if SequenceMatcher(None, part, known).ratio() >= _CLOSE]
     return near[0] if near else part
+
+
+@rule_of_values
+def the_chart_is_not_switched_off(values: Values) -> Iterator[Finding]:
+    """A condition that the values of a cluster say no to takes all of the release away."""
+    document = values.repository.document(CHART_FILE)
+    for position, entry in enumerate(sequence(document.value.get("dependencies")) if document else ()):
+        for path in text(dig(entry, "condition")).split(","):
+            if (
+                document
+                and dig(entry, "name") == values.chart.name
+                and dig(values.merged, *path.strip().split(".")) is False
+            ):
+                what = f"{path.strip()} is false in {values.cluster.name}, so that nothing is deployed there"
+                place = ("dependencies", position, "condition")
+                yield Finding(CHART_FILE, document.line(*place), what, edit("take the condition away"))
+
+
+@rule
+def the_chart_takes_the_version_of_the_clusters(repository: Repository) -> Iterator[Finding]:
+    """`kubeVersion` of litellm/Chart.yaml is a range, and the answered version of Kubernetes is in it."""
+    document, version = repository.document(CHART_FILE), text(repository.answers.get("kubernetes_version"))
+    given = text(document.value.get("kubeVersion")) if document else ""
+    if not document or not given or not re.fullmatch(r"\d+\.\d+", version):
+        return
+    ranges = [re.findall(_RANGE, each.strip(), re.VERBOSE) for each in given.split("||")]
+    if any(re.sub(_RANGE, "", each, flags=re.VERBOSE).strip(" ,") for each in given.split("||")) or not all(ranges):
+        what = f"kubeVersion is {given!r}, which is no range, and Helm refuses the chart"
+    elif not any(all(_takes(part, version) for part in each) for each in ranges):
+        what = f"kubeVersion is {given!r}, and the clusters have Kubernetes {version}: nothing is rendered"
+    else:
+        return
+    yield Finding(CHART_FILE, document.line("kubeVersion"), what, edit(f'write ">={version}.0-0"'))
+
+
+# https://github.com/Masterminds/semver#basic-comparisons, a part of it
+_RANGE = (
+    r"(>=|<=|!=|=|>|<|\^|~)? \s* v?(\d+|[*xX])(?:\.(\d+|[*xX]))?(?:\.(?:\d+|[*xX]))? (?:-[0-9A-Za-z.-]+)? (?=[\s,]|\Z)"
+)
+
+
+def _takes(part: tuple[str, str, str], version: str) -> bool:
+    """Whether a part of a range may be for a version of which only the two first numbers are known."""
+    sign, major, minor = part
+    if not (major.isdigit() and minor.isdigit()):
+        return True
+    found, limit = tuple(map(int, version.split("."))), (int(major), int(minor))
+    return {
+        ">=": found >= limit,
+        ">": found >= limit,
+        "<=": found <= limit,
+        "<": found <= limit,
+        "^": found >= limit and found[0] == limit[0],
+        "~": found == limit,
+        "!=": True,
+    }.get(sign, found == limit)
