@@ -156,6 +156,21 @@ FAULTS: dict[str, Fault] = {
         "every_secret_file_holds_the_secret_of_its_name",
         renamed("secrets/aws/litellm-redis.sops.yaml", "secrets/aws/redis.sops.yaml"),
     ),
+    "a namespace in which nothing is": (
+        "the_list_of_secrets_follows_from_the_answers",
+        substitute("policies/secrets.yml", r"^namespace: litellm$", "namespace: default"),
+    ),
+    "every sealed file taken from git": ("every_needed_secret_is_there", append(".gitignore", "*.sops.yaml\n")),
+    "a generator that nobody lists": (
+        "every_kustomization_lists_exactly_what_is_there",
+        set_value("secrets/aws/kustomization.yaml", ("generators",), []),
+        everything(gitops_engine="argocd"),
+    ),
+    "a registry that no project permits": (
+        "argo_cd_may_fetch_the_chart",
+        substitute("litellm/Chart.yaml", r"oci://[^\"]*", "oci://registry.example.com/charts"),
+        everything(gitops_engine="argocd"),
+    ),
     "a sealed file that is gone": ("every_needed_secret_is_there", delete("secrets/aws/litellm-redis.sops.yaml")),
     "sealed files that git ignores": ("every_needed_secret_is_there", append(".gitignore", "*.sops.yaml\n")),
     "a folder of sealed files that git ignores": ("every_needed_secret_is_there", append(".gitignore", "/secrets/\n")),

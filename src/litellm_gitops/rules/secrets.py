@@ -11,10 +11,11 @@ from typing import Any
 
 from litellm_gitops import foreign, policies
 from litellm_gitops.documents import Document, Place, dig, mapping, text, texts
-from litellm_gitops.findings import Action, Finding, Fix, delete, edit, restore, rotate, seal, update
+from litellm_gitops.findings import Action, Finding, Fix, Misspelt, delete, edit, restore, rotate, seal, update
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, WantedSecret, secret_name
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.files import is_ignored, taken_from_git
 from litellm_gitops.rules.sealing import flawed
 from litellm_gitops.sealing import checksums, history
 from litellm_gitops.sealing.forms import PASSWORDS
@@ -29,7 +30,6 @@ _LEFT_ALONE = {
 }
 _DIGEST = re.compile(r"^# Digest: ([0-9a-f]{64})$", re.MULTILINE)
 _NONCE = re.compile(r"ENC\[AES256_GCM,data:[^,]+,iv:([^,]+),")
-_NOT_IGNORED = "take the line that matches it out of .gitignore"
 
 
 def digest_of(answers: dict[Any, Any]) -> str:
@@ -51,6 +51,12 @@ def the_answers_are_those_that_were_rendered(repository: Repository) -> Iterator
 def the_list_of_secrets_follows_from_the_answers(repository: Repository) -> Iterator[Finding]:
     """policies/secrets.yml is rendered from the matrix, and edited by nobody."""
     document, answers = repository.document(policies.SECRETS), repository.document(ANSWERS)
+    sealed = [secret.document.value for cluster in repository.clusters for secret in cluster.sealed]
+    sealed_for = {text(dig(each, "metadata", "namespace")) for each in sealed}
+    if document and len(sealed_for) == 1 and (meant := sealed_for.pop()) not in ("", repository.namespace):
+        what = f"namespace is {repository.namespace}, and every Secret is sealed for {meant}"
+        slip = Misspelt(repository.namespace, meant)  # all else that is wrong follows from it
+        yield Finding(policies.SECRETS, document.line("namespace"), what, edit(f"write {meant}"), misspelt=slip)
     chosen = texts(repository.answers.get("cluster_environments"))
     for name in sorted({name for name in chosen if chosen.count(name) > 1}):
         line = answers.line("cluster_environments") if answers else None
@@ -87,6 +93,7 @@ def _differences(
 @rule
 def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
     """With exactly the keys that are needed, or with one more that other answers need: the way back is an update."""
+    ignored: list[str] = []
     for cluster in repository.clusters:
         sealed = {secret.name: secret for secret in cluster.sealed}
         for name, wanted in cluster.wanted.items():
@@ -97,11 +104,12 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
             if name not in repository.matrix.secrets or (not repository.has(wanted.file) and secret):
                 continue  # it is in a file of another name, or needed by no answer, which have rules of their own
             if not repository.has(wanted.file):
-                ignored = (repository.root / wanted.file).is_file()
-                what = "git ignores it, so that it never reaches the cluster" if ignored else "is missing"
-                commit = "" if ignored else history.last(repository, wanted.file)
+                commit = history.last(repository, wanted.file)
                 again = seal("" if commit == "" else history.back(wanted.file, commit), cluster.name)
-                yield Finding(wanted.file, None, what, edit(_NOT_IGNORED) if ignored else again)
+                if is_ignored(repository, wanted.file):
+                    ignored.append(wanted.file)
+                else:
+                    yield Finding(wanted.file, None, "is missing", again)
             if secret is None or not repository.has(wanted.file):
                 continue  # another rule speaks of what is there
             spare = set(repository.matrix.secrets[name].keys) - set(wanted.keys)
@@ -112,6 +120,7 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
                 if value == "" and key in wanted.keys:  # sops leaves it as it is; no master key lets everybody in
                     line = secret.document.line("stringData", str(key))
                     yield Finding(secret.file, line, f"{key} is empty", _again(repository, secret.file))
+    yield from taken_from_git(repository, ignored)
 
 
 def _misplaced(repository: Repository, wanted: WantedSecret, file: str) -> Finding:
