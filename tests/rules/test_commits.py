@@ -12,6 +12,11 @@ RUNS = "gitleaks_runs_on_every_push"
 GUARD = "        always_run: true\n"
 
 FAULTS: dict[str, Fault] = {
+    "hooks that look at no file": ("a_commit_is_guarded", append(COMMITS, "exclude: .*\n")),
+    "hooks that look at files that are not there": ("a_commit_is_guarded", append(COMMITS, "files: ^none$\n")),
+    "a pattern that is none": ("a_commit_is_guarded", append(COMMITS, 'exclude: "*.md"\n')),
+    "a language that is none": ("a_commit_is_guarded", change(COMMITS, "language: python", "language: pythn")),
+    "a switch in words": ("a_commit_is_guarded", append(COMMITS, "fail_fast: maybe\n")),
     "no guard before a commit": (
         "a_commit_is_guarded",
         change(COMMITS, "entry: python hooks/guard_staged.py", 'entry: "true"'),
@@ -90,6 +95,8 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "hooks that pass over a folder": append(COMMITS, "exclude: ^docs/\n"),
+    "hooks that end at once": append(COMMITS, "fail_fast: true\n"),
     "gitleaks with what it knew before": change(VALIDATE, "--redact ", "--redact=80 --baseline-path known.json "),
     "no commit hooks": delete(COMMITS),
     "images in the storage of large files": append(".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n"),

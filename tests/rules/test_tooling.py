@@ -57,6 +57,7 @@ FAULTS: dict[str, Fault] = {
         change(".sops.yaml", "indent: 2", "indent: two"),
     ),
     "a bracket that is not closed": (WHOLE, change(PROJECT, "[project]", "[project")),
+    "no tooling at all": (SAME, substitute(PROJECT, r'^  "litellm-gitops\[.*\n', "")),
     "some of the tests": (WHOLE, substitute(PROJECT, 'addopts = "', 'addopts = "-k sealing ')),
     "another folder of tests": (WHOLE, change(PROJECT, 'testpaths = ["tests"]', 'testpaths = ["test"]')),
     "a claim that is gone": (WHOLE, delete("tests/test_sealing.py")),

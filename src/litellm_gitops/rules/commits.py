@@ -17,6 +17,20 @@ from litellm_gitops.rules.pipeline import GITLAB, OURS, is_left_out, is_skipped
 
 _COMMITS, _ATTRIBUTES, _GITLEAKS = ".pre-commit-config.yaml", ".gitattributes", ".gitleaks.toml"
 _HOOKS = ("yamllint", "check-merge-conflict", "gitleaks", "rejected-hunks", "guard-staged")  # as they are rendered
+_LANGUAGES = (
+    "conda",
+    "system",
+    "docker",
+    "docker_image",
+    "fail",
+    "golang",
+    "node",
+    "pygrep",
+    "python",
+    "ruby",
+    "rust",
+    "script",
+)
 _SOURCES = tuple(
     f"https://github.com/{each}"
     for each in ("adrienverge/yamllint", "pre-commit/pre-commit-hooks", "gitleaks/gitleaks")
@@ -80,11 +94,31 @@ def _refused(document: Document, hooks: list[tuple[Place, dict[Any, Any]]]) -> I
             if "litellm-gitops" not in brought and not ("pathspec" in brought and "pyyaml" in brought.lower()):
                 what = "the guard lacks the package that it calls, and no commit is possible"
                 yield Finding(_COMMITS, document.line(*place), what, restore("write its additional_dependencies"))
+        language = hook.get("language")
+        if isinstance(language, str) and (meant := closest(language, _LANGUAGES)):
+            what = f"pre-commit knows no language {language}, and runs nothing"
+            yield Finding(_COMMITS, document.line(*place, "language"), what, edit(f"did you mean {meant}?"))
+    if isinstance(switch := document.value.get("fail_fast"), str | int) and not isinstance(switch, bool):
+        what = "fail_fast is neither true nor false, and pre-commit runs nothing"
+        yield Finding(_COMMITS, document.line("fail_fast"), what, edit("write true or false"))
+    for field in ("exclude", "files"):
+        if what := _leaves_out(field, document.value.get(field)):
+            yield Finding(_COMMITS, document.line(field), what, edit("take it away"))
     for number, entry in enumerate(sequence(document.value.get("repos"))):
         address = text(dig(entry, "repo"))
         if meant := closest(address.removesuffix(".git").rstrip("/"), _SOURCES):
             what = f"there is no {address}, and pre-commit then runs nothing"
             yield Finding(_COMMITS, document.line("repos", number, "repo"), what, edit(f"did you mean {meant}?"))
+
+
+def _leaves_out(field: str, pattern: Any) -> str:
+    """What is wrong with a pattern that decides for all hooks which files they look at; empty where nothing is."""
+    try:
+        taken = [re.search(pattern, file) is not None for file in _WATCHED] if isinstance(pattern, str) else []
+    except re.error:
+        return f"{field} is no regular expression, and pre-commit runs nothing"
+    is_empty = all(taken) if field == "exclude" else not any(taken)
+    return f"{field} leaves every file out, so the hooks look at nothing" if taken and is_empty else ""
 
 
 @rule

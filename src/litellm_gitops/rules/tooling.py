@@ -23,6 +23,7 @@ from litellm_gitops.sealing.creation_rules import CONFIG
 _COMMITS = ".pre-commit-config.yaml"
 _RENOVATE = "renovate.json"
 _PROJECT = "pyproject.toml"
+_NAMED = re.compile(r"[\"']litellm-gitops[\[ @=~<>\"']")
 _PINNED = re.compile(r"litellm-gitops(?:\[\w+\])? ?@ ?git\+\S+?@([^\s@#\"']+)")
 # https://docs.renovatebot.com/configuration-options/: of the top, those that a misspelt one may be meant for
 _OF_RENOVATE = {
@@ -236,6 +237,9 @@ def everything_runs_the_same_commit_of_the_tooling(repository: Repository) -> It
     """What runs where plaintext is stands in two files, by one commit hash that nobody can move."""
     found = {file: _PINNED.search(repository.text(file) or "") for file in (_PROJECT, _COMMITS)}
     pins = {file: match[1] for file, match in found.items() if match}
+    content = repository.text(_PROJECT)
+    if repository.answers.get("tooling") == "pinned" and content and not _NAMED.search(content):
+        yield Finding(_PROJECT, None, "litellm-gitops is no dependency, so nothing here runs", restore())
     for file, pin in pins.items():
         if not re.fullmatch("[0-9a-f]{40}", pin):
             yield Finding(
