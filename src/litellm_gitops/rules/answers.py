@@ -80,7 +80,7 @@ def the_replicas_are_the_answered_ones(repository: Repository) -> Iterator[Findi
     for place, (question, expected) in wanted.items():
         found = dig(shared, *place)
         # of another type, or none at all, is for the schema of the values
-        sound = type(found) is type(expected) and (found is False or found)
+        sound = type(found) is type(expected) and (found is False or found > 0)
         if found is None or (sound and found != expected):
             what = f"{_dotted(place)} is {found!r}, but the answer {question} says {expected!r}"
             fix = update(question, str(found), first="put the number for one cluster into its litellm/values-….yaml")

@@ -48,7 +48,7 @@ def an_answer_ends_before_its_pod(values: Values) -> Iterator[Finding]:
     elif pause is not None and pause < sent:
         what = f"preStop waits {pause:g} s, but a pod that goes is sent calls for {sent} s more, and refuses them"
         yield values.finding(place, what, edit("let it wait 15 s"), VALUES)
-    if not isinstance(limit, int | float) or not isinstance(grace, int) or isinstance(grace, bool):
+    if not isinstance(limit, int | float) or not isinstance(grace, int) or isinstance(grace, bool) or grace < 0:
         return
     needed = limit + (pause or 0)
     if grace < needed:
