@@ -29,6 +29,7 @@ LISTS, EXISTS = "every_kustomization_lists_exactly_what_is_there", "every_flux_d
 PROJECT, ROOT = "clusters/aws/project.yaml", "clusters/aws/root.yaml"
 APPLICATION, RELEASE = "clusters/aws/release.yaml", "clusters/aws/release/helmrelease.yaml"
 LIST, SECRETS, SOURCE = (f"clusters/aws/{name}.yaml" for name in ("kustomization", "secrets", "source"))
+SETTINGS = "clusters/aws/argocd-setup/argocd-cm.yaml"
 PLUGIN = "clusters/aws/argocd-setup/plugin.yaml"
 SEALED, GENERATOR = "secrets/aws/kustomization.yaml", "secrets/aws/ksops.yaml"
 POLICY = "p, proj:litellm-gitops:ci, applications, sync, litellm-gitops/*, allow"
@@ -207,6 +208,14 @@ ARGOCD: dict[str, tuple[str, Edit]] = {
     "a plugin that nobody calls": (KSOPS, change(PLUGIN, "cmp-server/plugins", "cmp-server/plugin")),
     "a plugin with the key of another cluster": (KSOPS, change(PLUGIN, "/sops-age/aws", "/sops-age/gcp")),
     "a plugin that listens to nobody": (KSOPS, change(PLUGIN, "/var/run/argocd/argocd-cmp-server", "/bin/server")),
+    "objects that are told apart in no way": (
+        "argo_cd_looks_for_the_release",
+        set_value(SETTINGS, ("data", "application.resourceTrackingMethod"), "annotations"),
+    ),
+    "a rhythm in words": (
+        "argo_cd_looks_for_the_release",
+        set_value(SETTINGS, ("data", "timeout.reconciliation"), "3 minutes"),
+    ),
     "a generator of another kind": ("every_secret_goes_through_ksops", change(GENERATOR, "kind: ksops", "kind: KSOPS")),
     "no generator": (LISTS, set_value(SEALED, ("generators",), [])),
     "a Secret of another cluster": (
@@ -324,6 +333,10 @@ HARMLESS: dict[str, Harmless] = {
             "options of one's own": append_item(APPLICATION, OPTIONS, "PrunePropagationPolicy=foreground"),
             "a namespace of the list": set_value(LIST, ("namespace",), "litellm"),
             "a ConfigMap in the namespace of the Application": generated(namespace=None, literals=["a=b"]),
+            "settings of one's own": together(
+                set_value(SETTINGS, ("data", "application.resourceTrackingMethod"), "annotation+label"),
+                set_value(SETTINGS, ("data", "timeout.reconciliation"), "5m"),
+            ),
             "another Argo CD": change(PLUGIN, "argocd:v3.6.1", "argocd:v3.5.2"),
         }.items()
     },
