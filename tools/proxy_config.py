@@ -8,15 +8,11 @@ are what its source asks for (by its syntax tree), and the types are those of th
 from __future__ import annotations
 
 import ast
-import collections.abc
-import datetime
-import enum
 import inspect
 import json
 import os
 import re
 import sys
-import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -25,6 +21,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+from litellm_gitops.proxy_facts import closest  # noqa: E402 - this is run by a Python that has none of them installed
+from tools.proxy_types import Types  # noqa: E402
+
 TARGET = ROOT / "src" / "litellm_gitops" / "schemas" / "proxy-config.json"
 PYTHON = ROOT / ".venv-proxy" / "bin" / "python"
 
@@ -55,110 +55,65 @@ CLASSES = {
     "router_settings.retry_policy": "litellm.types.router.RetryPolicy",
     "router_settings.routing_groups.*": "litellm.types.router.RoutingGroup",
 }
+# Where LiteLLM names types and does not hold to them: by a class, by what a function takes, by what a module holds.
+HINTS = {
+    "general_settings": ["litellm.proxy._types.ConfigGeneralSettings"],
+    "general_settings.pass_through_endpoints.*": ["litellm.proxy._types.PassThroughGenericEndpoint"],
+    "litellm_settings": ["litellm"],
+    "litellm_settings.cache_params": ["redis.Redis", "litellm.caching.caching.Cache"],
+    "litellm_settings.default_internal_user_params": ["litellm.proxy._types.NewUserRequest"],
+    "litellm_settings.default_key_generate_params": [
+        "litellm.types.proxy.management_endpoints.key_requests.GenerateKeyRequest"
+    ],
+    "litellm_settings.default_team_params": ["litellm.types.proxy.management_endpoints.ui_sso.DefaultTeamSSOParams"],
+    "litellm_settings.key_generation_settings.personal_key_generation": [
+        "litellm.types.utils.PersonalUIKeyGenerationConfig"
+    ],
+    "litellm_settings.key_generation_settings.team_key_generation": ["litellm.types.utils.TeamUIKeyGenerationConfig"],
+    "litellm_settings.key_generation_settings": ["litellm.types.utils.StandardKeyGenerationConfig"],
+    "litellm_settings.prometheus_metrics_config.*": ["litellm.types.integrations.prometheus.PrometheusMetricsConfig"],
+    "model_list.*.litellm_params": ["litellm.completion"],
+    "model_list.*.model_info": ["litellm.types.utils.ModelInfoBase"],
+    "policy_attachments.*": ["litellm.types.proxy.policy_engine.policy_types.PolicyAttachment"],
+    "policies.*": ["litellm.types.proxy.policy_engine.policy_types.Policy"],
+    "router_settings": ["litellm.Router"],
+    "router_settings.model_group_retry_policy.*": ["litellm.types.router.RetryPolicy"],
+    "search_tools.*": ["litellm.types.router.SearchToolTypedDict"],
+    "search_tools.*.litellm_params": ["litellm.types.router.SearchToolLiteLLMParams"],
+}
+# What LiteLLM reads by a variable of such a name, beside the fields of the class.
+ASKED = {
+    "litellm_settings.default_internal_user_params": "default_internal_user_params",
+    "model_list.*.litellm_params": "litellm_params",
+    "model_list.*.model_info": "model_info",
+}
+# Parts that take any key: one that is nearly one of these names is a slip, unless LiteLLM's source has that word, too.
+OPEN = (
+    "general_settings.pass_through_endpoints.*",
+    "guardrails.*.litellm_params",
+    "litellm_settings.cache_params",
+    "litellm_settings.default_internal_user_params",
+    "litellm_settings.default_key_generate_params",
+    "litellm_settings.prometheus_metrics_config.*",
+    "mcp_servers.*",
+    "model_list.*.litellm_params",
+    "model_list.*.model_info",
+    "policies.*",
+    "policy_attachments.*",
+    "search_tools.*",
+    "search_tools.*.litellm_params",
+)
 ARGUMENTS = {  # of a strategy, by its name
     "latency-based-routing": "litellm.router_strategy.lowest_latency.RoutingArgs",
     "usage-based-routing": "litellm.router_strategy.lowest_tpm_rpm.RoutingArgs",
     "usage-based-routing-v2": "litellm.router_strategy.lowest_tpm_rpm_v2.RoutingArgs",
 }
-# What a class asks for and LiteLLM itself fills in, and what it takes under a second name before the class sees it.
-FILLED_IN = {
-    "MCPServer": {"name", "server_id", "transport"},
-    "ModelInfo": {"id"},
-    "PromptInfo": {"prompt_type"},
-    "PromptSpec": {"prompt_info"},
-}
-# Classes that look at unknown keys themselves.
-CLOSED = {"LiteLLM_JWTAuth"}
-SECOND_NAMES = {"BudgetConfig": {"time_period": "budget_duration", "budget_limit": "max_budget"}}
-# What LiteLLM itself takes apart before the class sees it.
-WIDER: dict[str, dict[str, Any]] = {"LiteLLM_Params": {"organization": {"list": "str"}}, "ModelInfo": {"id": "int"}}
-PLAIN = {str: "str", int: "int", float: "float", bool: "bool", type(None): "null", dict: "dict", list: "list"}
-PLAIN |= {datetime.datetime: "datetime", datetime.time: "time"}
 
 
 def load(name: str) -> Any:
-    """A class by its full name."""
+    """A module, or what is in one, by its full name."""
     module, _, attribute = name.rpartition(".")
-    return getattr(import_module(module), attribute)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Types
-
-
-class Types:
-    """The types of classes, as JSON: a name, a list (any of these), or a mapping with one key.
-
-    {"list": type}, {"dict": type of the values}, {"enum": values}, {"model": name of a class in `models`}.
-    """
-
-    def __init__(self) -> None:
-        self.models: dict[str, Any] = {}
-
-    def of(self, hint: Any) -> Any:
-        """The type of an annotation; "any" where anything fits."""
-        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-        if hint in PLAIN:
-            return PLAIN[hint]
-        if origin in (typing.Union, types.UnionType):
-            return self.either(arguments)
-        if origin is typing.Literal:
-            return {"enum": [getattr(each, "value", each) for each in arguments]}
-        if origin is typing.Annotated or str(origin).endswith(("Required", "ReadOnly")):
-            return self.of(arguments[0])
-        if origin in (list, tuple, set, collections.abc.Sequence):
-            return {"list": self.of(arguments[0])}
-        if origin in (dict, collections.abc.Mapping):
-            return {"dict": self.of(arguments[1])}
-        if isinstance(hint, type) and issubclass(hint, enum.Enum):
-            return {"enum": [each.value for each in hint]}
-        if hasattr(hint, "model_fields") or typing.is_typeddict(hint):
-            return {"model": self.model(hint)}
-        return "any"
-
-    def either(self, hints: tuple[Any, ...]) -> Any:
-        """Any of some types, but those that no YAML can be, such as a class of httpx."""
-        if {object, Any} & set(hints):
-            return "any"
-        found: list[Any] = []
-        for hint in hints:
-            kind = self.of(hint)
-            found += [kind] if kind not in found and not (kind == "any" and inspect.isclass(hint)) else []
-        return "any" if "any" in found else found
-
-    def model(self, owner: Any) -> str:
-        """The name under which a class stands in `models`."""
-        name = f"{owner.__module__}.{owner.__qualname__}".removeprefix("litellm.")
-        if name not in self.models:
-            self.models[name] = {}  # before its fields, which may name it
-            self.models[name] = self.described(owner)
-        return name
-
-    def described(self, owner: Any) -> dict[str, Any]:
-        """The fields of a class, those that it asks for, and what it does with others."""
-        hints: dict[str, Any] = {}
-        if hasattr(owner, "model_fields"):
-            hints = {key: each.annotation for key, each in owner.model_fields.items()}
-            for key in changed_before(owner):
-                hints[key] = Any
-            required = {key for key, each in owner.model_fields.items() if each.is_required()}
-            extra = owner.model_config.get("extra") or "ignore"
-        else:
-            hints |= typing.get_type_hints(owner)
-            required, extra = set(owner.__required_keys__), "ignore"
-        short = owner.__name__
-        fields = {key: self.of(hint) for key, hint in hints.items()}
-        fields |= {key: [*fields[key], kind] for key, kind in WIDER.get(short, {}).items()}
-        fields |= {second: fields[key] for second, key in SECOND_NAMES.get(short, {}).items()}
-        wanted = sorted(required - FILLED_IN.get(short, set()))
-        return {"fields": fields, "required": wanted, "extra": "forbid" if short in CLOSED else extra}
-
-
-def changed_before(owner: Any) -> Iterator[str]:
-    """The fields that a function of the class sees before their type does."""
-    for decorator in owner.__pydantic_decorators__.field_validators.values():
-        if decorator.info.mode != "after":
-            yield from owner.model_fields if "*" in decorator.info.fields else decorator.info.fields
+    return getattr(import_module(module), attribute) if module else import_module(attribute)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -174,16 +129,20 @@ def trees() -> dict[str, ast.Module]:
         for folder in (spec.submodule_search_locations if spec else None) or ():
             for file in sorted(Path(folder).rglob("*.py")):
                 text = file.read_text("utf-8")
-                if "_settings" in text or "getattr(litellm" in text:
+                if any(word in text for word in ("_settings", "getattr(litellm", "service_callback", "self.alerting")):
                     found[f"{package}/{file.relative_to(folder)}"] = ast.parse(text)
     return found
 
 
-def asked(named: Callable[[str], bool], nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Each text that stands in `X.get(text)`, `X[text]` or `text in X`, where X is a variable of such a name."""
+def asked(named: Callable[[str], bool], nodes: Iterable[ast.AST], inner: bool = False) -> Iterator[str]:
+    """Each text that stands in `X.get(text)`, `X[text]` or `text in X`, where X is a variable of such a name.
+
+    With `inner` X may be `Y[name]` as well.
+    """
 
     def is_owner(node: ast.AST) -> bool:
-        return named(getattr(node, "id", getattr(node, "attr", "")))
+        of_another = getattr(getattr(node, "slice", None), "value", "") if inner else ""
+        return named(str(getattr(node, "id", getattr(node, "attr", of_another))))
 
     for root in nodes:
         for node in ast.walk(root):
@@ -196,6 +155,71 @@ def asked(named: Callable[[str], bool], nodes: Iterable[ast.AST]) -> Iterator[st
                 key = node.left if is_owner(node.comparators[0]) else None
             if isinstance(key, ast.Constant) and isinstance(key.value, str):
                 yield key.value
+
+
+def plain_kinds(named: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """Each text in `X.get(text)` where X is a variable of such a name, with the plain type that the source shows.
+
+    That is by its default, by `is True` or `is False`, or by `bool(…)`.
+    """
+
+    def got(node: ast.AST) -> tuple[str, ast.AST | None]:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            owner = node.func.value
+            if node.args and named(getattr(owner, "id", getattr(owner, "attr", ""))):
+                return str(getattr(node.args[0], "value", "")), node.args[1] if len(node.args) > 1 else None
+        return "", None
+
+    for node in (node for tree in trees().values() for node in ast.walk(tree)):
+        key, shown = got(node)
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Is):
+            key, shown = got(node.left)[0], node.comparators[0]
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "bool" and node.args:
+            key, shown = got(node.args[0])[0], ast.Constant(True)
+        kind = {bool: "bool", int: "float", float: "float"}.get(type(getattr(shown, "value", None)))
+        if key and kind:
+            yield key, kind
+
+
+def by_variable(place: str) -> Iterator[str]:
+    """The names that LiteLLM asks for in a variable that holds a part of the configuration."""
+    if variable := ASKED.get(place):
+        yield from asked(lambda name: name.endswith(variable), trees().values(), inner=True)
+
+
+def hints(known: dict[str, list[str]], classes: dict[str, Any]) -> dict[str, Any]:
+    """What LiteLLM names types for and does not hold to, by its place, but for the fields of the class there."""
+    typed, found = Types(deep=False), {}
+    for place, names in HINTS.items():
+        fields = typed.hinted(map(load, names))
+        if place == "general_settings":
+            fields = {**dict(plain_kinds(lambda name: name.endswith("general_settings"))), **fields}
+        fields = {**dict.fromkeys(by_variable(place), "any"), **fields}
+        of_class = classes.get(place, ())
+        found[place] = {key: fields[key] for key in fields if key in known.get(place, fields) and key not in of_class}
+    return found
+
+
+def near(found: dict[str, set[str]]) -> dict[str, list[str]]:
+    """The words of LiteLLM's source that are nearly one of some names, and none of them."""
+    folder = Path(inspect.getfile(import_module("litellm"))).parent
+    name = re.compile(r"""["']([A-Za-z]\w+)["']|\b([A-Za-z]\w+) ?[:=]""")
+    files = (file.read_text("utf-8") for file in folder.rglob("*.py"))
+    every = {one or other: letters(one or other) for text in files for one, other in name.findall(text)}
+    return {place: [*nearly(every, {each: letters(each) for each in found[place]})] for place in found}
+
+
+def letters(word: str) -> int:
+    """Which letters a word has, as bits: two words that differ in two letters differ in four bits at most."""
+    return sum({1 << ord(each) for each in word})
+
+
+def nearly(every: dict[str, int], names: dict[str, int]) -> Iterator[str]:
+    """Each word that `closest` takes for one of some names."""
+    for word in sorted(every.keys() - names.keys()):
+        few = [each for each in names if (names[each] ^ every[word]).bit_count() < 5 and abs(len(each) - len(word)) < 3]
+        if few and closest(word, few):
+            yield word
 
 
 def compared(name: str, roots: Iterable[ast.AST]) -> Iterator[str]:
@@ -295,7 +319,9 @@ def words() -> dict[str, list[str]]:
     strategies = {*typing.get_args(load("litellm.types.litellm_params.RoutingStrategyName"))}
     strategies |= {each.value for each in load("litellm.types.router.RoutingStrategy")}
     checks = typing.get_args(typing.get_args(load("litellm.types.router.OptionalPreCallChecks"))[0])
+    services = compared("callback", functions("async_service_success_hook", "async_service_failure_hook"))
     found: dict[str, Iterable[str]] = {
+        "alert_channels": {*asked(lambda name: name == "alerting", trees().values()), *callbacks()},
         "alert_types": [each.value for each in load("litellm.types.integrations.slack_alerting.AlertType")],
         "cache_types": [each.value for each in load("litellm.types.caching.LiteLLMCacheType")],
         "callbacks": callbacks(),
@@ -310,6 +336,7 @@ def words() -> dict[str, list[str]]:
         "pre_call_checks": checks,
         "prompt_integrations": import_module("litellm.proxy.prompts.prompt_registry").prompt_initializer_registry,
         "providers": [*(getattr(each, "value", each) for each in litellm.provider_list), *json_providers._providers],
+        "service_callbacks": {*services, *callbacks()},
         "strategies": strategies,
     }
     return {name: sorted({str(getattr(each, "value", each)) for each in found[name]}) for name in found}
@@ -320,15 +347,18 @@ def facts() -> dict[str, Any]:
     typed = Types()
     classes = {place: typed.model(load(name)) for place, name in CLASSES.items()}
     arguments = {strategy: typed.model(load(name)) for strategy, name in ARGUMENTS.items()}
-    version = metadata.version("litellm")
-    known = {"version": version, "sections": sections(), "words": words()}
+    known: dict[str, Any] = {"version": metadata.version("litellm"), "sections": sections(), "words": words()}
     used: set[str] = set()
     waiting = [*classes.values(), *arguments.values()]
     while waiting:
         used.add(name := waiting.pop())
         waiting += [each for each in named([*typed.models[name]["fields"].values()]) if each not in used]
     models = {name: typed.models[name] for name in sorted(used)}
-    return {**known, "classes": classes, "strategy_arguments": arguments, "models": models}
+    fields = {place: typed.models[name]["fields"] for place, name in classes.items()}
+    hinted = hints(known["sections"], fields)
+    used_words = near({place: {*fields.get(place, ()), *hinted.get(place, ())} for place in OPEN})
+    found = {"classes": classes, "strategy_arguments": arguments, "models": models}
+    return {**known, **found, "hints": hinted, "near": used_words}
 
 
 def named(kind: Any) -> Iterator[str]:
