@@ -5,10 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import PurePosixPath
+from functools import cache
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from litellm_gitops.documents import Place, dig, mapping, sequence, text
+import yaml
+
+from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Values
@@ -38,6 +41,14 @@ class Fault(NamedTuple):
 
 
 Faults = Iterator[Fault]
+
+
+@cache
+def table() -> dict[str, Any]:
+    """rules/configuration.yml."""
+    file = Path(__file__).parent / "rules" / "configuration.yml"
+    content: dict[str, Any] = yaml.load(file.read_text("utf-8"), LOADER)
+    return content
 
 
 def _parts(value: Any, part: str) -> Iterable[tuple[str | int, Any]]:
@@ -141,10 +152,11 @@ def _is_headers(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
 
 
-def _matches(pattern: str) -> Callable[[Any], bool]:
-    return lambda value: bool(re.fullmatch(pattern, text(value)))
+def _matches(pattern: str, shown: Callable[[Any], str] = text) -> Callable[[Any], bool]:
+    return lambda value: bool(re.fullmatch(pattern, shown(value)))
 
 
+_is_address = _matches(r"https?://[^\s/].*")
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "mapping": (lambda value: isinstance(value, dict), "a mapping"),
     "headers": (_is_headers, "names with texts"),
@@ -155,9 +167,17 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "whole": (lambda value: isinstance(value, int), "a whole number, without quotes"),
     "text": (lambda value: isinstance(value, str), "text"),
     "switch": (lambda value: isinstance(value, bool), "true or false, without quotes"),
+    "truth": (_matches(r"(?i:true|false|yes|no|on|off|[01])", str), "true or false"),
     "function": (_matches(r".+\..+"), "<module>.<name>"),
     "url": (_matches(r"(rediss?|unix)://.*"), "redis://… or rediss://…"),
     "time": (_matches(r"\d{1,2}:\d\d(:\d\d)?"), 'a time of day, such as "12:00"'),
     "duration": (_matches(r"\d+(?:s|m|h|d|w|mo)"), "a number with a unit, such as 30d"),
+    # duration_in_seconds looks at the start alone, and at these words
+    "budget_duration": (
+        _matches(r"\d+(?:mo|[smhdw]).*|(?i:hourly|daily|weekly|monthly)"),
+        "a number with a unit, as 30d",
+    ),
+    "path": (_matches(r"/.*"), "a path that begins with /"),
+    "address": (lambda value: not text(value) or _is_address(value), "an address that begins with https://"),
     "pattern": (_is_pattern, "a regular expression"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,8 @@ from typing import Any
 
 from litellm_gitops.charts import Chart
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
+
+VARIABLE = re.compile(r"[\w.-]+")  # its name
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,7 @@ class Pod:
         """The variables that the configuration names as `os.environ/NAME`, with their places."""
         for place, value in walk(self.config(), self.chart.config):
             name = value.removeprefix("os.environ/")
-            if name != value:
+            if name != value and VARIABLE.fullmatch(name):  # another is no name, of which a rule tells
                 yield place, name
 
     @cached_property

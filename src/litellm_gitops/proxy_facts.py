@@ -22,6 +22,7 @@ _PLAIN: dict[str, Any] = {
     **{"str": str, "int": int, "float": float, "bool": bool, "dict": dict, "list": list, "null": None, "any": Any},
     **{"datetime": datetime.datetime, "time": datetime.time},
 }
+_LOOSE: dict[str, Any] = {"str": str | bool | float, "int": float}
 # What a class wants, in words, by the start of the kind of pydantic's error.
 _WANTED = {
     "int": "a whole number",
@@ -39,7 +40,7 @@ REFERENCE = "os.environ/"
 
 @cache
 def facts() -> dict[str, Any]:
-    """The whole file: `version`, `sections`, `words`, `classes`, `strategy_arguments`, `models`."""
+    """The whole file: `version`, `sections`, `words`, `classes`, `strategy_arguments`, `models`, `hints`, `near`."""
     content: dict[str, Any] = json.loads(_FILE.read_text("utf-8"))
     return content
 
@@ -63,10 +64,17 @@ def sections_of(key: str) -> list[str]:
 
 def closest(word: str, known: Iterable[str]) -> str:
     """The known word that a misspelt one was meant to be; empty where none differs in one letter, or two of many."""
+    if same := {_plain(each): each for each in sorted(known)}.get(_plain(word)):
+        return same if same != word else ""
     allowed = (len(word) > 3) + (len(word) > 7)
     distances = {each: _distance(word, each) for each in sorted(known) if abs(len(each) - len(word)) <= allowed}
     best = min(distances, key=lambda each: distances[each], default="")
     return best if 0 < distances.get(best, 0) <= allowed else ""
+
+
+@cache
+def _plain(word: str) -> str:
+    return word.lower().replace("-", "").replace("_", "")
 
 
 @cache
@@ -109,21 +117,28 @@ class Misfit:
     unknown: bool = False
 
 
-def misfits(model: str, value: Any) -> list[Misfit]:
+def hinted(place: str) -> frozenset[str]:
+    """The names that LiteLLM knows at a place: of its class there, and those that it names a type for."""
+    model = facts()["classes"].get(place)
+    return frozenset(facts()["hints"].get(place, {})) | (fields(model) if model else frozenset())
+
+
+def misfits(model: str, value: Any, loose: bool = False) -> list[Misfit]:
     """What a class refuses of a value, in words that do not repeat it.
 
-    It is read as pydantic reads it, which takes "10" for a number. A reference to a variable fits every type.
+    It is read as pydantic reads it, which takes "10" for a number. A reference to a variable fits every type. `loose`
+    is for a place of `hints`, whose types nobody holds to: any plain value is a text, and 0.5 a whole number.
     """
     found: list[Misfit] = []
     wanted: dict[Place, list[str]] = {}
     try:
-        _adapter(model).validate_python(as_rendered(value))
+        _adapter(model, loose).validate_python(as_rendered(value))
     except ValidationError as error:
         for each in error.errors(include_url=False):
             place, kind, given = _existing(each["loc"], value), each["type"], each["input"]
             if kind in ("missing", "extra_forbidden"):
                 found.append(Misfit(place, str(each["loc"][-1]), kind == "missing", kind == "extra_forbidden"))
-            elif not (isinstance(given, str) and given.startswith(REFERENCE)):
+            elif not (isinstance(given, str) and given.startswith(REFERENCE)) and not (loose and given is None):
                 word = _WANTED.get(kind.partition("_")[0], "a value of another type")
                 word = f"one of {each['ctx']['expected']}" if kind in ("literal_error", "enum") else word
                 wanted[place] = [*dict.fromkeys([*wanted.get(place, ()), word])]
@@ -149,27 +164,35 @@ def _existing(path: tuple[Any, ...], value: Any) -> Place:
 
 
 @cache
-def _adapter(model: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_class(model))
+def _adapter(model: str, loose: bool) -> TypeAdapter[Any]:
+    if not loose:
+        return TypeAdapter(_class(model))
+    kinds = {key: (_type(kind, loose), None) for key, kind in facts()["hints"][model].items()}
+    return TypeAdapter(_made(model, "allow", kinds))
 
 
 @cache
 def _class(model: str) -> Any:
-    entry, make = facts()["models"][model], cast(Any, create_model)
+    entry = facts()["models"][model]
     given = {key: (_type(kind), ... if key in entry["required"] else None) for key, kind in entry["fields"].items()}
-    return make(model.rpartition(".")[2], __config__=ConfigDict(extra=entry["extra"], protected_namespaces=()), **given)
+    return _made(model, entry["extra"], given)
 
 
-def _type(kind: Any) -> Any:
+def _made(model: str, extra: Any, given: dict[str, Any]) -> Any:
+    make = cast(Any, create_model)
+    return make(model.rpartition(".")[2], __config__=ConfigDict(extra=extra, protected_namespaces=()), **given)
+
+
+def _type(kind: Any, loose: bool = False) -> Any:
     match kind:
         case str():
-            return _PLAIN[kind]
+            return (_LOOSE if loose else _PLAIN).get(kind, _PLAIN[kind])
         case list():
-            return Union[tuple(map(_type, kind))]  # noqa: UP007 - of a number that is not known here
+            return Union[tuple(_type(each, loose) for each in kind)]  # noqa: UP007 - of a number that is not known here
         case {"list": item}:
-            return list[_type(item)]  # type: ignore[misc]
+            return list[_type(item, loose)]  # type: ignore[misc]
         case {"dict": item}:
-            return dict[str, _type(item)]  # type: ignore[misc]
+            return dict[str, _type(item, loose)]  # type: ignore[misc]
         case {"enum": [*known]}:
             return Literal[tuple(known)]
         case {"model": name}:

@@ -70,6 +70,22 @@ FAULTS: dict[str, Fault] = {
         SPELT,
         set_value(SHARED, at(CHART.config, "router_settings", "redis_host"), "${REDIS_HOST}"),
     ),
+    "a section under another name": (
+        SECTION,
+        add(CHART.config, {"routing_settings": {"routing_strategy": "least-busy"}}),
+    ),
+    "a parameter of a model that is misspelt": (
+        SECTION,
+        model({"model": "openai/gpt-4o", "api_bse": "https://a.example"}),
+    ),
+    "a switch in words": (EFFECT, set_value(SHARED, at(CHART.config, "litellm_settings", "json_logs"), "yes please")),
+    "a channel that does not exist": (EFFECT, add(CHART.config, {"general_settings": {"alerting": ["slak"]}})),
+    "a reference without a name": (
+        SPELT,
+        set_value(SHARED, at(CHART.config, "router_settings", "redis_host"), "os.environ/"),
+    ),
+    "a reference with more than a name": (SPELT, model({"model": "openai/gpt-4o", "organization": "os.environ/A/v1"})),
+    "a reference with a hyphen": (SPELT, model({"model": "openai/gpt-4o", "organization": "os-environ/OWN"})),
     "a reference that is misspelt": (SPELT, model({"model": "openai/gpt-4o", "api_base": "os.enviorn/OWN_ADDRESS"})),
 }
 HARMLESS: dict[str, Edit] = {
@@ -85,6 +101,21 @@ HARMLESS: dict[str, Edit] = {
         add(CHART.config, {"litellm_settings": {"drop_params": True, "num_retries": 2, "callbacks": ["otel"]}}, SHARED),
         add(CHART.config, {"router_settings": {"routing_strategy": "least-busy", "cooldown_time": 30}}, SHARED),
         add(CHART.config, {"general_settings": {"alerting": ["slack"], "background_health_checks": True}}, AWS),
+    ),
+    "a reference inside of a header, and one in a list": add(
+        CHART.config,
+        {
+            "general_settings": {
+                "pass_through_endpoints": [
+                    {
+                        "path": "/rerank",
+                        "target": "https://rerank.example.com",
+                        "headers": {"Authorization": "Bearer os.environ/LITELLM_SALT_KEY"},
+                    }
+                ],
+                "alert_to_webhook_url": {"llm_exceptions": ["os.environ/LITELLM_SALT_KEY"]},
+            }
+        },
     ),
     "parts that the values' schema once refused": add(
         CHART.config,

@@ -6,33 +6,35 @@ without a word. Each rule is for one of these ends. What is known of single sett
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from litellm_gitops import proxy_facts as known
-from litellm_gitops import schemas
-from litellm_gitops.configuration import ENDS, KINDS, Configuration, Fault, Faults, dotted, lacking, no_word, wrong
-from litellm_gitops.documents import LOADER, Place, dig, mapping, text, texts, walk
+from litellm_gitops.configuration import (
+    ENDS,
+    KINDS,
+    Configuration,
+    Fault,
+    Faults,
+    dotted,
+    lacking,
+    no_word,
+    table,
+    wrong,
+)
+from litellm_gitops.documents import Place, dig, mapping, text, texts
 from litellm_gitops.findings import Finding, Misspelt, edit
 from litellm_gitops.proxy_facts import REFERENCE, closest
+from litellm_gitops.proxy_keys import is_meant, misplaced_keys, misspelt_keys, misspelt_references
 from litellm_gitops.repository import Cluster, Values
 from litellm_gitops.rules import rule_of_values
 
 Model = dict[Any, Any]
-
-
-@cache
-def table() -> dict[str, Any]:
-    """configuration.yml."""
-    content: dict[str, Any] = yaml.load(Path(__file__).with_suffix(".yml").read_text("utf-8"), LOADER)
-    return content
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -63,19 +65,26 @@ def _words(config: Configuration) -> Faults:
                     yield no_word(end, place, value, words, f"one of LiteLLM's {kind.replace('_', ' ')}")
                 elif value is not None and not isinstance(value, str | list | dict):
                     yield wrong(end, place, "text")
+    for end, kinds in table()["keys"].items():
+        for kind, paths in kinds.items():
+            for place, _ in config.at(paths):
+                if place[-1] not in known.words(kind):
+                    yield no_word(end, place, str(place[-1]), known.words(kind), f"one of LiteLLM's {kind}")
 
 
 def _required(config: Configuration) -> Faults:
-    for path, keys in table()["required"].items():
+    wanted = [(end, path, keys) for end, paths in table()["required"].items() for path, keys in paths.items()]
+    for end, path, keys in wanted:
         for place, value in config.at(path):
             if isinstance(value, dict) and (value or "#" in path):
                 missing = (key for key in keys if all(value.get(each, {}) == {} for each in key.split("|")))
-                yield from lacking("starts", place, (key for key in missing if key.split("|")[0] not in value))
+                yield from lacking(end, place, (key for key in missing if key.split("|")[0] not in value))
     for entry in table()["required_with"]:
         for place, value in config.at(entry["at"]):
             used = entry["at"] != "litellm_settings.cache_params" or config.get("litellm_settings.cache") is True
             if dig(value, entry["key"]) == entry["is"] and used:
-                yield from lacking("starts", place, (key for key in entry["needs"] if value.get(key) is None))
+                lacks = (key for key in entry["needs"] if value.get(key) is None)
+                yield from lacking(entry.get("end", "starts"), place, lacks)
 
 
 def _surroundings(config: Configuration) -> Faults:
@@ -117,7 +126,9 @@ def _redis(config: Configuration) -> Faults:
     if used and kind == "redis" and not target and not config.has_redis:
         yield from lacking("starts", ("litellm_settings", "cache"), ["the host of a Redis"])
     buffered = config.get("general_settings.use_redis_transaction_buffer") is True
-    if buffered and not (used or config.get("general_settings.coordination_redis") or config.has_redis):
+    if buffered and not (
+        settings.get("cache") or config.get("general_settings.coordination_redis") or config.has_redis
+    ):
         yield from lacking("starts", ("general_settings", "use_redis_transaction_buffer"), ["a Redis"])
 
 
@@ -135,6 +146,26 @@ def _classes(config: Configuration) -> Faults:
                 yield from _fields(end, place, value, model)
             elif value and path.endswith("_args"):
                 yield wrong(end, place, "a mapping")
+
+
+def _hints(config: Configuration) -> Faults:
+    """Values of another type than LiteLLM names, where it does not look whether they are."""
+    for path in known.facts()["hints"]:
+        for place, value in config.at(path):
+            for misfit in known.misfits(path, value, loose=True) if isinstance(value, dict) else ():
+                at = (*place, *misfit.place)
+                what = f"{dotted(at)} is not what LiteLLM takes: it has no effect, or fails where it is used"
+                yield Fault("effect", at, what, f"write {misfit.wanted}")
+    for path in table()["complete"].split():
+        names = known.hinted(path)
+        for place, value in config.at(path):
+            for key in map(str, mapping(value)):
+                if key not in names:
+                    what = f"{dotted((*place, key))} is no name that LiteLLM knows"
+                    near = difflib.get_close_matches(key, sorted(names), cutoff=0)
+                    yield Fault(
+                        "section", (*place, key), what, f"write a name that it knows, such as {' or '.join(near)}"
+                    )
 
 
 def _fields(end: str, place: Place, value: Model, model: str) -> Faults:
@@ -162,21 +193,22 @@ def _models(config: Configuration) -> Faults:
     providers = known.words("providers") | known.words("callbacks")
     providers |= {text(each) for _, each in config.at("litellm_settings.custom_provider_map.*.provider")}
     credentials = {text(each) for _, each in config.at("credential_list.*.credential_name")}
+    listed = _is_whole(config.get("credential_list"), "credential_name")
     for place, params in config.at("model_list.*.litellm_params"):
         yield from _provider(place, mapping(params), providers)
         for parameter, (form, wanted) in _FORMS.items():
             found, at = text(mapping(params).get(parameter)), (*place, parameter)
-            reference = found.startswith(REFERENCE) or _is_meant(at, found)  # one that is misspelt is told below
+            reference = found.startswith(REFERENCE) or is_meant(at, found)  # one that is misspelt is told below
             if found and not reference and not re.fullmatch(form, found):
                 yield wrong("calls", at, wanted)
         name = mapping(params).get("litellm_credential_name")
-        if isinstance(name, str) and name not in credentials and not config.has_store:
+        if isinstance(name, str) and name not in credentials and listed and not config.has_store:
             what = "litellm_credential_name names a credential that credential_list does not have"
             yield Fault("effect", (*place, "litellm_credential_name"), what, "correct the name")
     for place, mode in config.at("model_list.*.model_info.mode"):
-        if meant := closest(text(mode), table()["modes"].split()):
-            what = f"{dotted(place)} is none of LiteLLM's modes: {ENDS['effect']}"
-            yield Fault("effect", place, what, f"did you mean {meant}?")
+        modes = table()["modes"].split()
+        if isinstance(mode, str) and mode not in modes and not mode.startswith(REFERENCE):
+            yield no_word("effect", place, mode, modes, f"one of {', '.join(modes)}")
     for place, entry in config.at("model_list.*"):
         for key in map(str, mapping(entry)):
             if meant := closest(key, _PARTS_OF_A_MODEL):
@@ -226,6 +258,11 @@ def _provider(place: Place, params: Model, providers: frozenset[str]) -> Faults:
 _FALLBACKS = ("fallbacks", "content_policy_fallbacks", "context_window_fallbacks")
 
 
+def _is_whole(entries: Any, key: str) -> bool:
+    """Whether each entry of a list has its name, or there is no list; else what names an entry follows from that."""
+    return entries is None or (isinstance(entries, list) and all(key in mapping(each) for each in entries))
+
+
 def _names(config: Configuration) -> Faults:
     """What names a model that is not there."""
     names = [text(each) for _, each in config.at("model_list.*.model_name router_settings.routing_groups.*.group_name")]
@@ -233,6 +270,8 @@ def _names(config: Configuration) -> Faults:
     named = [
         *config.at("router_settings.routing_groups.*.models", "general_settings.completion_model"),
         *config.at("router_settings.default_fallbacks", "litellm_settings.default_fallbacks"),
+        *config.at("litellm_settings.public_model_groups"),
+        *((place, place[-1]) for place, _ in config.at("router_settings.model_group_retry_policy.*")),
         *((place, dig(to, "model") or to) for place, to in config.at("router_settings.model_group_alias.*")),
     ]
     for name in _FALLBACKS:
@@ -240,7 +279,8 @@ def _names(config: Configuration) -> Faults:
         for place, entry in config.at(f"router_settings.{name}.*", f"litellm_settings.{name}.*"):
             named += [(place, [key for key in mapping(entry) if key != "*"])]
             named += [((*place, key), targets) for key, targets in mapping(entry).items()]
-    for place, targets in () if config.has_store else named:
+    unknown = config.has_store or not _is_whole(config.get("model_list"), "model_name")
+    for place, targets in () if unknown else named:
         for target in [targets] if isinstance(targets, str) else texts(targets):
             if not target.startswith(REFERENCE) and not any(fnmatch.fnmatchcase(target, each) for each in names):
                 end = "calls" if place[-1] == "completion_model" else "effect"
@@ -253,6 +293,8 @@ def _fallbacks(config: Configuration, name: str) -> Faults:
     for place, entry in config.at(f"router_settings.{name}.*", f"litellm_settings.{name}.*"):
         if isinstance(place[-1], int) and (not isinstance(entry, dict) or len(entry) != 1):
             yield wrong(end, place, "a mapping with one model, one entry for each")
+            if not isinstance(entry, dict):
+                return  # nor will the others be
         for key, targets in mapping(entry).items():
             if isinstance(place[-1], int) and not isinstance(targets, list):
                 yield wrong(end, (*place, key), "a list of models")
@@ -272,74 +314,17 @@ def _others(config: Configuration) -> Faults:
     for place, value in config.at("policies.*.inherit"):
         if isinstance(value, str) and value not in mapping(config.get("policies")):
             yield wrong("starts", place, "the name of a policy")
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Keys in the wrong section, and references to variables
-
-# Parts of the top that the library happens to have a variable for, and that do nothing in a section.
-_PARTS = ("general_settings", "litellm_settings", "router_settings", "model_list", "credential_list")
-
-
-def _keys(config: Configuration) -> Faults:
-    """A key that another section knows, or that differs from a known one in a letter or two."""
-    for section in known.facts()["sections"]:
-        place: Place = (section,) if section else ()
-        for key in map(str, mapping(dig(config.content, *place))):
-            part = section and key in _PARTS
-            if (key in known.keys(section) and not part) or key.startswith(("x-", ".")):
-                continue
-            homes = ["the top, beside model_list"] if part else known.sections_of(key)
-            meant = closest(key, known.keys(section))
-            if homes:
-                what = f"{key} stands in {section or 'the top'}, and {ENDS['section']}"
-                yield Fault("section", (*place, key), what, f"it belongs into {' or '.join(homes)}")
-            elif meant:
-                what = f"{dotted((*place, key))} is no name that LiteLLM knows"
-                yield Fault("section", (*place, key), what, f"did you mean {meant}?", meant)
-
-
-_NEARLY = re.compile(r"[\s\"']*([A-Za-z_.]{2,14}?)\s*[/\[(:.\\]+[\s\"']*[A-Z][A-Z0-9_]*[\"'\])\s]*")
-_MEANT = ("os.environ", "os.environment", "os_environ", "environ", "env", "os.env", "os.getenv", "process.env")
-_SHELL = re.compile(r"\$(\{[A-Z][A-Z0-9_]*\}|\([A-Z][A-Z0-9_]*\)|[A-Z][A-Z0-9_]*)")
-
-
-def _references(config: Configuration) -> Faults:
-    """What is meant for a variable: LiteLLM knows os.environ/NAME alone, as a whole value, and not in a list."""
-    own, chart = mapping(config.get("environment_variables")), config.values.chart
-    path = ("properties", chart.name, "properties", *chart.config, "properties", "model_list", "items", "properties")
-    guarded = mapping(dig(schemas.values(chart.name).schema, *path, "litellm_params", "properties"))
-    for place, value in walk(config.content):
-        late = value.startswith(REFERENCE) and value.removeprefix(REFERENCE) in own
-        # what the schema of the values guards is told there
-        guards = place[0] == "model_list" and place[-1] in guarded
-        if place[0] == "environment_variables" or (guards and not late):
-            continue
-        if late:
-            what = f"the variable of {dotted(place)} comes from environment_variables, which is read after it"
-            yield Fault("spelt", place, what, "set it in the pod")
-        elif value.startswith(REFERENCE) and isinstance(place[-1], int):
-            yield Fault("spelt", place, f"{dotted(place)} stands in a list: {ENDS['spelt']}", "write the value itself")
-        elif not value.startswith(REFERENCE) and _is_meant(place, value):
-            what = f"{dotted(place)} is no reference to a variable: {ENDS['spelt']}"
-            yield Fault("spelt", place, what, f"write {REFERENCE}NAME, and nothing before or after it")
-    for key in own:
-        if key in table()["blocked"].split():
-            what = f"LiteLLM does not take {key} from the configuration"
-            yield Fault("effect", ("environment_variables", key), what, "set it in the pod")
-
-
-def _is_meant(place: Place, value: str) -> bool:
-    nearly = _NEARLY.fullmatch(value)
-    head = nearly[1].lower() if nearly else ""
-    shell = _SHELL.fullmatch(value) and place[0] in _PARTS
-    return REFERENCE in value or bool(shell) or head in _MEANT or bool(head and closest(head, _MEANT[:2]))
+    for place, value in () if config.has_store else config.at("policy_attachments.*.policy"):
+        if isinstance(value, str) and value not in mapping(config.get("policies")):
+            yield wrong("effect", place, "the name of a policy")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 
-_CHECKS = (_kinds, _required, _models, _classes, _names, _words, _surroundings, _redis, _others, _keys, _references)
-BY_ITSELF = (_kinds, _required, _models, _classes, _words, _keys)  # whatever is around it
+_OF_KEYS = (misplaced_keys, misspelt_keys)
+_AROUND = (_surroundings, _redis, _others, *_OF_KEYS, misspelt_references)
+_CHECKS = (_kinds, _required, _models, _classes, _names, _words, *_AROUND, _hints)
+BY_ITSELF = (_kinds, _required, _models, _classes, _words, *_OF_KEYS, _hints)  # whatever is around it
 
 
 @lru_cache(maxsize=16)
