@@ -161,6 +161,10 @@ FAULTS: dict[str, Fault] = {
         substitute("policies/secrets.yml", r"^namespace: litellm$", "namespace: default"),
     ),
     "every sealed file taken from git": ("every_needed_secret_is_there", append(".gitignore", "*.sops.yaml\n")),
+    "a lock of another name": (
+        "flux_applies_the_secrets",
+        set_value("clusters/aws/kustomization.yaml", ("configMapGenerator", 0, "name"), "litellm-locks"),
+    ),
     "a generator that nobody lists": (
         "every_kustomization_lists_exactly_what_is_there",
         set_value("secrets/aws/kustomization.yaml", ("generators",), []),

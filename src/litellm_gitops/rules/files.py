@@ -327,8 +327,11 @@ def _misleading(repository: Repository, document: Document, folder: str) -> Iter
         what = f"namespace: {namespace} moves everything out of its namespace"
         yield Finding(file, document.line("namespace"), what, away)
     for number, entry in enumerate(sequence(document.value.get("configMapGenerator"))):
+        name = text(dig(entry, "name"))
+        if not name or name == _LOCK or closest(name, [_LOCK]):
+            continue  # of the lock another rule tells
         given = dig(entry, "namespace") or namespace or (repository.namespace if is_argocd else None)
-        if folder.startswith("clusters/") and given != repository.namespace and dig(entry, "name") not in (None, _LOCK):
+        if folder.startswith("clusters/") and given != repository.namespace:
             what = f"it makes a ConfigMap in namespace {given or 'default'}, where the engine may write nothing"
             fix = edit(f"write namespace: {repository.namespace}")
             yield Finding(file, document.line("configMapGenerator", number), what, fix)
