@@ -43,6 +43,14 @@ def duration(value: Any) -> float:
     return -found if str(value).startswith("-") else found
 
 
+def seconds(value: Any) -> float:
+    """The seconds of a duration; 0 where it is none."""
+    try:
+        return duration(value)
+    except CelError:
+        return 0.0
+
+
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {
     "size": len,

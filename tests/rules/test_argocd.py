@@ -387,7 +387,7 @@ FAULTS |= {
         SIGNED,
     ),
     "a fingerprint that lacks a digit": (
-        "argo_cd_takes_signed_commits_alone",
+        "the_api_server_takes_every_manifest",
         set_value(PROJECT, (*KEYS, 0, "keyID"), SIGNERS[0][1:]),
         SIGNED,
     ),

@@ -327,10 +327,8 @@ def misfits(subject: Subject, version: str) -> Misfits:
     """What the API server refuses of an object that fits its schema: one thing in one place."""
     wrong = [schemas.place(error) for error in subject.errors]
     # a misspelt field is missing under its own name
-    told = [
-        *wrong,
-        *(tuple(error.absolute_path) for error in subject.errors if error.validator == "additionalProperties"),
-    ]
+    unknown = [error for error in subject.errors if error.validator == "additionalProperties"]
+    told = [*wrong, *(tuple(error.absolute_path) for error in unknown)]
     for part in schemas.parts(mapping(subject.validator.schema), subject.value, version, subject.kind):
         if any(place[: len(part.place)] == part.place for place in wrong) and _COMPUTED in part.schema:
             continue  # what is computed of a wrong value follows from it
@@ -381,7 +379,8 @@ def _whole(repository: Repository) -> list[Subject]:
 
 def is_refused(repository: Repository, found: Object) -> bool:
     """Whether the API server does not take an object, of which the rule above or one of the schemas tells."""
-    return _start(found) in _refused(repository)
+    start = found.finding((), "", "")
+    return (start.file, start.line) in _refused(repository)
 
 
 @lru_cache(maxsize=8)
@@ -389,11 +388,6 @@ def _refused(repository: Repository) -> frozenset[tuple[str, int | None]]:
     version = known_version(repository)
     starts = (each.finding((), "", "") for each in _whole(repository) if each.errors or _listed(each, version))
     return frozenset((start.file, start.line) for start in starts if start)
-
-
-def _start(found: Object) -> tuple[str, int | None]:
-    start = found.finding((), "", "")
-    return start.file, start.line
 
 
 @rule

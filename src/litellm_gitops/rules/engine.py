@@ -27,7 +27,6 @@ _COUNTED = ("required", "minProperties", "maxProperties")  # beside an unknown f
 _KUSTOMIZE = "kustomize.config.k8s.io/v1beta1"
 _STANDARD = "pod-security.kubernetes.io/enforce"
 _KEY = re.compile(r"--from-file=(?P<name>[^=\s]+)=")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 # what Kustomize would fetch, and the commit by which nothing moves
 _ELSEWHERE = re.compile(r"[a-z+]+://|git@|(?:[\w-]+\.)+[a-z]{2,}/.+//|github\.com/")
 _COMMIT = re.compile(r"[?&](?:ref|version)=[0-9a-f]{40}(?:&|\Z)")
@@ -267,11 +266,6 @@ def show(value: Any) -> str:
     return "a value that is not shown" if credentials.find(shown) else shown
 
 
-def seconds(duration: object) -> float:
-    """The seconds of a duration such as 1h30m; 0 where it is none."""
-    return sum(float(count) * _UNITS[unit] for count, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", text(duration)))
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -283,9 +277,9 @@ def the_engine_knows_every_field(repository: Repository) -> Iterator[Finding]:
         for found in [*each.objects, *others]:
             api_version = found.get("apiVersion")
             declared = f"{api_version} {found.identity.kind}" in repository.suite.kinds  # of another release
-            fix = f"correct it, as the reference of {api_version} has it"
-            for place, what, misspelt in () if declared else found.flaws:
-                yield replace(found.finding(place, what, fix), misspelt=misspelt)
+            for place, what, slip in () if declared else found.flaws:
+                fix = f"correct it, as the reference of {api_version} has it"
+                yield replace(found.finding(place, what, fix), misspelt=slip)
             yield from _of_another_kind(found)
 
 
@@ -294,8 +288,8 @@ def _of_another_kind(found: Object) -> Iterator[Finding]:
     is_read, given = basename(found.document.file) == "kustomization.yaml", text(found.get("apiVersion"))
     if is_read and given and given.partition("/")[0] != _KUSTOMIZE.partition("/")[0]:
         what = f"apiVersion is {given}, and Kustomize takes {_KUSTOMIZE} alone"
-        slip = Misspelt(given, _KUSTOMIZE)
-        yield replace(found.finding(("apiVersion",), what, f"write {_KUSTOMIZE}"), misspelt=slip)
+        found_here = found.finding(("apiVersion",), what, f"write {_KUSTOMIZE}")
+        yield replace(found_here, misspelt=Misspelt(given, _KUSTOMIZE))
 
 
 @rule

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from posixpath import dirname, normpath, relpath
 
+from litellm_gitops.cel import seconds
 from litellm_gitops.charts import MADE
 from litellm_gitops.documents import Place, dig, sequence, text, texts
 from litellm_gitops.files import matching
@@ -21,7 +22,6 @@ from litellm_gitops.rules.engine import (
     beyond,
     found_in,
     leads_somewhere,
-    seconds,
 )
 from litellm_gitops.rules.table import Table, places
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from litellm_gitops.cel import seconds
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, update
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
-from litellm_gitops.rules.engine import Object, expect, seconds, show
+from litellm_gitops.rules.engine import Object, expect, show
 from litellm_gitops.rules.exposure import KNOWN, NAME, RULES, absent, contents, exposed, identities, needed, ways
 
 _GROUP = "gateway.networking.k8s.io"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,8 @@ from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.engine import found_in
-from litellm_gitops.rules.kubernetes import engines, is_filled_in
+from litellm_gitops.rules.exposure import every_way_in_leads_to_the_proxy
+from litellm_gitops.rules.kubernetes import FORMS, engines, is_filled_in
 
 _RELEASE = "litellm"  # the name of all that the chart makes, and the label of its pods
 _LABEL = "app.kubernetes.io/name"
@@ -29,6 +31,7 @@ Located = tuple[Any, Callable[[Place, str, str], Finding]]  # a value, and what 
 @rule
 def what_means_the_proxy_names_it_right(repository: Repository) -> Iterator[Finding]:
     found = [*_objects(repository)]
+    told = {(each.file, each.line) for each in every_way_in_leads_to_the_proxy(repository)}
     labels = {text(value) for each, _ in found for place, value in walk(each) if "labels" in place}
     names = {text(dig(each, "metadata", "name")) for each, _ in found} | {_RELEASE}
     for each, finding in found:
@@ -38,8 +41,10 @@ def what_means_the_proxy_names_it_right(repository: Repository) -> Iterator[Find
                 continue
             if keys[-2] in _SELECTORS and closest(value, [_RELEASE]):
                 yield finding(place, f"no pod has the label {keys[-1]}: {value}", f"did you mean {_RELEASE}?")
-            elif keys[-2:] in _NAMES and (meant := closest(value, names)):
-                yield finding(place, f"nothing is called {value}", f"did you mean {meant}?")
+            elif keys[-2:] in _NAMES and re.fullmatch(FORMS["object"][0], value) and (meant := closest(value, names)):
+                astray = finding(place, f"nothing is called {value}", f"did you mean {meant}?")
+                if (astray.file, astray.line) not in told:
+                    yield astray
         yield from _ports(each, finding)
 
 
@@ -61,6 +66,8 @@ def what_values_add_stands_beside_the_chart(values: Values) -> Iterator[Finding]
     place, namespace = values.chart.objects, values.repository.namespace
     seen = {*values.chart.makes}
     for number, each in enumerate(sequence(values.get(*place)) if place else ()):
+        if isinstance(each, str):
+            continue  # what it is shows in what is rendered
         above, kind, name = (*place, number), text(dig(each, "kind")), text(dig(each, "metadata", "name"))
         given = dig(each, "metadata", "namespace")
         if not kind or not dig(each, "apiVersion") or not name:

@@ -34,7 +34,7 @@ from litellm_gitops.documents import LOADER, Place, dig, sequence, text, texts
 from litellm_gitops.findings import Finding
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import RULES, Function, Rule
-from litellm_gitops.rules.engine import Identity, Object, Synced, expect, seconds, show, synced
+from litellm_gitops.rules.engine import Identity, Object, Synced, expect, show, synced
 
 # its name -> (whether what stands there passes, given the row's value; what is wrong; what to do)
 _TESTS: Mapping[str, tuple[Callable[[Any, Any], bool], str, str]] = {
@@ -46,7 +46,7 @@ _TESTS: Mapping[str, tuple[Callable[[Any, Any], bool], str, str]] = {
     "absent": (lambda found, _: found is None, "is set", "take it out"),
     "there": (lambda found, _: found is not None, "is missing", "add it"),
     "within": (lambda found, value: isinstance(found, int) and value[0] <= found <= value[1], "is {found}", ""),
-    "lasts": (lambda found, value: found is None or seconds(found) >= value, "is {found}", "give it more time"),
+    "lasts": (lambda found, value: found is None or cel.seconds(found) >= value, "is {found}", "give it more time"),
     "leads_to": (lambda found, value: normpath(text(found) or ".") == value, "is {found}", "write {place}: ./{value}"),
     "lists": (lambda found, value: [*map(normpath, texts(found))] == value, "are others", "list {value}"),
     "holds": (lambda found, value: value in _parts(found), "lacks {value}", "add {value}"),
