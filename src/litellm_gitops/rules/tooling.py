@@ -10,7 +10,7 @@ from posixpath import basename, normpath
 from typing import Any
 from zoneinfo import available_timezones
 
-from litellm_gitops import releases, renovate
+from litellm_gitops import releases, renovate, vendored
 from litellm_gitops.documents import dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
@@ -238,7 +238,8 @@ def everything_runs_the_same_commit_of_the_tooling(repository: Repository) -> It
     found = {file: _PINNED.search(repository.text(file) or "") for file in (_PROJECT, _COMMITS)}
     pins = {file: match[1] for file, match in found.items() if match}
     content = repository.text(_PROJECT)
-    if repository.answers.get("tooling") == "pinned" and content and not _NAMED.search(content):
+    is_pinned = repository.answers.get("tooling") == "pinned" and not repository.under(vendored.FOLDER)
+    if is_pinned and content and not _NAMED.search(content):
         yield Finding(_PROJECT, None, "litellm-gitops is no dependency, so nothing here runs", restore())
     for file, pin in pins.items():
         if not re.fullmatch("[0-9a-f]{40}", pin):
