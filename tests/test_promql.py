@@ -92,8 +92,15 @@ def test_promtool_takes_and_refuses_the_same(tmp_path: Path) -> None:
 def test_it_is_known_what_an_expression_asks_for() -> None:
     found = asked("sum(rate(a{b='c'}[5m])) / {__name__='d'} > on () e")
     assert found.metrics == ("a", "e")
-    assert found.matchers == (Matcher("b", "=", "c"), Matcher("__name__", "=", "d"))
+    assert found.matchers == (Matcher("b", "=", "c", "a"), Matcher("__name__", "=", "d"))
 
 
 def test_what_grafana_fills_in_may_be_anything() -> None:
     asked("sum by ($by) (rate(a{b=~'$b'}[$__rate_interval])) * $factor")
+    asked("increase(a_${kind}_total{$filters}[${__range_s}s:$step]) / $other{b='c', ${more}} + [[old]]")
+
+
+def test_what_is_not_known_here_may_be_anything() -> None:
+    asked("histogram_quantiles(sum by (le) (rate(a_bucket[5m])), 'q', 0.5, 0.9) + tmax_over_time(a[5m])")
+    asked("rate(a[5m] anchored) keep_metric_names")
+    asked("histogram_quantile(0.9, sum by (b) (rate(a[5m])))")  # of a native histogram

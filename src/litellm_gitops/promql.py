@@ -19,11 +19,12 @@ class PromqlError(Exception):
 
 
 class Matcher(NamedTuple):
-    """`label="value"`, or another operator, of one selector."""
+    """`label="value"`, or another operator, of one selector, and the metric that it selects from."""
 
     label: str
     operator: str
     value: str
+    metric: str = ""
 
 
 class Asked(NamedTuple):
@@ -44,9 +45,9 @@ _UNIT = "(?:ms|[smhdwy])"
 _TOKEN = re.compile(
     rf"""\s+|\#[^\n]*
     |(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)
+    |(?P<variable>(?:[a-zA-Z_][\w:]*)?(?:(?:\$\w+|\$\{{[^}}]*\}}|\[\[\w+\]\])\w*)+)
     |(?P<duration>(?:\d+{_UNIT})+(?!\w))
     |(?P<number>0x[0-9a-fA-F]+|(?:\d[\d_]*)(?:\.\d*)?(?:[eE][+-]?\d+)?(?!\w)|\.\d+(?:[eE][+-]?\d+)?)
-    |(?P<variable>\$\w+|\$\{{[^}}]*\}}|\[\[\w+\]\])
     |(?P<name>[a-zA-Z_][\w:]*)
     |(?P<sign>==|!=|<=|>=|=~|!~|[-+*/%^<>=(){{}}\[\],:@])
     |(?P<other>.)""",
@@ -87,15 +88,29 @@ _AGGREGATIONS = {
     **dict.fromkeys(("topk", "bottomk", "quantile", "count_values", "limitk", "limit_ratio"), 2),
 }
 _SCALARS = {"scalar", "time", "pi"}
+# what is nearly one of these and is another function: of a newer release, or of VictoriaMetrics
+_OTHERS = {
+    *("histogram_quantiles", "mode_over_time", "quantiles_over_time", "sum2_over_time"),
+    *("tmax_over_time", "tmin_over_time"),
+}
+# by which both go further than the grammar that is known here
+_FURTHER = {"anchored", "default", "fill", "fill_left", "fill_right", "keep_metric_names", "max_of", "min_of"}
+_FURTHER |= {"range", "smoothed", "step"}
 
 
 @cache
 def asked(expression: str) -> Asked:
     """What an expression asks for. Raises PromqlError where it has no result that a rule or a panel can use."""
-    parser = _Parser([*_tokens(expression)])
-    found = parser.expression(0)
-    if parser.kind:
-        parser.refuse()
+    tokens = [*_tokens(expression)]
+    parser = _Parser(tokens)
+    try:
+        found = parser.expression(0)
+        if parser.kind:
+            parser.refuse()
+    except PromqlError:
+        if any(kind == "name" and word in _FURTHER for kind, word in tokens):
+            return Asked(tuple(parser.metrics), tuple(parser.matchers))
+        raise
     if found.type in ("range", "text"):
         raise PromqlError("is no number and no vector")
     return Asked(tuple(parser.metrics), tuple(parser.matchers))
@@ -207,7 +222,7 @@ class _Parser:
         if kind == "name" and word.lower() not in ("inf", "nan"):
             return self.named(word)
         if kind == "variable":
-            return _Value("any")
+            return self.selector("")._replace(type="any")
         if kind == "text":
             return _Value("text")
         is_plain = re.fullmatch(r"[\d.]+", word)
@@ -253,9 +268,9 @@ class _Parser:
         return found
 
     def call(self, name: str) -> _Value:
-        values, wanted = self.arguments(), _FUNCTIONS.get(name)
+        before, values, wanted = len(self.metrics), self.arguments(), _FUNCTIONS.get(name)
         if wanted is None:
-            if meant := closest(name, [*_FUNCTIONS, *_AGGREGATIONS]):
+            if meant := name not in _OTHERS and closest(name, [*_FUNCTIONS, *_AGGREGATIONS]):
                 raise PromqlError(f"calls {name}, which does not exist; did you mean {meant}?")
             return _Value("any")
         types = re.sub(r"\W", "", wanted)
@@ -265,7 +280,8 @@ class _Parser:
         for value, letter in zip(values, types + types[-1:] * len(values), strict=False):
             _fits(name, value, _TYPES[letter])
         if name == "histogram_quantile":
-            _check_quantile(*values)
+            has_buckets = any(metric.endswith("_bucket") for metric in self.metrics[before:])
+            _check_quantile(values[0], values[1], has_buckets)
         return _Value("scalar" if name in _SCALARS else "vector")
 
     def selector(self, name: str) -> _Value:
@@ -273,21 +289,24 @@ class _Parser:
             self.metrics.append(name)
         if self.has("{"):
             while self.next != "}":
-                self.matcher()
+                self.matcher(name)
                 if not self.has(","):
                     break
             self.take("}")
         return _Value("vector", is_selector=True)
 
-    def matcher(self) -> None:
+    def matcher(self, metric: str) -> None:
+        if self.kind == "variable":  # which Grafana makes matchers of
+            self.take(kind="variable")
+            return
         is_quoted = self.kind == "text"
         label = self.take(kind="text" if is_quoted else "name")
         if is_quoted and self.next in (",", "}"):
             self.metrics.append(label[1:-1])
             return
         operator, value = self.take("=", "!=", "=~", "!~"), self.take(kind="text")[1:-1].replace("\\\\", "\\")
-        self.matchers.append(Matcher(label, operator, value))
-        if operator.endswith("~") and "$" not in value:
+        self.matchers.append(Matcher(label, operator, value, metric))
+        if operator.endswith("~") and "$" not in value and "(?" not in value:
             try:
                 re.compile(value)
             except re.error:
@@ -312,8 +331,9 @@ def _fits(name: str, value: _Value, wanted: str) -> None:
         raise PromqlError(f"gives {name} a {value.type}, not a {wanted}{missing}")
 
 
-def _check_quantile(quantile: _Value, buckets: _Value) -> None:
+def _check_quantile(quantile: _Value, buckets: _Value, has_buckets: bool) -> None:
+    """A native histogram has no label le."""
     if quantile.number is not None and quantile.number > 1:
         raise PromqlError(f"asks for the quantile {quantile.number:g}, which is of 1")
-    if buckets.without_le:
+    if buckets.without_le and has_buckets:
         raise PromqlError("asks for a quantile of buckets without their label le")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.support.answers import everything
 from tests.support.faults import Edit, Fault, append_item, change, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
@@ -39,11 +41,35 @@ def endpoint(**fields: object) -> tuple[Edit, dict[str, object]]:
     return together(*(set_value(FILE, (*ENDPOINT, name), value) for name, value in fields.items())), WATCHED
 
 
+def board(data: dict[str, str]) -> tuple[Edit, dict[str, object]]:
+    """A dashboard of one's own."""
+    labels = {"grafana_dashboard": "1"}
+    metadata = {"name": "own", "namespace": "litellm", "labels": labels}
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+    listed = append_item("clusters/aws/kustomization.yaml", ("resources",), "own.yaml")
+    return together(write("clusters/aws/own.yaml", json.dumps(manifest)), listed), everything()
+
+
+def panel(expression: str, source: object) -> tuple[Edit, dict[str, object]]:
+    """A panel of the proxy in a dashboard of one's own."""
+    found = {"title": "litellm", "panels": [{"datasource": source, "targets": [{"expr": expression}]}]}
+    return board({"own.json": json.dumps(found)})
+
+
 def services(name: str, port: str) -> tuple[Edit, dict[str, object]]:
     """A monitor of Services beside ours."""
     listed = append_item("clusters/aws/kustomization.yaml", ("resources",), "own.yaml")
     return together(write("clusters/aws/own.yaml", SERVICES.format(name, port)), listed), WATCHED
 
+
+PROMETHEUS = {"type": "prometheus", "uid": "own"}
+PANELS: dict[str, tuple[str, object]] = {
+    "Loki": ('{namespace="litellm"} |= "error" | json', {"type": "loki", "uid": "own"}),
+    "Loki by a variable": ('{namespace="litellm"} != "x" | logfmt', {"uid": "$loki"}),
+    "Loki by its name": ('sum(count_over_time({app="litellm"} | json [5m]))', "Loki"),
+    "a metric that is chosen": ('rate($other{pod="a"}[5m])', PROMETHEUS),
+    "matchers that are chosen": ('sum(rate(up{pod="a", $filters}[$__interval:$step]))', PROMETHEUS),
+}
 
 FAULTS: dict[str, Fault] = {
     # expressions
@@ -168,9 +194,25 @@ HARMLESS: dict[str, Harmless] = {
             "histogram_quantile(0.9, rate(litellm_overhead_latency_metric_bucket[5m])) > 1",
             "topk(3, 1 - avg without (pod) (up)) ^ 2 > 1",
             'absent_over_time(up{job="own"}[10m])',
+            # of native histograms, which have no label le
+            "histogram_quantile(0.9, sum by (pod) (rate(http_server_duration_seconds[5m]))) > 1",
+            'up{pod=~"(?U)own.*"} == 0',
+            # of a newer release, and of VictoriaMetrics
+            'histogram_quantiles(sum by (le) (rate(a_bucket[5m])), "q", 0.5, 0.9) > 1',
+            "tmax_over_time(up[5m]) > 1 and rate(a[5m] anchored) > 1",
+            "sum(rate(a[5m])) keep_metric_names > 1",
+            # of others, beside a number of the proxy
+            'litellm_in_flight_requests * on (pod) group_left kube_pod_info{job="kube-state-metrics"} > 5',
         )
     },
     "a template": (alert("{{ $labels.pod }} is {{ $value | humanize }}", "annotations", "summary"), WATCHED),
+    "JSON in an address": (
+        alert('https://example.com/?left={"range":{"from":"{{ $value }}"}}', "annotations", "link"),
+        WATCHED,
+    ),
+    "a severity in capital letters": (alert("CRITICAL", "labels", "severity"), WATCHED),
+    **{f"a panel of {name}": panel(*given) for name, given in PANELS.items()},
+    "a dashboard by its address": board({"own.json.url": "https://grafana.com/api/dashboards/1860/download"}),
     "a record": (alert({"record": "litellm:up:sum", "expr": "sum(up)"}), WATCHED),
     "the same alert of another severity": (
         append_item(

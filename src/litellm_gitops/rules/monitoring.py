@@ -126,14 +126,14 @@ def _of_severity(labels: dict[Any, Any], is_ours: bool) -> Iterator[Misfit]:
         yield Misfit(("labels", meant), what, edit(f"write {_SEVERITY}"))
     elif is_ours and not found:
         yield Misfit(("labels",), "it has no severity, by which Alertmanager tells alerts apart", restore())
-    elif meant := closest(found, known) if found not in known else "":
+    elif meant := closest(found, known) if found.lower() not in known else "":
         yield Misfit(("labels", _SEVERITY), f"its severity is {found}; did you mean {meant}?", edit(f"write {meant}"))
 
 
 def _of_template(place: Place, value: str) -> Iterator[Misfit]:
-    """Braces that are not closed, and functions that are misspelt."""
+    """Braces that are not closed, and functions that are misspelt. Those of JSON are closed."""
     rest = re.sub(r"\{\{.*?\}\}", "", value, flags=re.DOTALL)
-    if "{{" in rest or "}}" in rest:
+    if "{{" in rest or ("}}" in rest and rest.count("{") < rest.count("}")):
         yield Misfit(place, "a template in it is not closed", edit("write {{ and }} around what is filled in"))
     for name in re.findall(r"\|\s*(\w+)(?=[^{}]*\}\})", value):
         if name not in _known()["functions"] and (meant := closest(name, _known()["functions"])):
@@ -150,9 +150,8 @@ def _of_expression(expression: str, jobs: set[str], namespace: str) -> Iterator[
     if strange := _strange(found):
         yield Misfit(place, f"the proxy has no metric {strange[0]}", edit(f"did you mean {strange[1]}?"))
         return
-    own = any(name.startswith("litellm_") for name in found.metrics)
-    for label, operator, value in found.matchers if jobs else ():
-        is_other = value not in jobs and (own or value == _NAME or closest(value, jobs))
+    for label, operator, value, metric in found.matchers if jobs else ():
+        is_other = value not in jobs and (metric.startswith("litellm_") or value == _NAME or closest(value, jobs))
         if label == "job" and operator == "=" and is_other:
             what = f"no pod of the proxy is scraped as the job {value}, so that the alert never fires"
             yield Misfit(place, what, edit(f'write job="{min(jobs)}"'))
@@ -185,7 +184,8 @@ def every_dashboard_is_json(repository: Repository) -> Iterator[Finding]:
             continue
         data, labels = (mapping(dig(document.value, *place)) for place in (("data",), ("metadata", "labels")))
         names = [str(key) for key in data if str(key).endswith(".json")]
-        if _DASHBOARD in labels and data and not names:
+        fetched = any(str(key).endswith(".json.url") for key in data)  # by what brings dashboards to Grafana
+        if _DASHBOARD in labels and data and not names and not fetched:
             what = f"{min(map(str, data))} is passed over: Grafana reads *.json alone"
             yield found_in(document, ("data", min(map(str, data))), what, "end its name in .json")
         if dig(document.value, "metadata", "name") == _BOARD and not any("dashboard" in str(key) for key in labels):
@@ -218,6 +218,8 @@ def _of_panels(document: Document, place: Place, panels: Any, repository: Reposi
 
 
 def _expressions(value: Any) -> Iterator[str]:
+    if "loki" in str(dig(value, "datasource")).lower():
+        return  # which has a language of its own
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
         if key == "expr" and isinstance(inner, str) and inner:
             yield inner
