@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from litellm_gitops.documents import Place
@@ -17,6 +18,20 @@ RENDERED: Place = ("spec", "postRenderers")
 INGRESS = {"kind": "Ingress"}
 DEPLOYMENT = {"kind": "Deployment", "name": "litellm"}
 LABEL = "- {op: add, path: /metadata/labels, value: {a: b}}"
+COMPONENT = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+LABELS = {"app": "own"}
+OWN = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "own", "namespace": "litellm"},
+    "spec": {
+        "selector": {"matchLabels": LABELS},
+        "template": {
+            "metadata": {"labels": LABELS},
+            "spec": {"containers": [{"name": "own", "image": "ghcr.io/example/own:1.0.0"}]},
+        },
+    },
+}
 TAKEN = "$patch: delete\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: litellm}\n"
 
 
@@ -43,6 +58,12 @@ def rendered(patch: str, target: dict[str, str] | None = None) -> Edit:
 def named(kind: str, name: str, more: str = "") -> str:
     """A part of an object, which names it."""
     return f"apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: {name}}}\n{more}"
+
+
+def own(patch: str, target: dict[str, str] | None = None) -> Edit:
+    """Of a Deployment beside the proxy."""
+    listed_too = append_item(LIST, ("resources",), "own.yaml")
+    return together(listed(patch, target), listed_too, write("clusters/aws/own.yaml", json.dumps(OWN)))
 
 
 def copied(source: dict[str, str], target: dict[str, str]) -> Edit:
@@ -100,6 +121,21 @@ HARMLESS: dict[str, Harmless] = {
     "a patch in a file": together(
         set_value(LIST, ("patches",), [{"path": "patch.yaml"}]),
         write("clusters/aws/patch.yaml", named("Ingress", "litellm").replace("apps/v1", "networking.k8s.io/v1")),
+    ),
+    "another image of one's own": own(
+        "- {op: replace, path: /spec/template/spec/containers/0/image, value: own}", {"name": "own"}
+    ),
+    "less of one's own": own("- {op: remove, path: /spec/template}", {"kind": "Deployment"}),
+    "one's own taken away": own("$patch: delete\n" + named("Deployment", "own")),
+    "two parts of one's own": own(named("Deployment", "own") + "---\n" + named("Deployment", "own")),
+    "a part of what a component brings": together(
+        append_item(LIST, ("components",), "../../components/own"),
+        write("components/own/kustomization.yaml", COMPONENT),
+        listed(LABEL, {"kind": "ConfigMap", "name": "brought"}),
+    ),
+    "what the chart makes where it is asked to": rendered(LABEL, {"kind": "ServiceMonitor"}),
+    "how Kustomize finds names": together(
+        set_value(LIST, ("configurations",), ["names.yaml"]), write("clusters/aws/names.yaml", "nameReference: []\n")
     ),
     "a copy of a name": (copied({"kind": "Ingress", "name": "litellm"}, INGRESS), ARGOCD),
 }

@@ -11,7 +11,14 @@ from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 NAMED, ADDED = "what_means_the_proxy_names_it_right", "what_values_add_stands_beside_the_chart"
 ARGOCD = everything(gitops_engine="argocd")
-LABEL = "app.kubernetes.io/name"
+LABEL, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
+BESIDE = {
+    "name": "login",
+    "image": "quay.io/oauth2-proxy/oauth2-proxy:v7.7.1",
+    "ports": [{"name": "login", "containerPort": 4180}],
+    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    "resources": {"requests": {"memory": "32Mi"}, "limits": {"memory": "64Mi"}},
+}
 
 
 def manifest(kind: str, api_version: str, name: str = "own", **more: Any) -> dict[str, Any]:
@@ -35,6 +42,21 @@ def scaler(name: str) -> dict[str, Any]:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
     limits = {"minReplicas": 2, "maxReplicas": 4}
     return manifest("HorizontalPodAutoscaler", "autoscaling/v2", spec={"scaleTargetRef": target, **limits})
+
+
+def ingress(name: str) -> dict[str, Any]:
+    """What leads to the Service that is called so."""
+    backend = {"service": {"name": name, "port": {"number": 80}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    return manifest("Ingress", "networking.k8s.io/v1", spec={"rules": [{"host": "a.b", "http": {"paths": [path]}}]})
+
+
+def application(name: str) -> dict[str, Any]:
+    """A further Application of Argo CD, of a chart."""
+    source = {"repoURL": "https://charts.example.com", "chart": "own", "targetRevision": "1.0.0"}
+    there = {"server": "https://kubernetes.default.svc", "namespace": "litellm"}
+    spec = {"project": "litellm-gitops", "source": source, "destination": there}
+    return manifest("Application", "argoproj.io/v1alpha1", name, spec=spec)
 
 
 def config(**more: Any) -> dict[str, Any]:
@@ -81,6 +103,20 @@ HARMLESS: dict[str, Harmless] = {
     "a Service of the proxy": added(service(targetPort="http")),
     "a Service of its number": (listed(service(targetPort=4000)), ARGOCD),
     "a Service of others": listed(service("own", targetPort=8080)),
+    "a Service of a container beside the proxy": together(
+        listed(service(targetPort="login")), add(CHART.containers, [BESIDE])
+    ),
+    "a Service of another release": listed(
+        manifest("Service", "v1", spec={"selector": {LABEL: "litellm", INSTANCE: "own"}, "ports": [{"port": 8080}]})
+    ),
+    "a way to what another Application makes": (
+        together(
+            listed(ingress("litellm2")),
+            append_item("clusters/aws/kustomization.yaml", ("resources",), "litellm2.yaml"),
+            write("clusters/aws/litellm2.yaml", json.dumps(application("litellm2"))),
+        ),
+        ARGOCD,
+    ),
     "a budget of others": listed(budget("own")),
     "an autoscaler of others": added(scaler("worker")),
     "two objects of one's own": added(config(), config(metadata={"name": "other"})),

@@ -21,7 +21,7 @@ _BY_HAND = {  # what a person applies: git brings what is in a cluster, and thes
     "argocd": ("namespace.yaml", "project.yaml", "root.yaml"),
 }
 # what is rendered, and listed, where it was answered
-_RENDERED = ("exposure.yaml", "monitoring.yaml", "network-policy.yaml", "release.yaml")
+RENDERED = ("exposure.yaml", "monitoring.yaml", "network-policy.yaml", "release.yaml")
 _SETUP = ("argocd-setup", "flux-setup")  # so too everything in these folders
 _COUNTED = ("required", "minProperties", "maxProperties")  # beside an unknown field they follow from it
 _KUSTOMIZE = "kustomize.config.k8s.io/v1beta1"
@@ -212,7 +212,7 @@ def beyond(
             yield found.finding(("metadata",), what, "take it out: what reaches further a person applies")
         elif not (permits(text(found.get("apiVersion")).rpartition("/")[0], kind) or _is_misspelt(each, found)):
             what, file = f"{writer} may not write a {kind}, so it is never applied", basename(found.document.file)
-            if file in _RENDERED:
+            if file in RENDERED:
                 yield limits.finding(("spec",), f"{what}: {file} brings one", "name the kind")
                 continue
             yield found.finding(("kind",), what, f"take it out, or name the kind in {limits.document.file}")
@@ -309,7 +309,7 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
                     continue
                 if closest(file, [entry for entry in listed if not repository.has(entry)]):
                     continue  # it is listed by a misspelt name, of which another rule tells
-                if basename(file) in _RENDERED and document:
+                if basename(file) in RENDERED and document:
                     what = f"it does not list {basename(file)}, so the engine never applies it"
                     yield found_in(document, ("resources",), what, f"list {basename(file)}")
                 else:

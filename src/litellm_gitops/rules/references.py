@@ -16,7 +16,7 @@ from litellm_gitops.rules.exposure import every_way_in_leads_to_the_proxy
 from litellm_gitops.rules.kubernetes import FORMS, engines, is_filled_in
 
 _RELEASE = "litellm"  # the name of all that the chart makes, and the label of its pods
-_LABEL = "app.kubernetes.io/name"
+_LABEL, _INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
 _SELECTORS = ("matchLabels", "selector")  # of labels, by the key above them
 # names of objects in the namespace, by the keys above them
 _NAMES = (
@@ -33,7 +33,9 @@ def what_means_the_proxy_names_it_right(repository: Repository) -> Iterator[Find
     found = [*_objects(repository)]
     told = {(each.file, each.line) for each in every_way_in_leads_to_the_proxy(repository)}
     labels = {text(value) for each, _ in found for place, value in walk(each) if "labels" in place}
-    names = {text(dig(each, "metadata", "name")) for each, _ in found} | {_RELEASE}
+    named = (*(each for each, _ in found), *(document.value for document in repository.manifests))
+    names = {text(dig(each, "metadata", "name")) for each in named} | {_RELEASE}
+    ports = {*_PORTS, *_beside(repository)}
     for each, finding in found:
         for place, value in walk(each):
             keys = tuple(key for key in place if isinstance(key, str))
@@ -45,16 +47,26 @@ def what_means_the_proxy_names_it_right(repository: Repository) -> Iterator[Find
                 astray = finding(place, f"nothing is called {value}", f"did you mean {meant}?")
                 if (astray.file, astray.line) not in told:
                     yield astray
-        yield from _ports(each, finding)
+        yield from _ports(each, finding, ports)
 
 
-def _ports(value: Any, finding: Callable[[Place, str, str], Finding]) -> Iterator[Finding]:
+def _beside(repository: Repository) -> Iterator[Any]:
+    """The ports of the containers that values add to the proxy's pods, by name and by number."""
+    for values in repository.values:
+        for place in (values.chart.containers, values.chart.init_containers):
+            for port in (port for each in sequence(values.get(*place)) for port in sequence(dig(each, "ports"))):
+                yield from (dig(port, "name"), dig(port, "containerPort"))
+
+
+def _ports(value: Any, finding: Callable[[Place, str, str], Finding], ports: set[Any]) -> Iterator[Finding]:
     """Ports of the proxy in a Service beside the chart's."""
-    if dig(value, "kind") != "Service" or dig(value, "spec", "selector", _LABEL) != _RELEASE:
+    selector = mapping(dig(value, "spec", "selector"))
+    is_ours = selector.get(_LABEL) == _RELEASE and selector.get(_INSTANCE, _RELEASE) == _RELEASE
+    if dig(value, "kind") != "Service" or not is_ours:
         return
     for number, port in enumerate(sequence(dig(value, "spec", "ports"))):
         target = mapping(port).get("targetPort", mapping(port).get("port"))
-        if target not in _PORTS:
+        if target not in ports:
             what = f"the proxy has no port {target}"
             yield finding(("spec", "ports", number), what, f"write targetPort: {_PORTS[1]}")
             return
