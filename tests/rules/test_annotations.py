@@ -98,6 +98,13 @@ HARMLESS: dict[str, Harmless] = {
     "addresses that may call": note(f"{NGINX}/whitelist-source-range", "10.0.0.0/8,192.0.2.1", ON_AZURE),
     "an annotation that nobody here knows": note(f"{NGINX}/of-a-newer-release", "x", ON_AZURE),
     "seconds without a unit": (note(f"{ORG}/proxy-read-timeout", "900", ON_AZURE), SOME),
+    "ports and a redirect of F5's": (
+        together(
+            note(f"{ORG}/listen-ports-ssl", "443,8443", ON_AZURE), note(f"{ORG}/http-redirect-code", "307", ON_AZURE)
+        ),
+        SOME,
+    ),
+    "all addresses but some": (note(f"{HAPROXY}/allowlist-source-range", "10.0.0.0/8,!10.1.0.0/16"), SOME),
     "an address of one's own": (note("kubernetes.io/ingress.global-static-ip-name", "own", ON_GCP), SOME),
     "a second certificate of Google": (note(f"{GKE}/managed-certificates", "litellm,own", ON_GCP), SOME),
     "a probe of one's own": agic("health-probe-interval", "10"),

@@ -41,6 +41,7 @@ FAULTS: dict[str, Fault] = {
 HARMLESS: dict[str, Harmless] = {
     "an order": (note("argocd.argoproj.io/sync-wave", "-5"), ARGOCD),
     "two options of one object": (note("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"), ARGOCD),
+    "two options apart": (note("argocd.argoproj.io/sync-options", "Prune=false , ServerSideApply=true"), ARGOCD),
     "what is not compared": (note("argocd.argoproj.io/compare-options", "IgnoreExtraneous"), ARGOCD),
     "news": (note("notifications.argoproj.io/subscribe.on-sync-failed.slack", "alerts", RELEASE), ARGOCD),
     "news of a trigger of one's own": (
@@ -49,6 +50,7 @@ HARMLESS: dict[str, Harmless] = {
     ),
     "news of what is subscribed by itself": (note("notifications.argoproj.io/subscribe.slack", "x", RELEASE), ARGOCD),
     "an object that stays": note("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+    "what Flux reads in any case": note("kustomize.toolkit.fluxcd.io/prune", "Disabled"),
     "fields of others that stay": note("kustomize.toolkit.fluxcd.io/ssa", "Merge"),
     "pods that may go": add(CHART.pod_annotations, {"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}),
     "a reader that nobody here knows": note("example.com/hook", "PreSnyc"),

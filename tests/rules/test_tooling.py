@@ -128,6 +128,30 @@ HARMLESS: dict[str, Harmless] = {
         rules(matchPackagePatterns=["^own"], schedule=["every weekend"]),
         settings(timezone="Europe/Berlin", automerge=False),
     ),
+    **{
+        f"a manager whose patterns go together, {strategy}": settings(
+            customManagers=[
+                {
+                    "customType": "regex",
+                    "managerFilePatterns": ["/own/"],
+                    "matchStringsStrategy": strategy,
+                    "matchStrings": ["NAME=(?<depName>.*)", "VERSION=(?<currentValue>.*)"],
+                    "datasourceTemplate": "docker",
+                }
+            ]
+        )
+        for strategy in ("combination", "recursive")
+    },
+    "a manager of digests": settings(
+        customManagers=[
+            {
+                "customType": "regex",
+                "managerFilePatterns": ["/own/"],
+                "matchStrings": ["(?<packageName>.*)@(?<currentDigest>sha256:.*)"],
+                "datasourceTemplate": "docker",
+            }
+        ]
+    ),
     "a manager of another kind": settings(
         customManagers=[
             {

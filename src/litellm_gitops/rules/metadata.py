@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -18,6 +18,7 @@ from litellm_gitops.rules.engine import found_in, show
 from litellm_gitops.rules.kubernetes import is_filled_in
 
 _KNOWN = yaml.load((files(__package__) / "metadata.yml").read_text("utf-8"), LOADER)
+_IN_ANY_CASE = ("kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io")  # how Flux compares its words
 _PLACE: Place = ("metadata", "annotations")
 # https://argo-cd.readthedocs.io/en/stable/operator-manual/notifications/subscriptions/
 _SUBSCRIBED = "notifications.argoproj.io/subscribe."
@@ -39,6 +40,10 @@ def every_annotation_says_what_its_reader_knows(repository: Repository) -> Itera
                 yield values.finding((*place, key), what, edit(fix))
 
 
+def _words(prefix: str, words: Iterable[str]) -> list[str]:
+    return [word.strip().lower() if prefix in _IN_ANY_CASE else word.strip() for word in words]
+
+
 def _flaws(annotations: Any) -> Iterator[tuple[str, str, str]]:
     """(the key, what is wrong, what to do) of annotations."""
     for key, value in mapping(annotations).items():
@@ -48,7 +53,10 @@ def _flaws(annotations: Any) -> Iterator[tuple[str, str, str]]:
         prefixes = {known.rpartition("/")[0] for known in (*_KNOWN, _SUBSCRIBED)}
         if key in _KNOWN:
             words, like = _KNOWN[key].get("words"), _KNOWN[key].get("like", "")
-            fits = all(word.strip() in words for word in value.split(",")) if words else re.fullmatch(like, value)
+            known = _words(prefix, words or ())
+            fits = (
+                all(word in known for word in _words(prefix, value.split(","))) if words else re.fullmatch(like, value)
+            )
             if not fits:
                 yield key, f"{key} is {show(value)}", f"write one of {', '.join(words)}" if words else "correct it"
         elif meant := closest(prefix, prefixes):

@@ -58,6 +58,7 @@ _DAYS = {  # and the words beside them
     *("january", "february", "march", "april", "june", "july", "august", "september", "october", "november"),
     *("december", "before", "after", "every", "week", "weeks", "hour", "hours", "months", "weekdays", "weekends"),
 }
+_INSTEAD = {"depName": "packageName", "currentValue": "currentDigest"}
 _LOOKS_AROUND = re.compile(r"\(\?<?[=!]")  # which RE2 does not know
 
 
@@ -130,16 +131,20 @@ def _of_manager(manager: dict[Any, Any]) -> Iterator[tuple[str, str, str]]:
     if not {"managerFilePatterns", "fileMatch"} & {*manager, *misspelt.values()}:
         yield "customManagers", "a custom manager says not for which files it is", "add managerFilePatterns"
     given = {str(key).removesuffix("Template") for key in manager}
+    groups = list[set[str]]()
     for pattern in texts(manager.get("matchStrings")) if kind != "jsonata" else ():
         try:
-            found = {*re.compile(pattern.replace("(?<", "(?P<")).groupindex}
+            groups.append({*re.compile(pattern.replace("(?<", "(?P<")).groupindex})
             if _LOOKS_AROUND.search(pattern):
                 raise re.error("")
         except re.error:
             yield "matchStrings", "a pattern of customManagers is no regular expression of RE2", "correct it"
-            continue
-        missing = {"currentValue", "datasource", "depName"} - given - found
-        if missing and not ("depName" in missing and "packageName" in given | found):
+            return
+    together = manager.get("matchStringsStrategy") in ("combination", "recursive")
+    for found in [set[str]().union(*groups)] if together else groups:
+        # the second of two stands for the first
+        stands = {one for one, other in _INSTEAD.items() if other in given | found}
+        if missing := {"currentValue", "datasource", "depName"} - given - found - stands:
             what = f"a pattern of customManagers gives no {min(missing)}, so that nothing is proposed"
             yield "matchStrings", what, f"name a group: (?<{min(missing)}>…)"
 
