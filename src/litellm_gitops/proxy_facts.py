@@ -64,10 +64,11 @@ def sections_of(key: str) -> list[str]:
 
 def closest(word: str, known: Iterable[str]) -> str:
     """The known word that a misspelt one was meant to be; empty where none differs in one letter, or two of many."""
-    if same := {_plain(each): each for each in sorted(known)}.get(_plain(word)):
+    candidates = sorted(known)
+    if same := {_plain(each): each for each in candidates}.get(_plain(word)):
         return same if same != word else ""
     allowed = (len(word) > 3) + (len(word) > 7)
-    distances = {each: _distance(word, each) for each in sorted(known) if abs(len(each) - len(word)) <= allowed}
+    distances = {each: _distance(word, each) for each in candidates if abs(len(each) - len(word)) <= allowed}
     best = min(distances, key=lambda each: distances[each], default="")
     return best if 0 < distances.get(best, 0) <= allowed else ""
 

@@ -243,6 +243,14 @@ HARMLESS: dict[str, Harmless] = {
         set_value(FILE, ("spec", "groups", 0, "rules", 0), {"alert": "Own", "expr": 'up{job="own"} == 0'}, document=1),
         WATCHED,
     ),
+    "a dashboard with a variable, in a file of its own": together(
+        append_item("clusters/aws/kustomization.yaml", ("resources",), "own.yaml"),
+        write(
+            "clusters/aws/own.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: own\n  namespace: litellm\n"
+            'data:\n  own.json: \'{"datasource": "${DS_PROMETHEUS}"}\'\n',
+        ),
+    ),
     "a label for the operator": (set_value(FILE, ("metadata", "labels", "release"), "prometheus"), WATCHED),
     "another interval": (substitute(FILE, "interval: 30s", "interval: 1m"), WATCHED),
 }

@@ -60,6 +60,10 @@ def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
         for number, hook in enumerate(sequence(dig(entry, "hooks")))
     ]
     yield from _refused(document, hooks)
+    watched = [*map(repository.path, _WATCHED)]
+    for field in ("exclude", "files"):
+        if what := _leaves_out(field, document.value.get(field), watched):
+            yield Finding(_COMMITS, document.line(field), what, edit("take it away"))
     for place, hook in hooks:
         if meant := closest(text(hook.get("id")), _HOOKS):
             what = f"there is no hook {hook['id']}, and pre-commit then runs none"
@@ -101,9 +105,6 @@ def _refused(document: Document, hooks: list[tuple[Place, dict[Any, Any]]]) -> I
     if isinstance(switch := document.value.get("fail_fast"), str | int) and not isinstance(switch, bool):
         what = "fail_fast is neither true nor false, and pre-commit runs nothing"
         yield Finding(_COMMITS, document.line("fail_fast"), what, edit("write true or false"))
-    for field in ("exclude", "files"):
-        if what := _leaves_out(field, document.value.get(field)):
-            yield Finding(_COMMITS, document.line(field), what, edit("take it away"))
     for number, entry in enumerate(sequence(document.value.get("repos"))):
         address = text(dig(entry, "repo"))
         if meant := closest(address.removesuffix(".git").rstrip("/"), _SOURCES):
@@ -111,10 +112,10 @@ def _refused(document: Document, hooks: list[tuple[Place, dict[Any, Any]]]) -> I
             yield Finding(_COMMITS, document.line("repos", number, "repo"), what, edit(f"did you mean {meant}?"))
 
 
-def _leaves_out(field: str, pattern: Any) -> str:
+def _leaves_out(field: str, pattern: Any, watched: list[str]) -> str:
     """What is wrong with a pattern that decides for all hooks which files they look at; empty where nothing is."""
     try:
-        taken = [re.search(pattern, file) is not None for file in _WATCHED] if isinstance(pattern, str) else []
+        taken = [re.search(pattern, file) is not None for file in watched] if isinstance(pattern, str) else []
     except re.error:
         return f"{field} is no regular expression, and pre-commit runs nothing"
     is_empty = all(taken) if field == "exclude" else not any(taken)

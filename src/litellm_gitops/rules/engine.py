@@ -359,7 +359,8 @@ def the_namespace_holds_its_pods_to_the_standard(repository: Repository) -> Iter
 def nothing_is_left_to_substitution(repository: Repository) -> Iterator[Finding]:
     for file in repository.yaml_files:
         content = repository.text(file) or ""
-        if file.startswith(("clusters/", "secrets/")) and "${" in content:
+        is_data = {dig(document.value, "kind") for document in repository.documents(file)} == {"ConfigMap"}
+        if file.startswith(("clusters/", "secrets/")) and "${" in content and not is_data:
             line = content.count("\n", 0, content.index("${")) + 1
             what = "it holds ${, which Flux may take for a variable"
             yield Finding(file, line, what, edit("write the value itself"))
