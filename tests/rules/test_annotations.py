@@ -94,6 +94,7 @@ HARMLESS: dict[str, Harmless] = {
     "a size in gigabytes": note(f"{NGINX}/proxy-body-size", "1g", ON_AZURE),
     "streams at once": note(f"{NGINX}/proxy-buffering", "off", ON_AZURE),
     "a limit for each address": note(f"{NGINX}/limit-rps", "10", ON_AZURE),
+    "a cookie that ends": note(f"{NGINX}/session-cookie-expires", "-1", ON_AZURE),
     "a snippet": note(f"{NGINX}/configuration-snippet", "more_set_headers 'X: y';", ON_AZURE),
     "addresses that may call": note(f"{NGINX}/whitelist-source-range", "10.0.0.0/8,192.0.2.1", ON_AZURE),
     "an annotation that nobody here knows": note(f"{NGINX}/of-a-newer-release", "x", ON_AZURE),

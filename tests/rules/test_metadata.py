@@ -49,6 +49,7 @@ HARMLESS: dict[str, Harmless] = {
         ARGOCD,
     ),
     "news of what is subscribed by itself": (note("notifications.argoproj.io/subscribe.slack", "x", RELEASE), ARGOCD),
+    "several ports for Prometheus": note("prometheus.io/ports", "4000,9090"),
     "an object that stays": note("kustomize.toolkit.fluxcd.io/prune", "disabled"),
     "what Flux reads in any case": note("kustomize.toolkit.fluxcd.io/prune", "Disabled"),
     "fields of others that stay": note("kustomize.toolkit.fluxcd.io/ssa", "Merge"),
