@@ -16,6 +16,7 @@ from tests.e2e.podprocess import ContainerProcess, process_of
 from tests.e2e.processes import Process, free_port
 from tests.e2e.web import Outside
 
+REVISION = "deployment.kubernetes.io/revision"
 NAMESPACE = "argocd"
 APPLICATIONS = "/apis/argoproj.io/v1alpha1/applications"  # of all namespaces
 MANIFESTS = "install.yaml"  # the installation that the README starts from
@@ -187,8 +188,16 @@ class ArgoCD:
 
     def _is_older(self, name: str, pod: Object) -> bool:
         """Whether a pod is one that the pod in use replaces: of two that wait, any may be started first."""
-        known = self._pods.get(name, pod)
-        return bool(pod["metadata"]["creationTimestamp"] < known["metadata"]["creationTimestamp"])
+        return self._age(pod) < self._age(self._pods.get(name, pod))
+
+    def _age(self, pod: Object) -> tuple[int, str]:
+        """Which revision of its Deployment a pod is of, for two may be of the same second; and when it was made."""
+        metadata = pod["metadata"]
+        owners = (owner["name"] for owner in metadata["ownerReferences"] if owner["kind"] == "ReplicaSet")
+        path = f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets"
+        found = (self.cluster.api.find(f"{path}/{owner}") or {} for owner in owners)
+        notes = (each.get("metadata", {}).get("annotations", {}) for each in found)
+        return max((int(note.get(REVISION, 0)) for note in notes), default=0), metadata["creationTimestamp"]
 
     def applications(self) -> list[Object]:
         """Every Application."""
