@@ -20,7 +20,7 @@ from litellm_gitops.files import Held, search_path
 from litellm_gitops.repository import Repository
 from litellm_gitops.sealing import keys
 from tests.support.project import commit, git, under_git
-from tests.support.sealed import content, environment, opened, seal
+from tests.support.sealed import content, die_in_between, environment, opened, seal
 
 ANSWERS = {
     "cluster_environments": ["aws", "gcp"],
@@ -120,18 +120,7 @@ def test_a_journal_that_git_does_not_know_and_no_run_here_wrote_is_dropped(root:
 @pytest.mark.parametrize("bigger", [False, True], ids=["its own repository", "a folder of one"])
 def test_a_run_that_died_here_is_finished(root: Path, monorepo: Path, folder: Path, bigger: bool) -> None:
     root = monorepo if bigger else root
-    code = (
-        "import os; from pathlib import Path; from litellm_gitops.sealing.commands import main\n"
-        "replace, count = Path.replace, []\n"
-        "def die(self, target):\n"
-        "    count.append('.sealing' in Path(self).parts)\n"
-        "    if sum(count) == 3: os._exit(9)\n"  # the journal, then the first file
-        "    return replace(self, target)\n"
-        "Path.replace = die\n"
-        "main(Path.cwd(), ['--rotate', 'litellm-masterkey'])\n"
-    )
-    died = subprocess.run([sys.executable, "-B", "-c", code], cwd=root, env=environment(folder), check=False)
-    assert died.returncode == 9
+    die_in_between(root, folder)
     assert "a run died" in seal(root, "--check").stderr
     assert "finished what a run that died had begun:" in seal(root).stdout
     assert seal(root, "--check").returncode == 0

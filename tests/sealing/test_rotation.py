@@ -24,7 +24,7 @@ from litellm_gitops.sealing.rekey import rekey as rekey_all
 from litellm_gitops.sealing.seal import seal as seal_missing
 from litellm_gitops.sealing.trust import Consent
 from tests.support.inputs import Inputs
-from tests.support.sealed import changed, content, decrypt, encrypt, environment, opened, seal
+from tests.support.sealed import changed, content, decrypt, die_in_between, encrypt, environment, opened, seal
 from tests.support.template import ROOT
 
 ANSWERS = {
@@ -284,18 +284,7 @@ def test_a_run_that_is_killed_at_any_moment_leaves_all_or_nothing(
 def died(sealed: Path, folder: Path, tmp_path: Path) -> tuple[Path, dict[str, bytes], dict[str, bytes]]:
     """A repository of which a rotation put one file of three in place: (root, before, as it was meant to be)."""
     before = content(sealed)
-    code = (
-        "import os; from pathlib import Path; from litellm_gitops.sealing.commands import main\n"
-        "replace, count = Path.replace, []\n"
-        "def die(self, target):\n"
-        "    count.append(self)\n"
-        "    if len(count) == 3: os._exit(9)\n"  # the journal, then the first file
-        "    return replace(self, target)\n"
-        "Path.replace = die\n"
-        "main(Path.cwd(), ['--rotate', 'litellm-masterkey'])\n"
-    )
-    run = subprocess.run([sys.executable, "-B", "-c", code], cwd=sealed, env=environment(folder), check=False)
-    assert run.returncode == 9
+    die_in_between(sealed, folder)
     staged = {
         path.removeprefix(".sealing/"): data
         for path, data in content(sealed).items()

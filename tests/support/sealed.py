@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,27 @@ def seal(
     program = root / "hooks" / "seal_secrets.py"
     # the command works from any folder
     return package().run(program, *arguments, cwd=root.parent, env=env or environment(inputs), stdin=stdin)
+
+
+# The journal is in place, then the first file; the second is not.
+_DYING = """
+import os
+from pathlib import Path
+from litellm_gitops.sealing.commands import main
+replace, count = Path.replace, []
+def die(self, target):
+    count.append(".sealing" in Path(self).parts)
+    if sum(count) == 3: os._exit(9)
+    return replace(self, target)
+Path.replace = die
+main(Path.cwd(), ["--rotate", "litellm-masterkey"])
+"""
+
+
+def die_in_between(root: Path, inputs: Path) -> None:
+    """A rotation of the master key that ends, as by kill -9, after it has put one file of several in place."""
+    command = [sys.executable, "-B", "-c", _DYING]
+    assert subprocess.run(command, cwd=root, env=environment(inputs), check=False).returncode == 9
 
 
 def decrypt(path: Path, key: Path) -> dict[str, str]:

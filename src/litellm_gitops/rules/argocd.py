@@ -13,7 +13,7 @@ from litellm_gitops.documents import Document, Place, dig, mapping, sequence, te
 from litellm_gitops.findings import Finding, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, Repository
-from litellm_gitops.rules.admission import cadence
+from litellm_gitops.rules.admission import cadence, is_refused
 from litellm_gitops.rules.engine import Object, Synced, beyond, found_in, leads_somewhere, show
 from litellm_gitops.rules.table import Table, is_named
 
@@ -195,8 +195,8 @@ def argo_cd_takes_signed_commits_alone(repository: Repository) -> Iterator[Findi
         given = [text(dig(entry, "keyID")) for entry in sequence(project.get("spec", "signatureKeys"))]
         if project.get("spec", "sourceIntegrity") or {*map(_key_id, given)} == {*map(_key_id, answered)}:
             continue
-        if any(not re.fullmatch("[0-9A-Fa-f]{8}|[0-9A-Fa-f]{16}|[0-9A-Fa-f]{40}", key) for key in given):
-            continue  # Argo CD refuses the project, of which another rule tells
+        if is_refused(repository, project):
+            continue  # of which another rule tells
         what = "is missing, so every commit is taken" if not given else "has other keys"
         what = f"spec.signatureKeys {what}: the answer commit_signers says who may have signed one"
         fix = f"list {', '.join(answered)}, or change the answer: README.md, Signed commits"
