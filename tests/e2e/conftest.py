@@ -176,8 +176,8 @@ def release(
 @pytest.fixture
 def calls(request: pytest.FixtureRequest) -> Iterator[Client]:
     """Somebody who calls the proxy of the fixture `deployed` while the test runs."""
-    kubelet = request.getfixturevalue("deployed").cluster.kubelet
-    client = Client(kubelet, NAMESPACE, "litellm")
+    deployed: Deployment = request.getfixturevalue("deployed")
+    client = Client(deployed.kubelet, NAMESPACE, "litellm", deployed.longest_answer())
     yield client
     client.stop()
     failed = ", ".join(f"{count} because {why}" for why, count in client.failures.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from tests.e2e.argocd import ArgoCD
 from tests.e2e.controlplane import ControlPlane
 from tests.e2e.engines import Engine, deploy
 from tests.e2e.flux import Flux
-from tests.e2e.kubelet import Event
+from tests.e2e.kubelet import Event, Kubelet
 from tests.e2e.metrics import Metrics
 from tests.e2e.podprocess import ContainerProcess, process_of
 from tests.e2e.processes import Run
@@ -65,6 +66,13 @@ class Deployment:
         return self.engine.cluster
 
     @property
+    def kubelet(self) -> Kubelet:
+        """What plays its kubelets."""
+        kubelet = self.cluster.kubelet
+        assert kubelet is not None
+        return kubelet
+
+    @property
     def api(self) -> Api:
         """Its API."""
         return self.engine.cluster.api
@@ -107,6 +115,12 @@ class Deployment:
         process = self.process()
         return process.text(process.args[process.args.index("--config") + 1])
 
+    def longest_answer(self) -> float:
+        """The seconds that the proxy waits for a model."""
+        seconds = re.search(r"request_timeout: (\d+)", self.config())
+        assert seconds, self.config()
+        return float(seconds[1])
+
     def secret(self, name: str) -> dict[str, str] | None:
         """The values of a Secret, decoded, or None."""
         secret = self.api.find(f"/api/v1/namespaces/{NAMESPACE}/secrets/{name}")
@@ -116,15 +130,11 @@ class Deployment:
 
     def events(self, since: int = 0) -> list[Event]:
         """What happened to pods in the proxy's namespace."""
-        kubelet = self.cluster.kubelet
-        assert kubelet is not None
-        return [e for e in kubelet.events[since:] if e.pod["metadata"]["namespace"] == NAMESPACE]
+        return [e for e in self.kubelet.events[since:] if e.pod["metadata"]["namespace"] == NAMESPACE]
 
     def measured(self) -> Metrics:
         """What an autoscaler goes by, from now on."""
-        kubelet = self.cluster.kubelet
-        assert kubelet is not None
-        self.metrics = self.metrics or Metrics(self.cluster, kubelet)
+        self.metrics = self.metrics or Metrics(self.cluster, self.kubelet)
         return self.metrics
 
     def inventory(self) -> dict[Name, Object]:

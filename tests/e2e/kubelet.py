@@ -3,7 +3,8 @@
 A pod runs only when all that it refers to can be resolved (`podprocess`); else it waits with the
 kubelet's reason, so that a missing Secret holds up a release here as it does in a real cluster. The
 pods of a Job end after a moment: well, or badly where a story wants that. A deleted pod goes on serving
-through its preStop; then SIGTERM closes its socket, as LiteLLM does.
+through its preStop; then SIGTERM closes its socket, as LiteLLM does, and the answers that it has begun go on
+until the grace is over.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import itertools
 import re
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,7 +23,9 @@ from tests.e2e.api import Api, ApiError, Object
 from tests.e2e.podprocess import ContainerProcess, PodError, process_of
 
 PAUSE = 0.2  # seconds between two looks
-LOOK = 2.0  # seconds of a pod's preStop that one look stands for: short limits stand for long ones
+# short limits stand for long ones: how many seconds of a pod's end one look stands for,
+LOOK = 2.0  # while it serves, in its preStop,
+ANSWER = 60.0  # and while it does nothing but end what it answers
 ROUTES = "/apis/gateway.networking.k8s.io/v1/httproutes"
 SELDOM = 5  # of so many looks one is at what is there for good: addresses of Ingresses and routes
 JOB_SECONDS = 2.0  # that a Job's pod runs, so that what comes too early is seen
@@ -52,17 +56,20 @@ class Kubelet:
     """Looks at all pods again and again, on a thread of its own.
 
     `fails` says which Job pods end with an error; `events` is what happened, in order. `serving` are the uids of the
-    pods whose process takes connections. After each look whatever is in `then` is called, with the pods.
+    pods whose process takes connections; `answers` says of a uid whether its process has an answer to end; `ending` are
+    the seconds, by uid, since the API server told everybody that a pod goes. After each look whatever is in `then` is
+    called, with the pods.
     """
 
     def __init__(self, api: Api) -> None:
         self.fails: Callable[[ContainerProcess], bool] = lambda process: False
         self.events: list[Event] = []
         self.serving: set[str] = set()
+        self.answers: Callable[[str], bool] = lambda uid: False
+        self.ending: dict[str, float] = defaultdict(float)
         self.then: list[Callable[[list[Object]], None]] = []
         self.api = api
         self._addresses = 0
-        self._ending: dict[str, float] = {}  # by uid: seconds of its preStop that are left
         self._started: dict[str, tuple[float, ContainerProcess]] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -142,19 +149,21 @@ class Kubelet:
         self.events.append(Event(time.monotonic(), "started", pod, process))
 
     def _stop(self, pod: Object) -> None:
-        """Plays the preStop of a deleted pod, then SIGTERM, then takes the pod away.
+        """Plays the preStop of a deleted pod, SIGTERM, the end of its answers or SIGKILL; then takes the pod away.
 
         Its time runs from when the API server tells everybody that the pod is not ready: how long a busy machine takes
         to say so is not what a story is about.
         """
-        uid = pod["metadata"]["uid"]
+        metadata = pod["metadata"]
+        uid, grace = metadata["uid"], float(metadata.get("deletionGracePeriodSeconds", 0))
         if uid in self.serving:
-            left = self._ending.setdefault(uid, _pre_stop(pod))
-            if left > 0:
-                self._ending[uid] -= LOOK * (not self._is_offered(pod))
+            if self.ending[uid] < min(_pre_stop(pod), grace):
+                self.ending[uid] += LOOK * (not self._is_offered(pod))
                 return
             self.serving.discard(uid)
-        metadata = pod["metadata"]
+        if self.ending[uid] < grace and self.answers(uid):
+            self.ending[uid] = min(self.ending[uid] + ANSWER, grace)
+            return
         self.api.delete(f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}", grace=0)
 
     def _is_offered(self, pod: Object) -> bool:
@@ -245,8 +254,7 @@ def _pre_stop(pod: Object) -> float:
     hook = pod["spec"]["containers"][0].get("lifecycle", {}).get("preStop", {})
     words = hook.get("exec", {}).get("command", ["0"])
     seconds = hook.get("sleep", {}).get("seconds") or re.search(r"\d+", words[-1])
-    slept = float(seconds[0] if isinstance(seconds, re.Match) else seconds or 0)
-    return min(slept, float(pod["metadata"].get("deletionGracePeriodSeconds", slept)))
+    return float(seconds[0] if isinstance(seconds, re.Match) else seconds or 0)
 
 
 def _differs(old: Object, new: Object) -> bool:

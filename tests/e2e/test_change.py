@@ -73,8 +73,7 @@ def test_a_failed_migration_stops_the_release_says_so_and_keeps_the_old_pods(
     deployed: Deployment,
 ) -> None:
     before = uids(deployed)
-    kubelet = deployed.cluster.kubelet
-    assert kubelet is not None
+    kubelet = deployed.kubelet
     kubelet.fails = lambda process: process.image.endswith(":v1.104.2")
     set_tag(deployed, "v1.104.2")
     deployed.repository.push("Upgrade to what cannot migrate")
