@@ -28,7 +28,7 @@ lint: $(VENV)
 
 e2e: $(VENV) ## install rendered repositories on a real control plane with the real engines
 	@$(RUN) -m tools e2e > /dev/null
-	@$(RUN) -m pytest --numprocesses 3 tests/e2e
+	@$(RUN) -m pytest --numprocesses 4 tests/e2e
 
 proxy: $(VENV) $(PROXY) ## call every model through the real LiteLLM Proxy, without any cloud
 	@$(RUN) -m tools sops helm valkey-server etcd kube-apiserver kubectl > /dev/null

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import ssl
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +84,23 @@ class Api:
         items: list[Object] = found["items"] if found else []
         return items
 
+    def follow(self, path: str) -> Iterator[list[Object]]:
+        """The objects of the list at `path`, again after each change, until the server ends it. Nothing is retried."""
+        listed = _answer(self._client.get(path))
+        found = {each["metadata"]["uid"]: each for each in listed["items"]}
+        yield [*found.values()]
+        options = {"watch": "true", "resourceVersion": listed["metadata"]["resourceVersion"]}
+        with self._client.stream("GET", path, params=options) as response:
+            for line in response.iter_lines():
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise ApiError(f"{path}: {event['object'].get('message')}")
+                uid = event["object"]["metadata"]["uid"]
+                found.pop(uid, None)
+                if event["type"] != "DELETED":
+                    found[uid] = event["object"]
+                yield [*found.values()]
+
     def create(self, path: str, body: Object) -> Object:
         """Creates `body` in the collection at `path`. What is there under its name is taken for an earlier try's."""
         response = self._ask("POST", path, json=body)
@@ -137,6 +157,35 @@ class Api:
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
+
+
+class Watched:
+    """The objects of a list, as the API server tells of each change: who looks at them asks nothing.
+
+    They may be a moment old, as all is that a kubelet or kube-proxy goes by. A thread follows until the server is gone.
+    """
+
+    def __init__(self, api: Api, path: str) -> None:
+        self.items: list[Object] = []
+        self._api = api
+        self._path = path
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Follows no more, once the server ends."""
+        self._stopping.set()
+
+    def join(self) -> None:
+        """Waits for the thread."""
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._stopping.wait(PAUSE):
+            with suppress(ApiError, httpx.HTTPError):
+                for items in self._api.follow(self._path):
+                    self.items = items
 
 
 def _answer(response: httpx.Response) -> Object:

@@ -43,6 +43,7 @@ class ArgoCD:
         self._files: dict[str, Path] = {}
         self._sockets = cluster.folder / "plugins"  # a volume that the containers of the repo-server share
         self._seen = 0  # of the kubelet's events
+        self._volumes: dict[str, str] = {}  # the versions of what may be in a volume, by uid
         # what is in ConfigMap argocd-gpg-keys-cm; None where no commit is signed, which needs no gpg
         self._signers = cluster.folder / "signers" if signed else None
         if self._signers:
@@ -183,8 +184,17 @@ class ArgoCD:
                 if name == REPO_SERVER:
                     self._restart_plugin(event.pod)
                 self._restart(name, process_of(self.cluster.api, event.pod, name))
+        if not self._volumes_differ():
+            return
         for name, pod in self._pods.items():  # a kubelet brings a changed Secret into the volumes of running pods
             self._mount(name, process_of(self.cluster.api, pod, name))
+
+    def _volumes_differ(self) -> bool:
+        """Whether a Secret or ConfigMap is another one than at the last look."""
+        kinds = [f"/api/v1/namespaces/{NAMESPACE}/{kind}" for kind in ("secrets", "configmaps")]
+        found = [each["metadata"] for kind in kinds for each in self.cluster.api.items(kind)]
+        before, self._volumes = self._volumes, {each["uid"]: each["resourceVersion"] for each in found}
+        return before != self._volumes
 
     def _is_older(self, name: str, pod: Object) -> bool:
         """Whether a pod is one that the pod in use replaces: of two that wait, any may be started first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.e2e.api import Object
-from tests.e2e.kubelet import Kubelet, endpoint_slices
+from tests.e2e.kubelet import Kubelet
 
 NOBODY = "no pod was offered"
 CLOSED = "the pod that was offered had closed its socket"
@@ -53,7 +53,7 @@ class Client:
     def _look_up(self) -> set[str]:
         endpoints = [
             endpoint
-            for found in endpoint_slices(self._kubelet.api, self._namespace)
+            for found in self._kubelet.endpoint_slices(self._namespace)
             if found["metadata"].get("labels", {}).get("kubernetes.io/service-name") == self._service
             # the pod of a Job may have the labels, too, but not the port
             if found.get("ports")

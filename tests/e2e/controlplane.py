@@ -20,13 +20,14 @@ import trustme
 import yaml
 
 import tools
-from tests.e2e.api import Api, Object
+from tests.e2e.api import Api, Object, Watched
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.processes import Processes, Run, free_port, slowness, wait_for
 
 ISSUER = "https://kubernetes.default.svc"
 START_TIMEOUT = 60.0  # seconds; it takes three, but the machine may be busy
 ZONES = ("a", "b", "c")  # one node each
+FOLLOWED = ("/api/v1/pods", "/apis/discovery.k8s.io/v1/endpointslices")  # by the kubelets
 # What a new control plane makes by itself after it is ready, in any order: a story looks at what is there before it.
 BY_ITSELF = (
     "/api/v1/namespaces/default/services/kubernetes",
@@ -63,6 +64,7 @@ class ControlPlane:
         self.kubeconfig = self._write_kubeconfig()
         self.api = Api(self.server, self._token, self.folder / "ca.crt")
         self.kubelet: Kubelet | None = None
+        self._watched: list[Watched] = []
 
     def __enter__(self) -> Self:
         try:
@@ -84,7 +86,11 @@ class ControlPlane:
         if self.kubelet:
             self.kubelet.stop()
             self.kubelet = None
+        for watched in self._watched:
+            watched.stop()
         self.processes.stop()
+        for watched in self._watched:
+            watched.join()
         self.api.close()
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None) -> str:
@@ -226,7 +232,8 @@ class ControlPlane:
             return all(self.api.find(path) for path in BY_ITSELF)
 
         wait_for("the cluster has what it makes by itself", all_there, timeout=START_TIMEOUT)
-        self.kubelet = Kubelet(self.api)
+        self._watched += (Watched(self.api, path) for path in FOLLOWED)
+        self.kubelet = Kubelet(self.api, *self._watched)
 
     def _write_kubeconfig(self) -> Path:
         ca_file = self.folder / "ca.crt"

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from tests.e2e.api import Api, ApiError, Object
+from tests.e2e.api import Api, ApiError, Object, Watched
 from tests.e2e.podprocess import ContainerProcess, PodError, process_of
 
 PAUSE = 0.2  # seconds between two looks
@@ -61,7 +61,7 @@ class Kubelet:
     called, with the pods.
     """
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, pods: Watched, slices: Watched) -> None:
         self.fails: Callable[[ContainerProcess], bool] = lambda process: False
         self.events: list[Event] = []
         self.serving: set[str] = set()
@@ -69,6 +69,9 @@ class Kubelet:
         self.ending: dict[str, float] = defaultdict(float)
         self.then: list[Callable[[list[Object]], None]] = []
         self.api = api
+        self._pods = pods
+        self._slices = slices
+        self._gone: set[str] = set()  # uids, which may be seen once more
         self._addresses = 0
         self._started: dict[str, tuple[float, ContainerProcess]] = {}
         self._stopping = threading.Event()
@@ -85,12 +88,16 @@ class Kubelet:
         self._stopping.set()
         self._thread.join()
 
+    def endpoint_slices(self, namespace: str) -> list[Object]:
+        """What the API server tells everybody of the pods behind the Services of a namespace."""
+        return [each for each in self._slices.items if each["metadata"]["namespace"] == namespace]
+
     def _work(self) -> None:
         for number in itertools.count():
             if self._stopping.wait(PAUSE):
                 return
             try:
-                pods = self.api.items("/api/v1/pods")
+                pods = [pod for pod in self._pods.items if pod["metadata"]["uid"] not in self._gone]
                 self.serving &= {pod["metadata"]["uid"] for pod in pods}
                 for pod in pods:
                     self._look_at(pod)
@@ -112,7 +119,7 @@ class Kubelet:
             self._stop(pod)
             return
         phase = pod.get("status", {}).get("phase")
-        if phase == "Pending":
+        if phase == "Pending" and uid not in self._started:
             self._start(pod)
         elif phase == "Running" and _owner(pod, "Job") and uid in self._started:
             since, process = self._started[uid]
@@ -165,11 +172,12 @@ class Kubelet:
             self.ending[uid] = min(self.ending[uid] + ANSWER, grace)
             return
         self.api.delete(f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}", grace=0)
+        self._gone.add(uid)
 
     def _is_offered(self, pod: Object) -> bool:
         return any(
             endpoint["conditions"].get("ready") and endpoint.get("targetRef", {}).get("uid") == pod["metadata"]["uid"]
-            for found in endpoint_slices(self.api, pod["metadata"]["namespace"])
+            for found in self.endpoint_slices(pod["metadata"]["namespace"])
             for endpoint in found.get("endpoints") or ()
         )
 
@@ -242,11 +250,6 @@ class Kubelet:
         address = f"10.244.{self._addresses // 250}.{self._addresses % 250 + 1}"
         pod.setdefault("status", {})["podIP"] = address
         return address
-
-
-def endpoint_slices(api: Api, namespace: str) -> list[Object]:
-    """What the API server tells everybody of the pods behind the Services of a namespace."""
-    return api.items(f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices")
 
 
 def _pre_stop(pod: Object) -> float:

@@ -8,6 +8,7 @@ refuses raises `PodError` with the kubelet's words.
 from __future__ import annotations
 
 import base64
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,6 +66,7 @@ class ContainerProcess:
 
 def process_of(api: Reader, pod: Object, container: str | None = None) -> ContainerProcess:
     """The process of `container` (by default the first) of `pod`; raises `PodError`."""
+    api = _Once(api)
     containers = pod["spec"]["containers"]
     spec = next(c for c in containers if container in (None, c["name"]))
     env = _environment(api, pod, spec)
@@ -87,6 +89,14 @@ def expand(text: str, env: Mapping[str, str]) -> str:
         return "$" if match[1] == "$" else env.get(match[2], match[0])
 
     return _REFERENCE.sub(value, text)
+
+
+class _Once:
+    """Reads each object once: a pod of Argo CD takes sixty variables of one ConfigMap."""
+
+    def __init__(self, api: Reader) -> None:
+        self.find = functools.cache(api.find)
+        self.items = functools.cache(api.items)
 
 
 class _Source:
