@@ -27,7 +27,7 @@ from tests.support.inputs import Inputs
 from tests.support.template import ROOT
 
 RUN = pytest.StashKey[Run]()
-LONGEST = ("test_change", "test_faults", "test_way_across", "test_install")
+LONGEST = ("test_change", "test_boundaries", "test_way_across", "test_faults", "test_admission", "test_install")
 CRDS = ("source-controller", "kustomize-controller", "helm-controller", "argocd")
 
 
