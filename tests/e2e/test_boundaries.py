@@ -171,14 +171,15 @@ def told_and_refused(deployed: Deployment, reach: Reach, push: Push) -> None:
 
 
 def test_a_chart_that_reaches_beyond_the_namespace_is_refused(deployed: Deployment, engine: str, push: Push) -> None:
-    push("litellm/templates/own.yaml", ADMINISTRATOR)
-    says = {"flux": FORBIDDEN, "argocd": NOT_PERMITTED}[engine]
-    complaint(deployed.engine, RELEASE[engine], says)
-    assert deployed.api.find(BINDING) is None
-    assert is_up(deployed)
-    (deployed.repository.folder / "litellm/templates/own.yaml").unlink()
-    deployed.repository.edit("litellm/values.yaml", "request_timeout: 600", "request_timeout: 601")
-    deployed.deploy("What may be")
+    with deployed.tried_again_sooner():
+        push("litellm/templates/own.yaml", ADMINISTRATOR)
+        says = {"flux": FORBIDDEN, "argocd": NOT_PERMITTED}[engine]
+        complaint(deployed.engine, RELEASE[engine], says)
+        assert deployed.api.find(BINDING) is None
+        assert is_up(deployed)
+        (deployed.repository.folder / "litellm/templates/own.yaml").unlink()
+        deployed.repository.edit("litellm/values.yaml", "request_timeout: 600", "request_timeout: 601")
+        deployed.deploy("What may be")
 
 
 @pytest.mark.parametrize("deployed", ["argocd"], indirect=True)

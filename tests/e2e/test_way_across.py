@@ -10,7 +10,7 @@ import base64
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +99,7 @@ def migrations(happened: list[Event]) -> list[str]:
 def test_it_goes_to_the_other_chart_and_back_without_a_lost_call(deployed: Deployment, calls: Client) -> None:
     for _ in range(2):
         before, since = kept(deployed), len(deployed.events())
-        with tried_again_sooner(deployed):
+        with deployed.tried_again_sooner():
             go_across(deployed)
         assert kept(deployed) == before
         (only,) = replica_sets(deployed)
@@ -111,20 +111,6 @@ def test_it_goes_to_the_other_chart_and_back_without_a_lost_call(deployed: Deplo
         assert isinstance(deployed.engine, ArgoCD) or len(happened) == 2
     assert calls.calls > 0
     assert not calls.failures
-
-
-@contextmanager
-def tried_again_sooner(deployed: Deployment) -> Iterator[None]:
-    """Argo CD tries what has failed again after one second, in the place of ten; Flux waits for a person here."""
-    release, long, short = f"clusters/{ENVIRONMENT}/release.yaml", "duration: 10s", "duration: 1s"
-    if isinstance(deployed.engine, Flux):
-        yield
-        return
-    deployed.repository.edit(release, long, short)
-    deployed.deploy("Try again sooner")
-    yield
-    deployed.repository.edit(release, short, long)
-    deployed.deploy("Try again later")
 
 
 def go_across(deployed: Deployment) -> None:
