@@ -8,6 +8,7 @@ import string
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -27,8 +28,8 @@ from tests.e2e.readme import commands
 from tests.support.answers import ENVIRONMENTS, PROVIDERS, ROLE_ARN, answers, keyless, redis_hosts
 from tests.support.faults import CHART, at
 from tests.support.findings import findings, report
-from tests.support.quick import quick
 
+pytestmark = pytest.mark.usefixtures("quick_copier")  # the questions are the subject, not copier
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples" / "answers"
 INVALID = sorted((EXAMPLES / "invalid").glob("*.yml"))
@@ -157,8 +158,9 @@ MODEL_PLACES = {
 }
 
 
+@cache
 def load(path: Path) -> Any:
-    return yaml.safe_load(path.read_text("utf-8"))
+    return yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
 
 
 # What an invalid file should have said; where a question is not here, its default is right.
@@ -218,15 +220,14 @@ def test_an_invalid_answer_is_refused_and_leaves_nothing_behind(file: Path, temp
 
 
 @pytest.mark.parametrize("file", INVALID, ids=lambda file: file.stem)
-def test_an_invalid_file_holds_one_mistake(file: Path, template: Path, compiled: Path, tmp_path: Path) -> None:
+def test_an_invalid_file_holds_one_mistake(file: Path, template: Path, tmp_path: Path) -> None:
     mistaken = file.stem.split("-")[0]
     given = {name: value for name, value in load(file).items() if name != mistaken}
     if mistaken in RIGHT:
         given[mistaken] = RIGHT[mistaken]
     if "works on EKS only" not in expected_message(file):
         given.setdefault("eks_aws_role_arn", RIGHT["eks_aws_role_arn"])
-    with quick(compiled):  # the files are the subject, not copier
-        render_into(tmp_path / "repository", template, given, exclude=["*"])
+    render_into(tmp_path / "repository", template, given, exclude=["*"])
 
 
 def test_there_are_enough_invalid_examples() -> None:
