@@ -22,6 +22,8 @@ COPILOT_TOKEN = r"gh[ou]_[A-Za-z0-9_.-]{36,2000}"
 _AGE, _PEM, _PGP, _PUTTY = "AGE-SECRET-KEY-", "PRIVATE KEY-----", "PRIVATE KEY BLOCK-----", "PuTTY-User-Key-File-"
 # a value that code or Terraform reads from elsewhere
 _ELSEWHERE = r"(?!(?:var|local|data|module|os|process|env|self|settings|config|random_password)\.\w)"
+# what stands where nobody can log in from elsewhere, and in examples
+_KNOWN = "(?:(?i:passw(?:or|0r)d|passwd|postgres|change[-_]?me)|secret)"
 # What the keys of a vendor begin with, of those that a gateway calls, logs to, or is deployed from.
 _PREFIXES = {
     "Perplexity": ("pplx-",),
@@ -138,17 +140,19 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "a credential under a telling name": (
         # of a variable: a letter and a digit at least, so that no name of another one is taken for it
         r"""(?:API|APP|APPLICATION|ACCESS|SECRET|ACCOUNT|MASTER|SALT|SUBSCRIPTION)_KEY["']?\s*[:=]\s*["']?"""
-        rf"{_ELSEWHERE}(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9/+=_-]{{20,}}(?<!EXAMPLEKEY)(?![\w/+.([{{$])",
+        # what Sealed Secrets encrypts begins with the length of its key
+        rf"{_ELSEWHERE}(?!Ag[A-D][A-Za-z0-9+/]{{300,}})"
+        rf"(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9/+=_-]{{20,}}(?<!EXAMPLEKEY)(?![\w/+.([{{$])",
         ("_KEY",),
     ),
     "a database password": (
         r"""\b(?:LITELLM_DATABASE_PASSWORD|LITELLM_REDIS_PASSWORD|POSTGRES_PASSWORD|REDIS_PASSWORD)"""
-        rf"""["']?[ \t]*[:=][ \t]*["']?{_ELSEWHERE}[A-Za-z0-9._~-]{{6,}}""",
+        rf"""["']?[ \t]*[:=][ \t]*["']?{_ELSEWHERE}(?!{_KNOWN}(?![\w.~-]))[A-Za-z0-9._~-]{{6,}}""",
         ("_PASSWORD",),
     ),
     # an image by its digest has the same signs
     "a password in a URL": (
-        r"://(?<=[a-z0-9+]://)[^\s:/@$<{(\"']*:(?!(?:password|passwd|pass|PASSWORD|PASS|\*+|x+)@)[^\s:/@$<{(\"']+@(?!sha256:)",
+        rf"://(?<=[a-z0-9+]://)[^\s:/@$<{{(\"']*:(?!(?:{_KNOWN}|pass|PASS|\*+|x+|%[svqd])@)[^\s:/@$<{{(\"']+@(?!sha256:)",
         ("://",),
     ),
 }

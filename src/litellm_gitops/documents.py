@@ -19,12 +19,22 @@ class _Loader(LOADER):  # type: ignore[misc]
     """Takes unknown tags, such as GitLab's `!reference` and `!!python/name` of MkDocs, for no value."""
 
 
-_Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)  # a bare =
+class _Again(yaml.SafeLoader):
+    """Likewise, and an anchor may be set again, as YAML 1.2 and Go's loader have it. Ten times as slow."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As its base, without what the anchor of this node stood for."""
+        if not self.check_event(yaml.AliasEvent):
+            self.anchors.pop(self.peek_event().anchor, None)  # type: ignore[no-untyped-call]
+        return super().compose_node(parent, index)
+
 
 _LARGEST = 1_000_000  # nodes, which no rule ends with in time
 
-for _tag in ("!", "tag:yaml.org,2002:python/"):
-    _Loader.add_multi_constructor(_tag, lambda loader, suffix, node: None)
+for _loader in (_Loader, _Again):
+    _loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)  # a bare =
+    for _tag in ("!", "tag:yaml.org,2002:python/"):
+        _loader.add_multi_constructor(_tag, lambda loader, suffix, node: None)
 
 Place = tuple[str | int, ...]  # the keys and numbers that lead to a value
 
@@ -67,8 +77,22 @@ class Document:
 @cache
 def parse(file: str, text: str) -> tuple[Document, ...]:
     """The documents of a text; those that hold nothing are left out. Raises NotYamlError. Change nothing in them."""
-    loader = _Loader(text)
-    documents = []
+    try:
+        try:
+            return tuple(_documents(file, text, _Loader))
+        except yaml.composer.ComposerError as error:
+            if "duplicate anchor" not in f"{error.context}":
+                raise
+            return tuple(_documents(file, text, _Again))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise NotYamlError(mark.line + 1 if mark else 1, _reason(error)) from None
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: a date that no calendar has
+        raise NotYamlError(1, "it holds a character or a value that YAML refuses") from None
+
+
+def _documents(file: str, text: str, kind: Any) -> Iterator[Document]:
+    loader = kind(text)
     try:
         while loader.check_node():
             node = loader.get_node()
@@ -76,15 +100,17 @@ def parse(file: str, text: str) -> tuple[Document, ...]:
                 raise NotYamlError(node.start_mark.line + 1, "its aliases make too much of it")
             value = loader.construct_document(node)
             if value is not None:
-                documents.append(Document(file, value, node))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise NotYamlError(mark.line + 1 if mark else 1, _reason(error)) from None
-    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: a date that no calendar has
-        raise NotYamlError(1, "it holds a character or a value that YAML refuses") from None
+                yield Document(file, value, node)
     finally:
         loader.dispose()
-    return tuple(documents)
+
+
+def roots(text: str) -> Iterator[yaml.Node]:
+    """The nodes of a text that `parse` takes, before merge keys are followed."""
+    try:
+        yield from filter(None, [*yaml.compose_all(text, Loader=_Loader)])
+    except yaml.composer.ComposerError:
+        yield from filter(None, yaml.compose_all(text, Loader=_Again))
 
 
 def _size(root: yaml.Node) -> float:
@@ -227,7 +253,8 @@ def is_ambiguous(scalar: yaml.ScalarNode) -> bool:
     """Whether YAML 1.1 and YAML 1.2 read a scalar differently."""
     # quoted, or `<<`, or with a tag of another tool's own
     kind = scalar.tag.removeprefix("tag:yaml.org,2002:")
-    if scalar.style or kind == "merge" or kind == scalar.tag or kind.startswith("python/"):
+    # a bare = is a text to all, and to PyYAML alone more
+    if scalar.style or kind in ("merge", "value") or kind == scalar.tag or kind.startswith("python/"):
         return False
     text = scalar.value
     if _BOOLEAN_1_1.fullmatch(text) or _OCTAL_1_1.fullmatch(text):

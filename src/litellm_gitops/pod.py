@@ -12,6 +12,7 @@ from litellm_gitops.charts import Chart
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 
 VARIABLE = re.compile(r"[\w.-]+")  # its name
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/.+")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ class Parameters:
     def model(self) -> str:
         """LiteLLM's name of the model, such as `azure/gpt`; empty where it has none."""
         return text(self.given.get("model"))
+
+    def is_of_another_account(self, answers: Mapping[str, Any]) -> bool:
+        """Whether the chosen login, and no token, takes on a role of AWS in an account that no answer names."""
+        ours = {match[1] for answer in answers.values() for match in _ROLE.finditer(str(answer))}
+        role = _ROLE.fullmatch(text(self.given.get("aws_role_name")))
+        return bool(role and role[1] not in ours and "aws_web_identity_token" not in self.given)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 from tests.support.answers import answers, everything
-from tests.support.faults import SHARED, Fault, append, change
-from tests.support.findings import found_by_its_rule_alone
+from tests.support.faults import SHARED, Edit, Fault, append, append_item, change, set_value, together, write
+from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 KMS_KEY = "arn:aws:kms:us-west-2:123456789012:alias/gitops"
 IDENTITY = "arn:aws:iam::123456789012:role/gitops-engine"
 KMS = answers(["aws"], ["bedrock"], aws_kms_key=KMS_KEY, aws_kms_identity=IDENTITY)
 ARGOCD = everything(gitops_engine="argocd")
+FLUX_SECRETS, RELEASE = "clusters/aws/secrets.yaml", "clusters/aws/release/helmrelease.yaml"
 HOOK = change(SHARED, "argocd:\n        enabled: false", "argocd:\n        enabled: true")
+
+SCRIPT = """apiVersion: batch/v1
+kind: CronJob
+metadata: {name: own, namespace: litellm}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{name: own, image: "alpine:3.21", command: [sh, -c, 'echo "${HOSTNAME} ${A:-b}"']}]
+"""
+MONITOR = """apiVersion: monitoring.coreos.com/v1
+kind: PodMonitor
+metadata: {name: own, namespace: litellm}
+spec:
+  selector: {matchLabels: {app: own}}
+  podMetricsEndpoints: [{port: own, relabelings: [{sourceLabels: [a], targetLabel: b, replacement: "${1}"}]}]
+"""
+
+
+def own(content: str, cluster: str = "aws") -> Edit:
+    """An object of the owner's own that a commit brings."""
+    listed = append_item(f"clusters/{cluster}/kustomization.yaml", ("resources",), "own.yaml")
+    return together(listed, write(f"clusters/{cluster}/own.yaml", content))
+
+
+def named(name: str) -> Edit:
+    """A Service of the owner's own under this name."""
+    head = "apiVersion: v1\nkind: Service\nmetadata:\n  namespace: litellm\n"
+    return own(f'{head}  name: "{name}"\nspec: {{type: ExternalName, externalName: own.example.com}}\n')
+
+
+def replaced(**given: object) -> Edit:
+    """Flux replaces variables."""
+    return set_value(FLUX_SECRETS, ("spec", "postBuild"), given)
 
 
 FAULTS: dict[str, Fault] = {
@@ -34,15 +72,34 @@ FAULTS: dict[str, Fault] = {
     ),
     "a variable for Flux to replace": (
         "nothing_is_left_to_substitution",
-        change("clusters/aws/release/helmrelease.yaml", "# What is changed", "# ${cluster}: what is changed"),
+        set_value("clusters/aws/release/helmrelease.yaml", ("metadata", "labels"), {"cluster": "${cluster}"}),
+    ),
+    "a variable that Flux replaces by nothing": (
+        "nothing_is_left_to_substitution",
+        together(replaced(substitute={"region": "us"}), named("own-${regoin}")),
+    ),
+    "a variable of a program that Flux replaces by nothing": (
+        "nothing_is_left_to_substitution",
+        together(replaced(substitute={"region": "us"}), own(SCRIPT)),
     ),
     "a variable that something may replace": (
         "nothing_is_left_to_substitution",
-        change("clusters/aws/release.yaml", "# A failed", "# ${cluster}: a failed"),
+        set_value("clusters/aws/release.yaml", ("metadata", "labels"), {"cluster": "${cluster}"}),
         ARGOCD,
     ),
     "the chart's own Argo CD hook, with Flux": ("the_migrations_run_before_the_pods", HOOK),
     "the chart's own Argo CD hook, with Argo CD": ("the_migrations_run_before_the_pods", HOOK, ARGOCD),
 }
+HARMLESS: dict[str, Harmless] = {
+    "a variable of a program": own(SCRIPT),
+    "a variable of a program, with Argo CD": (own(SCRIPT), ARGOCD),
+    "a part of a pattern": own(MONITOR),
+    "a part of a pattern, with Argo CD": (own(MONITOR), ARGOCD),
+    "a variable that Flux replaces": together(replaced(substitute={"region": "us"}), named("own-${region}")),
+    "a variable from elsewhere": together(
+        replaced(substituteFrom=[{"kind": "ConfigMap", "name": "own", "optional": True}]), named("own-${region}")
+    ),
+}
 
 test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)

@@ -164,6 +164,26 @@ HARMLESS: dict[str, Edit] = {
         add(CHART.volumes, [{"name": "salt", "secret": {"secretName": "litellm-salt-key", "defaultMode": 440}}]),
         substitute(AWS, r"defaultMode.*: 440", "defaultMode: 0440"),
     ),
+    "the mode of a file that Compose mounts": write(
+        "dev/compose.yaml", "services: {a: {image: b, restart: no, configs: [{source: c, target: /c, mode: 0440}]}}\n"
+    ),
+    "an anchor that is set again": write("apps/own.yaml", "a: &x 1\nb: *x\nc: &x 2\nd: *x\n"),
+    "a bare = where it is compared": write(
+        "apps/own.yaml",
+        "apiVersion: monitoring.coreos.com/v1alpha1\nkind: AlertmanagerConfig\nmetadata: {name: own}\n"
+        "spec: {route: {matchers: [{name: a, value: b, matchType: =}]}}\n",
+    ),
+    "words of YAML 1.1 for who reads it": write("ansible/own.yml", "- hosts: all\n  become: yes\n  mode: 0644\n"),
+    "dates and times in documents": write("docs/own.yml", "date: 2026-11-30\nopen: 8:00\nversion: 1e3\n"),
+    "a script with tabs": append(
+        AWS,
+        "  extraResources:\n    - apiVersion: v1\n      kind: ConfigMap\n      metadata: {name: own}\n"
+        "      data:\n        a.sh: |\n          cat <<-END\n          \tone\n          END\n",
+    ),
+    "what Jinja makes YAML of": write("scripts/own.yaml", "{% for each in all %}\n- {{ each }}\n{% endfor %}\n"),
+    "what Cookiecutter makes YAML of": write(
+        "scripts/{{cookiecutter.name}}/own.yaml", "name: {{ cookiecutter.name }}\n"
+    ),
     "a template of CloudFormation": write(
         "aws/role.yaml", "Resources:\n  Role: !GetAtt Own.Arn\n  Name: !Sub '${A}'\n"
     ),

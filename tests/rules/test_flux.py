@@ -105,6 +105,14 @@ FROM_HERE = "path: ./litellm, sourceRef: {kind: GitRepository, name: litellm-git
 FROM_ELSEWHERE = "path: ./anything, sourceRef: {kind: OCIRepository, name: own}"
 
 FAULTS: dict[str, Fault] = {
+    "an object of Flux that nothing applies": (
+        "every_file_of_a_cluster_is_applied",
+        write(
+            "clusters/aws/slack.yaml",
+            "apiVersion: notification.toolkit.fluxcd.io/v1beta3\nkind: Provider\n"
+            "metadata: {name: own, namespace: flux-system}\nspec: {type: slack, channel: own}\n",
+        ),
+    ),
     # fields
     "a misspelt field": (
         "the_engine_knows_every_field",

@@ -133,6 +133,23 @@ def foreign(kind: str) -> Edit:
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
     **{kind: foreign(kind) for kind in FOREIGN},
+    **{
+        f"a configuration for {api_version}": own(f"kind: {kind}\napiVersion: {api_version}\n")
+        for api_version, kind in (
+            ("kind.x-k8s.io/v1alpha4", "Cluster"),
+            ("kubeadm.k8s.io/v1beta4", "ClusterConfiguration"),
+            ("kubelet.config.k8s.io/v1beta1", "KubeletConfiguration"),
+            ("audit.k8s.io/v1", "Policy"),
+            ("apiserver.config.k8s.io/v1", "EncryptionConfiguration"),
+            ("cli.kyverno.io/v1alpha1", "Values"),
+        )
+    },
+    "a name that the API server ends": own(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: own-, namespace: litellm}\n"
+    ),
+    "names that Flux fills in": own(
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: '${APP}', labels: {env: '${ENV:-dev}'}}\n"
+    ),
     "a kind that is declared": together(
         foreign("networking.k8s.io/v2 Own"), append_item(SUITE, ("kinds",), "networking.k8s.io/v2 Own")
     ),

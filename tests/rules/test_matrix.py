@@ -441,6 +441,9 @@ HARMLESS: dict[str, Edit] = {
         ),
         model({"model": "openai/gpt", "litellm_credential_name": "own"}),
     ),
+    "a model in another account, into which the chosen login goes": model(
+        {"model": "bedrock/own", "aws_role_name": "arn:aws:iam::999999999999:role/own", "aws_session_name": "own"}
+    ),
     "a model with a key of another project": model(
         {"model": "vertex_ai/own", "vertex_credentials": "/var/secrets/gcp/gcp-service-account.json"}
     ),

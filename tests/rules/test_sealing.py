@@ -533,6 +533,24 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    **{
+        f"a Secret that says where its value is: {where}": write(
+            "apps/own.yaml",
+            f"apiVersion: v1\nkind: Secret\nmetadata: {{name: own}}\nstringData:\n  KEY: |-\n    {where}\n",
+        )
+        for where in ("op://ai/openai/key", "ref+vault://ai/openai#/key", "vault:secret/data/openai#key")
+    },
+    "where a repository of Argo CD is": write(
+        "apps/own.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: own\n"
+        "  labels: {argocd.argoproj.io/secret-type: repository}\n"
+        "stringData: {type: git, url: 'https://github.com/example/own.git'}\n",
+    ),
+    "an example of two objects in a document": write(
+        "docs/own.md",
+        "# Own\n\n```yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Secret\n"
+        "metadata: {name: own}\nstringData: {password: own}\n---\napiVersion: v1\nkind: Namespace\n```\n",
+    ),
     "a ConfigMap beside the sealed Secrets": together(
         write(
             "secrets/aws/own.yaml",

@@ -180,6 +180,8 @@ def harmless() -> dict[str, tuple[str, str]]:
         "Authorization: Basic <base64>\n",
         "who signs": f"-----BEGIN PGP PUBLIC KEY BLOCK-----\nuser.signingKey={'0A1B' * 10} keyID: {'0A1B' * 10}\n",
         "a bucket with a hash in its name": f"{'0a1b' * 8}-us-east-1 PuTTY-User-Key-File-3 is its first line\n",
+        "a database that nobody reaches": "postgres://postgres:postgres@localhost/a mysql://user:secret@host:1/b\n",
+        "a form of an address": '"postgres://own:%s@db/own"\n',
         "a hash": f"sha256 {'0123456789abcdef' * 4} sk-learn-contrib-and-other-packages\n",
     }
     manifests = {
@@ -215,7 +217,14 @@ def harmless() -> dict[str, tuple[str, str]]:
         "an injector": "metadata: {annotations: {vault.hashicorp.com/agent-inject-secret-token: secret/data/own}}\n",
         "names of keys": "auth: {existingSecret: own, secretKeys: {password: password, userPasswordKey: own}}\n",
         "a variable that has the value": "password: DB_PASSWORD\napiKey: OPENAI_API_KEY\n",
-        "a secret of a workflow": "env: {TOKEN: '${{ secrets.TOKEN }}'}\n",
+        "a secret of a workflow": "env: {TOKEN: '${{ secrets.TOKEN }}', API_KEY: 'Bearer ${{ secrets.KEY }}'}\n",
+        "a database of a test": "jobs: {a: {services: {db: {env: {POSTGRES_PASSWORD: postgres}}}}}\n",
+        "the key of LiteLLM's documentation": "general_settings: {master_key: sk-1234}\nmodel: {api_key: fake-key}\n",
+        "an example of an API": "properties: {}\nexample: {username: alice, password: correct-horse-battery}\n",
+        "what a policy does next": "steps: [{guardrail: a, on_pass: next, on_fail: block}]\n",
+        "a sealed key under a telling name": _manifest(
+            "SealedSecret", f"spec: {{encryptedData: {{OWN_API_KEY: AgB{signs(700)}}}}}", "bitnami.com/v1alpha1"
+        ),
         "the right to have a token": "permissions: {id-token: write}\njobs: {a: {permissions: {id-token: read}}}\n",
         "a switch in words": _manifest("Pod", "spec: {automountServiceAccountToken: 'no'}"),
         "a token in a header of a script": "own:\n  script: ['curl --header \"JOB-TOKEN: $CI_JOB_TOKEN\" https://x']\n",
@@ -230,9 +239,13 @@ def harmless() -> dict[str, tuple[str, str]]:
         "JSON that refers": ("config/refer.json", '{"token": "${TOKEN}", "tokens": 4096, "passwordFile": "/x"}\n'),
         "variables to be filled in": (
             ".env.example",
-            "OPENAI_API_KEY=your-api-key-here\nA_PASSWORD=changeme\nB_TOKEN=replace-me\nC_SECRET=TODO\nD_API_KEY=change-me\n",
+            "OPENAI_API_KEY=\nLANGFUSE_SECRET_KEY=sk-lf-...\nX_API_KEY=your-api-key-here\nA_PASSWORD=changeme\nB_TOKEN=replace-me\nC_SECRET=TODO\nD_API_KEY=change-me\n",
         ),
         "a sample of variables": ("config/own.env.sample", "API_KEY=your_openai_api_key\nDB_PASSWORD=your-password\n"),
+        "packages": ("package.json", '{"jsonwebtoken": "^9.0.2", "registry-auth-token": "5.0.2"}\n'),
+        "words of a model": ("models/tokenizer_config.json", '{"pad_token": "[PAD]", "mask_token": "mask.", "a": 1}\n'),
+        "a property that Maven fills in": ("app/own.properties", "ssl.key-store-password=@password@\n"),
+        "a Secret's name in a script": ("bin/name.sh", "SECRET=litellm-masterkey\n"),
         "TOML that refers": ("config/refer.toml", 'password = "env:PASSWORD"\ntoken = ""\n'),
     }
     found = {name: (f"docs/{number}.md", content) for number, (name, content) in enumerate(texts.items())} | settings

@@ -207,6 +207,9 @@ def beyond(
         # what lists files for Kustomize has no name; whether ours have the right one another rule says
         if not name or each.is_by_hand(found.document.file) or (kind, name) in {(own.kind, own.name) for own in ours}:
             continue
+        document, listed = each.listing(dirname(found.document.file))
+        if document and found.document.file not in listed:
+            continue  # it is never applied, and another rule says so
         if found.identity.namespace != namespace:
             what = f"{kind} {name} is not in namespace {namespace}, and {writer} may write nowhere else"
             yield found.finding(("metadata",), what, "take it out: what reaches further a person applies")
@@ -314,7 +317,8 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
                     yield found_in(document, ("resources",), what, f"list {basename(file)}")
                 else:
                     what = f"{own} does not list it, so the engine never applies it"
-                    yield Finding(file, None, what, edit("list it"))
+                    fix = f"list it, or move it out of {each.cluster.folder} where a person applies it"
+                    yield Finding(file, None, what, edit(fix))
 
 
 @rule
@@ -353,17 +357,6 @@ def the_namespace_holds_its_pods_to_the_standard(repository: Repository) -> Iter
         if found and wanted and found.get(*place) != wanted:
             what = f"{_STANDARD} is {show(found.get(*place))}, not the answer pod_security"
             yield found.finding(place, what, f"write {wanted}")
-
-
-@rule
-def nothing_is_left_to_substitution(repository: Repository) -> Iterator[Finding]:
-    for file in repository.yaml_files:
-        content = repository.text(file) or ""
-        is_data = {dig(document.value, "kind") for document in repository.documents(file)} == {"ConfigMap"}
-        if file.startswith(("clusters/", "secrets/")) and "${" in content and not is_data:
-            line = content.count("\n", 0, content.index("${")) + 1
-            what = "it holds ${, which Flux may take for a variable"
-            yield Finding(file, line, what, edit("write the value itself"))
 
 
 @rule

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 import re
 from collections.abc import Iterator
@@ -10,12 +11,24 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops.documents import LOADER, Document, Place, dig, is_ambiguous, is_word, nodes, sequence, text, texts
+from litellm_gitops.documents import (
+    Document,
+    Place,
+    dig,
+    is_ambiguous,
+    is_word,
+    mapping,
+    nodes,
+    roots,
+    sequence,
+    text,
+    texts,
+)
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, Misspelt, edit, restore, seal
 from litellm_gitops.policies import SUITE
 from litellm_gitops.proxy_facts import closest
-from litellm_gitops.repository import ANSWERS, CHART_FILE, SEALED, VALUES, Repository, secret_name
+from litellm_gitops.repository import CHART_FILE, SEALED, VALUES, Repository, secret_name
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import CONFIG
 from litellm_gitops.sealing.agreed import AGREED
@@ -28,6 +41,10 @@ _LEFT_OVER = (".rej", ".orig")
 _CHECKSUMS = re.compile(r"litellm/checksums-[^/]+\.yaml")
 # what the engine, Helm and sops read
 _DEPLOYED = ("clusters/", "litellm/", "secrets/")
+# what else is read as YAML 1.1: of any other file nobody here knows by whom it is read
+_READ = (*_DEPLOYED, "policies/", ".sops.yaml", ".gitlab-ci.yml", ".pre-commit-config.yaml", "docker-compose.yml")
+# a file that cookiecutter, Jinja or Helm makes YAML of
+_TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
 # what runs the suite, and what it reads
 _PROVING = ((".github/workflows", "*.y*ml"), ("hooks", "*.py"), ("policies", "*.yml"), ("tests", "test_*.py"))
 _ONE_DOCUMENT = re.compile(
@@ -48,6 +65,8 @@ def every_yaml_file_is_yaml(repository: Repository) -> Iterator[Finding]:
         if content is None and not repository.source.is_link(file):  # of a link another rule tells
             yield Finding(file, None, "it is not text in UTF-8", edit("save it as UTF-8"))
         elif content is not None and file in repository.broken and not _MARKER.search(content):
+            if not file.startswith(_READ) and _TEMPLATE.search(f"{file}\n{content}"):
+                continue
             error = repository.broken[file]
             yield Finding(file, error.line, str(error), edit("correct the syntax"))
 
@@ -72,7 +91,7 @@ def no_key_is_given_twice(repository: Repository) -> Iterator[Finding]:
 def _roots(repository: Repository, file: str) -> Iterator[yaml.Node]:
     documents, content = repository.documents(file), repository.text(file) or ""
     if documents and "<<" in content:  # a document's own nodes have the merged keys in them
-        yield from filter(None, yaml.compose_all(content, Loader=LOADER))
+        yield from roots(content)
     else:
         yield from (document.node for document in documents)
 
@@ -81,17 +100,17 @@ def _roots(repository: Repository, file: str) -> Iterator[yaml.Node]:
 def yaml_means_the_same_to_every_reader(repository: Repository) -> Iterator[Finding]:
     """What YAML 1.1 (Helm, Kubernetes, this suite) and YAML 1.2 (editors, newer tools) read differently."""
     for file in repository.yaml_files:
-        # GitHub and its likes read their files as YAML 1.2, copier writes its own, only this suite reads the other
-        if "/workflows/" in f"/{file}" or file.startswith(".github/") or file in (ANSWERS, SUITE):
-            continue
         for document in repository.documents(file):
-            yield from _ambiguous(document)
+            is_manifest = "kind" in mapping(document.value)
+            # only this suite reads its declarations
+            if (file.startswith(_READ) and file != SUITE) or is_manifest:
+                yield from _ambiguous(document)
 
 
 @cache
 def _ambiguous(document: Document) -> list[Finding]:
     found, file = [], document.file
-    modes = set(_modes(document.node)) if file.startswith(_DEPLOYED) else set()
+    modes = set(_modes(document.node))
     for node in nodes(document.node):
         if isinstance(node, yaml.ScalarNode) and is_ambiguous(node) and id(node) not in modes:
             # a number may be a password
@@ -102,7 +121,7 @@ def _ambiguous(document: Document) -> list[Finding]:
 
 
 def _modes(root: yaml.Node) -> Iterator[int]:
-    """Which values are the mode of a file: all that reads them where they are deployed takes 0400 for 256."""
+    """Which values are the mode of a file: all that reads them takes 0400 for 256."""
     for node in nodes(root):
         for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
             if (
@@ -125,12 +144,22 @@ def _unambiguous(value: str) -> str:
 
 @rule
 def no_yaml_holds_a_tab(repository: Repository) -> Iterator[Finding]:
-    """Some readers take it for spaces, others refuse it."""
+    """Some readers take it for spaces, others refuse it. In a text of several lines it is a part of that."""
     for file in repository.yaml_files:
         content = repository.text(file)
-        if content and "\t" in content and file not in repository.broken:
-            line = content.count("\n", 0, content.index("\t")) + 1
-            yield Finding(file, line, "it holds a tab", edit("use spaces, or \\t in double quotes"))
+        if not content or "\t" not in content or file in repository.broken or not file.startswith(_READ):
+            continue
+        inside = {number for document in repository.documents(file) for number in _inside_of_texts(document.node)}
+        tabs = (number for number, line in enumerate(content.split("\n"), 1) if "\t" in line and number not in inside)
+        for number in itertools.islice(tabs, 1):
+            yield Finding(file, number, "it holds a tab", edit("use spaces, or \\t in double quotes"))
+
+
+def _inside_of_texts(root: yaml.Node) -> Iterator[int]:
+    """The lines (from 1) of the texts of several lines, without the first one of each."""
+    for node in nodes(root):
+        if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
+            yield from range(node.start_mark.line + 2, node.end_mark.line + 1)
 
 
 @rule

@@ -51,11 +51,12 @@ def the_route_has_what_its_gateway_needs(repository: Repository) -> Iterator[Fin
         wanted = [KNOWN["objects"][name] for name in kind["objects"]]
         objects = identities(each, wanted)
         timeouts, least = mapping(found.get(*place)), needed(each.cluster)["whole"]
+        unread = timeouts and "refused" in kind and any(map(each.find, objects))
         short = [(name, value) for name, value in timeouts.items() if 0 < seconds(value) < least]
-        for name, value in short:
+        for name, value in short if not unread else ():
             what = f"timeouts.{name} ends an answer after {value}, though it still streams"
             yield found.finding((*place, name), what, f"write {name}: 0s")
-        if timeouts and "refused" in kind and any(map(each.find, objects)):
+        if unread:
             what = f"it has timeouts, and beside it is an object of {kind['name']}: {kind['refused']}"
             yield found.finding(place, what, "take them out; for another kind of Gateway take its objects away instead")
         elif not timeouts and "missing" in kind:

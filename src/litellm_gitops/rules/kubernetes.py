@@ -31,6 +31,11 @@ _SHARED_GROUPS = {
 _NAMELESS_GROUP = "kustomize.config.k8s.io"  # no cluster ever sees these
 # what kubectl reads and no cluster keeps: objects one after the other, and how it reaches a cluster
 _OF_KUBECTL = {("v1", "List"), ("v1", "Config")}
+# https://kubernetes.io/docs/reference/config-api/, and of what makes clusters and tries things out in them
+_OF_PROGRAMS = re.compile(
+    r"(?!kustomize\.).*\.config\.k8s\.io|(?:apiserver|audit|client\.authentication|kubeadm)\.k8s\.io"
+    r"|kind\.x-k8s\.io|k3d\.io|eksctl\.io|cli\.kyverno\.io|garden\.io|kuttl\.dev"
+)
 # https://kubernetes.io/docs/reference/using-api/#api-groups: the others of Kubernetes have a dot, as all that are added
 _UNDOTTED = ("apps", "autoscaling", "batch", "extensions", "policy")
 _FREELY_NAMED_GROUP = "rbac.authorization.k8s.io"  # https://kubernetes.io/docs/reference/access-authn-authz/rbac/
@@ -261,12 +266,12 @@ def _group(api_version: str) -> str:
 
 
 def _is_of_a_program(api_version: str, kind: str) -> bool:
-    """Whether no cluster ever keeps it, but a program reads it: kubectl, or one such as Skaffold."""
+    """Whether no cluster ever keeps it, but a program reads it: kubectl, kubeadm, kind, or one such as Skaffold."""
     from difflib import get_close_matches
 
     group = _group(api_version)
     other = "." not in group and group and not get_close_matches(group, _UNDOTTED, 1, _CLOSE)
-    return bool(other) or (api_version, kind) in _OF_KUBECTL
+    return bool(other or _OF_PROGRAMS.fullmatch(group)) or (api_version, kind) in _OF_KUBECTL
 
 
 def _unknown(document: Document, version: str) -> Iterator[Finding]:
@@ -339,7 +344,7 @@ def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
     for document in repository.manifests:
         for place, name, form in _names_of(document):
             pattern, what, fix = FORMS[form]
-            if not re.fullmatch(pattern, name):
+            if not re.fullmatch(pattern, name) and not is_filled_in(name):
                 yield found_in(document, place, f"{show(name)!r} is no {what}", fix)
     for values in repository.values:
         for place, name, form in _names_in(values):
@@ -353,7 +358,9 @@ def _names_of(document: Document) -> Named:
     if kind and _group(api_version) != _NAMELESS_GROUP and not _is_of_a_program(api_version, kind):
         if _group(api_version) != _FREELY_NAMED_GROUP:
             form = "namespace" if (api_version, kind) == ("v1", "Service") else "object"
-            yield ("metadata", "name"), text(metadata.get("name")), form
+            # to the beginning of a name the API server adds five letters and digits
+            begun = text(metadata.get("generateName")) and f"{metadata['generateName']}x"
+            yield ("metadata", "name"), text(metadata.get("name")) or begun, form
         if "namespace" in metadata:
             yield ("metadata", "namespace"), text(metadata["namespace"]), "namespace"
         for field in ("labels", "annotations"):

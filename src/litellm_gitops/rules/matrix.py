@@ -343,7 +343,8 @@ def _given(values: Values, provider: str) -> Iterator[tuple[Place, str]]:
         if each in pod.defaults and not text(each.given.get("api_key")).startswith("os.environ/"):
             looked_for = looked_for - {"api_key"}  # one in plaintext has a rule of its own
         for parameter in sorted(looked_for & set(map(str, each.given))):
-            yield (*each.place, parameter), f"{parameter} is given"
+            if parameter != "aws_role_name" or not each.is_of_another_account(values.repository.answers):
+                yield (*each.place, parameter), f"{parameter} is given"
 
 
 def _read(values: Values, variables: list[str], reason: str) -> Iterator[Finding]:

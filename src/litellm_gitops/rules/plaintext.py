@@ -10,13 +10,16 @@ from typing import Any
 from litellm_gitops import credentials
 from litellm_gitops.documents import Document, NotYamlError, Place, mapping, parse
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.policies import matrix
 from litellm_gitops.repository import SEALED, Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import no_secret_stands_outside_of_the_sealed_files
 from litellm_gitops.sealing.forms import problem
 
 _CREDENTIAL = re.compile(
-    r"(?:PASSWORD|PASSWD|(?<![A-Z])PASS|(?<![A-Z])PWD|PASSPHRASE|SECRET|(?<!PER_)TOKEN|CREDENTIALS?"
+    r"(?:PASSWORD|PASSWD|(?<![A-Z])(?<!ON_)PASS|(?<![A-Z])PWD|PASSPHRASE|SECRET|CREDENTIALS?"
+    # what a model or a list of pages calls so
+    r"|(?<!(?:PER|PAD|BOS|EOS|UNK|CLS|SEP)_)(?<!(?:MASK|STOP|NEXT|PAGE)_)(?<!IMAGE_)TOKEN"
     r"|AUTH_VALUE|(?:API|APP|MASTER|SALT)[_-]?KEY|(?:ACCESS|PRIVATE|SECRET|ACCOUNT|ENCRYPTION)_KEY)\Z",
     re.IGNORECASE,
 )
@@ -28,15 +31,25 @@ _NAME_OF_SECRET = re.compile(r"(?<!client)(?<!client_)secret\Z|credentials?\Z", 
 # another program puts in or decrypts, where it is kept, what code or Terraform reads from elsewhere, and examples that
 # their vendor publishes.
 _REFERENCE = re.compile(
-    r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|not-needed|sk-no-key-required|n/a"
-    r"|/.*|\$[({].*|\$__(?:file|env|vault)\{.*|\$[a-z_][\w.:-]*(?:[\"'].*)?|\{\{.*\}\}|%\(.*|<.*>|\*+|x{3,}|os\.environ.*|(?:var|local|data|module|random_password)\.\S+"
-    r"|ENC\[.*|(?:arn|env|vault|op|file|https?|ref\+\w+|azurekeyvault|gcpsm|awssm|secretref):(?!.*:[^/]*@).*"
+    r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|n/a"
+    r"|not-needed|sk-no-key-required"
+    r"|(?:(?:Bearer|Basic|token) )?(?:\$[({].*|\{\{.*\}\})|\$[a-z_][\w.:-]*(?:[\"'].*)?|\$__(?:file|env|vault)\{.*"
+    r"|/.*|@[\w.-]+@|%\(.*|<.*>|\*+|x{3,}|[\w-]*\.{3}|os\.environ.*"
+    r"|(?:var|local|data|module|random_password)\.\S+"
+    r"|[~^]?\d+(?:\.[\dx*]+){1,2}(?:-[\w.]+)?"  # of a package that is called so
+    r"|ENC\[.*|(?:arn|env|vault|op|file|npm|workspace|https?|ref\+\w+|azurekeyvault|gcpsm|awssm|secretref):(?!.*:[^/]*@).*"
     r"|(?-i:[A-Z0-9]+_(?:[A-Z0-9_]*(?:PASSWORD|TOKEN|KEY|SECRET))|.*EXAMPLE(?:KEY)?)",
     re.IGNORECASE | re.DOTALL,
 )
+# what everybody knows, where nothing is deployed: a database of a test, the key in LiteLLM's documentation
+_OF_NOBODY = re.compile(
+    r"sk-1234|fake(?:[-_]key)?|postgres|mysql|root|passw(?:or|0r)d|test(?:ing)?|secret|change[-_]?me",
+    re.IGNORECASE,
+)
 # a line that sets something in a text of any language, and a pair in JSON
 _LINE = re.compile(
-    r"""^\s*(?:export\s+)?["']?([A-Za-z][\w.-]*)["']?\s*[:=]\s*["']?([^\s(){}$<>\[\],;"'`|\\]{4,})["']?,?\s*(?:\#.*)?$""",
+    r"""^\s*(?:export\s+)?["']?([A-Za-z][\w.-]*)["']?[ \t]*[:=][ \t]*"""
+    r"""["']?([^\s(){}$<>\[\],;"'`|\\]{4,})["']?,?\s*(?:\#.*)?$""",
     re.MULTILINE,
 )
 _PAIR = re.compile(r'"([\w.-]+)"\s*:\s*"([^"\\\s]{4,})"')
@@ -49,6 +62,7 @@ _SETTINGS = re.compile(
 _EXAMPLES = re.compile(r"(?:.*/)?\.?[\w-]*env(?:\.[\w-]+)*\.(?:example|sample|template|dist|tmpl)")
 # other rules speak of a Secret; a sealed one and a definition hold none
 _OTHERS = ("Secret", "SealedSecret", "CustomResourceDefinition")
+_DEPLOYED = ("clusters/", "litellm/", "secrets/", "docker-compose.yml")
 _NO_SETTINGS = ("litellm/values", "litellm/checksums-", "policies/", "vendor/", "tests/")
 _OF_THE_ENGINE = {"patches", "values", "valuesObject"}  # where the rules about methods look, too
 _INJECTOR = "vault.hashicorp.com/"  # its annotations name a place
@@ -66,7 +80,7 @@ def credentials_of(file: str, content: str) -> Iterator[Finding]:
         if _EXAMPLES.fullmatch(file) and problem(match[2], "text"):
             continue
         line = content.count("\n", 0, match.start(1)) + 1
-        if line not in lines and tells(match[1], match[2]) and not _ATTRIBUTE.fullmatch(match[2]):
+        if line not in lines and _tells_in(file, match[1], match[2]) and not _ATTRIBUTE.fullmatch(match[2]):
             lines.add(line)
             yield Finding(file, line, f"{match[1]} has its value in plaintext", _TAKE_OUT)
 
@@ -112,7 +126,13 @@ def _settings_of(document: Document) -> list[tuple[Place, str, Any]]:
     """Those that tell that they are a credential."""
     sealed = SEALED.fullmatch(document.file)
     value = {"metadata": mapping(document.value).get("metadata")} if sealed else document.value
-    return [found for found in _settings(value) if tells(*found[1:])]
+    found = ((place, *named) for place, *named in _settings(value) if not {"example", "examples"} & set(place))
+    return [each for each in found if _tells_in(document.file, *each[1:])]
+
+
+def _tells_in(file: str, name: str, value: Any) -> bool:
+    """As `tells`, in a file: where nothing is deployed, without what everybody knows."""
+    return tells(name, value) and (file.startswith(_DEPLOYED) or not _OF_NOBODY.fullmatch(str(value)))
 
 
 def _of_other_rules(repository: Repository) -> set[str]:
@@ -126,7 +146,9 @@ def tells(name: str, value: Any) -> bool:
         return False
     if _NAME_OF_SECRET.search(name) and not name.isupper():
         return False
-    return str(value).lower() != name.lower() and not is_reference(value)
+    # `SECRET=litellm-masterkey` of a script
+    named = str(value).lower() == name.lower() or (name.upper() == "SECRET" and value in matrix().secrets)
+    return not named and not is_reference(value)
 
 
 def _settings(value: Any) -> Iterator[tuple[Place, str, Any]]:

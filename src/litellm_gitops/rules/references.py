@@ -1,4 +1,4 @@
-"""What objects of the owner's own say of the proxy's: its labels, its names, its ports. Others may be anybody's."""
+"""What objects of the owner's own say of the proxy's: labels, names, ports, variables. Others may be anybody's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
-from litellm_gitops.rules.engine import found_in
+from litellm_gitops.rules.engine import found_in, synced
 from litellm_gitops.rules.exposure import every_way_in_leads_to_the_proxy
 from litellm_gitops.rules.kubernetes import FORMS, engines, is_filled_in
 
@@ -24,6 +24,8 @@ _NAMES = (
     ("spec", "serviceAccountName"),
 )
 _PORTS = (4000, "http", "metrics")
+# not $${a}, and not ${a:-b}, ${1} or ${env:A} of other programs
+_VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_]\w*)\}")
 
 Located = tuple[Any, Callable[[Place, str, str], Finding]]  # a value, and what makes a finding in it
 
@@ -112,3 +114,24 @@ def _objects(repository: Repository) -> Iterator[Located]:
                 return values.finding((*above, *place), what, edit(fix))
 
             yield values.get(*above), here
+
+
+@rule
+def nothing_is_left_to_substitution(repository: Repository) -> Iterator[Finding]:
+    """Flux replaces variables where a Kustomization has postBuild. What a program in a pod reads is its own matter."""
+    for each in synced(repository):
+        sources = [found for found in each.all("Kustomization") if found.get("spec", "postBuild")]
+        if any(found.get("spec", "postBuild", "substituteFrom") for found in sources):
+            continue  # whoever makes them knows the names
+        known = {str(name) for found in sources for name in mapping(found.get("spec", "postBuild", "substitute"))}
+        for file in (*each.files, f"{each.cluster.secrets_folder}/kustomization.yaml"):
+            for document in repository.documents(file):
+                is_data = dig(document.value, "kind") == "ConfigMap" and not sources
+                for place, value in () if is_data or "${" not in document.joined else document.texts:
+                    is_script = bool({"command", "args"} & {*place}) or "\n" in value
+                    names = _VARIABLE.findall(value) if sources or not is_script else []
+                    if lost := next((name for name in names if name not in known), ""):
+                        what = f"it holds ${{{lost}}}, which {'becomes nothing' if sources else 'nothing replaces'}"
+                        fix = f"write the value itself{', or $${ for a program' if sources else ''}"
+                        yield found_in(document, place, what, fix)
+                        break

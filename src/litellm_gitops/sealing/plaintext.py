@@ -6,7 +6,7 @@ import base64
 import binascii
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -49,9 +49,19 @@ _MAYBE_SECRET = re.compile(
     r"""stringData|secretGenerator|kind["']?\s*:\s*(?:[!&|>]\S{0,40}\s+){0,2}["']?Secret\b|[&?]\S{0,40}\s+["']?(?:Secret|kind)\b"""
     r"|\\(?:x|u00|U000000)[4-7]"
 )
-# What is put in by the template of a chart, where {{ "text" | b64enc }} is that text, by a shell or by a reader.
-_TEMPLATE = re.compile(r"\{\{(?!-?\s*[\"'`][^.$]*\}\}).*\}\}|\A(?:\$\{\w+\}|\$[A-Z][A-Z0-9_]*|<[^<>]+>)\Z", re.DOTALL)
+# What is put in by the template of a chart, where {{ "text" | b64enc }} is that text, by a shell, by a reader, or by
+# what knows where it is: 1Password, vals, Bank-Vaults.
+_TEMPLATE = re.compile(
+    r"\{\{(?!-?\s*[\"'`][^.$]*\}\}).*\}\}"
+    r"|\A\s*(?:\$\{\w+\}|\$[A-Z][A-Z0-9_]*|<[^<>]+>|(?:op://|ref\+\w+://|vault:)[\w./ #?=&-]+)\s*\Z",
+    re.DOTALL,
+)
+_OF_ARGO_CD = (
+    "argocd.argoproj.io/secret-type"  # https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/
+)
+_OPEN = {"type", "url", "name", "project", "server", "namespaces", "enableOCI", "enableLfs", "insecure"}
 _PATCHED = re.compile(r"/((?:data|stringData)(?:/.*)?)", re.DOTALL)
+_FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 _DOCUMENT = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 # The same line by line, in what is no YAML: the template of a chart, or a file that is broken.
 _KIND_LINE = re.compile(
@@ -72,7 +82,7 @@ def unsealed(text: str, patch: bool = False, depth: int = 0) -> tuple[Flaw, ...]
         return ()
     found: set[tuple[int, str]] = set()
     starts = [0, *(match.start() for match in _DOCUMENT.finditer(text)), len(text)]
-    before = 0  # lines
+    before = fences = 0  # lines, and the ends of examples in a document
     for start, end in itertools.pairwise(starts):
         part = text[start:end]
         try:
@@ -81,8 +91,9 @@ def unsealed(text: str, patch: bool = False, depth: int = 0) -> tuple[Flaw, ...]
             values = list(_of_lines(part))
         else:
             values = [value for root in roots if root for value in _of_document(root, patch, depth)]
-        found |= {(before + number, name) for number, name in values}
+        found |= {(before + number, name) for number, name in values if not fences % 2}
         before += part.count("\n")
+        fences += len(_FENCE.findall(part))
     return tuple(
         Flaw(Kind.PLAINTEXT, number, f"holds a Secret whose {name} is not encrypted") for number, name in sorted(found)
     )
@@ -111,7 +122,7 @@ def _of_document(root: yaml.Node, patch: bool, depth: int) -> Iterator[tuple[int
                 place = _PATCHED.fullmatch(scalar(entry) or "") if name == "path" else place
                 value = entry if name == "value" else value
                 if secret and name in BLOCKS and not _is_manifest(entry):
-                    yield from _plaintext(entry, str(name))
+                    yield from _plaintext(entry, str(name), _OPEN if _is_of_argo_cd(node) else set())
                 elif name == "secretGenerator":
                     yield from _literals(entry)
                 else:
@@ -149,9 +160,16 @@ def _is_manifest(node: yaml.Node) -> bool:
     return any(isinstance(found.get(block), yaml.MappingNode) for block in BLOCKS)
 
 
-def _plaintext(node: yaml.Node, name: str) -> Iterator[tuple[int, str]]:
+def _is_of_argo_cd(secret: yaml.MappingNode) -> bool:
+    """Whether it says where a repository or a cluster is, beside what logs in there."""
+    return _OF_ARGO_CD in entries(entries(entries(secret).get("metadata")).get("labels"))
+
+
+def _plaintext(node: yaml.Node, name: str, known: Collection[str] = ()) -> Iterator[tuple[int, str]]:
     pairs = node.value if isinstance(node, yaml.MappingNode) else [(None, node)]
     for key, value in pairs:
+        if key is not None and scalar(key) in known:
+            continue
         inner = name if key is None else f"{name}.{scalar(key) or 'key'}"
         yield from ((line(leaf), inner) for leaf in leaves(value) if _is_plain(leaf))
 
