@@ -59,7 +59,10 @@ _PREFIXES = {
 # with plain letters is found ten times as fast, so what must stand before them follows in a lookbehind.
 _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "an age private key": (rf"{_AGE}(?:PQ-)?1[0-9A-Z]{{20,}}", (_AGE,)),
-    "a private key": (rf"-----BEGIN (?:[A-Z0-9]+ )*(?:{_PEM}|{_PGP})|{_PUTTY}\d: [a-z]", (_PEM, _PGP, _PUTTY)),
+    "a private key": (
+        rf"-----BEGIN (?:[A-Z0-9]+ )*(?:{_PEM}|{_PGP})(?!(?:\s|\\n)*(?:\.\.\.|…|<|\$\{{|\{{\{{))|{_PUTTY}\d: [a-z]",
+        (_PEM, _PGP, _PUTTY),
+    ),
     "an AWS access key id": (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b(?<!EXAMPLE)", ("AKIA", "ASIA")),
     "an AWS secret access key": (
         # a variable, ~/.aws/credentials, `aws configure export-credentials`; what AWS publishes ends in EXAMPLEKEY

@@ -144,6 +144,7 @@ HARMLESS: dict[str, Edit] = {
             ("cli.kyverno.io/v1alpha1", "Values"),
         )
     },
+    "objects of one kind": own("apiVersion: v1\nkind: ConfigMapList\nitems: []\n"),
     "a name that the API server ends": own(
         "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: own-, namespace: litellm}\n"
     ),

@@ -182,6 +182,7 @@ def harmless() -> dict[str, tuple[str, str]]:
         "a bucket with a hash in its name": f"{'0a1b' * 8}-us-east-1 PuTTY-User-Key-File-3 is its first line\n",
         "a database that nobody reaches": "postgres://postgres:postgres@localhost/a mysql://user:secret@host:1/b\n",
         "a form of an address": '"postgres://own:%s@db/own"\n',
+        "a private key of no one": "-----BEGIN " + "PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n",
         "a hash": f"sha256 {'0123456789abcdef' * 4} sk-learn-contrib-and-other-packages\n",
     }
     manifests = {
@@ -202,6 +203,12 @@ def harmless() -> dict[str, tuple[str, str]]:
         "a SealedSecret": _manifest(
             "SealedSecret", f"spec: {{encryptedData: {{password: {signs(200)}}}}}", "bitnami.com/v1alpha1"
         ),
+        "what an operator fills in": _manifest(
+            "ExternalSecret",
+            "spec:\n  target:\n    template:\n      data:\n        passwd: |\n          {{ .hashed }}\n",
+            "external-secrets.io/v1",
+        ),
+        "pages and files": "nav: [{Password: own/password.md}]\nssl: {private_key: own.pem}\n",
         "a definition": _manifest(
             "CustomResourceDefinition",
             "spec: {versions: [{schema: {properties: {password: string}}}]}",

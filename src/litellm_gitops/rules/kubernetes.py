@@ -29,12 +29,12 @@ _SHARED_GROUPS = {
     *("argoproj.io", "alb.networking.azure.io", "cloud.google.com", "gateway.k8s.aws", "networking.gke.io"),
 }
 _NAMELESS_GROUP = "kustomize.config.k8s.io"  # no cluster ever sees these
-# what kubectl reads and no cluster keeps: objects one after the other, and how it reaches a cluster
-_OF_KUBECTL = {("v1", "List"), ("v1", "Config")}
+# what kubectl reads and no cluster keeps: how it reaches a cluster
+_OF_KUBECTL = {("v1", "Config")}
 # https://kubernetes.io/docs/reference/config-api/, and of what makes clusters and tries things out in them
 _OF_PROGRAMS = re.compile(
     r"(?!kustomize\.).*\.config\.k8s\.io|(?:apiserver|audit|client\.authentication|kubeadm)\.k8s\.io"
-    r"|kind\.x-k8s\.io|k3d\.io|eksctl\.io|cli\.kyverno\.io|garden\.io|kuttl\.dev"
+    r"|node\.eks\.aws|kind\.x-k8s\.io|k3d\.io|eksctl\.io|cli\.kyverno\.io|garden\.io|kuttl\.dev"
 )
 # https://kubernetes.io/docs/reference/using-api/#api-groups: the others of Kubernetes have a dot, as all that are added
 _UNDOTTED = ("apps", "autoscaling", "batch", "extensions", "policy")
@@ -271,7 +271,8 @@ def _is_of_a_program(api_version: str, kind: str) -> bool:
 
     group = _group(api_version)
     other = "." not in group and group and not get_close_matches(group, _UNDOTTED, 1, _CLOSE)
-    return bool(other or _OF_PROGRAMS.fullmatch(group)) or (api_version, kind) in _OF_KUBECTL
+    is_list = kind.endswith("List")  # objects of one kind, one after the other
+    return bool(other or is_list or _OF_PROGRAMS.fullmatch(group)) or (api_version, kind) in _OF_KUBECTL
 
 
 def _unknown(document: Document, version: str) -> Iterator[Finding]:

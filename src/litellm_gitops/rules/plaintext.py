@@ -34,7 +34,7 @@ _REFERENCE = re.compile(
     r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|n/a"
     r"|not-needed|sk-no-key-required"
     r"|(?:(?:Bearer|Basic|token) )?(?:\$[({].*|\{\{.*\}\})|\$[a-z_][\w.:-]*(?:[\"'].*)?|\$__(?:file|env|vault)\{.*"
-    r"|/.*|@[\w.-]+@|%\(.*|<.*>|\*+|x{3,}|[\w-]*\.{3}|os\.environ.*"
+    r"|/.*|[\w./-]+\.(?:md|ya?ml|json|pem|key|crt|txt)|@[\w.-]+@|%\(.*|<.*>|\{[A-Z_]+\}|\*+|x{3,}|[\w-]*\.{3}|os\.environ.*"
     r"|(?:var|local|data|module|random_password)\.\S+"
     r"|[~^]?\d+(?:\.[\dx*]+){1,2}(?:-[\w.]+)?"  # of a package that is called so
     r"|ENC\[.*|(?:arn|env|vault|op|file|npm|workspace|https?|ref\+\w+|azurekeyvault|gcpsm|awssm|secretref):(?!.*:[^/]*@).*"
@@ -221,4 +221,4 @@ def is_known_by_its_form(repository: Repository, file: str, line: int | None) ->
 
 def is_reference(value: Any) -> bool:
     """Whether a value under a telling name is no credential: nothing, or what says where one is."""
-    return _REFERENCE.fullmatch(str(value)) is not None
+    return _REFERENCE.fullmatch(str(value).strip()) is not None
