@@ -76,6 +76,17 @@ class Configuration(NamedTuple):
             yield from found
 
     @property
+    def own_callbacks(self) -> set[str]:
+        """The names of addresses of the owner's own to which the proxy logs."""
+        given = mapping(self.get("callback_settings")).items()
+        needed = ("endpoint", "headers")
+        return {
+            str(name)
+            for name, entry in given
+            if dig(entry, "callback_type") == "generic_api" and all(dig(entry, key) is not None for key in needed)
+        }
+
+    @property
     def has_store(self) -> bool:
         """Whether models and credentials come from the database as well."""
         return bool(self.get("general_settings.store_model_in_db")) or "STORE_MODEL_IN_DB" in self.values.pod.variables

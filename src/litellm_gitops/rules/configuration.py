@@ -57,7 +57,7 @@ def _kinds(config: Configuration) -> Faults:
 def _words(config: Configuration) -> Faults:
     for end, kinds in table()["words"].items():
         for kind, paths in kinds.items():
-            words = known.words(kind)
+            words = {*known.words(kind), *(config.own_callbacks if "callbacks" in kind else ())}
             for place, value in config.at(paths):
                 function = "." in text(value) and kind in ("callbacks", "logging_callbacks", "guardrails")
                 reference = text(value).startswith(REFERENCE) and not isinstance(place[-1], int)
