@@ -29,9 +29,27 @@ class _Again(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+class _Own(LOADER):  # type: ignore[misc]
+    """As copier writes: for what only this suite reads."""
+
+
+_EXPONENT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+\Z")
 _LARGEST = 1_000_000  # nodes, which no rule ends with in time
+_READ_HERE = ("policies/", ".copier-answers.yml")
+
+
+def _of_number(loader: Any, node: Any) -> Any:
+    """Helm and Kubernetes take a number with colons for a text, and a date, too."""
+    return node.value if ":" in node.value else yaml.SafeLoader.yaml_constructors[node.tag](loader, node)
+
 
 for _loader in (_Loader, _Again):
+    for _kind in ("int", "float"):
+        _loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _of_number)
+    _loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: node.value)
+    # 3e-06 is a number to them as 3.0e-06 is, and comes out of both as the same
+    _loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, [*"-+.0123456789"])
+for _loader in (_Loader, _Again, _Own):
     _loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: node.value)  # a bare =
     for _tag in ("!", "tag:yaml.org,2002:python/"):
         _loader.add_multi_constructor(_tag, lambda loader, suffix, node: None)
@@ -79,7 +97,7 @@ def parse(file: str, text: str) -> tuple[Document, ...]:
     """The documents of a text; those that hold nothing are left out. Raises NotYamlError. Change nothing in them."""
     try:
         try:
-            return tuple(_documents(file, text, _Loader))
+            return tuple(_documents(file, text, _Own if file.startswith(_READ_HERE) else _Loader))
         except yaml.composer.ComposerError as error:
             if "duplicate anchor" not in f"{error.context}":
                 raise
@@ -253,8 +271,7 @@ def is_ambiguous(scalar: yaml.ScalarNode) -> bool:
     """Whether YAML 1.1 and YAML 1.2 read a scalar differently."""
     # quoted, or `<<`, or with a tag of another tool's own
     kind = scalar.tag.removeprefix("tag:yaml.org,2002:")
-    # a bare = is a text to all, and to PyYAML alone more
-    if scalar.style or kind in ("merge", "value") or kind == scalar.tag or kind.startswith("python/"):
+    if scalar.style or kind == "merge" or kind == scalar.tag or kind.startswith("python/"):
         return False
     text = scalar.value
     if _BOOLEAN_1_1.fullmatch(text) or _OCTAL_1_1.fullmatch(text):

@@ -56,21 +56,13 @@ FAULTS: dict[str, Fault] = {
         "yaml_means_the_same_to_every_reader",
         substitute(SHARED, r"request_timeout: .*", "request_timeout: 0600"),
     ),
-    "a time that is a number": (
+    "a date to which Kustomize adds a time": (
         "yaml_means_the_same_to_every_reader",
-        change(SHARED, "set_verbose: false", "set_verbose: false\n      start: 12:30:45"),
+        write("apps/own.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\ndata: {start: 2026-11-29}\n"),
     ),
     "a yes that is true to Helm alone": (
         "yaml_means_the_same_to_every_reader",
         change(SHARED, "set_verbose: false", "set_verbose: no"),
-    ),
-    "a price that is a text to YAML 1.1 alone": (
-        "yaml_means_the_same_to_every_reader",
-        substitute(SHARED, r"request_timeout: .*", "request_timeout: 6e2"),
-    ),
-    "a date that is none to YAML 1.2": (
-        "yaml_means_the_same_to_every_reader",
-        change(SHARED, "set_verbose: false", "set_verbose: false\n      start: 2026-11-29"),
     ),
     "a key given twice beside a merge": (
         "no_key_is_given_twice",
@@ -174,6 +166,22 @@ HARMLESS: dict[str, Edit] = {
         "spec: {route: {matchers: [{name: a, value: b, matchType: =}]}}\n",
     ),
     "words of YAML 1.1 for who reads it": write("ansible/own.yml", "- hosts: all\n  become: yes\n  mode: 0644\n"),
+    "a price as everybody writes it": change(
+        SHARED,
+        "    litellm_settings:\n",
+        "      - model_name: own\n        litellm_params: {model: openai/own, input_cost_per_token: 3e-06}\n"
+        "    litellm_settings:\n",
+    ),
+    "a whole number with an exponent": substitute(SHARED, r"request_timeout: .*", "request_timeout: 6e2"),
+    "dates and times in values": change(
+        SHARED, "set_verbose: false", "set_verbose: false\n      start: 2026-11-29\n      at: 12:30:45"
+    ),
+    "a date in an annotation": write(
+        "apps/own.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: own\n  annotations: {at: 12:30:45}\ndata: {open: 8:30}\n"
+        "---\napiVersion: v1\nkind: Service\nmetadata: {name: own, annotations: {reviewed: 2026-11-29}}\n"
+        "spec: {type: ExternalName, externalName: own.example.com}\n",
+    ),
     "dates and times in documents": write("docs/own.yml", "date: 2026-11-30\nopen: 8:00\nversion: 1e3\n"),
     "a script with tabs": append(
         AWS,

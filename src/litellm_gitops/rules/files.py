@@ -6,18 +6,15 @@ import itertools
 import posixpath
 import re
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import yaml
 
+from litellm_gitops.ambiguous import DEPLOYED, ambiguous, is_read_by_go
 from litellm_gitops.documents import (
     Document,
     Place,
     dig,
-    is_ambiguous,
-    is_word,
-    mapping,
     nodes,
     roots,
     sequence,
@@ -39,10 +36,8 @@ _LOCK = "litellm-lock"  # goes without a namespace, so that nothing is applied w
 _MARKER = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)", re.MULTILINE)
 _LEFT_OVER = (".rej", ".orig")
 _CHECKSUMS = re.compile(r"litellm/checksums-[^/]+\.yaml")
-# what the engine, Helm and sops read
-_DEPLOYED = ("clusters/", "litellm/", "secrets/")
 # what else is read as YAML 1.1: of any other file nobody here knows by whom it is read
-_READ = (*_DEPLOYED, "policies/", ".sops.yaml", ".gitlab-ci.yml", ".pre-commit-config.yaml", "docker-compose.yml")
+_READ = (*DEPLOYED, "policies/", ".sops.yaml", ".gitlab-ci.yml", ".pre-commit-config.yaml", "docker-compose.yml")
 # a file that cookiecutter, Jinja or Helm makes YAML of
 _TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
 # what runs the suite, and what it reads
@@ -50,8 +45,6 @@ _PROVING = ((".github/workflows", "*.y*ml"), ("hooks", "*.py"), ("policies", "*.
 _ONE_DOCUMENT = re.compile(
     r"litellm/[^/]+\.yaml|policies/[^/]+\.yml|\.sops\.yaml|\.copier-answers\.yml|(?:.*/)?(?:kustomization|ksops)\.yaml"
 )
-_OCTAL = re.compile(r"0o?[0-7]{3,4}")
-_FLOAT = re.compile(r"[-+]?[0-9.]+[eE][-+]?[0-9]+")
 # the fields of a kustomization that name files or folders
 _LISTS = ("resources", "generators", "transformers", "components", "crds", "configurations")
 
@@ -101,45 +94,9 @@ def yaml_means_the_same_to_every_reader(repository: Repository) -> Iterator[Find
     """What YAML 1.1 (Helm, Kubernetes, this suite) and YAML 1.2 (editors, newer tools) read differently."""
     for file in repository.yaml_files:
         for document in repository.documents(file):
-            is_manifest = "kind" in mapping(document.value)
             # only this suite reads its declarations
-            if (file.startswith(_READ) and file != SUITE) or is_manifest:
-                yield from _ambiguous(document)
-
-
-@cache
-def _ambiguous(document: Document) -> list[Finding]:
-    found, file = [], document.file
-    modes = set(_modes(document.node))
-    for node in nodes(document.node):
-        if isinstance(node, yaml.ScalarNode) and is_ambiguous(node) and id(node) not in modes:
-            # a number may be a password
-            shown = repr(node.value) if is_word(node.value) else "a value"
-            what = f"{shown} is not the same to YAML 1.1 (Helm, Kubernetes) and YAML 1.2"
-            found.append(Finding(file, node.start_mark.line + 1, what, edit(_unambiguous(node.value))))
-    return found
-
-
-def _modes(root: yaml.Node) -> Iterator[int]:
-    """Which values are the mode of a file: all that reads them takes 0400 for 256."""
-    for node in nodes(root):
-        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-            if (
-                key.value in ("mode", "defaultMode")
-                and isinstance(value, yaml.ScalarNode)
-                and _OCTAL.match(value.value)
-            ):
-                yield id(value)
-
-
-def _unambiguous(value: str) -> str:
-    if is_word(value):
-        return "quote it, or write true or false"
-    if _OCTAL.fullmatch(value):
-        return f"write the number as {int(value.replace('o', ''), 8)}, or quote it where it is a text"
-    if _FLOAT.fullmatch(value):
-        return "write the number with a point and a sign, such as 3.0e-06, or quote it where it is a text"
-    return "quote it"
+            if (file.startswith(_READ) and file != SUITE) or is_read_by_go(document):
+                yield from ambiguous(document)
 
 
 @rule
@@ -167,7 +124,7 @@ def every_file_has_the_bytes_that_git_stores(repository: Repository) -> Iterator
     """.gitattributes has the line ends of Windows taken away, so that a digest made with them fits nowhere else."""
     for file in repository.yaml_files:
         content = repository.text(file) or ""
-        if not file.startswith(_DEPLOYED):
+        if not file.startswith(DEPLOYED):
             continue
         again = seal("save it with LF") if SEALED.fullmatch(file) else edit("save it with LF")
         if "\r" in content:
@@ -199,7 +156,7 @@ def no_link_leads_the_engine_astray(repository: Repository) -> Iterator[Finding]
         if target.startswith(("../", "/")) or target == "..":
             what = "it is a symbolic link that leads out of the repository, and Argo CD then refuses all of it"
             yield Finding(file, None, what, edit("replace it by a real file"))
-        elif file.startswith(_DEPLOYED):
+        elif file.startswith(DEPLOYED):
             yield Finding(file, None, "it is a symbolic link, which Flux leaves out", edit("replace it by a real file"))
 
 
@@ -225,7 +182,7 @@ def taken_from_git(repository: Repository, lost: list[str]) -> Iterator[Finding]
         taken = [*matching([line], lost)]
         if taken and not line.startswith(("!", "#")):
             more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
-            end = "it never reaches the cluster" if taken[0].startswith(_DEPLOYED) else "no other clone has it"
+            end = "it never reaches the cluster" if taken[0].startswith(DEPLOYED) else "no other clone has it"
             what = f"{line} takes {taken[0]}{more} from git, so that {end}"
             yield Finding(".gitignore", number, what, edit("take the line away"))
             lost = [file for file in lost if file not in taken]
