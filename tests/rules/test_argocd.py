@@ -378,6 +378,16 @@ FAULTS = _all(
 KEYS = ("spec", "signatureKeys")
 BY_POLICY = {"git": {"policies": [{"repos": [{"url": "*"}], "gpg": {"mode": "strict", "keys": SIGNERS}}]}}
 FAULTS |= {
+    "a group that is misspelt": (
+        "the_project_permits_its_applications",
+        change(PROJECT, "{group: cert-manager.io, kind: Issuer}", "{group: cert-manage.io, kind: Issuer}"),
+        ARGOCD,
+    ),
+    "a kind that is misspelt": (
+        "the_project_permits_its_applications",
+        change(PROJECT, "{group: cert-manager.io, kind: Issuer}", "{group: cert-manager.io, kind: Isuer}"),
+        ARGOCD,
+    ),
     "commits of anybody": ("argo_cd_takes_signed_commits_alone", remove(PROJECT, KEYS), SIGNED),
     "no key at all": ("argo_cd_takes_signed_commits_alone", set_value(PROJECT, KEYS, []), SIGNED),
     "a signer who is left out": ("argo_cd_takes_signed_commits_alone", remove(PROJECT, (*KEYS, 1)), SIGNED),

@@ -12,6 +12,14 @@ RUNS = "gitleaks_runs_on_every_push"
 GUARD = "        always_run: true\n"
 
 FAULTS: dict[str, Fault] = {
+    "an attribute that is misspelt": (
+        "git_keeps_sealed_files_to_the_byte",
+        change(".gitattributes", "checksums-*.yaml -merge", "checksums-*.yaml -megre"),
+    ),
+    "a pattern of attributes that is misspelt": (
+        "git_keeps_sealed_files_to_the_byte",
+        change(".gitattributes", "/litellm/checksums", "/litellm/chekcsums"),
+    ),
     "hooks that look at no file": ("a_commit_is_guarded", append(COMMITS, "exclude: .*\n")),
     "hooks that look at files that are not there": ("a_commit_is_guarded", append(COMMITS, "files: ^none$\n")),
     "a pattern that is none": ("a_commit_is_guarded", append(COMMITS, 'exclude: "*.md"\n')),
@@ -95,6 +103,9 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "attributes of their own": append(
+        ".gitattributes", "*.png binary\n/docs/** linguist-documentation\n*.lock gitlab-generated own=1\n"
+    ),
     "hooks that pass over a folder": append(COMMITS, "exclude: ^docs/\n"),
     "hooks that end at once": append(COMMITS, "fail_fast: true\n"),
     "gitleaks with what it knew before": change(VALIDATE, "--redact ", "--redact=80 --baseline-path known.json "),

@@ -105,6 +105,14 @@ FROM_HERE = "path: ./litellm, sourceRef: {kind: GitRepository, name: litellm-git
 FROM_ELSEWHERE = "path: ./anything, sourceRef: {kind: OCIRepository, name: own}"
 
 FAULTS: dict[str, Fault] = {
+    "a group that is misspelt": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        substitute(ACCOUNT, r"external-secrets\.io", "exteral-secrets.io"),
+    ),
+    "a resource that is misspelt": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        substitute(ACCOUNT, r"sealedsecrets", "sealesecrets"),
+    ),
     "an object of Flux that nothing applies": (
         "every_file_of_a_cluster_is_applied",
         write(

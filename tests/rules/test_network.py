@@ -60,6 +60,11 @@ def _beside(version: str, spec: dict[str, Any], egress: tuple[dict[str, Any], ..
 
 
 FAULTS: dict[str, Fault] = {
+    "a rule without an end": (
+        OPEN,
+        set_value(NETWORK, ("spec", "ingress"), [{"from": None}, {"ports": [{"port": 4000}, {"port": 4001}]}]),
+        PORTS,
+    ),
     # ---- the answered policy
     "no policy": (THERE, together(delete(NETWORK), drop("clusters/aws/kustomization.yaml", "network-policy")), PORTS),
     "a policy for other pods": (

@@ -90,6 +90,59 @@ GENERATED = (
 )
 
 FAULTS: dict[str, Fault] = {
+    "a source without a name": (
+        "every_name_is_valid",
+        substitute("clusters/aws/source.yaml", r'^  name: "litellm-gitops"\n', "", count=1),
+    ),
+    "a role without a name": (
+        "every_name_is_valid",
+        substitute("clusters/aws/account.yaml", r"^  name: litellm-flux\n", "", count=1),
+    ),
+    "an Ingress without a name": (
+        "every_name_is_valid",
+        substitute("clusters/aws/exposure.yaml", r"^  name: litellm\n", "", count=1),
+    ),
+    "a role of a kind that is misspelt": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        substitute("clusters/aws/account.yaml", r"^kind: Role$", "kin: Role"),
+    ),
+    "an account without its kind": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        substitute("clusters/aws/namespace.yaml", r"^kind: ServiceAccount\n", ""),
+    ),
+    "an Ingress without its kind": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        substitute("clusters/aws/exposure.yaml", r"^kind: Ingress\n", ""),
+    ),
+    "a list without its version": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        substitute("secrets/aws/kustomization.yaml", r"^apiVersion", "aiVersion"),
+    ),
+    "an object of Flux in a namespace that is misspelt": (
+        "every_cluster_has_its_flux_objects",
+        substitute("clusters/aws/secrets.yaml", r"^  namespace: flux-system$", "  namespace: flux-systemx", count=1),
+    ),
+    "a lock without a name": (
+        "the_api_server_takes_every_manifest",
+        substitute("clusters/aws/kustomization.yaml", r"- name: litellm-lock", "- name:"),
+    ),
+    "the Secrets under a name that is misspelt": (
+        "every_kustomization_lists_exactly_what_is_there",
+        substitute("clusters/aws/kustomization.yaml", r"/secrets/aws", "/secrtes/aws"),
+    ),
+    "a list that is a text": (
+        "the_engine_knows_every_field",
+        substitute("secrets/aws/kustomization.yaml", r"  - ksops.yaml", "  -ksops.yaml"),
+        everything(gitops_engine="argocd"),
+    ),
+    "a switch of the account in the wrong place": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        substitute("clusters/aws/namespace.yaml", r"^automount", "  automount"),
+    ),
+    "a variable of a setting that is misspelt": (
+        "every_variable_that_the_proxy_reads_is_set",
+        substitute(AWS, r"os\.environ/VERTEX_PROJECT", "os.environ/VERTEX_PROECT"),
+    ),
     "another master key": (
         "every_request_needs_a_key",
         set_value(SHARED, at(CHART.master_key), "os.environ/MASTER_KEY"),

@@ -79,6 +79,14 @@ spec:
 """
 
 FAULTS: dict[str, Fault] = {
+    "the account of the migrations in another namespace": (
+        TOKEN,
+        substitute("clusters/aws/namespace.yaml", r"^  namespace: litellm$", "  namespace: litelml"),
+    ),
+    "a label of the pods that is misspelt": (
+        SPREAD,
+        substitute(SHARED, r"app\.kubernetes\.io/name: litellm", "app.kubenetes.io/name: litellm", count=1),
+    ),
     # ---- rollouts
     "the chart's own grace": (GRACE, remove(SHARED, at(CHART.grace))),
     "the grace of before": (GRACE, set_value(SHARED, at(CHART.grace), 90)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append_item, remove, set_value, substitute, together, write
+from tests.support.faults import Edit, Fault, append_item, change, remove, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 EMPTY = "every_expression_has_a_value"
@@ -19,6 +19,7 @@ def gitlab(edit: Edit) -> Fault:
 
 
 FAULTS: dict[str, Fault] = {
+    "an output that is misspelt": (EMPTY, change(UPDATE, "outputs.release != ''", "outputs.relese != ''")),
     "a job without a runner": (GITHUB, remove(VALIDATE, (*CHART, "runs-on"))),
     "a runner that is misspelt": (GITHUB, set_value(VALIDATE, (*CHART, "runs_on"), "ubuntu-24.04")),
     "a runner of another spelling": (GITHUB, set_value(VALIDATE, (*CHART, "runs-on"), "ubuntu-24.4")),

@@ -14,6 +14,7 @@ from litellm_gitops.findings import Finding, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, Repository
 from litellm_gitops.rules.admission import cadence, is_refused
+from litellm_gitops.rules.boundaries import meant_group, meant_kind
 from litellm_gitops.rules.engine import Object, Synced, beyond, found_in, leads_somewhere, show
 from litellm_gitops.rules.table import Table, is_named
 
@@ -113,6 +114,11 @@ def the_project_permits_its_applications(repository: Repository) -> Iterator[Fin
         if missing and project.get("spec", field):  # without a list another rule tells
             what = f"spec does not permit {', '.join(missing)}, so that the release is not applied"
             yield project.finding(("spec", field), what, f"name it in {field}, and not in namespaceResourceBlacklist")
+        for number, entry in enumerate(sequence(project.get("spec", field))):
+            group, kind = text(dig(entry, "group")), text(dig(entry, "kind"))
+            if meant := meant_group(group) or meant_kind(kind, group):
+                what = f"Kubernetes knows no {kind} of {group}, so that the project permits none"
+                yield project.finding(("spec", field, number), what, f"did you mean {meant}?")
         for number, window in enumerate(sequence(project.get("spec", "syncWindows"))):
             apart = cadence(text(dig(window, "schedule")))
             if dig(window, "kind") == "deny" and apart and seconds(dig(window, "duration")) >= apart:

@@ -16,6 +16,13 @@ from litellm_gitops.rules import rule
 from litellm_gitops.rules.pipeline import GITLAB, OURS, is_left_out, is_skipped
 
 _COMMITS, _ATTRIBUTES, _GITLEAKS = ".pre-commit-config.yaml", ".gitattributes", ".gitleaks.toml"
+# https://git-scm.com/docs/gitattributes, and those of GitHub's linguist; the patterns as they are rendered
+_OF_GIT = {
+    *("text", "eol", "binary", "diff", "merge", "filter", "ident", "whitespace", "crlf", "delta", "encoding"),
+    *("export-ignore", "export-subst", "working-tree-encoding", "conflict-marker-size", "linguist-vendored"),
+    *("linguist-generated", "linguist-documentation", "linguist-detectable", "linguist-language", "lockable"),
+}
+_PATTERNS = {"/secrets/**/*.sops.yaml", "/litellm/checksums-*.yaml", "/vendor/**"}
 _HOOKS = ("yamllint", "check-merge-conflict", "gitleaks", "rejected-hunks", "guard-staged")  # as they are rendered
 _LANGUAGES = (
     "conda",
@@ -130,6 +137,10 @@ def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Findi
         what = "is missing, so that git may change line ends, and with them the digests"
         yield Finding(_ATTRIBUTES, None, what, restore())
         return
+    if misspelt := _misspelt(repository, content):
+        line, word, meant = misspelt
+        yield Finding(_ATTRIBUTES, line, f"{word} means nothing here", edit(f"did you mean {meant}?"))
+        return
     sealed = [file for cluster in repository.clusters for file in cluster.sealed_files][:1]
     read = [file for file in repository.yaml_files if file.startswith(_READ)]
     for file in dict.fromkeys([*sealed, *read]):
@@ -140,6 +151,21 @@ def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Findi
             return
     for file in sealed or ["secrets/own/own.sops.yaml"]:
         yield from _of_sealed(content, file)
+
+
+def _misspelt(repository: Repository, content: str) -> tuple[int, str, str] | None:
+    """(line, word, what was meant) of an attribute, or of a pattern for nothing that is here."""
+    for number, line in enumerate(content.splitlines(), 1):
+        pattern, *attributes = line.split() or ["#"]
+        if pattern.startswith("#"):
+            continue
+        words = {each.lstrip("-!").partition("=")[0]: _OF_GIT for each in attributes}
+        if pattern.startswith("/") and not any(matching([pattern], repository.files)):
+            words[pattern] = _PATTERNS
+        for word, known in words.items():
+            if word not in known and (meant := closest(word, known)):
+                return number, word, meant
+    return None
 
 
 def _of_sealed(content: str, file: str) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from litellm_gitops.findings import Finding, Fix, Misspelt, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.boundaries import is_misspelt
 
 _BY_HAND = {  # what a person applies: git brings what is in a cluster, and these say how far it reaches
     "flux": ("namespace.yaml", "account.yaml", "source.yaml", "secrets.yaml", "release/helmrelease.yaml"),
@@ -185,6 +186,11 @@ def _may_be(found: Identity, wanted: Identity) -> bool:
 def _is_nearly(found: Object, wanted: Identity) -> bool:
     """Whether an object is the wanted one but for its kind, which is misspelt or does not fit: another rule says so."""
     (kind, path), meant = found.identity, wanted.kind.lower()
+    is_list = text(found.get("apiVersion")).startswith(_KUSTOMIZE.partition("/")[0])  # which has no name
+    if kind == wanted.kind and not found.identity.name and not is_list:
+        return True
+    if not kind:
+        return path == wanted.path
     return path == wanted.path and bool(found.flaws or kind.lower() == meant or closest(kind.lower(), [meant]))
 
 
@@ -205,7 +211,11 @@ def beyond(
     for found in each.objects:
         kind, name = found.identity.kind, found.identity.name
         # what lists files for Kustomize has no name; whether ours have the right one another rule says
-        if not name or each.is_by_hand(found.document.file) or (kind, name) in {(own.kind, own.name) for own in ours}:
+        if (
+            not (kind and name)
+            or each.is_by_hand(found.document.file)
+            or (kind, name) in {(own.kind, own.name) for own in ours}
+        ):
             continue
         document, listed = each.listing(dirname(found.document.file))
         if document and found.document.file not in listed:
@@ -213,21 +223,14 @@ def beyond(
         if found.identity.namespace != namespace:
             what = f"{kind} {name} is not in namespace {namespace}, and {writer} may write nowhere else"
             yield found.finding(("metadata",), what, "take it out: what reaches further a person applies")
-        elif not (permits(text(found.get("apiVersion")).rpartition("/")[0], kind) or _is_misspelt(each, found)):
+        elif not permits(text(found.get("apiVersion")).rpartition("/")[0], kind):
+            if is_misspelt(each.repository, found.document):
+                continue
             what, file = f"{writer} may not write a {kind}, so it is never applied", basename(found.document.file)
             if file in RENDERED:
                 yield limits.finding(("spec",), f"{what}: {file} brings one", "name the kind")
                 continue
             yield found.finding(("kind",), what, f"take it out, or name the kind in {limits.document.file}")
-
-
-def _is_misspelt(each: Synced, found: Object) -> bool:
-    """Whether its group or its kind is nearly one that is known: a rule of the manifests says so."""
-    version, api_version = str(each.repository.answers.get("kubernetes_version")), found.get("apiVersion")
-    known = schemas.known(version) if version in schemas.versions() else ()
-    kinds = [kind for there, kind in known if there == api_version]
-    groups = [there for there, kind in known if kind == found.identity.kind]
-    return bool(closest(found.identity.kind, kinds) or closest(text(api_version), groups))
 
 
 @lru_cache(maxsize=8)
@@ -281,6 +284,8 @@ def the_engine_knows_every_field(repository: Repository) -> Iterator[Finding]:
             api_version = found.get("apiVersion")
             declared = f"{api_version} {found.identity.kind}" in repository.suite.kinds  # of another release
             for place, what, slip in () if declared else found.flaws:
+                if what == "metadata lacks name":
+                    continue  # another rule says so of every object
                 fix = f"correct it, as the reference of {api_version} has it"
                 yield replace(found.finding(place, what, fix), misspelt=slip)
             yield from _of_another_kind(found)

@@ -253,7 +253,8 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
         # without it none of its files is listed
         below = [generator] if repository.has(generator) and generator not in listed else repository.under(folder)
         elsewhere = {posixpath.basename(path) for path in listed if posixpath.dirname(path) != folder}
-        for path in below if folder.startswith("secrets/") else ():
+        is_list = all(isinstance(document.value.get(field), list | None) for field in _LISTS)  # else another rule tells
+        for path in below if folder.startswith("secrets/") and is_list else ():
             name = posixpath.basename(path)
             misnamed = SEALED.fullmatch(path) and secret_name(path) not in _names(repository, path)
             spare = set(repository.matrix.secrets) - set(wanted)

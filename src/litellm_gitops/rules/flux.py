@@ -15,6 +15,7 @@ from litellm_gitops.findings import Finding, Misspelt, edit, restore
 from litellm_gitops.policies import SUITE
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository
+from litellm_gitops.rules.boundaries import meant_group, meant_kind
 from litellm_gitops.rules.engine import (
     Identity,
     Object,
@@ -121,7 +122,11 @@ def every_flux_dependency_exists(repository: Repository) -> Iterator[Finding]:
         ours = {FLUX.identity(each, key) for key in (*_OURS, "release", "source")}
         for found in (found for found in each.objects if not found.flaws):
             for place, wanted in _refers(found):
-                is_source = place[-1] in ("sourceRef", "chartRef") and found.identity in ours  # other rules tell
+                # other rules tell, also where ours is in another namespace
+                is_one = any(
+                    closest(found.identity.path, [each.path]) for each in ours if each.kind == found.identity.kind
+                )
+                is_source = place[-1] in ("sourceRef", "chartRef") and (found.identity in ours or is_one)
                 others = {other.path for other in _there(each) - {found.identity} if other.kind == wanted.kind}
                 must = found.identity in ours or wanted.kind in _OF_THE_SAME_FILE
                 if is_source or wanted.path in others or not (must or _is_nearly_one(wanted, others)):
@@ -159,11 +164,14 @@ def _reached(start: Identity, waits: dict[Identity, list[Identity]]) -> set[Iden
 def flux_applies_the_secrets(repository: Repository) -> Iterator[Finding]:
     for each in FLUX.clusters(repository):
         (document, listed), secrets = each.listing(each.cluster.folder), each.cluster.secrets_folder
+        nearly = [entry for entry in listed if not (repository.has(entry) or repository.under(entry))]
+        if closest(secrets, nearly):
+            continue  # it is listed by a misspelt name, of which another rule tells
         if document and secrets not in listed and isinstance(document.value.get("resources"), list | None):
             what = f"the Secrets in {secrets} are not among the resources"
             yield found_in(document, ("resources",), what, f"list {relpath(secrets, each.cluster.folder)}")
         lock = [dig(entry, "name") for entry in sequence(document and document.value.get("configMapGenerator"))]
-        if document and _LOCK not in lock:
+        if document and _LOCK not in lock and None not in lock:  # of one without a name another rule tells
             what = f"ConfigMap {_LOCK} is missing, which keeps older objects of Flux from applying ciphertext"
             yield found_in(document, ("configMapGenerator",), what, restore())
     for _, found in FLUX.each(repository, "secrets"):
@@ -238,6 +246,11 @@ def the_account_of_flux_reaches_the_namespace_alone(repository: Repository) -> I
                     fix = f"write {meant}" if meant else "name what is needed, and not that"
                     slip = Misspelt(entries[0], meant) if meant else None
                     yield replace(role.finding(at, what, fix), misspelt=slip)
+            for field, meant_of in (("apiGroups", meant_group), ("resources", _meant_resource)):
+                for position, entry in enumerate(texts(dig(rule, field))):
+                    if meant := meant_of(entry):
+                        what = f"Kubernetes knows no {entry}, so that Flux's account may write none of it"
+                        yield role.finding(("rules", number, field, position), what, f"did you mean {meant}?")
         account, binding = FLUX.identity(each, "account"), FLUX.identity(each, "binding")
         is_there = any(found.identity == binding for found in each.objects)
         for found in each.objects:
@@ -248,6 +261,10 @@ def the_account_of_flux_reaches_the_namespace_alone(repository: Repository) -> I
                     if (dig(subject, "namespace"), dig(subject, "name")) == (account.namespace, account.name):
                         what = f"it gives {account.path}, under which commits are applied, more rights"
                         yield found.finding(("subjects", number), what, "give them to an account of your own")
+
+
+def _meant_resource(resource: str) -> str:
+    return meant_kind(resource, written=resource_of)
 
 
 def resource_of(kind: str) -> str:

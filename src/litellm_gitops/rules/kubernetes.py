@@ -279,7 +279,8 @@ def _unknown(document: Document, version: str) -> Iterator[Finding]:
     """A finding for a kind that has no schema, unless it may be one of a group that is not known here."""
     (api_version, kind), known = _kind(document), schemas.known(version)
     if not api_version or not kind:
-        yield found_in(document, (), "it has no apiVersion and kind", "write a Kubernetes manifest")
+        lacks = " and ".join(name for name, there in (("apiVersion", api_version), ("kind", kind)) if not there)
+        yield found_in(document, (), f"it has no {lacks}", "write a Kubernetes manifest")
         return
     if (api_version, kind) in known or _is_of_a_program(api_version, kind):
         return
@@ -346,7 +347,8 @@ def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
         for place, name, form in _names_of(document):
             pattern, what, fix = FORMS[form]
             if not re.fullmatch(pattern, name) and not is_filled_in(name):
-                yield found_in(document, place, f"{show(name)!r} is no {what}", fix)
+                what, fix = (f"{show(name)!r} is no {what}", fix) if name else ("it has no name", "write name")
+                yield found_in(document, place, what, fix)
     for values in repository.values:
         for place, name, form in _names_in(values):
             pattern, what, fix = FORMS[form]
@@ -356,8 +358,8 @@ def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
 
 def _names_of(document: Document) -> Named:
     (api_version, kind), metadata = _kind(document), mapping(dig(document.value, "metadata"))
-    if kind and _group(api_version) != _NAMELESS_GROUP and not _is_of_a_program(api_version, kind):
-        if _group(api_version) != _FREELY_NAMED_GROUP:
+    if kind and api_version and _group(api_version) != _NAMELESS_GROUP and not _is_of_a_program(api_version, kind):
+        if _group(api_version) != _FREELY_NAMED_GROUP or not metadata.get("name"):
             form = "namespace" if (api_version, kind) == ("v1", "Service") else "object"
             # to the beginning of a name the API server adds five letters and digits
             begun = text(metadata.get("generateName")) and f"{metadata['generateName']}x"

@@ -193,6 +193,12 @@ def nothing_opens_what_the_network_policy_closes(repository: Repository) -> Iter
             if not each.closes(direction):
                 place: Place = ("enableDefaultDeny",) if each.own.is_of_cilium else ("policyTypes",)
                 yield each.own.finding(place, f"nothing limits {what}", _fix())
+        for policy in (policy for policy in each.all if not policy.is_of_cilium and policy.closes("ingress")):
+            for number, entry in enumerate(map(mapping, sequence(policy.get("ingress")))):
+                if not entry.get("from") and not entry.get("ports"):
+                    yield policy.finding(
+                        ("ingress", number), "it lets everybody reach every port of the pods", _narrow()
+                    )
         # what Cilium limits to hosts is the port of the providers; Kubernetes limits no more than ports
         ports = {network.PROVIDERS} if each.own.is_of_cilium else {_PORTS[0], _PORTS[-1]}
         for peers in each.peers("egress"):

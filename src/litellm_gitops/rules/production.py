@@ -11,6 +11,7 @@ from typing import Any
 
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, edit, restore, update
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.engine import Identity, expect, show, synced
@@ -110,6 +111,11 @@ def the_pods_are_spread(values: Values) -> Iterator[Finding]:
     chart = values.chart
     place, labels = chart.spread, _LABELS | ({_COMPONENT: chart.component} if chart.component else {})
     for number in range(len(sequence(values.get(*place)))):
+        given = mapping(values.get(*place, number, "labelSelector", "matchLabels"))
+        for label in (label for label in map(str, given) if label not in labels and closest(label, labels)):
+            what = f"no pod of the proxy has the label {label}, so that nothing is spread"
+            at = (*place, number, "labelSelector", "matchLabels", label)
+            yield values.finding(at, what, edit(f"did you mean {closest(label, labels)}?"), VALUES)
         for label, wanted in labels.items():
             at = (*place, number, "labelSelector", "matchLabels", label)
             if (found := values.get(*at)) not in (None, wanted):
@@ -142,7 +148,11 @@ def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
         if values.pod.get(values.chart.job_token) is True:
             what = "the migrations Job gets a token of the Kubernetes API, whatever its ServiceAccount says"
             yield values.finding(values.chart.job_token, what, edit("write false"), VALUES)
-        if account and account.get("automountServiceAccountToken") is not False:
+        if account and account.identity.namespace != repository.namespace:
+            what = f"the migrations Job finds no ServiceAccount {name}: it is in namespace {account.identity.namespace}"
+            yield account.finding(("metadata", "namespace"), what, f"write namespace: {repository.namespace}")
+        inside = dig(account and account.document.value, "metadata", "automountServiceAccountToken")
+        if account and inside is None and account.get("automountServiceAccountToken") is not False:
             what = f"the pods of ServiceAccount {name} get a token of the Kubernetes API"
             yield account.finding(("automountServiceAccountToken",), what, "write automountServiceAccountToken: false")
         elif name == "default" and values.chart.job_has_token:
