@@ -12,6 +12,27 @@ RUNS = "gitleaks_runs_on_every_push"
 GUARD = "        always_run: true\n"
 
 FAULTS: dict[str, Fault] = {
+    "a rule that yamllint does not know": ("a_commit_is_guarded", change(".yamllint.yml", "  truthy:", "  trthy:")),
+    "an option that yamllint does not know": (
+        "a_commit_is_guarded",
+        change(".yamllint.yml", "check-keys", "chek-keys"),
+    ),
+    "a value that yamllint does not take": (
+        "a_commit_is_guarded",
+        change(".yamllint.yml", "document-start: disable", "document-start: diable"),
+    ),
+    "rules of yamllint that it does not see": (
+        "a_commit_is_guarded",
+        change(".yamllint.yml", "extends: default", "extens: default"),
+    ),
+    "a list that gitleaks does not know": (
+        "gitleaks_looks_for_every_credential",
+        change(GITLEAKS, "[[allowlists]]", "[[alowlists]]"),
+    ),
+    "a key that gitleaks does not know": (
+        "gitleaks_looks_for_every_credential",
+        change(GITLEAKS, "description", "descripton"),
+    ),
     "an attribute that is misspelt": (
         "git_keeps_sealed_files_to_the_byte",
         change(".gitattributes", "checksums-*.yaml -merge", "checksums-*.yaml -megre"),
@@ -103,6 +124,12 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "rules of yamllint of their own": append(
+        ".yamllint.yml", "  octal-values: {forbid-implicit-octal: true}\n  braces: {max-spaces-inside: 1}\n"
+    ),
+    "a rule of gitleaks of their own": append(
+        GITLEAKS, "\n[[rules]]\nid = 'own'\nregex = 'own-[0-9]{8}'\n[[rules.allowlists]]\nstopwords = ['own-0']\n"
+    ),
     "attributes of their own": append(
         ".gitattributes", "*.png binary\n/docs/** linguist-documentation\n*.lock gitlab-generated own=1\n"
     ),

@@ -11,6 +11,10 @@ READS = "the_proxy_here_takes_its_configuration"
 TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 
 FAULTS: dict[str, Fault] = {
+    "an entry without a model": (
+        "the_proxy_here_finds_its_configuration",
+        substitute(FILE, r"model: bedrock/.*sonnet-5$", "model:"),
+    ),
     "a misspelt key of a service": (TAKES, substitute(FILE, "    healthcheck:", "    healtcheck:")),
     "a service that is not there": (
         TAKES,

@@ -90,6 +90,18 @@ GENERATED = (
 )
 
 FAULTS: dict[str, Fault] = {
+    "a switch of the account in words": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        substitute("clusters/aws/namespace.yaml", r"Token: false", "Token: fale"),
+    ),
+    "an object of Flux without a namespace": (
+        "every_cluster_has_its_flux_objects",
+        substitute("clusters/aws/secrets.yaml", r"^  namespace: flux-system", "  namespace:", count=1),
+    ),
+    "a checksum without a value": (
+        "every_checksum_is_that_of_its_secret",
+        substitute("litellm/checksums-aws.yaml", r"litellm-redis: .*", "litellm-redis:"),
+    ),
     "a source without a name": (
         "every_name_is_valid",
         substitute("clusters/aws/source.yaml", r'^  name: "litellm-gitops"\n', "", count=1),

@@ -16,6 +16,34 @@ from litellm_gitops.rules import rule
 from litellm_gitops.rules.pipeline import GITLAB, OURS, is_left_out, is_skipped
 
 _COMMITS, _ATTRIBUTES, _GITLEAKS = ".pre-commit-config.yaml", ".gitattributes", ".gitleaks.toml"
+# https://yamllint.readthedocs.io/en/stable/: of the options those of the rules that are rendered
+_YAMLLINT = ".yamllint.yml"
+_OF_YAMLLINT = {"extends", "ignore", "ignore-from-file", "locale", "rules", "yaml-files"}
+_RULES = {
+    *("anchors", "braces", "brackets", "colons", "commas", "comments", "comments-indentation", "document-end"),
+    *("document-start", "empty-lines", "empty-values", "float-values", "hyphens", "indentation", "key-duplicates"),
+    *("key-ordering", "line-length", "new-line-at-end-of-file", "new-lines", "octal-values", "quoted-strings"),
+    *("trailing-spaces", "truthy"),
+}
+_OPTIONS = {
+    *("allow-non-breakable-inline-mappings", "allow-non-breakable-words", "allowed-values", "check-keys", "ignore"),
+    *("ignore-shebangs", "level", "max", "min-spaces-from-content", "require-starting-space"),
+}
+# https://github.com/gitleaks/gitleaks#configuration
+_OF_GITLEAKS = {
+    "": ("title", "description", "extend", "rules", "allowlists", "allowlist", "minVersion"),
+    "extend": ("useDefault", "path", "url", "disabledRules"),
+    "allowlists": (
+        "description",
+        "commits",
+        "paths",
+        "regexes",
+        "regexTarget",
+        "stopwords",
+        "condition",
+        "targetRules",
+    ),
+}
 # https://git-scm.com/docs/gitattributes, and those of GitHub's linguist; the patterns as they are rendered
 _OF_GIT = {
     *("text", "eol", "binary", "diff", "merge", "filter", "ident", "whitespace", "crlf", "delta", "encoding"),
@@ -67,6 +95,7 @@ def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
         for number, hook in enumerate(sequence(dig(entry, "hooks")))
     ]
     yield from _refused(document, hooks)
+    yield from _of_yamllint(repository) if any(hook.get("id") == "yamllint" for _, hook in hooks) else ()
     watched = [*map(repository.path, _WATCHED)]
     for field in ("exclude", "files"):
         if what := _leaves_out(field, document.value.get(field), watched):
@@ -117,6 +146,24 @@ def _refused(document: Document, hooks: list[tuple[Place, dict[Any, Any]]]) -> I
         if meant := closest(address.removesuffix(".git").rstrip("/"), _SOURCES):
             what = f"there is no {address}, and pre-commit then runs nothing"
             yield Finding(_COMMITS, document.line("repos", number, "repo"), what, edit(f"did you mean {meant}?"))
+
+
+def _of_yamllint(repository: Repository) -> Iterator[Finding]:
+    """What yamllint refuses of its settings: its hook then ends with an error."""
+    document = repository.document(_YAMLLINT) if repository.has(_YAMLLINT) else None
+    rules = mapping(document and document.value.get("rules"))
+    given = list[tuple[tuple[str, ...], set[str]]]()
+    given += [((name,), _OF_YAMLLINT) for name in map(str, mapping(document and document.value))]
+    given += [(("rules", name), _RULES) for name in map(str, rules)]
+    given += [(("rules", str(name), each), _OPTIONS) for name in rules for each in map(str, mapping(rules[name]))]
+    for place, known in given:
+        if document and place[-1] not in known and (meant := closest(place[-1], known)):
+            what = f"yamllint knows no {place[-1]}, and its hook lets no commit through"
+            yield Finding(_YAMLLINT, document.line(*place), what, edit(f"did you mean {meant}?"))
+    for name, value in rules.items():
+        if document and not isinstance(value, dict | bool) and value not in ("enable", "disable"):
+            what = f"yamllint takes no such value for {name}, and its hook lets no commit through"
+            yield Finding(_YAMLLINT, document.line("rules", name), what, edit("write enable, disable, or its options"))
 
 
 def _leaves_out(field: str, pattern: Any, watched: list[str]) -> str:
@@ -209,7 +256,11 @@ def gitleaks_looks_for_every_credential(repository: Repository) -> Iterator[Find
     except tomllib.TOMLDecodeError:
         yield Finding(_GITLEAKS, None, "it is not TOML, so that gitleaks ends at once", edit("correct the syntax"))
         return
-    if not (dig(settings, "extend", "useDefault") or dig(settings, "extend", "path") or settings.get("rules")):
+    told = [*_unknown_to_gitleaks(settings, content)]
+    yield from told
+    if not told and not (
+        dig(settings, "extend", "useDefault") or dig(settings, "extend", "path") or settings.get("rules")
+    ):
         yield Finding(
             _GITLEAKS, _line(content, "extend"), "gitleaks looks for nothing", edit("write useDefault = true")
         )
@@ -220,6 +271,15 @@ def gitleaks_looks_for_every_credential(repository: Repository) -> Iterator[Find
             if what and not _is_narrowed(mapping(entry)):
                 fix = edit("name the files, or the one that it is about")
                 yield Finding(_GITLEAKS, _line(content, pattern), f"gitleaks leaves {what} out", fix)
+
+
+def _unknown_to_gitleaks(settings: dict[str, Any], content: str) -> Iterator[Finding]:
+    for field, known in _OF_GITLEAKS.items():
+        inner = settings.get(field) if field else settings
+        for key in (key for each in (inner if isinstance(inner, list) else [inner]) for key in mapping(each)):
+            if key not in known and (meant := closest(key, known)):
+                what = f"gitleaks knows no {key}, and passes over it"
+                yield Finding(_GITLEAKS, _line(content, key), what, edit(f"did you mean {meant}?"))
 
 
 @rule

@@ -13,6 +13,7 @@ from litellm_gitops.proxy_facts import REFERENCE, as_rendered, closest, words
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.configuration import BY_ITSELF
+from litellm_gitops.rules.engine import show
 from litellm_gitops.rules.proxy import NAMED
 from litellm_gitops.schemas import published
 
@@ -220,6 +221,11 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
                 yield ("", "configs", config, "content"), what, fix
         for entry in (entry for each in documents for entry in sequence(dig(each.value, "model_list"))):
             provider, slash, _ = text(dig(entry, "litellm_params", "model")).partition("/")
+            if not provider:
+                what = (
+                    f"the entry {show(dig(entry, 'model_name'))} of model_list has no model: the proxy does not start"
+                )
+                yield ("", "configs", config, "content"), what, "write <provider>/<model>, such as openai/gpt-4o"
             if slash and provider not in words("providers"):
                 meant = closest(provider, words("providers"))
                 what = f"LiteLLM knows no provider {provider}"

@@ -123,9 +123,7 @@ def every_flux_dependency_exists(repository: Repository) -> Iterator[Finding]:
         for found in (found for found in each.objects if not found.flaws):
             for place, wanted in _refers(found):
                 # other rules tell, also where ours is in another namespace
-                is_one = any(
-                    closest(found.identity.path, [each.path]) for each in ours if each.kind == found.identity.kind
-                )
+                is_one = (found.identity.kind, found.identity.name) in {(one.kind, one.name) for one in ours}
                 is_source = place[-1] in ("sourceRef", "chartRef") and (found.identity in ours or is_one)
                 others = {other.path for other in _there(each) - {found.identity} if other.kind == wanted.kind}
                 must = found.identity in ours or wanted.kind in _OF_THE_SAME_FILE

@@ -19,7 +19,7 @@ from litellm_gitops.sealing.forms import problem
 _CREDENTIAL = re.compile(
     r"(?:PASSWORD|PASSWD|(?<![A-Z])(?<!ON_)PASS|(?<![A-Z])PWD|PASSPHRASE|SECRET|CREDENTIALS?"
     # what a model or a list of pages calls so
-    r"|(?<!(?:PER|PAD|BOS|EOS|UNK|CLS|SEP)_)(?<!(?:MASK|STOP|NEXT|PAGE)_)(?<!IMAGE_)TOKEN"
+    r"|(?<!(?:PER|PAD|BOS|EOS|UNK|CLS|SEP)_)(?<!(?:MASK|STOP|NEXT|PAGE)_)(?<!IMAGE_)(?<!ServiceAccount)TOKEN"
     r"|AUTH_VALUE|(?:API|APP|MASTER|SALT)[_-]?KEY|(?:ACCESS|PRIVATE|SECRET|ACCOUNT|ENCRYPTION)_KEY)\Z",
     re.IGNORECASE,
 )

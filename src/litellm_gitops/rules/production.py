@@ -152,7 +152,8 @@ def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
             what = f"the migrations Job finds no ServiceAccount {name}: it is in namespace {account.identity.namespace}"
             yield account.finding(("metadata", "namespace"), what, f"write namespace: {repository.namespace}")
         inside = dig(account and account.document.value, "metadata", "automountServiceAccountToken")
-        if account and inside is None and account.get("automountServiceAccountToken") is not False:
+        switch = account and account.get("automountServiceAccountToken")  # of one in words another rule tells
+        if account and inside is None and switch in (None, True):
             what = f"the pods of ServiceAccount {name} get a token of the Kubernetes API"
             yield account.finding(("automountServiceAccountToken",), what, "write automountServiceAccountToken: false")
         elif name == "default" and values.chart.job_has_token:
