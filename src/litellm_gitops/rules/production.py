@@ -148,7 +148,7 @@ def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
         if values.pod.get(values.chart.job_token) is True:
             what = "the migrations Job gets a token of the Kubernetes API, whatever its ServiceAccount says"
             yield values.finding(values.chart.job_token, what, edit("write false"), VALUES)
-        if account and account.identity.namespace != repository.namespace:
+        if account and name == "litellm-migrations" and account.identity.namespace != repository.namespace:
             what = f"the migrations Job finds no ServiceAccount {name}: it is in namespace {account.identity.namespace}"
             yield account.finding(("metadata", "namespace"), what, f"write namespace: {repository.namespace}")
         inside = dig(account and account.document.value, "metadata", "automountServiceAccountToken")
