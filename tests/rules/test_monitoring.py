@@ -22,7 +22,7 @@ metadata: {{name: own, namespace: litellm}}
 spec:
   selector: {{matchLabels: {{app.kubernetes.io/name: {}}}}}
   endpoints:
-    - {{port: {}, path: /metrics/, interval: 30s}}
+    - {{port: {}, path: {}, interval: {}}}
 """
 
 
@@ -56,10 +56,10 @@ def panel(expression: str, source: object) -> tuple[Edit, dict[str, object]]:
     return board({"own.json": json.dumps(found)})
 
 
-def services(name: str, port: str) -> tuple[Edit, dict[str, object]]:
+def services(name: str, port: str, path: str = "/metrics/", interval: str = "30s") -> tuple[Edit, dict[str, object]]:
     """A monitor of Services beside ours."""
     listed = append_item("clusters/aws/kustomization.yaml", ("resources",), "own.yaml")
-    return together(write("clusters/aws/own.yaml", SERVICES.format(name, port)), listed), WATCHED
+    return together(write("clusters/aws/own.yaml", SERVICES.format(name, port, path, interval)), listed), WATCHED
 
 
 PROMETHEUS = {"type": "prometheus", "uid": "own"}
@@ -121,6 +121,28 @@ FAULTS: dict[str, Fault] = {
         FOUND,
         *endpoint(metricRelabelings=[{"action": "drop", "sourceLabels": ["__name__"], "regex": "litellm_("}]),
     ),
+    "no interval": (FOUND, *endpoint(interval="0s")),
+    "no wait": (FOUND, *endpoint(scrapeTimeout="0s")),
+    **{
+        f"metrics of which none is left: {step}": (FOUND, *endpoint(metricRelabelings=[step]))
+        for step in (
+            {"action": "drop", "regex": ".*"},
+            {"action": "drop", "sourceLabels": ["__name__"], "regex": "litellm_.*"},
+            {"action": "keep", "sourceLabels": ["__name__"], "regex": "litelm_.*"},
+            {"action": "keep", "sourceLabels": ["__name__"], "regex": "python_.*"},
+            {"action": "labeldrop", "regex": ".*"},
+            {"action": "labelkeep", "regex": "model|team"},
+        )
+    },
+    "targets of which none is left": (FOUND, *endpoint(relabelings=[{"action": "drop"}])),
+    "a step without its number": (
+        FOUND,
+        *endpoint(relabelings=[{"action": "hashmod", "sourceLabels": ["__address__"], "targetLabel": "a"}]),
+    ),
+    "a step without its label": (FOUND, *endpoint(relabelings=[{"sourceLabels": ["a"], "replacement": "b"}])),
+    "a step to another job": (FOUND, *endpoint(relabelings=[{"targetLabel": "job", "replacement": "own"}])),
+    "a monitor of Services of another path": (FOUND, *services("litellm", "http", "/metric")),
+    "a monitor of Services that nobody reads": (FOUND, *services("litellm", "http", interval="0s")),
     "a job of another name": (READ, set_value(FILE, (*SPEC, "jobLabel"), "app.kubernetes.io/name"), WATCHED),
     "another namespace": (
         FOUND,
@@ -220,6 +242,17 @@ HARMLESS: dict[str, Harmless] = {
         ),
         WATCHED,
     ),
+    **{
+        f"metrics of which some are left: {step}": endpoint(metricRelabelings=[step])
+        for step in (
+            {"action": "drop", "sourceLabels": ["__name__"], "regex": "python_.*|process_.*"},
+            {"action": "keep", "sourceLabels": ["__name__"], "regex": "litellm_.*"},
+            {"action": "drop", "sourceLabels": ["__name__", "model"], "regex": ".*"},
+            {"action": "labeldrop", "regex": "end_user"},
+            {"targetLabel": "cluster", "replacement": "aws"},
+        )
+    },
+    "a job as it is": endpoint(relabelings=[{"targetLabel": "job", "replacement": "litellm/litellm"}]),
     "a wait as long as the interval": endpoint(scrapeTimeout="30s"),
     "the number of the port": (set_value(FILE, ENDPOINT, {"portNumber": 4001, "path": "/metrics/"}), WATCHED),
     "every namespace": (set_value(FILE, (*SPEC, "namespaceSelector"), {"any": True}), WATCHED),

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from litellm_gitops import relabel
 from litellm_gitops.cel import seconds
 from litellm_gitops.documents import LOADER, Document, Place, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, Fix, edit, restore, update
@@ -272,12 +273,16 @@ def _unread(monitor: Object, values: Values | None) -> Iterator[Finding]:
     if not ours:
         yield monitor.finding(place, "it reads no port `metrics`, which is where the proxy has them", restore())
     for number in ours:
-        if dig(endpoints, number, "path") not in (None, "/metrics", "/metrics/"):
-            what = f"the proxy has no metrics at {show(dig(endpoints, number, 'path'))}"
-            yield monitor.finding((*place, number, "path"), what, edit("write /metrics/"))
-        if str(dig(endpoints, number, "scheme")).lower() == "https":
-            what = "the proxy gives its metrics by http alone"
-            yield monitor.finding((*place, number, "scheme"), what, edit("take it out"))
+        yield from _astray(monitor, (*place, number), mapping(endpoints[number]))
+
+
+def _astray(monitor: Object, place: Place, entry: dict[Any, Any]) -> Iterator[Finding]:
+    """Another path of the proxy, or a way that it does not speak."""
+    if entry.get("path") not in (None, "/metrics", "/metrics/"):
+        what = f"the proxy has no metrics at {show(entry['path'])}"
+        yield monitor.finding((*place, "path"), what, "write /metrics/")
+    if str(entry.get("scheme")).lower() == "https":
+        yield monitor.finding((*place, "scheme"), "the proxy gives its metrics by http alone", "take it out")
 
 
 @rule
@@ -318,9 +323,14 @@ def _selected(monitor: Object, is_ours: bool) -> Iterator[Finding]:
 
 def _of_endpoint(monitor: Object, place: Place, entry: dict[Any, Any]) -> Iterator[Finding]:
     timeout, interval = seconds(entry.get("scrapeTimeout")), seconds(entry.get("interval"))
+    for field in ("interval", "scrapeTimeout"):
+        if entry.get(field) is not None and re.fullmatch(r"(?:0[a-z]*)+", str(entry[field])):
+            what = f"{field} is {show(entry[field])}, for which Prometheus takes its own default"
+            yield monitor.finding((*place, field), what, "write the time, such as 30s")
     if interval and timeout > interval:
         what = f"scrapeTimeout is {entry['scrapeTimeout']}, above its interval {entry['interval']}, which is refused"
         yield monitor.finding((*place, "scrapeTimeout"), what, f"write {entry['interval']} or less")
+    yield from _of_relabelings(monitor, place, entry)
     for field in ("relabelings", "metricRelabelings"):
         for number, row in enumerate(sequence(entry.get(field))):
             pattern = text(dig(row, "regex"))
@@ -331,6 +341,23 @@ def _of_endpoint(monitor: Object, place: Place, entry: dict[Any, Any]) -> Iterat
                     yield monitor.finding((*place, field, number, "regex"), "its regex is none", "correct it")
 
 
+def _of_relabelings(monitor: Object, place: Place, entry: dict[Any, Any]) -> Iterator[Finding]:
+    """Steps that are refused, and those that leave nothing of the proxy's metrics."""
+    for field in ("relabelings", "metricRelabelings"):
+        for number, step in enumerate(sequence(entry.get(field))):
+            if wrong := relabel.refused(step):
+                yield monitor.finding((*place, field, number, wrong[0]), f"{wrong[0]} {wrong[1]}", wrong[2])
+            job, value = mapping(step).get("targetLabel"), text(mapping(step).get("replacement"))
+            if monitor.identity.name == _NAME and job == "job" and "$" not in value and value != monitor.identity.path:
+                what = f"the job is {show(value)}, and the alerts ask for {monitor.identity.path}"
+                yield monitor.finding((*place, field, number, "targetLabel"), what, "take it out")
+        names = _metrics() if field == "metricRelabelings" else ()
+        ours = monitor.identity.name == _NAME or _takes_the_proxy(monitor)
+        if (field == "relabelings" or ours) and (emptied := relabel.emptied_by(entry.get(field), names)) is not None:
+            what = f"{field} leave nothing of what is read"
+            yield monitor.finding((*place, field, emptied), what, "write sourceLabels, and a regex that takes a part")
+
+
 def _takes_the_proxy(monitor: Object) -> bool:
     labels = mapping(monitor.get("spec", "selector", "matchLabels"))
     return bool(labels) and labels.items() <= _OF_PODS.items()
@@ -339,6 +366,7 @@ def _takes_the_proxy(monitor: Object) -> bool:
 def _of_service(monitor: Object) -> Iterator[Finding]:
     """A monitor of Services asks for a port by its name, and the proxy's has few."""
     for number, entry in enumerate(sequence(monitor.get("spec", "endpoints"))):
+        yield from _astray(monitor, ("spec", "endpoints", number), mapping(entry))
         if meant := closest(text(dig(entry, "port")), ["http", "metrics"]):
             what = f"no Service of the proxy has a port {show(dig(entry, 'port'))}; did you mean {meant}?"
             yield monitor.finding(("spec", "endpoints", number, "port"), what, f"write {meant}")
