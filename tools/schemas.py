@@ -60,6 +60,8 @@ _KEPT |= {"anyOf", "oneOf", "allOf", "not", "default"}  # a default may decide w
 # They do not say what is valid; a `format` only repeats the type here (int64), or is checked by nobody (date-time).
 _DROPPED = {"description", "title", "example", "externalDocs", "format"}
 _COMPUTED = "x-kubernetes-validations"
+# Fields that have other names in other channels and releases: what is not known in them is no error.
+_OF_A_CHANNEL = {"sessionPersistence"}
 
 # What a definition does not say. An engine takes more metadata than these, but git holds no more of an object; the
 # definition says only that it is an object, and an annotation that is a number would be refused by the API server.
@@ -186,9 +188,11 @@ def _strict(schema: Schema, name: str = "") -> Schema:
         kept.pop("anyOf", None)
         kept["type"] = ["integer", "string"]
     is_open = "additionalProperties" in schema or schema.get("x-kubernetes-preserve-unknown-fields")
+    is_open = is_open or name in _OF_A_CHANNEL
     if schema.get("type") == "object" and not is_open:
         kept["additionalProperties"] = False
-    if rules := [each["rule"] for each in schema.get(_COMPUTED, ()) if "oldSelf" not in each["rule"]]:
+    rules = [each["rule"] for each in schema.get(_COMPUTED, ()) if "oldSelf" not in each["rule"]]
+    if rules and name not in _OF_A_CHANNEL:
         kept[_COMPUTED] = [" ".join(rule.split()) for rule in rules]
         for rule in rules:
             try:

@@ -15,7 +15,7 @@ from tests.rules.test_exposure import (
     TRAEFIK,
     note,
 )
-from tests.support.faults import Edit, Fault, set_value, substitute, together
+from tests.support.faults import GCP, Edit, Fault, drop, set_value, substitute, together
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 FORM, NEEDS = "the_controller_reads_every_annotation", "the_ingress_has_what_its_class_needs"
@@ -70,7 +70,35 @@ FAULTS: dict[str, Fault] = {
     "a number of milliseconds": (NEEDS, note(f"{HAPROXY}/timeout-server", "600"), SOME),
     "a login without its scheme": (FORM, note(f"{NGINX}/auth-url", "auth.example.com", ON_AZURE)),
     "longer than the gateway takes": (NEEDS, *agic("connection-draining-timeout", "7200")),
+    "a check of AWS that outlasts its interval": (FORM, note(f"{ALB}/healthcheck-timeout-seconds", "20")),
+    "a check of Azure that outlasts its interval": (FORM, *agic("health-probe-timeout", "60")),
+    "a group with a space": (FORM, note(f"{ALB}/group.name", "AI Shared")),
+    "tags with a colon": (FORM, note(f"{ALB}/tags", "team:ai")),
+    "an affinity that is none": (FORM, note(f"{NGINX}/affinity", "cookies", ON_AZURE)),
+    "codes that nobody well answers": (FORM, *agic("health-probe-status-codes", "404")),
+    "an entry point that is misspelt": (NEEDS, note(f"{TRAEFIK}/router.entrypoints", "websecur"), OTHERS),
+    "an entry point in other letters": (NEEDS, note(f"{TRAEFIK}/router.entrypoints", "WebSecure"), OTHERS),
+    "what GKE reads of the Service alone": (
+        FORM,
+        note("cloud.google.com/backend-config", '{"default": "litellm"}', ON_GCP),
+        SOME,
+    ),
+    "what GKE reads of the Service, moved": (
+        NEEDS,
+        together(
+            note("cloud.google.com/backend-config", '{"default": "litellm"}', ON_GCP),
+            drop(GCP, "cloud.google.com/backend-config"),
+        ),
+        SOME,
+    ),
     # names
+    "a name without its end": (FORM, note(f"{ALB}/healthcheck-timeout", "5")),
+    "an address without its end": (FORM, note("kubernetes.io/ingress.global-static-ip", "own", ON_GCP), SOME),
+    "a name with two letters less": (FORM, note(f"{NGINX}/allow-source-range", "10.0.0.0/8", ON_AZURE)),
+    "an issuer that is misspelt": (
+        "the_ingress_is_the_answered_one",
+        substitute(ON_AZURE, "cert-manager.io/cluster-issuer", "cert-manager.io/clusterissuer"),
+    ),
     "a misspelt name beside the right one": (FORM, note(f"{ALB}/healthcheck-paths", "/health/liveliness")),
     "a needed prefix that is misspelt": (NEEDS, substitute(ON_AWS, f"{ALB}/scheme", "alb.ingress.kubernets.io/scheme")),
     "a misspelt name": (FORM, note(f"{NGINX}/proxy-bufering", "off", ON_AZURE)),
@@ -97,6 +125,14 @@ HARMLESS: dict[str, Harmless] = {
     "a cookie that ends": note(f"{NGINX}/session-cookie-expires", "-1", ON_AZURE),
     "a snippet": note(f"{NGINX}/configuration-snippet", "more_set_headers 'X: y';", ON_AZURE),
     "addresses that may call": note(f"{NGINX}/whitelist-source-range", "10.0.0.0/8,192.0.2.1", ON_AZURE),
+    "an entry point of one's own": (note(f"{TRAEFIK}/router.entrypoints", "https"), OTHERS),
+    "a check of AWS that is quicker than its interval": together(
+        note(f"{ALB}/healthcheck-timeout-seconds", "9"), note(f"{ALB}/healthcheck-interval-seconds", "10")
+    ),
+    "the older name of an annotation of GKE": (
+        substitute(GCP, "cloud.google.com/backend-config:", "beta.cloud.google.com/backend-config:"),
+        SOME,
+    ),
     "an annotation that nobody here knows": note(f"{NGINX}/of-a-newer-release", "x", ON_AZURE),
     "seconds without a unit": (note(f"{ORG}/proxy-read-timeout", "900", ON_AZURE), SOME),
     "ports and a redirect of F5's": (

@@ -15,6 +15,10 @@ INGRESS, SCHEMA = "the_ingress_has_what_its_class_needs", "every_manifest_fits_t
 BACKEND, CHECK = (*ROUTE, "backendRefs", 0), ("defaultConfiguration", "healthCheckConfig")
 REWRITE = {"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplaceFullPath", "replaceFullPath": "/"}}}
 HEADER = "ResponseHeaderModifier"
+CUTS = "no_policy_cuts_an_answer_off"
+OF_GKE = {"config": {"type": "HTTP", "httpHealthCheck": {"requestPath": "/health/liveliness"}}}
+OF_AWS = {"healthCheckPath": "/health/liveliness"}
+IDLES = "{{loadBalancerAttributes: [{{key: idle_timeout.timeout_seconds, value: '{}'}}]}}"
 IDLE = "[{key: idle_timeout.timeout_seconds, value: '600'}]"
 POLICY = """
 apiVersion: gateway.envoyproxy.io/v1alpha1
@@ -23,6 +27,22 @@ metadata: {{name: own, namespace: litellm}}
 spec:
   targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: litellm}}]
   {}
+"""
+CLIENTS = """
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: ClientTrafficPolicy
+metadata: {{name: own, namespace: litellm}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: public}}]
+  {}
+"""
+TIMES = """
+apiVersion: alb.networking.azure.io/v1
+kind: RoutePolicy
+metadata: {{name: own, namespace: litellm}}
+spec:
+  targetRef: {{group: gateway.networking.k8s.io, kind: HTTPRoute, name: {}}}
+  default: {{timeouts: {{routeTimeout: 60s}}}}
 """
 BALANCER = """
 apiVersion: gateway.k8s.aws/v1beta1
@@ -37,9 +57,10 @@ def route(*place: str | int, value: Any, file: str = ON_AWS) -> Edit:
     return set_value(file, (*ROUTE, *place), value)
 
 
-def policy(text: str) -> Edit:
-    """A further object of the cluster on EKS."""
-    return together(write("clusters/aws/own.yaml", text), append_item(CLUSTER, ("resources",), "own.yaml"))
+def policy(text: str, cluster: str = "aws") -> Edit:
+    """A further object of a cluster."""
+    listing = CLUSTER.replace("aws", cluster)
+    return together(write(f"clusters/{cluster}/own.yaml", text), append_item(listing, ("resources",), "own.yaml"))
 
 
 FAULTS: dict[str, Fault] = {
@@ -113,6 +134,91 @@ FAULTS: dict[str, Fault] = {
         GATEWAYS,
     ),
     "a load balancer of another scheme": (KNOWN, policy(BALANCER.format("{scheme: public}")), GATEWAYS),
+    **{
+        f"a policy of Envoy Gateway that cuts off: {text}": (CUTS, policy(POLICY.format(text)), GATEWAYS)
+        for text in (
+            "timeout: {http: {requestTimeout: 30s}}",
+            "timeout: {http: {streamIdleTimeout: 1m}}",
+            "timeout: {http: {maxStreamDuration: 5m}}",
+            "retry: {numRetries: 2, perRetry: {timeout: 5s}}",
+            "requestBuffer: {limit: 1Mi}",
+        )
+    },
+    "a Gateway that cuts off": (CUTS, policy(CLIENTS.format("timeout: {http: {streamIdleTimeout: 10s}}")), GATEWAYS),
+    "a policy of Azure that cuts off": (CUTS, policy(TIMES.format("litellm"), "azure"), GATEWAYS),
+    "a load balancer that cuts off": (CUTS, policy(BALANCER.format(IDLES.format(60))), GATEWAYS),
+    "a policy for no route": (
+        CUTS,
+        policy(POLICY.format("timeout: {http: {requestTimeout: 0s}}").replace("name: litellm}", "name: litelm}")),
+        GATEWAYS,
+    ),
+    "a second rule that cuts off": (
+        NEEDS,
+        append_item(
+            ON_AZURE,
+            (*SPEC, "rules"),
+            {
+                "matches": [{"path": {"type": "PathPrefix", "value": "/v1/responses"}}],
+                "timeouts": {"request": "30s"},
+                "backendRefs": [{"name": "litellm", "port": 4000}],
+            },
+        ),
+        GATEWAYS,
+    ),
+    "a mirror that is misspelt": (
+        SENDS,
+        route(
+            "filters",
+            value=[{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "litelm", "port": 4000}}}],
+        ),
+        GATEWAYS,
+    ),
+    "a check of GKE that outlasts its interval": (
+        REFUSED,
+        beside(ON_GCP, 2, "default", value={"timeoutSec": 30, "checkIntervalSec": 10, **OF_GKE}),
+        GATEWAYS,
+    ),
+    "a check of GKE that outlasts any interval": (
+        REFUSED,
+        beside(ON_GCP, 2, "default", "timeoutSec", value=30),
+        GATEWAYS,
+    ),
+    "a check of GKE of a fixed port that is missing": (
+        REFUSED,
+        beside(ON_GCP, 2, "default", "config", "httpHealthCheck", "portSpecification", value="USE_FIXED_PORT"),
+        GATEWAYS,
+    ),
+    "a check of AWS that outlasts its interval": (
+        REFUSED,
+        beside(ON_AWS, 1, *CHECK, value={**OF_AWS, "healthCheckInterval": 10, "healthCheckTimeout": 20}),
+        GATEWAYS,
+    ),
+    "a check of AWS for what is not there": (
+        NEEDS,
+        beside(ON_AWS, 1, *CHECK, value={**OF_AWS, "matcher": {"httpCode": "404"}}),
+        GATEWAYS,
+    ),
+    "targets that are asked by HTTP/2": (
+        NEEDS,
+        beside(ON_AWS, 1, "defaultConfiguration", "protocolVersion", value="HTTP2"),
+        GATEWAYS,
+    ),
+    "an attribute twice": (
+        REFUSED,
+        append_item(
+            ON_AWS,
+            ("spec", "defaultConfiguration", "targetGroupAttributes"),
+            {"key": "deregistration_delay.timeout_seconds", "value": "600"},
+            1,
+        ),
+        GATEWAYS,
+    ),
+    "a check of Azure without a time": (REFUSED, beside(ON_AZURE, 1, "default", "interval", value="0s"), GATEWAYS),
+    "a check of Azure for what is not well": (
+        REFUSED,
+        beside(ON_AZURE, 1, "default", "http", "match", value={"statusCodes": [{"start": 400, "end": 499}]}),
+        GATEWAYS,
+    ),
     # beside an Ingress
     "seconds in quotes": (KNOWN, beside(ON_GCP, 1, "timeoutSec", value="3600"), SOME),
     "a field that is misspelt": (KNOWN, substitute(ON_GCP, "timeoutSec:", "timeoutSecs:"), SOME),
@@ -149,6 +255,32 @@ HARMLESS: dict[str, Harmless] = {
     "the newer version of a kind": (substitute(ON_AWS, "gateway.k8s.aws/v1beta1", "gateway.k8s.aws/v1"), GATEWAYS),
     "a policy of Envoy Gateway": (
         policy(POLICY.format("timeout: {http: {requestTimeout: 0s}, tcp: {connectTimeout: 10s}}")),
+        GATEWAYS,
+    ),
+    "a session as in other channels": (
+        route("sessionPersistence", value={"sessionName": "own", "type": "Cookie"}, file=ON_AZURE),
+        GATEWAYS,
+    ),
+    "a policy of Envoy Gateway with time enough": (
+        policy(POLICY.format("timeout: {http: {requestTimeout: 1h, streamIdleTimeout: 15m}}")),
+        GATEWAYS,
+    ),
+    "a policy of another route": (policy(TIMES.format("grafana"), "azure"), GATEWAYS),
+    "a Gateway of one's own": (policy(CLIENTS.format("timeout: {http: {streamIdleTimeout: 1h}}")), GATEWAYS),
+    "a short answer of another path": (
+        append_item(
+            ON_AZURE,
+            (*SPEC, "rules"),
+            {
+                "matches": [{"path": {"type": "PathPrefix", "value": "/v1/files"}}],
+                "timeouts": {"request": "30s"},
+                "backendRefs": [{"name": "litellm", "port": 4000}],
+            },
+        ),
+        GATEWAYS,
+    ),
+    "a check of GKE that is quicker than its interval": (
+        beside(ON_GCP, 2, "default", value={"timeoutSec": 5, "checkIntervalSec": 15, **OF_GKE}),
         GATEWAYS,
     ),
     "a load balancer of one's own": (

@@ -24,7 +24,7 @@ from litellm_gitops.rules.engine import Identity, Object, Synced, expect, show, 
 KNOWN = yaml.load((files(__package__) / "exposure.yml").read_text("utf-8"), LOADER)
 NAME, _PORT = "litellm", 4000
 _KINDS = {"ingress": "Ingress", "gateway": "HTTPRoute"}  # by the answer
-_ISSUER, _CLASS = "cert-manager.io/cluster-issuer", "kubernetes.io/ingress.class"
+ISSUER, _CLASS = "cert-manager.io/cluster-issuer", "kubernetes.io/ingress.class"
 RULES = ("spec", "rules")
 
 
@@ -232,7 +232,7 @@ def the_ingress_is_the_answered_one(repository: Repository) -> Iterator[Finding]
         yield from _agrees(found, place, cluster.answer_name("ingress_class"), cluster)
         if not (issuer := _issuer(cluster)):
             continue
-        yield from _agrees(found, ("metadata", "annotations", _ISSUER), "tls_cluster_issuer", cluster)
+        yield from _agrees(found, ("metadata", "annotations", ISSUER), "tls_cluster_issuer", cluster)
         tls = sequence(found.get("spec", "tls"))
         if not tls:
             what = f"it has no tls section, but tls_cluster_issuer is {issuer!r}"
@@ -262,8 +262,9 @@ def the_ingress_has_what_its_class_needs(repository: Repository) -> Iterator[Fin
         if values := each.cluster.values:
             place = values.chart.service_annotations
             for name, entry in kind.get("service", {}).items():
-                for what, fix in _amiss(name, values.get(*place, name), entry, each.cluster):
-                    yield values.finding((*place, name), what, fix)
+                known = next((other for other in entry.get("instead", ()) if values.get(*place, other)), name)
+                for what, fix in _amiss(known, values.get(*place, known), entry, each.cluster):
+                    yield values.finding((*place, known), what, fix)
         beside = [KNOWN["objects"][name] for name in kind.get("objects", ())]
         wanted = [entry for entry in beside if "named_by" not in entry or given.get(entry["named_by"]) == NAME]
         yield from expect(each, absent(each, wanted))
