@@ -19,14 +19,14 @@ MADE = (
     *(("", kind) for kind in ("ConfigMap", "Secret", "Service", "ServiceAccount")),
     *(("apps", "Deployment"), ("batch", "Job"), ("policy", "PodDisruptionBudget")),
 )
-_PROXY, _MIGRATIONS = (*_SPEC, "containers", 0), (*_SPEC, "containers", 1)
+_CONTAINER = (*_SPEC, "containers", 0)
 _OF_THE_POD = (
     *("affinity", "imagePullSecrets", "nodeSelector", "terminationGracePeriodSeconds", "tolerations"),
     *("topologySpreadConstraints", "volumes"),
 )
 
 
-def _table(content: dict[Place, Any]) -> Any:
+def _table(content: Mapping[Any, Any]) -> Any:
     return field(default_factory=lambda: content)
 
 
@@ -46,9 +46,11 @@ class Chart:
     scales_by_default: bool = False
     memory_target: Place = ()  # of the autoscaler, where the chart has a target of its own
     has_startup_probe: bool = True  # without being told
+    own_failures: int = 30  # of that probe, where the values give none
     limits_cpu: bool = False  # likewise
     component: str = ""  # a label of the proxy's pods, beside its name and that of the release
-    scaled_by_others: Place = ("keda",)  # with `enabled` and `minReplicas`
+    scaled_by_others: Place = ("keda",)  # with `enabled` and its bounds
+    bounds_of_others: tuple[str, str] = ("minReplicas", "maxReplicas")
     disruption_budget: Place = ("pdb",)  # with `enabled`, and `minAvailable` or `maxUnavailable`
     zero_is_no_budget: bool = True  # the number 0 there is as if nothing stood there
     variables: Place = ("envVars",)  # a mapping of names to values
@@ -59,11 +61,20 @@ class Chart:
     volumes: Place = ("volumes",)
     mounts: Place = ("volumeMounts",)
     own_volumes: tuple[str, ...] = ("litellm-config", "tmp", "cache", "npm")  # of the pod, beside those of the values
+    own_mounts: tuple[str, ...] = ("/etc/litellm/config.yaml",)  # in the proxy's container, likewise
     own_folders: tuple[str, ...] = ("/tmp",)  # that it makes writable itself, where the root file system is not
     resources: tuple[Place, ...] = (("resources",), ("migrationJob", "resources"))  # of the proxy, of the migrations
     service_account: Place = ("serviceAccount",)  # with `create`, `name` and `annotations`
     pod_annotations: Place = ("podAnnotations",)
     pod_labels: Place = ("podLabels",)
+    annotations: tuple[Place, ...] = (  # of what it makes, beside those of the account and the Ingress
+        *(("podAnnotations",), ("deploymentAnnotations",), ("service", "annotations"), ("pdb", "annotations")),
+        *(("migrationJob", "annotations"), ("migrationJob", "jobAnnotations")),
+    )
+    labels: tuple[Place, ...] = (
+        *(("podLabels",), ("deploymentLabels",), ("ingress", "labels"), ("pdb", "labels")),
+        *(("migrationJob", "podLabels"), ("migrationJob", "jobLabels")),
+    )
     config: Place = ("proxy_config",)  # the proxy's own configuration
     config_map: Place = ("proxyConfigMap", "create")  # whether the chart makes a ConfigMap of it
     log_level: Place = ("logLevel",)
@@ -84,8 +95,11 @@ class Chart:
     objects: Place = ("extraResources",)  # whole manifests
     service: Place = ("service",)  # with `type` and `port`
     arguments: Place = ("args",)  # in place of the chart's own
+    more_arguments: Place = ()  # after the chart's own
     command: Place = ("command",)
     probes: tuple[Place, ...] = (("livenessProbe",), ("readinessProbe",), ("startupProbe",))
+    asks_by_path: bool = True  # a probe has a path, and no handler
+    container: str = "litellm"  # the proxy's, in its pod
     grace: Place = ("terminationGracePeriodSeconds",)
     own_grace: int = 90  # where the values give none
     lifecycle: Place = ("lifecycle",)
@@ -144,17 +158,28 @@ class Chart:
             ("strategy",): ("spec", "strategy"),
             ("podSecurityContext",): (*_SPEC, "securityContext"),
             **{(name,): (*_SPEC, name) for name in _OF_THE_POD},
-            ("extraEnvVars",): (*_PROXY, "env"),
-            **{(name,): (*_PROXY, name) for name in ("lifecycle", "resources", "securityContext", "volumeMounts")},
-            ("migrationJob", "resources"): (*_MIGRATIONS, "resources"),
+            ("extraEnvVars",): (*_CONTAINER, "env"),
+            **{(name,): (*_CONTAINER, name) for name in ("lifecycle", "resources", "securityContext", "volumeMounts")},
         }
     )
+    # likewise into the Job of the migrations, which has the volumes, the nodes and the rights of the proxy
+    job: Mapping[Place, Place] = _table({("migrationJob", "resources"): (*_CONTAINER, "resources")})
     sets: frozenset[str] = frozenset(  # variables that the chart itself sets
         {
             *("PROXY_MASTER_KEY", "DATABASE_URL", "DATABASE_HOST", "DATABASE_NAME", "DATABASE_USERNAME"),
             *("DATABASE_PASSWORD", "DISABLE_SCHEMA_UPDATE", "HOST", "PORT"),
         }
     )
+    sets_with: Mapping[str, Place] = _table(  # and those that it sets where a value is there
+        {
+            "DATABASE_URL_READ_REPLICA": ("db", "secret", "readReplicaUrlKey"),
+            "LITELLM_PGBOUNCER_ENABLED": ("db", "connectionPool", "enabled"),
+            "LITELLM_PGBOUNCER_MAX_CLIENT_CONN": ("db", "connectionPool", "enabled"),
+            "LITELLM_PGBOUNCER_MAX_DB_CONNECTIONS": ("db", "connectionPool", "enabled"),
+            "PROMETHEUS_METRICS_PORT": ("metricsServer", "enabled"),
+        }
+    )
+    sets_in_the_job: frozenset[str] = frozenset()  # of a Job with variables of its own
     sets_with_redis: frozenset[str] = frozenset({"REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD"})
     # `Kind/name` of what it always renders, and how `Kind/name/container` of those that run LiteLLM's own image begin
     makes: tuple[str, ...] = (
@@ -194,9 +219,11 @@ LITELLM = Chart(
     scales_by_default=True,
     memory_target=("gateway", "hpa", "targetMemoryUtilizationPercentage"),
     has_startup_probe=False,
+    own_failures=3,
     limits_cpu=True,
     component="proxy",
     scaled_by_others=("gateway", "keda"),
+    bounds_of_others=("minReplicaCount", "maxReplicaCount"),
     disruption_budget=("gateway", "pdb"),
     zero_is_no_budget=False,
     variables=(),
@@ -206,11 +233,20 @@ LITELLM = Chart(
     volumes=("gateway", "volumes"),
     mounts=("gateway", "volumeMounts"),
     own_volumes=("gateway-config", "prometheus-multiproc"),
+    own_mounts=("/app/config/config.yaml",),
     own_folders=(),
     resources=(("gateway", "resources"), ("migrationJob", "resources")),
     service_account=("serviceAccounts", "gateway"),
     pod_annotations=("gateway", "podAnnotations"),
     pod_labels=("gateway", "podLabels"),
+    annotations=(
+        *(("gateway", "podAnnotations"), ("gateway", "deploymentAnnotations"), ("gateway", "service", "annotations")),
+        *(("migrationJob", "annotations"), ("migrationJob", "jobAnnotations")),
+    ),
+    labels=(
+        *(("gateway", "podLabels"), ("gateway", "deploymentLabels")),
+        *(("migrationJob", "podLabels"), ("migrationJob", "jobLabels")),
+    ),
     config=("gateway", "config", "proxy_config"),
     config_map=("gateway", "config", "create"),
     log_level=("gateway", "logLevel"),
@@ -229,8 +265,11 @@ LITELLM = Chart(
     containers=("gateway", "extraContainers"),
     service=("gateway", "service"),
     arguments=(),  # the configuration is there by a variable
+    more_arguments=("monolith", "extraArgs"),
     command=(),
     probes=(("gateway", "livenessProbe"), ("gateway", "readinessProbe"), ("gateway", "startupProbe")),
+    asks_by_path=False,
+    container="proxy",
     grace=("gateway", "terminationGracePeriodSeconds"),
     own_grace=30,
     lifecycle=("gateway", "lifecycle"),
@@ -264,15 +303,38 @@ LITELLM = Chart(
         ("gateway", "podSecurityContext"): (*_SPEC, "securityContext"),
         ("imagePullSecrets",): (*_SPEC, "imagePullSecrets"),
         **{("gateway", name): (*_SPEC, name) for name in _OF_THE_POD if name != "imagePullSecrets"},
-        ("gateway", "extraEnv"): (*_PROXY, "env"),
-        **{("gateway", name): (*_PROXY, name) for name in _GATEWAY_OF_THE_POD},
-        ("migrationJob", "resources"): (*_MIGRATIONS, "resources"),
+        ("gateway", "extraEnv"): (*_CONTAINER, "env"),
+        **{("gateway", name): (*_CONTAINER, name) for name in _GATEWAY_OF_THE_POD},
+    },
+    job={
+        ("migrationJob", "podSecurityContext"): (*_SPEC, "securityContext"),
+        **{("migrationJob", name): (*_SPEC, name) for name in ("affinity", "nodeSelector", "tolerations", "volumes")},
+        ("migrationJob", "extraEnv"): (*_CONTAINER, "env"),
+        **{("migrationJob", name): (*_CONTAINER, name) for name in ("resources", "securityContext", "volumeMounts")},
     },
     sets=frozenset(
         {
             *("LITELLM_MASTER_KEY", "PROXY_MASTER_KEY", "LENS_WORKER_IMAGE", "LITELLM_LOG", "DATABASE_HOST"),
             *("DATABASE_PORT", "DATABASE_USER", "DATABASE_USERNAME", "DATABASE_NAME", "DATABASE_PASSWORD"),
             *("DISABLE_SCHEMA_UPDATE", "CONFIG_FILE_PATH", "NUM_WORKERS"),
+        }
+    ),
+    sets_with={
+        "AZURE_POSTGRESQL_AUTH": (*_WRITER, "useAzureEntraAuth"),
+        "DATABASE_SCHEMA": (*_WRITER, "schema"),
+        "DATABASE_SSLMODE": (*_WRITER, "sslMode"),
+        "DATABASE_SSLROOTCERT": (*_WRITER, "sslRootCert"),
+        "IAM_TOKEN_DB_AUTH": (*_WRITER, "useIAMAuth"),
+        "LITELLM_PGBOUNCER_ENABLED": ("database", "connectionPool", "enabled"),
+        "LITELLM_PGBOUNCER_MAX_CLIENT_CONN": ("database", "connectionPool", "enabled"),
+        "LITELLM_PGBOUNCER_MAX_DB_CONNECTIONS": ("database", "connectionPool", "enabled"),
+        "PROMETHEUS_MULTIPROC_DIR": ("gateway", "metricsServer", "enabled"),
+    },
+    sets_in_the_job=frozenset(
+        {
+            *("DATABASE_HOST", "DATABASE_PORT", "DATABASE_USER", "DATABASE_USERNAME", "DATABASE_NAME"),
+            *("DATABASE_PASSWORD", "DATABASE_SCHEMA", "DATABASE_SSLMODE", "DATABASE_SSLROOTCERT", "IAM_TOKEN_DB_AUTH"),
+            *("AZURE_POSTGRESQL_AUTH", "DISABLE_SCHEMA_UPDATE", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD"),
         }
     ),
     runs=("Deployment/litellm/proxy", "Job/litellm-migrations/"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
-from litellm_gitops.repository import Cluster, Repository
+from litellm_gitops.repository import Cluster, Repository, Values
 
 # kind -> where the name of the Secret stands, the first that is there; the manifest's own name where none is
 _NAMES: dict[str, tuple[Place, ...]] = {
@@ -19,7 +20,14 @@ _NAMES: dict[str, tuple[Place, ...]] = {
     "OnePasswordItem": (),
     "Secret": (),  # without a value, which something in the cluster fills
 }
+_CLOSE = 0.85  # how much of two names is the same, of 1, where one is the other misspelt
 _DATABASE = ("app", "superuser", "ca", "replication", "server")  # what CloudNativePG puts behind its cluster's name
+
+
+def misspelt(values: Values, secret: str, named: list[str]) -> str:
+    """The name that is nearly a Secret's, of those that no cluster has: a rule of its own tells it; else nothing."""
+    unknown = [name for name in named if name not in values.repository.matrix.secrets]
+    return next(iter(get_close_matches(secret, unknown, 1, _CLOSE)), "")
 
 
 def foreign_secrets(repository: Repository, cluster: Cluster) -> dict[str, frozenset[str] | None]:

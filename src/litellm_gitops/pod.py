@@ -52,6 +52,7 @@ class Volume:
     name: str
     secrets: tuple[tuple[str, tuple[str, ...]], ...]
     tokens: tuple[Token, ...] = ()
+    files: frozenset[str] = frozenset()  # into which keys are put; none for one of the name of each key
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,9 @@ class Pod:
     @property
     def set_by_the_chart(self) -> frozenset[str]:
         """The variables that the chart itself sets with these values."""
-        return self.chart.sets | (
-            self.chart.sets_with_redis if self.has_redis or self.get(self.chart.redis_host) else set()
-        )
+        found = {name for name, place in self.chart.sets_with.items() if self.get(place)}
+        found |= self.chart.sets_with_redis if self.has_redis or self.get(self.chart.redis_host) else set()
+        return self.chart.sets | found
 
     @property
     def redis_address(self) -> tuple[Place, Any, Any]:
@@ -167,7 +168,9 @@ class Pod:
             minted = [
                 Token(each.get("audience"), each.get("expirationSeconds"), each.get("path")) for each in tokens if each
             ]
-            found.append(Volume(place, text(volume.get("name")), tuple(secrets), tuple(minted)))
+            items = [item for each in (volume.get("secret"), *projected) for item in sequence(dig(each, "items"))]
+            paths = frozenset(text(dig(item, "path") or dig(item, "key")) for item in items)
+            found.append(Volume(place, text(volume.get("name")), tuple(secrets), tuple(minted), paths))
         return found
 
     @cached_property
@@ -179,7 +182,7 @@ class Pod:
                 text(entry.get("name")),
                 entry.get("mountPath"),
                 entry.get("subPath"),
-                entry.get("readOnly") is True,
+                str(entry.get("readOnly")).lower() == "true",  # of a text the schema tells
             )
             for place, entry in self._items(self.chart.mounts)
         ]
@@ -199,11 +202,13 @@ class Pod:
         """All Secrets and keys that the pod reads, but those of the chart's own settings (`Chart.guards`)."""
         chart = self.chart
         for number, name in enumerate(sequence(self.get(chart.env_from))):
-            yield Reference((*chart.env_from, number), str(name))
+            if isinstance(name, str):  # of another the schema tells
+                yield Reference((*chart.env_from, number), name)
         for place, entry in self._items(chart.pull_secrets):
             if entry:  # a text in place of one has no name, of which the schema tells
                 yield Reference(place, str(entry.get("name")))
-        yield from self._keys(chart.variable_list)
+        for variables in {chart.variable_list, chart.job_variables}:
+            yield from self._keys(variables)
         for above in (chart.containers, chart.init_containers):
             for place, container in self._items(above):
                 yield from self._keys((*place, "env"))
@@ -227,8 +232,9 @@ class Pod:
         for place, entry in self._items(variables):
             source = mapping(dig(entry, "valueFrom", "secretKeyRef"))
             if source and not source.get("optional"):
+                key = source.get("key")  # without one it is no reference, of which the schema tells
                 place = (*place, "valueFrom", "secretKeyRef")
-                yield Reference(place, str(source.get("name")), str(source.get("key")))
+                yield Reference(place, str(source.get("name")), None if key is None else str(key))
 
     def config(self, *place: str | int) -> Any:
         """What stands at `place` in the proxy's configuration."""
@@ -274,8 +280,10 @@ class Pod:
         switches = [self.get(place, "enabled") for place in (chart.autoscaler, chart.scaled_by_others)]
         if not all(isinstance(each, bool | None) for each in switches):
             return None
-        scaled = [place for place in (chart.autoscaler, chart.scaled_by_others) if self.get(place, "enabled")]
-        return (self.get(scaled[-1], "minReplicas") or 1) if scaled else self.get(chart.replicas)
+        for place, least in ((chart.scaled_by_others, chart.bounds_of_others[0]), (chart.autoscaler, "minReplicas")):
+            if self.get(place, "enabled"):
+                return 1 if self.get(place, least) is None else self.get(place, least)
+        return self.get(chart.replicas)
 
     @property
     def has_redis(self) -> bool:

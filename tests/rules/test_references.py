@@ -10,6 +10,7 @@ from tests.support.faults import CHART, Edit, Fault, add, append_item, together,
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 NAMED, ADDED = "what_means_the_proxy_names_it_right", "what_values_add_stands_beside_the_chart"
+OF_VALUES, NAME = "what_values_put_into_the_pod_fits_its_schema", "every_name_is_valid"
 ARGOCD = everything(gitops_engine="argocd")
 LABEL, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
 BESIDE = {
@@ -91,6 +92,33 @@ FAULTS: dict[str, Fault] = {
     "a budget of nobody": (NAMED, listed(budget("litelm")), ARGOCD),
     "an autoscaler of nothing": (NAMED, added(scaler("litelm"))),
     "an autoscaler of nothing in a list": (NAMED, listed(scaler("litelm"))),
+    **{
+        f"an object that no cluster takes: {name}": (rule, added(content))
+        for name, (rule, content) in {
+            "a kind in other letters": (OF_VALUES, {**config(), "kind": "Configmap"}),
+            "a version that is gone": (OF_VALUES, {**budget("litellm"), "apiVersion": "policy/v1beta1"}),
+            "a name in capital letters": (NAME, config(metadata={"name": "Own"})),
+            "a key with a space": (NAME, config(data={"a b": "c"})),
+            "a label with a space": (NAME, config(metadata={"name": "own", "labels": {"a": "b c"}})),
+            "a field of a monitor that is misspelt": (
+                OF_VALUES,
+                manifest(
+                    "PodMonitor",
+                    "monitoring.coreos.com/v1",
+                    spec={"selector": {}, "podMetricsEndpoint": [], "podMetricsEndpoints": [{"port": "metrics"}]},
+                ),
+            ),
+            "a claim of half a byte": (
+                "the_api_server_takes_what_values_make",
+                manifest(
+                    "PersistentVolumeClaim",
+                    "v1",
+                    spec={"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10m"}}},
+                ),
+            ),
+            "a port in quotes": (OF_VALUES, service(port="80")),
+        }.items()
+    },
     "an object of the chart once more": (ADDED, added({**service(targetPort="http"), "metadata": {"name": "litellm"}})),
     "an object twice": (ADDED, added(config(), config())),
     "an object of no kind": (ADDED, added({"metadata": {"name": "own"}, "data": {}})),

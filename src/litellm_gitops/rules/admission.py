@@ -20,7 +20,7 @@ from litellm_gitops import cel, schemas
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence
 from litellm_gitops.findings import Finding
 from litellm_gitops.repository import Repository
-from litellm_gitops.rules import chart, rule
+from litellm_gitops.rules import chart, pods, rule
 from litellm_gitops.rules.engine import Object, show
 from litellm_gitops.rules.kubernetes import FORMS, Subject, engines, is_filled_in, known_version, manifests, of_values
 from litellm_gitops.schemas import Part
@@ -393,7 +393,7 @@ def _refused(repository: Repository) -> frozenset[tuple[str, int | None]]:
 @rule
 def the_api_server_takes_what_values_make(repository: Repository) -> Iterator[Finding]:
     """What they put into the objects of the chart."""
-    others = (chart.every_mount_has_its_volume, chart.no_variable_is_set_twice, chart.the_values_fit_their_schema)
+    others = (pods.every_mount_has_its_volume, pods.no_variable_is_set_twice, chart.the_values_fit_their_schema)
     told = {(each.file, each.line) for other in others for each in other(repository)}
     for found in _findings(repository, of_values(repository)):
         if (found.file, found.line) not in told:

@@ -106,14 +106,18 @@ def redis_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
             tls = values.pod.variables.get("REDIS_SSL")
             wanted = "True" if repository.answers.get("redis_tls", True) else None
             if (tls and tls.value) != wanted:
-                where = tls.place if tls else (chart.variables or chart.variable_list)
+                where = (
+                    tls.place if tls else (*chart.variables, "REDIS_SSL") if chart.variables else chart.variable_list
+                )
                 yield _disagrees(values, where, "REDIS_SSL", tls and tls.value, "redis_tls", VALUES)
         elif redis == "none" and host:
             what = "it names a Redis, but the answer redis is 'none'"
             yield values.finding(place, what, update("redis", "external"))
         elif redis == "bundled":
             yield from _agrees(values, chart.redis_storage_class, values.cluster.answer_name("storage_class"))
-        if redis in ("external", "bundled") and not any(values.pod.config(*at) for at in _REDIS):
+        router = values.pod.config("router_settings")  # of another kind another rule tells
+        known = any(values.pod.config(*at) for at in _REDIS) or not isinstance(router, dict | None)
+        if redis in ("external", "bundled") and not known:
             what = "the configuration leads to no Redis, so that the limits of models count for each replica"
             fix = update("redis", "none", first="restore it")
             yield values.finding((*chart.config, "router_settings"), what, fix, VALUES)

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from litellm_gitops import credentials, releases, schemas
+from litellm_gitops import releases, schemas
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, Misspelt, delete, edit, restore
-from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
@@ -20,9 +19,8 @@ from litellm_gitops.rules.plaintext import is_known_by_its_form, is_reference, t
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:@sha256:[0-9a-f]{64})?")
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
+_LEAST = 120  # seconds that all migrations of an empty database take, on a slow one
 _SEEN = 60  # seconds in which an engine looks at a Job again, whatever it is doing
-# folders of the image without which the proxy does not start
-_OF_THE_IMAGE = ("/", "/app", "/bin", "/etc", "/lib", "/root", "/sbin", "/usr", "/usr/bin", "/usr/lib", "/usr/local")
 _LOCK_FILE = "litellm/Chart.lock"
 
 
@@ -42,6 +40,10 @@ def the_migrations_run_before_the_pods(values: Values) -> Iterator[Finding]:
     if isinstance(life, int) and 0 <= life < _SEEN:  # less is refused, of which another rule tells
         what = f"{_dotted(values.chart.job_life)} is {life}: the Job may be gone before Helm sees that it has ended"
         yield values.finding(values.chart.job_life, what, edit("write 86400, and its log is there for a day"), VALUES)
+    deadline = values.get(*values.chart.job_deadline)
+    if isinstance(deadline, int) and 0 < deadline < _LEAST:
+        what = f"{_dotted(values.chart.job_deadline)} is {deadline}: no migration of an empty database ends so soon"
+        yield values.finding(values.chart.job_deadline, what, edit("write 840"), VALUES)
     account = values.get(*values.chart.job_account)
     made = (*values.chart.service_account, "create"), (*values.chart.service_account, "name")
     if account and account == values.get(*made[1]) and values.get(*made[0]) is True:
@@ -204,7 +206,7 @@ def a_node_can_be_drained(values: Values) -> Iterator[Finding]:
     spared = values.get(*place, "maxUnavailable")
     if needed and spared not in (None, ""):
         what = f"{_dotted(place)}.maxUnavailable is ignored, because there is minAvailable"
-        fix = edit("keep one of them: the other is null")
+        fix = edit(f"keep one of them: the other is {'null' if values.chart.zero_is_no_budget else chr(34) * 2}")
         yield values.finding((*place, "maxUnavailable"), what, fix, VALUES)
     elif spared in ("0", "0%") or (str(spared) == "0" and not values.chart.zero_is_no_budget):
         what = f"{_dotted(place)}.maxUnavailable is {spared}"
@@ -218,12 +220,13 @@ def no_log_shows_a_secret(values: Values) -> Iterator[Finding]:
     loud = [level] if values.get(*level) == "DEBUG" else []
     loud += [verbose] if values.get(*verbose) is True else []
     variable = values.pod.variables.get("LITELLM_LOG")
-    loud += [variable.place] if variable and text(variable.value).upper() == "DEBUG" else []
+    is_told = bool(variable) and "LITELLM_LOG" in values.pod.set_by_the_chart  # it is set twice
+    loud += [variable.place] if variable and text(variable.value).upper() == "DEBUG" and not is_told else []
     switches = [values.pod.variables.get(name) for name in ("DEBUG", "DETAILED_DEBUG")]
     loud += [each.place for each in switches if each and text(each.value).lower() in ("true", "1")]
-    arguments = values.chart.arguments
-    words = [*enumerate(sequence(values.get(*arguments)))] if arguments else []
-    loud += [(*arguments, number) for number, word in words if word in ("--debug", "--detailed_debug")]
+    for arguments in filter(None, (values.chart.arguments, values.chart.more_arguments)):
+        words = enumerate(sequence(values.get(*arguments)))
+        loud += [(*arguments, number) for number, word in words if word in ("--debug", "--detailed_debug")]
     for place in loud:
         what = f"{_dotted(place)} makes the proxy log keys and whole requests"
         yield values.finding(place, what, edit("set it for a trial outside of git"), VALUES)
@@ -242,88 +245,6 @@ def the_configuration_reaches_the_proxy(values: Values) -> Iterator[Finding]:
         yield values.finding(chart.model_list, f"the proxy of {values.cluster.name} serves no model", fix, VALUES)
 
 
-@rule_of_values
-def no_variable_is_set_twice(values: Values) -> Iterator[Finding]:
-    """No variable is set by name twice, by the chart as well, or by name and from a Secret."""
-    chart, seen = values.chart, dict[str, Place]()
-    others = {"PROXY_MASTER_KEY"}  # which has a rule above
-    if values.pod.has_redis and values.repository.answers.get("redis") != "bundled":
-        others |= chart.sets_with_redis  # of a Redis that was not answered another rule speaks
-    for each in values.pod.variable_entries:
-        if credentials.find(str(each.value)):
-            continue  # it may not stand here at all
-        if each.name in values.pod.set_by_the_chart - others:
-            what = f"the chart sets {each.name}, and Kubernetes refuses a variable that is set twice"
-            yield values.finding(each.place, what, edit("take it away"))
-        if each.name in seen:
-            what = f"{each.name} is in {_dotted(seen[each.name])} already, and Kubernetes refuses it twice"
-            yield values.finding((*each.place, "name"), what, edit("keep one of them"))
-        seen.setdefault(each.name, each.place)
-    by_key: dict[str, str] = {}
-    sealed = {secret.name: secret for secret in values.cluster.sealed}
-    for number, listed in enumerate(values.pod.env_from):
-        if listed in values.pod.env_from[:number]:
-            yield values.finding((*chart.env_from, number), f"{listed} is listed twice", edit("take one away"))
-            continue
-        for key in sorted(sealed[listed].keys) if listed in sealed else ():
-            if key in seen and tells(key, values.pod.variables[key].value):
-                continue  # it may not stand here at all
-            if key in seen:
-                what = f"{key} of the Secret {listed} is hidden by {_dotted(seen[key])}"
-                yield values.finding(seen[key], what, edit("take it away there"))
-            elif key in by_key:
-                what = f"{key} is in {by_key[key]} and in {listed}, and the last one wins"
-                yield values.finding(chart.env_from, what, edit("keep it in one of them"))
-            by_key.setdefault(key, listed)
-
-
-@rule_of_values
-def every_variable_that_the_proxy_reads_is_set(values: Values) -> Iterator[Finding]:
-    """Each `os.environ/NAME` of the configuration is a variable that something sets."""
-    chart, pod, cluster = values.chart, values.pod, values.cluster
-    keys: dict[str, Any] = {secret.name: secret.keys for secret in cluster.sealed}
-    keys |= foreign_secrets(values.repository, cluster)
-    if pod.get(chart.env_from_config_maps) or any(keys.get(name, ()) is None for name in pod.env_from):
-        return  # what they hold is not here
-    known = {*pod.set_by_the_chart, *pod.variables, *mapping(pod.config("environment_variables"))}
-    redis = values.repository.answers.get("redis")
-    # a Redis that is missing, or is another one, has a rule of its own
-    if redis in ("bundled", "external"):
-        known |= chart.sets_with_redis if redis == "bundled" else {"REDIS_HOST", "REDIS_PORT"}
-    for method in cluster.methods.values():
-        known |= {*method.variables}  # these have a rule of their own
-    for name in pod.env_from:
-        known |= {*keys.get(name, ()), *(cluster.wanted[name].keys if name in cluster.wanted else ())}
-    # these have a rule of their own, too
-    told = (chart.master_key, (*chart.config, "litellm_settings", "api_key"))
-    for place, name in pod.variables_read():
-        if name not in known and place not in told:
-            what = f"the proxy reads the variable {name}, which nothing sets in {cluster.name}"
-            fix = edit(f"set it: a Secret under {_dotted(chart.env_from)}, or a value under {_dotted(chart.variables)}")
-            yield values.finding(place, what, fix)
-
-
-@rule_of_values
-def every_mount_has_its_volume(values: Values) -> Iterator[Finding]:
-    """The names of volumes and the paths of mounts are unique, and each mount has a volume."""
-    names: list[str] = []
-    for volume in values.pod.volumes:
-        if volume.name in names:
-            yield values.finding(volume.place, f"the volume {volume.name!r} is there twice", edit("rename one"))
-        names.append(volume.name)
-    paths: list[Any] = []
-    for mount in values.pod.mounts:
-        if mount.volume not in names:
-            what = f"it mounts the volume {mount.volume!r}, which does not exist"
-            yield values.finding(mount.place, what, edit("add the volume, or take the mount away"))
-        if mount.path in _OF_THE_IMAGE and not mount.sub_path and mount.volume in names:
-            what = f"{mount.path} hides what the image has there"
-            yield values.finding(mount.place, what, edit("mount it below a folder of its own"))
-        if mount.path in paths:
-            yield values.finding(mount.place, f"{mount.path} is mounted twice", edit("take one away"))
-        paths.append(mount.path)
-
-
 @rule
 def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
     """A misspelt key, or one beside the chart's name, is ignored by the chart without a word.
@@ -334,8 +255,12 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
     guards = (*chart.guards(repository.answers), *chart.migrations, chart.master_key)
     guards = (*guards, (*chart.image, "repository"), (*chart.image, "tag"), chart.database_host)
     for values in repository.values:
+        seen = set[Place]()
         for error in validator.iter_errors(values.merged):
             path = schemas.place(error)
+            if path in seen:
+                continue  # what is null is of no type, either
+            seen.add(path)
             # the rules above say what a guarded place must be, or that there is no Redis for it
             if any(guard[: len(path) - 1] == path[1:] for guard in (*guards, chart.redis_secret[:-1])) and path[1:]:
                 continue

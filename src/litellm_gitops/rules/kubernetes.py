@@ -9,10 +9,9 @@ from functools import cache, cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from litellm_gitops import schemas
-from litellm_gitops.charts import Chart
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, edit, update
-from litellm_gitops.pod import Pod
+from litellm_gitops.made import Made, made
 from litellm_gitops.policies import SUITE
 from litellm_gitops.repository import ANSWERS, Repository, Values
 from litellm_gitops.rules import rule
@@ -70,7 +69,7 @@ def the_kubernetes_version_is_known(repository: Repository) -> Iterator[Finding]
         yield Finding(ANSWERS, None, what, update("kubernetes_version", known[-1], f"choose among {', '.join(known)}"))
 
 
-# what values give beside the Deployment and whole objects: its type -> what `kubectl explain` calls it
+# what values give beside the pods and whole objects: its type -> what `kubectl explain` calls it
 _PIECES = {
     "autoscaling.v2.HorizontalPodAutoscalerBehavior": "horizontalpodautoscaler.spec.behavior",
     "batch.v1.JobSpec": "job.spec",
@@ -152,9 +151,9 @@ def engines(repository: Repository) -> list[Subject]:
 
 @cache
 def _of_engine(document: Document) -> Subject | None:
-    validator = schemas.engine(*_kind(document))
+    validator = schemas.engine(*_kind(document.value))
     locate = partial(_in_document, document)
-    return Subject(document.value, _type(*_kind(document)), validator, locate) if validator else None
+    return Subject(document.value, _type(*_kind(document.value)), validator, locate) if validator else None
 
 
 def _type(api_version: str, kind: str) -> str:
@@ -168,15 +167,21 @@ def of_values(repository: Repository) -> list[Subject]:
     """What values put into the objects of the chart, and the manifests among them."""
     version, found = known_version(repository), list[Subject]()
     for values in repository.values if version else ():
-        found += _subject(version, _deployment(values.pod), partial(_in_deployment, values), is_whole=False)
+        for pods in made(values.pod):
+            found += _subject(version, pods.manifest, partial(_in_pods, values, pods), is_whole=False)
         for place, kind, is_whole in _pieces(values):
-            if isinstance(piece := values.get(*place), dict):
-                found += _subject(version, piece, partial(_in_values, values, place), kind, is_whole)
+            if not isinstance(piece := values.get(*place), dict):
+                continue
+            locate = partial(_in_values, values, place)
+            if kind:
+                found += _subject(version, piece, locate, kind, is_whole)
+            else:
+                found += _object(version, piece, locate, [*repository.suite.kinds])
     return found
 
 
 def _pieces(values: Values) -> Iterator[tuple[Place, str, bool]]:
-    """What values give beside the Deployment: (where, its type, whether the chart adds nothing to it)."""
+    """What values give beside the pods: (where, its type, whether the chart adds nothing to it)."""
     chart = values.chart
     for above, kind in ((chart.objects, ""), (chart.ingress_tls, "networking.v1.IngressTLS")):
         yield from ((place, kind, True) for place in _items(values, above))
@@ -184,13 +189,12 @@ def _pieces(values: Values) -> Iterator[tuple[Place, str, bool]]:
         yield from ((path, "networking.v1.HTTPIngressPath", False) for path in _items(values, (*host, "paths")))
     yield (*chart.autoscaler, "behavior"), "autoscaling.v2.HorizontalPodAutoscalerBehavior", True
     yield chart.job_deadline[:-1], "batch.v1.JobSpec", False
-    yield from ((place, "core.v1.Probe", False) for place in chart.probes)
     yield from ((chart.service, kind, False) for kind in ("core.v1.ServiceSpec", "core.v1.ServicePort"))
     for places, kind in (
         (chart.pod_security, "core.v1.PodSecurityContext"),
         (chart.container_security, "core.v1.SecurityContext"),
     ):
-        yield from ((place, kind, True) for place in places if place not in chart.deployment)
+        yield from ((place, kind, True) for place in places if place not in {*chart.deployment, *chart.job})
 
 
 def _items(values: Values, place: Place) -> Iterator[Place]:
@@ -208,6 +212,13 @@ def _subject(version: str, value: dict[Any, Any], locate: Any, kind: str = "", i
     return [Subject(value, _type(api_version, kind), validator, locate, is_whole)]
 
 
+def _object(version: str, value: Any, locate: Any, declared: list[str]) -> list[Subject]:
+    """A manifest among values, also one of the engines' kinds and others that are known here."""
+    kind = _kind(value)
+    validator = None if " ".join(kind) in declared else schemas.engine(*kind)
+    return [Subject(value, _type(*kind), validator, locate)] if validator else _subject(version, value, locate)
+
+
 def _in_document(document: Document, place: Place) -> tuple[Finding, Place]:
     return found_in(document, place, "", ""), place
 
@@ -216,24 +227,14 @@ def _in_values(values: Values, above: Place, place: Place) -> tuple[Finding, Pla
     return values.finding((*above, *place), "", edit("")), (*above, *place)
 
 
-def _in_deployment(values: Values, place: Place) -> tuple[Finding, Place] | None:
-    for path, there in values.chart.deployment.items():
-        if place[: len(there)] == there:
-            return _in_values(values, path, place[len(there) :])
-    for path, name, ours in _beside(values.chart):
-        if place[:4] == ("spec", "template", "spec", name) and len(place) > 4 and int(place[4]) >= ours:
-            return _in_values(values, path, (int(place[4]) - ours, *place[5:]))
-    return None
-
-
-def _beside(chart: Chart) -> tuple[tuple[Place, str, int], ...]:
-    """Containers that values add: (where they stand, in which list of the pod, how many of the chart are before)."""
-    return (chart.containers, "containers", 2), (chart.init_containers, "initContainers", 0)
+def _in_pods(values: Values, pods: Made, place: Place) -> tuple[Finding, Place] | None:
+    found = pods.place(place)
+    return None if found is None else _in_values(values, found, ())
 
 
 def _is_of_others(repository: Repository, document: Document) -> bool:
     """Whether another rule speaks of it, or nobody: the engines' kinds, what is declared, and what is no object."""
-    kind = _kind(document)
+    kind = _kind(document.value)
     declared = " ".join(kind) in repository.suite.kinds or schemas.engine(*kind) is not None
     elsewhere = flawed(repository) | read_by_kustomize(repository)
     return declared or document.file in elsewhere or repository.source.is_link(document.file)
@@ -243,8 +244,8 @@ def _is_of_others(repository: Repository, document: Document) -> bool:
 def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterator[Finding]:
     version = known_version(repository)
     for document in repository.manifests if version else ():
-        if not _is_of_others(repository, document):
-            yield from _unknown(document, version)
+        if not _is_of_others(repository, document) and (unknown := _unknown(document.value, version)):
+            yield found_in(document, *unknown)
     for subject in manifests(repository):
         yield from _misfits(subject, f"correct it: kubectl explain {subject.reference}")
 
@@ -257,8 +258,8 @@ def _misfits(subject: Subject, fix: str) -> Iterator[Finding]:
             yield replace(found, misspelt=schemas.misspelt(error))
 
 
-def _kind(document: Document) -> tuple[str, str]:
-    return text(dig(document.value, "apiVersion")), text(dig(document.value, "kind"))
+def _kind(value: Any) -> tuple[str, str]:
+    return text(dig(value, "apiVersion")), text(dig(value, "kind"))
 
 
 def _group(api_version: str) -> str:
@@ -275,15 +276,14 @@ def _is_of_a_program(api_version: str, kind: str) -> bool:
     return bool(other or is_list or _OF_PROGRAMS.fullmatch(group)) or (api_version, kind) in _OF_KUBECTL
 
 
-def _unknown(document: Document, version: str) -> Iterator[Finding]:
-    """A finding for a kind that has no schema, unless it may be one of a group that is not known here."""
-    (api_version, kind), known = _kind(document), schemas.known(version)
+def _unknown(value: Any, version: str) -> tuple[Place, str, str] | None:
+    """Where, what and what to do: a kind that has no schema, unless it may be one of a group that is not known here."""
+    (api_version, kind), known = _kind(value), schemas.known(version)
     if not api_version or not kind:
         lacks = " and ".join(name for name, there in (("apiVersion", api_version), ("kind", kind)) if not there)
-        yield found_in(document, (), f"it has no {lacks}", "write a Kubernetes manifest")
-        return
+        return (), f"it has no {lacks}", "write a Kubernetes manifest"
     if (api_version, kind) in known or _is_of_a_program(api_version, kind):
-        return
+        return None
     from difflib import SequenceMatcher, get_close_matches  # only where there is something to say
 
     group = _group(api_version)
@@ -298,16 +298,26 @@ def _unknown(document: Document, version: str) -> Iterator[Finding]:
     if is_ours or meant:
         what = f"nothing knows a {kind} of {api_version}" + (f"; did you mean {meant[0]}?" if meant else "")
         fix = f"correct it, or declare it where the cluster knows it: {SUITE}, kinds"
-        yield found_in(document, ("apiVersion",), what, fix)
+        return ("apiVersion",), what, fix
+    return None
 
 
 @rule
 def what_values_put_into_the_pod_fits_its_schema(repository: Repository) -> Iterator[Finding]:
     told = {(each.file, each.line) for each in the_values_fit_their_schema(repository)}
     for subject in of_values(repository):
-        for found in _misfits(subject, "correct it: kubectl explain deployment.spec.template.spec"):
+        for found in _misfits(subject, f"correct it: kubectl explain {subject.reference}"):
             if (found.file, found.line) not in told:
                 yield found
+    version = known_version(repository)
+    for values in repository.values if version else ():
+        for place in _items(values, values.chart.objects):
+            value = values.get(*place)
+            declared = " ".join(_kind(value)) in repository.suite.kinds
+            # of one without a kind another rule speaks
+            if all(_kind(value)) and not declared and (unknown := _unknown(value, version)):
+                at, what, fix = unknown
+                yield values.finding((*place, *at), what, edit(fix))
 
 
 def _corrected(error: Any) -> str:
@@ -317,34 +327,13 @@ def _corrected(error: Any) -> str:
     return ""
 
 
-def _deployment(pod: Pod) -> dict[str, Any]:
-    """The manifest, as far as values decide on it. The container of the migrations is in a pod of its own."""
-    chart, labels = pod.chart, {"app.kubernetes.io/name": "litellm"}
-    port = {"name": "http", "containerPort": 4000}
-    containers = [{"name": chart.component or chart.name, "image": "litellm", "ports": [port]}]
-    containers.append({"name": "-migrations", "image": "litellm"})
-    spec: dict[str, Any] = {"containers": containers}
-    manifest: dict[str, Any] = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {}}
-    template = {"metadata": {"labels": labels}, "spec": spec}
-    manifest["spec"] = {"selector": {"matchLabels": labels}, "template": template}
-    for place, there in chart.deployment.items():
-        if found := pod.get(place):
-            dig(manifest, *there[:-1])[there[-1]] = found
-    for place, name, _ in _beside(chart):
-        spec[name] = [*spec.get(name, ()), *sequence(pod.get(place))]
-    known = {volume.name for volume in pod.volumes}
-    own = [{"name": name} for name in chart.own_volumes if name not in known]
-    spec["volumes"] = [*sequence(spec.get("volumes")), *own]
-    return manifest
-
-
 Named = Iterator[tuple[Place, str, str]]  # where, the name, the form that it should have
 
 
 @rule
 def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
     for document in repository.manifests:
-        for place, name, form in _names_of(document):
+        for place, name, form in _names_of(document.value):
             pattern, what, fix = FORMS[form]
             if not re.fullmatch(pattern, name) and not is_filled_in(name):
                 if not name and place == ("metadata", "namespace"):
@@ -358,8 +347,8 @@ def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
                 yield values.finding(place, f"{show(name)!r} is no {what}", edit(fix))
 
 
-def _names_of(document: Document) -> Named:
-    (api_version, kind), metadata = _kind(document), mapping(dig(document.value, "metadata"))
+def _names_of(value: Any) -> Named:
+    (api_version, kind), metadata = _kind(value), mapping(dig(value, "metadata"))
     if kind and api_version and _group(api_version) != _NAMELESS_GROUP and not _is_of_a_program(api_version, kind):
         if _group(api_version) != _FREELY_NAMED_GROUP or not metadata.get("name"):
             form = "namespace" if (api_version, kind) == ("v1", "Service") else "object"
@@ -371,15 +360,19 @@ def _names_of(document: Document) -> Named:
         for field in ("labels", "annotations"):
             yield from _marks(("metadata", field), metadata.get(field), is_label=field == "labels")
     for block in ("data", "stringData") if kind in ("Secret", "ConfigMap") else ():
-        for key in mapping(document.value.get(block)):
+        for key in mapping(value.get(block)):
             yield (block, str(key)), str(key), "key"
 
 
 def _names_in(values: Values) -> Named:
     chart = values.chart
-    for place in ((*chart.service_account, "annotations"), chart.pod_annotations, chart.ingress_annotations):
+    for place in ((*chart.service_account, "annotations"), chart.ingress_annotations, *chart.annotations):
         yield from _marks(place, values.get(*place))
-    yield from _marks(chart.pod_labels, values.get(*chart.pod_labels), is_label=True)
+    for place in chart.labels:
+        yield from _marks(place, values.get(*place), is_label=True)
+    for place in _items(values, chart.objects):
+        named = _names_of(values.get(*place))  # of an object without a name another rule tells
+        yield from (((*place, *at), name, form) for at, name, form in named if name and not is_filled_in(name))
     for name in mapping(values.get(*chart.variables)) if chart.variables else ():
         yield (*chart.variables, str(name)), str(name), "variable"
     for number, host in enumerate(values.pod.ingress_hosts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from difflib import get_close_matches
+from itertools import chain
 
 from litellm_gitops import foreign, pod
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, walk
@@ -22,7 +22,6 @@ _ACCOUNT = "litellm"  # README.md, First steps
 # azure-identity keeps what it read for ten minutes, and the kubelet renews a token after 80 % of its life
 _SECONDS = 3600
 _LEAST = 600  # seconds of a token, of the API server
-_CLOSE = 0.85  # how much of two names is the same, of 1, where one is the other misspelt
 # parameters with which a model of another provider may go into another account
 _OTHERS = {"aws_role_name", "aws_profile_name"}
 
@@ -43,12 +42,14 @@ def the_matrix_is_that_of_the_answers(repository: Repository) -> Iterator[Findin
 @rule_of_values
 def every_chosen_method_has_what_it_needs(values: Values) -> Iterator[Finding]:
     """What a method leaves in the pod by the matrix is there, with the answered values."""
+    told = set()
     for name, method in values.cluster.logins.items():
         needs = f"{method.provider} by {name}"
-        yield from _service_account(values, method, needs)
-        yield from _secret(values, method, needs)
-        yield from _token(values, method.token, needs) if method.token else ()
-        yield from _settings(values, method, needs)
+        parts = (part(values, method, needs) for part in (_service_account, _secret, _settings))
+        for found in chain(*parts, _token(values, method.token, needs) if method.token else ()):
+            if (found.file, found.line, found.fix) not in told:  # the whole list is gone, which one finding says
+                yield found
+            told.add((found.file, found.line, found.fix))
 
 
 def _service_account(values: Values, method: Method, needs: str) -> Iterator[Finding]:
@@ -59,7 +60,8 @@ def _service_account(values: Values, method: Method, needs: str) -> Iterator[Fin
     if method.keyless and values.get(*place, "name") != _ACCOUNT:
         what = f"{needs} trusts the service account {_ACCOUNT} alone"
         yield values.finding((*place, "name"), what, edit(f"write name: {_ACCOUNT}"))
-    for annotation, value in annotations.items():
+    given = values.get(*place, "annotations")
+    for annotation, value in annotations.items() if given is None or isinstance(given, dict) else ():
         expected = values.cluster.filled(value)
         if values.get(*place, "annotations", annotation) != expected:
             what = f"{needs} needs the service account annotation {annotation}{_shown(expected)}"
@@ -72,22 +74,20 @@ def _service_account(values: Values, method: Method, needs: str) -> Iterator[Fin
 
 def _secret(values: Values, method: Method, needs: str) -> Iterator[Finding]:
     chart, pod, secret = values.chart, values.pod, str(method.secret)
-    if method.env_from and secret not in pod.env_from and not misspelt(values, secret, pod.env_from):
+    listed = secret in str(values.get(*chart.env_from))  # if in another form, a schema tells
+    if method.env_from and not listed and not foreign.misspelt(values, secret, pod.env_from):
         yield values.finding(chart.env_from, f"{needs} needs the variables of {secret}", edit(f"list {secret}"))
     if method.mount:
-        # with all keys of the Secret
-        volumes = [volume.name for volume in pod.volumes if (secret, ()) in volume.secrets]
-        known = foreign.known(values.repository, values.cluster) | {*values.repository.matrix.secrets}
+        # with the keys of the Secret as files of their names
+        needed = {*values.repository.matrix.secrets[secret].keys}
+        volumes = [
+            each.name for each in pod.volumes if secret in dict(each.secrets) and needed <= (each.files or needed)
+        ]
+        known = foreign.known(values.repository, values.cluster) | {*values.cluster.wanted}
         named = [name for each in pod.volumes for name, _ in each.secrets]
-        if not volumes and (misspelt(values, secret, named) or pod.secrets_at(method.mount.path) - known):
+        if not volumes and (foreign.misspelt(values, secret, named) or pod.secrets_at(method.mount.path) - known):
             return  # a Secret that nobody has is named, of which a rule tells
         yield from _mounted(values, volumes, method.mount, needs, f"the Secret {secret}")
-
-
-def misspelt(values: Values, secret: str, named: list[str]) -> str:
-    """The name that is nearly a Secret's, of those that no cluster has: a rule of its own tells it; else nothing."""
-    unknown = [name for name in named if name not in values.repository.matrix.secrets]
-    return next(iter(get_close_matches(secret, unknown, 1, _CLOSE)), "")
 
 
 def _token(values: Values, token: Token, needs: str) -> Iterator[Finding]:
@@ -134,7 +134,7 @@ def _settings(values: Values, method: Method, needs: str) -> Iterator[Finding]:
             if values.get(*place) != own:
                 what = f"{needs} needs {'.'.join(map(str, place))}: {str(own).lower()}"
                 yield values.finding(place, what, edit("restore it"))
-        elif variable not in found or found[variable].value != expected:
+        elif expected not in [each.value for each in values.pod.variable_entries if each.name == variable]:
             place = found[variable].place if variable in found else (*values.chart.variables, variable)
             what = f"{needs} needs the variable {variable}{_shown(expected)}"
             yield values.finding(place, what, _restore(values, value))

@@ -72,9 +72,11 @@ _TAKE_OUT = edit("take it away, seal it, and revoke it: whoever has read the fil
 def credentials_of(file: str, content: str) -> Iterator[Finding]:
     """The credentials that are known by their form, and in a file of settings by their name."""
     lines = set()
-    for line, kind in credentials.find(content):
-        lines.add(line)
-        yield Finding(file, line, f"holds {kind} in plaintext", _TAKE_OUT)
+    # what is known by its form says more than the name that it has
+    for line, kind in sorted(credentials.find(content), key=lambda each: (each[0], "telling name" in each[1])):
+        if line not in lines:
+            lines.add(line)
+            yield Finding(file, line, f"holds {kind} in plaintext", _TAKE_OUT)
     patterns = (_LINE, _PAIR) if _SETTINGS.fullmatch(file) else ()
     for match in (match for pattern in patterns for match in pattern.finditer(content)):
         if _EXAMPLES.fullmatch(file) and problem(match[2], "text"):

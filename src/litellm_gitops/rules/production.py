@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from litellm_gitops.cel import QUANTITY, quantity
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, edit, restore, update
 from litellm_gitops.proxy_facts import closest
@@ -28,9 +29,18 @@ _LABELS = {"app.kubernetes.io/name": "litellm", "app.kubernetes.io/instance": "l
 _COMPONENT = "app.kubernetes.io/component"
 # Seconds for which a pod that goes is sent calls, at least: by what is in the cluster, by a load balancer outside of it
 _SENT = {"none": 5, "": 10}  # by the answer exposure
+_START = 60  # seconds that a start may take, at least
+_MILLISECONDS = 1000  # of seconds nobody means so many
+_SMALLEST, _THOUSANDTHS = 512 * 2.0**20, 0.01  # the memory and the CPU with which no proxy starts
 _IDLE = {"bin", "usr", "sh", "bash", "-c", "-ec", "true", "false", "exit", "echo", "sync", ":", "0", "1"}
 # variables that name a folder, or a file, which LiteLLM writes
 _WRITTEN = ("HOME", "TMPDIR", "GITHUB_COPILOT_API_KEY_FILE", "PROMETHEUS_MULTIPROC_DIR")
+_SYSCTLS = {  # that any pod may set
+    *("kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports"),
+    *("net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.tcp_fin_timeout"),
+    *("net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_keepalive_time"),
+    *("net.ipv4.tcp_rmem", "net.ipv4.tcp_syncookies", "net.ipv4.tcp_wmem"),
+}
 _WRITABLE = {"csi", "emptyDir", "ephemeral", "persistentVolumeClaim"}
 
 
@@ -63,7 +73,8 @@ def _pause(handler: dict[Any, Any]) -> float | None:
     """The seconds that a preStop waits; None where it does not say how long."""
     if isinstance(seconds := dig(handler, "sleep", "seconds"), int):
         return seconds
-    command = " ".join(map(str, sequence(dig(handler, "exec", "command"))))
+    given = dig(handler, "exec", "command")  # which is a list, of which the schema tells
+    command = given if isinstance(given, str) else " ".join(map(str, sequence(given)))
     if slept := re.findall(r"\bsleep (\d+(?:\.\d+)?)(m?)", command):
         return sum(float(count) * (60 if unit else 1) for count, unit in slept)
     return 0 if "exec" in handler and {*re.findall(r"[\w:-]+", command)} <= _IDLE else None
@@ -125,8 +136,19 @@ def the_pods_are_spread(values: Values) -> Iterator[Finding]:
 
 @rule_of_values
 def a_pod_has_time_to_start(values: Values) -> Iterator[Finding]:
-    """The chart's own way is to ask at once whether it serves, or to give it no CPU for the start."""
+    """The chart's own way is to ask at once whether it serves, or to give it no CPU; and it has what a start takes."""
     chart, probe = values.chart, values.chart.probes[2]
+    yield from _starved(values)
+    own = mapping(values.get(*probe))
+    counts = [own.get(name, least) for name, least in (("periodSeconds", 10), ("failureThreshold", chart.own_failures))]
+    if own and all(isinstance(each, int) and each > 0 for each in counts) and counts[0] * counts[1] < _START:
+        what = f"{_dotted(probe)} gives the start {counts[0] * counts[1]} s, and then ends it, again and again"
+        yield values.finding((*probe, "failureThreshold"), what, edit("let it fail 30 times"), VALUES)
+    for each in chart.probes:
+        for name, seconds in mapping(values.get(*each)).items():
+            if str(name).endswith("Seconds") and isinstance(seconds, int) and seconds >= _MILLISECONDS:
+                what = f"{_dotted(each)}.{name} is {seconds}, which are seconds"
+                yield values.finding((*each, name), what, edit("write seconds, such as 10"), VALUES)
     if not chart.has_startup_probe and not values.get(*probe):
         what = "no probe waits for the start, so that a slow one is killed, again and again"
         yield values.finding(probe, what, restore(), VALUES)
@@ -134,7 +156,20 @@ def a_pod_has_time_to_start(values: Values) -> Iterator[Finding]:
     if chart.limits_cpu and "cpu" not in limits:
         place: Place = (*chart.resources[0], "limits", "cpu")
         what = "the chart's own limit of CPU holds, which slows the start and every answer"
-        yield values.finding(place, what, edit("write cpu: null, or a limit of yours"), VALUES)
+        yield values.finding(place, what, edit('write a limit of yours, such as cpu: "4"'), VALUES)
+
+
+def _starved(values: Values) -> Iterator[Finding]:
+    """What is too little for any proxy; of an amount in a wrong unit another rule tells."""
+    place = values.chart.resources[0]
+    limit, asked = values.get(*place, "limits", "memory"), values.get(*place, "requests", "cpu")
+    least = values.get(*place, "requests", "memory") or "1000"
+    if all(QUANTITY.fullmatch(str(each)) for each in (limit, least)) and quantity(least) <= quantity(limit) < _SMALLEST:
+        what = f"{_dotted(place)}.limits.memory is {limit}: the proxy alone takes more, and is killed, again and again"
+        yield values.finding((*place, "limits", "memory"), what, edit("give 2Gi or more"), VALUES)
+    if QUANTITY.fullmatch(str(asked)) and 0 < quantity(asked) < _THOUSANDTHS:
+        what = f"{_dotted(place)}.requests.cpu is {asked}, where 1000m is a processor"
+        yield values.finding((*place, "requests", "cpu"), what, edit("write one such as 250m or 1"), VALUES)
 
 
 @rule
@@ -162,6 +197,9 @@ def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
             yield values.finding(values.chart.job_account, what, fix, VALUES)
         elif name == "litellm-migrations" and not account:
             yield from expect(each, [Identity("ServiceAccount", f"{repository.namespace}/{name}")])
+        elif not account and (meant := closest(name, {found.identity.name for found in each.all("ServiceAccount")})):
+            what = f"there is no ServiceAccount {show(name)} for the migrations Job; did you mean {meant}?"
+            yield values.finding(values.chart.job_account, what, edit(f"write {meant}"), VALUES)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -203,6 +241,9 @@ def _misfits(values: Values, restricted: bool) -> Iterator[tuple[Place, str]]:
         users = [values.get(*each, "runAsUser") for each in (above, place)]
         if restricted and image in chart.rooted and users == [None, None]:
             yield (*above, "runAsUser"), f"the user of image {image} is root, and no runAsUser names another"
+        for number, sysctl in enumerate(sequence(values.get(*above, "sysctls"))):
+            if (name := text(dig(sysctl, "name"))) and name not in _SYSCTLS:
+                yield (*above, "sysctls", number), f"a pod sets {show(name)} of its node"
     for above in (chart.containers, chart.init_containers):
         for number, container in enumerate(map(mapping, sequence(values.get(*above)))):
             yield from _of_container(values, chart.pod_security[0], (*above, number, "securityContext"), restricted)
@@ -243,10 +284,9 @@ def _of_container(values: Values, above: Place, place: Place, restricted: bool) 
 def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
     """Where the root file system is read-only, each pod has a volume to write to, and its home is in it."""
     chart = values.chart
-    mounts = {chart.mounts, chart.job_mounts}
-    if not any(values.get(*place, "readOnlyRootFilesystem") is True for place in chart.container_security):
-        return
-    for place in sorted(mounts):
+    security = chart.container_security  # of the proxy, and that of the migrations, where it is another
+    sealed = [place for place in security if values.get(*place, "readOnlyRootFilesystem") is True]
+    for place in dict.fromkeys(chart.mounts if at == security[0] else chart.job_mounts for at in sealed):
         volumes = sequence(values.get(*place[:-1], chart.volumes[-1]))
         names = {text(dig(volume, "name")) for volume in volumes if mapping(volume).keys() & _WRITABLE}
         entries = [entry for entry in map(mapping, sequence(values.get(*place))) if entry.get("readOnly") is not True]
@@ -254,12 +294,35 @@ def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
         kept = [*folders, *(chart.own_folders if place == chart.mounts else ())]
         if not folders:
             what = f"the root file system is read-only, and {_dotted(place)} brings no folder that can be written to"
-            yield values.finding(place, what, edit("mount an emptyDir at /scratch"))
+            none_is_written = not any(_keeps_what_is_written(each, place) for each in values.repository.values)
+            at = (*security[0 if place == chart.mounts else -1], "readOnlyRootFilesystem") if none_is_written else place
+            yield values.finding(at, what, edit("mount an emptyDir at /scratch"))
         for name in _WRITTEN if place == chart.mounts and folders else ():
             variable = values.pod.variables.get(name)
             if variable and not any(f"{variable.value}/".startswith(f"{folder}/") for folder in kept):
                 what = f"{name} is {show(variable.value)}, which cannot be written to"
                 yield values.finding(variable.place, what, edit(f"mount an emptyDir there, or name {folders[0]}"))
+
+
+def _keeps_what_is_written(values: Values, mounts: Place) -> bool:
+    """Whether a cluster has any volume for this: else the switch was changed, and not the list of one cluster."""
+    volumes = sequence(values.get(*mounts[:-1], values.chart.volumes[-1]))
+    return any(mapping(volume).keys() & _WRITABLE for volume in volumes)
+
+
+@rule_of_values
+def the_kubelet_starts_the_image(values: Values) -> Iterator[Finding]:
+    """It looks at the user of the image where the values ask for another than root and name none."""
+    chart = values.chart
+    image = text(values.get(*chart.image, "repository")).rpartition("/")[2]
+    if image not in chart.rooted or values.repository.answers.get("pod_security") == "restricted":
+        return  # of the latter the rule above speaks
+    for above, place in zip(chart.pod_security, chart.container_security, strict=True):
+        users = [values.get(*each, "runAsUser") for each in (above, place)]
+        asking = next((each for each in (place, above) if values.get(*each, "runAsNonRoot") is True), None)
+        if asking and users == [None, None]:
+            what = f"the user of image {image} is root, so that the kubelet does not start it"
+            yield values.finding((*asking, "runAsNonRoot"), what, edit("write runAsUser: 65532 beside it"), VALUES)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -271,6 +334,8 @@ def an_autoscaler_can_scale(values: Values) -> Iterator[Finding]:
     """One autoscaler, with bounds in their order, and the request of CPU that it measures against."""
     chart, pod = values.chart, values.pod
     place = chart.autoscaler
+    if pod.get(chart.scaled_by_others, "enabled") is True:
+        yield from _scaled_by_others(values)
     if not pod.get(place, "enabled"):
         return
     fewest, most = pod.get(place, "minReplicas"), pod.get(place, "maxReplicas")
@@ -288,6 +353,27 @@ def an_autoscaler_can_scale(values: Values) -> Iterator[Finding]:
     if pod.get(chart.resources[0], "requests", "cpu") is None:
         what = "the autoscaler compares with the CPU that is requested, and none is"
         yield values.finding((*chart.resources[0], "requests", "cpu"), what, edit("request some"), VALUES)
+
+
+def _scaled_by_others(values: Values) -> Iterator[Finding]:
+    """What KEDA, or the chart for it, refuses."""
+    place = values.chart.scaled_by_others
+    names, given = values.chart.bounds_of_others, mapping(values.get(*place))
+    fewest, most = (given.get(name) for name in names)
+    if isinstance(fewest, int) and isinstance(most, int) and most < fewest:
+        what = f"{_dotted(place)} has at most {most} replicas, but at least {fewest}"
+        yield values.finding((*place, names[1]), what, edit("give as many or more"), VALUES)
+    asked = {name: value for name, value in mapping(given.get("prometheus")).items() if value}
+    if asked and "serverAddress" not in asked:
+        what = f"{_dotted(place)}.prometheus has no serverAddress, and the chart is refused"
+        yield values.finding((*place, "prometheus"), what, edit("write the address of Prometheus"), VALUES)
+    kinds = [dig(each, "type") for each in sequence(given.get("triggers"))]
+    if not kinds and not asked:
+        what = f"{_dotted(place)} has nothing to scale by: no triggers, and no prometheus"
+        yield values.finding((*place, "triggers"), what, edit("write one of https://keda.sh/docs/scalers"), VALUES)
+    elif fewest == 0 and not asked and {*kinds} <= {"cpu", "memory"}:
+        what = f"{_dotted(place)}.{names[0]} is 0, and pods that are not there have no {kinds[0]} to scale by"
+        yield values.finding((*place, names[0]), what, edit("write 1 or more"), VALUES)
 
 
 def _dotted(place: Place) -> str:

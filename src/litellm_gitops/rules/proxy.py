@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
-from litellm_gitops.documents import Place, sequence, text, walk
+from litellm_gitops.documents import Place, dig, sequence, text, walk
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.repository import VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
@@ -15,6 +16,7 @@ from litellm_gitops.rules.answers import the_models_are_where_the_answers_say
 
 NAMED = re.compile(r"--config(?:=|\s+)(\S+)")  # the file that arguments name
 _CONFIG = "/etc/litellm/config.yaml"  # where the chart mounts it
+_PORT = 4000
 _LIVES, _READY = ("/health/liveliness", "/health/liveness"), "/health/readiness"
 _COPILOT = re.compile(r"GITHUB_COPILOT_(?:API_BASE|\w+_URL)")
 _GITHUB = re.compile(r"(?:.+\.)?(?:github\.com|githubcopilot\.com|ghe\.com)")
@@ -43,7 +45,7 @@ def the_arguments_leave_the_configuration_in(values: Values) -> Iterator[Finding
 def every_probe_asks_what_costs_nothing(values: Values) -> Iterator[Finding]:
     """/health calls every model, each time; what does not exist lets no pod start."""
     for probe in values.chart.probes:
-        for place in ((*probe, "path"), (*probe, "httpGet", "path")):
+        for place in ((*probe, "path") if values.chart.asks_by_path else (*probe, "httpGet", "path"),):
             path, name = text(values.get(*place)), str(probe[-1])
             if not path or path in _LIVES or (path == _READY and not name.startswith("liveness")):
                 continue
@@ -54,20 +56,36 @@ def every_probe_asks_what_costs_nothing(values: Values) -> Iterator[Finding]:
                 what = "/health calls every model, which costs money at each probe"
             fix = edit(f"write {_LIVES[0]}" + ("" if name.startswith("liveness") else f" or {_READY}"))
             yield values.finding(place, f"{name}: {what}", fix, VALUES)
+        for handler in ("httpGet", "tcpSocket"):
+            port, scheme = (values.get(*probe, handler, field) for field in ("port", "scheme"))
+            known = (_PORT,) if handler == "httpGet" else _listens(values)
+            if isinstance(port, int) and 0 < port < 65536 and port not in known:
+                what = f"{probe[-1]}: the proxy answers at {_PORT}, not at {port}"
+                yield values.finding((*probe, handler, "port"), what, edit("write port: http"), VALUES)
+            if scheme == "HTTPS":
+                what = f"{probe[-1]}: the proxy answers HTTP alone"
+                yield values.finding((*probe, handler, "scheme"), what, edit("take the scheme out"), VALUES)
+
+
+def _listens(values: Values) -> list[Any]:
+    """The ports at which somebody in the pod listens."""
+    beside = [port for each in sequence(values.get(*values.chart.containers)) for port in sequence(dig(each, "ports"))]
+    return [_PORT, values.get(*values.chart.metrics, "port"), *(dig(port, "containerPort") for port in beside)]
 
 
 @rule
 def nothing_is_sent_in_clear_or_astray(repository: Repository) -> Iterator[Finding]:
     """Credentials and prompts go to hosts that are known by TLS, and Copilot's token to GitHub."""
-    told = {(each.file, each.line) for each in the_models_are_where_the_answers_say(repository)}
+    astray = [*the_models_are_where_the_answers_say(repository)]  # all models of a provider, or Copilot's
+    told = {(each.file, each.line) for each in astray}
     for values in repository.values:
-        for place, what, fix in _astray(values):
+        for place, what, fix in _astray(values, bool(astray)):
             found = values.finding(place, what, edit(fix))
             if (found.file, found.line) not in told:
                 yield found
 
 
-def _astray(values: Values) -> Iterator[tuple[Place, str, str]]:
+def _astray(values: Values, is_told: bool) -> Iterator[tuple[Place, str, str]]:
     entries = [(each.place, each.name, each.value) for each in values.pod.variables.values()]
     entries += [
         (place, str(place[-1]), value)
@@ -80,8 +98,8 @@ def _astray(values: Values) -> Iterator[tuple[Place, str, str]]:
         host = (urlsplit(text(value)).hostname or "") if "://" in text(value) else ""
         if _COPILOT.fullmatch(name) and host and not _GITHUB.fullmatch(host):
             yield place, f"{name} sends Copilot's token to {host}", "take it away"
-        elif host and text(value).replace("http://", "https://") in values.repository.answers.values():
-            continue  # an answer, which has a rule of its own
+        elif is_told and text(value).replace("http://", "https://") in values.repository.answers.values():
+            continue  # it is an answer, of which another rule tells
         elif _ENDPOINT.fullmatch(name) and text(value).startswith("http://") and not _is_inside(host):
             yield place, f"{name} sends credentials and prompts to {host} in clear", "write https://"
         elif _UNCHECKED.fullmatch(name) and str(value).lower() in ("false", "0"):

@@ -21,6 +21,7 @@ _SELECTORS = ("matchLabels", "selector")  # of labels, by the key above them
 # names of objects in the namespace, by the keys above them
 _NAMES = (
     *(("scaleTargetRef", "name"), ("service", "name"), ("backendRefs", "name"), ("roleRef", "name")),
+    *(("targetRefs", "name"), ("targetRef", "name"), ("backendRef", "name")),
     ("spec", "serviceAccountName"),
 )
 _PORTS = (4000, "http", "metrics")
@@ -68,7 +69,8 @@ def _ports(value: Any, finding: Callable[[Place, str, str], Finding], ports: set
         return
     for number, port in enumerate(sequence(dig(value, "spec", "ports"))):
         target = mapping(port).get("targetPort", mapping(port).get("port"))
-        if target not in ports:
+        of_no_type = isinstance(target, str) and target.isdigit()  # of which the schema tells
+        if target not in ports and not of_no_type:
             what = f"the proxy has no port {target}"
             yield finding(("spec", "ports", number), what, f"write targetPort: {_PORTS[1]}")
             return

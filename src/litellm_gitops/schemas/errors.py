@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 Errors = Iterator["ValidationError"]
+_BEGUN = 4  # letters that two words have in common at their beginning, at least
 
 
 def place(error: ValidationError) -> Place:
@@ -64,12 +65,32 @@ def misspelt(error: Any) -> Misspelt | None:
     word, fields = str(error.validator_value), error.schema.get("properties", {})
     known = {name.lower(): name for name in fields}
     near = get_close_matches(word.lower(), known, 1, 0.8)  # 0.6 takes operation for apiVersion
-    meant = known.get(near[0] if near else closest(word.lower(), known))
+    meant = known.get(near[0] if near else closest(word.lower(), known)) or _half_said(error)
     inside = error.instance.get(error.validator_value)
     if not meant and isinstance(inside, dict) and inside:
         taking = [name for name, field in fields.items() if inside.keys() <= field.get("properties", {}).keys()]
         meant = taking[0] if len(taking) == 1 and taking[0] not in error.instance else None
     return Misspelt(word, meant) if meant else None
+
+
+def _half_said(error: Any) -> str | None:
+    """The one field that is missing where this is the one too many, or the one that begins alike."""
+    fields = error.schema.get("properties", {})
+    missing = [name for name in error.schema.get("required", ()) if error.instance.get(name) is None]
+    if len(missing) == 1 and len(error.instance.keys() - fields.keys()) == 1:
+        return str(missing[0])
+    word = str(error.validator_value).lower()
+    begun = [name for name in fields if name not in error.instance and _begin_alike(word, name.lower())]
+    return begun[0] if len(begun) == 1 else None
+
+
+def _begin_alike(one: str, other: str) -> bool:
+    """Whether one is the other cut short, or both say the same and end otherwise: repo, replicas, minReplicaCount."""
+    alike = next(
+        (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),
+        len(min(one, other, key=len)),
+    )
+    return alike >= _BEGUN and (alike == min(len(one), len(other)) or 2 * alike >= 0.7 * (len(one) + len(other)))
 
 
 def _required(validator: Any, required: list[str], instance: Any, schema: dict[str, Any]) -> Errors:

@@ -1,0 +1,163 @@
+"""What the values put into the proxy's pod fits together: variables, volumes, and what the chart itself asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from posixpath import normpath
+from typing import Any
+
+import yaml
+
+from litellm_gitops import cel, credentials
+from litellm_gitops.documents import LOADER, Place, mapping, sequence, text
+from litellm_gitops.findings import Finding, edit
+from litellm_gitops.foreign import foreign_secrets
+from litellm_gitops.pod import Mount
+from litellm_gitops.proxy_facts import closest
+from litellm_gitops.repository import VALUES, Values
+from litellm_gitops.rules import rule_of_values
+from litellm_gitops.rules.plaintext import tells
+
+
+@cache
+def _known() -> dict[str, Any]:
+    content = yaml.load((files(__package__) / "pods.yml").read_text("utf-8"), LOADER)
+    return {**content, "variables": content["variables"].split(), "folders": content["folders"].split()}
+
+
+@rule_of_values
+def the_chart_takes_what_it_is_given(values: Values) -> Iterator[Finding]:
+    """What it refuses to render, and what it passes over."""
+    given, answers = mapping(values.get()), values.repository.answers
+    for row in _known()["charts"].get(values.chart.name, ()):
+        if not cel.holds(row["rule"], self=given, answers=answers):
+            place = tuple(row["at"].split("."))
+            yield values.finding(place, f"{row['at']} {row['what']}", edit(row["fix"]), VALUES)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Variables
+
+
+@rule_of_values
+def no_variable_is_set_twice(values: Values) -> Iterator[Finding]:
+    """No variable is set by name twice, by the chart as well, or by name and from a Secret."""
+    chart, seen = values.chart, dict[str, Place]()
+    others = {"PROXY_MASTER_KEY"}  # which has a rule of its own
+    if values.pod.has_redis and values.repository.answers.get("redis") != "bundled":
+        others |= chart.sets_with_redis  # of a Redis that was not answered another rule speaks
+    for each in values.pod.variable_entries:
+        if credentials.find(str(each.value)):
+            continue  # it may not stand here at all
+        if each.name in values.pod.set_by_the_chart - others:
+            what = f"the chart sets {each.name}, and Kubernetes refuses a variable that is set twice"
+            yield values.finding(each.place, what, edit("take it away"))
+        if each.name in seen:
+            what = f"{each.name} is in {_dotted(seen[each.name])} already, and Kubernetes refuses it twice"
+            yield values.finding((*each.place, "name"), what, edit("keep one of them"))
+        seen.setdefault(each.name, each.place)
+    yield from _hidden(values, seen)
+    if chart.job_variables != chart.variable_list:
+        for number, entry in enumerate(sequence(values.get(*chart.job_variables))):
+            if (name := text(mapping(entry).get("name"))) in values.pod.set_by_the_chart & chart.sets_in_the_job:
+                what = f"the chart sets {name} in the Job, and Kubernetes refuses a variable that is set twice"
+                yield values.finding((*chart.job_variables, number), what, edit("take it away"))
+
+
+def _hidden(values: Values, seen: dict[str, Place]) -> Iterator[Finding]:
+    """Keys of Secrets that are variables by name, too, or keys of another Secret."""
+    chart, by_key = values.chart, dict[str, str]()
+    sealed = {secret.name: secret for secret in values.cluster.sealed}
+    for number, listed in enumerate(values.pod.env_from):
+        if listed in values.pod.env_from[:number]:
+            yield values.finding((*chart.env_from, number), f"{listed} is listed twice", edit("take one away"))
+            continue
+        for key in sorted(sealed[listed].keys) if listed in sealed else ():
+            if key in seen and tells(key, values.pod.variables[key].value):
+                continue  # it may not stand here at all
+            if key in seen:
+                what = f"{key} of the Secret {listed} is hidden by {_dotted(seen[key])}"
+                yield values.finding(seen[key], what, edit("take it away there"))
+            elif key in by_key:
+                what = f"{key} is in {by_key[key]} and in {listed}, and the last one wins"
+                yield values.finding(chart.env_from, what, edit("keep it in one of them"))
+            by_key.setdefault(key, listed)
+
+
+@rule_of_values
+def every_variable_that_the_proxy_reads_is_set(values: Values) -> Iterator[Finding]:
+    """Each `os.environ/NAME` of the configuration is a variable that something sets."""
+    chart, pod, cluster = values.chart, values.pod, values.cluster
+    keys: dict[str, Any] = {secret.name: secret.keys for secret in cluster.sealed}
+    keys |= foreign_secrets(values.repository, cluster)
+    if pod.get(chart.env_from_config_maps) or any(keys.get(name, ()) is None for name in pod.env_from):
+        return  # what they hold is not here
+    known = {*pod.set_by_the_chart, *pod.variables, *mapping(pod.config("environment_variables"))}
+    redis = values.repository.answers.get("redis")
+    # a Redis that is missing, or is another one, has a rule of its own
+    if redis in ("bundled", "external"):
+        known |= chart.sets_with_redis if redis == "bundled" else {"REDIS_HOST", "REDIS_PORT"}
+    for method in cluster.methods.values():
+        known |= {*method.variables}  # these have a rule of their own
+    for name in pod.env_from:
+        known |= {*keys.get(name, ()), *(cluster.wanted[name].keys if name in cluster.wanted else ())}
+    # these have a rule of their own, too
+    told = (chart.master_key, (*chart.config, "litellm_settings", "api_key"))
+    for place, name in pod.variables_read():
+        if name not in known and place not in told:
+            what = f"the proxy reads the variable {name}, which nothing sets in {cluster.name}"
+            where = _dotted(chart.variables or chart.variable_list)
+            fix = edit(f"set it: a Secret under {_dotted(chart.env_from)}, or a value under {where}")
+            yield values.finding(place, what, fix)
+
+
+@rule_of_values
+def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
+    """A misspelt name is one that nobody asks for; of those that are known the right one is not there, then."""
+    known = _known()["variables"]
+    for name, each in values.pod.variables.items():
+        meant = closest(name, known) if name not in known else ""
+        if meant and meant not in values.pod.variables:
+            what = f"nothing reads the variable {name}; did you mean {meant}?"
+            yield values.finding(each.place, what, edit(f"write {meant}"), VALUES)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Volumes
+
+
+@rule_of_values
+def every_mount_has_its_volume(values: Values) -> Iterator[Finding]:
+    """The names of volumes and the paths of mounts are unique, and each mount has a volume."""
+    chart = values.chart
+    names = [*chart.own_volumes[:1]]  # of the configuration, which is always there
+    for volume in values.pod.volumes:
+        if volume.name in names:
+            yield values.finding(volume.place, f"the volume {volume.name!r} is there twice", edit("rename one"))
+        names.append(volume.name)
+    lost = [mount for mount in values.pod.mounts if mount.volume not in names]
+    if lost and not values.pod.volumes:
+        what = f"it mounts volumes, and there is none: {', '.join(mount.volume for mount in lost)}"
+        yield values.finding(chart.mounts, what, edit(f"restore {_dotted(chart.volumes)}"))
+    for mount in lost if values.pod.volumes else ():
+        what = f"it mounts the volume {mount.volume!r}, which does not exist"
+        yield values.finding(mount.place, what, edit("add the volume, or take the mount away"))
+    paths: list[Any] = [*chart.own_mounts]
+    for mount in values.pod.mounts:
+        path = normpath(mount.path) if isinstance(mount.path, str) and mount.path else mount.path
+        if path in _known()["folders"] and _is_there(mount, names):
+            what = f"{mount.path} hides what the image has there"
+            yield values.finding(mount.place, what, edit("mount it below a folder of its own"))
+        if path in paths:
+            yield values.finding(mount.place, f"{mount.path} is mounted twice", edit("take one away"))
+        paths.append(path)
+
+
+def _is_there(mount: Mount, names: list[str]) -> bool:
+    return not mount.sub_path and mount.volume in names
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(map(str, place))
