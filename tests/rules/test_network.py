@@ -19,11 +19,13 @@ from tests.support.faults import (
     drop,
     remove,
     set_value,
+    substitute,
     together,
     write,
 )
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
+API = "the_api_server_takes_every_manifest"
 POLICY, HOSTS = "the_network_policy_is_the_answered_one", "the_network_policy_leads_to_the_providers"
 THERE, METADATA = "every_cluster_has_its_network_policy", "no_pod_reaches_the_credentials_of_its_node"
 OPEN = "nothing_opens_what_the_network_policy_closes"
@@ -101,6 +103,18 @@ FAULTS: dict[str, Fault] = {
         set_value(SHARED, at(CHART.metrics, "port"), 4002),
         PORTS,
     ),
+    "no port that is needed": (POLICY, remove(NETWORK, ("spec", "egress")), PORTS),
+    "a direction in small letters": (API, substitute(NETWORK, "- Egress", "- egress"), PORTS),
+    "a range that is none": (API, substitute(NETWORK, "169.254.0.0/16", "169.254.0.0/33", count=1), PORTS),
+    "a misspelt release": (
+        POLICY,
+        substitute(NETWORK, "app.kubernetes.io/name: litellm", "app.kubernetes.io/name: litelm", count=1),
+        PORTS,
+    ),
+    "a range of Cilium that is none": (API, substitute(NETWORK, "cidr: 0.0.0.0/0", "cidr: 0.0.0.0/33"), NAMES),
+    "another port than TLS has": (POLICY, substitute(NETWORK, 'port: "443"', 'port: "433"'), NAMES),
+    "a misspelt server of names": (POLICY, substitute(NETWORK, "kube-dns", "kube-dn"), NAMES),
+    "a misspelt namespace of the server of names": (POLICY, substitute(NETWORK, "kube-system", "kube-sytem"), NAMES),
     "a policy for other pods by a condition": (
         POLICY,
         set_value(

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from litellm_gitops import network
-from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
+from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, Fix, edit, update
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Cluster, Repository
 from litellm_gitops.rules import rule
-from litellm_gitops.rules.engine import Identity, Object, Synced, expect, synced
+from litellm_gitops.rules.admission import is_refused
+from litellm_gitops.rules.engine import Identity, Object, Synced, expect, show, synced
 
 _KINDS = {"kubernetes": "NetworkPolicy", "cilium": "CiliumNetworkPolicy"}  # by the answer
 _SELECTORS = {"NetworkPolicy": "podSelector", "CiliumNetworkPolicy": "endpointSelector"}  # for which pods it is
@@ -29,6 +31,7 @@ _METADATA = {
 }
 _EVERYWHERE = {"all", "world"}  # entities of Cilium that hold these addresses
 _PRIVATE = {4: 8, 6: 7}  # the biggest ranges of addresses of one's own: 10.0.0.0/8 and fc00::/7
+_OF_DNS = ("coredns", "kube-dns", "kube-system", "node-local-dns")  # labels of a cluster's own, and of its namespace
 _PORTS = range(1, 65536)
 _Net = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -121,9 +124,11 @@ def the_network_policy_is_the_answered_one(repository: Repository) -> Iterator[F
                 wanted["ingress"].pop()
         for direction, ports in wanted.items():
             found = each.peers(direction)
-            for port in ports if each.closes(direction) else ():  # of one that closes nothing another rule tells
-                if not any(peers.allows(port) for peers in found):
-                    yield each.own.finding((direction,), f"it lets nothing through at port {port}", _fix())
+            closed = [port for port in ports if not any(peers.allows(port) for peers in found)]
+            if closed and each.closes(direction):  # of one that closes nothing another rule tells
+                what = f"it lets nothing through at port {', '.join(map(str, closed))}"
+                yield each.own.finding((direction,), what, _fix())
+        yield from _nearly(each.own)
 
 
 def _for_other_pods(policy: _Policy, repository: Repository) -> Iterator[Finding]:
@@ -135,6 +140,15 @@ def _for_other_pods(policy: _Policy, repository: Repository) -> Iterator[Finding
     elif not _selects(policy, _of_all(repository)):
         what = "it is for other pods than those of the release"
         yield policy.finding((selector, "matchExpressions"), what, _fix())
+
+
+def _nearly(policy: _Policy) -> Iterator[Finding]:
+    """Labels of the cluster's DNS that are misspelt: no name is looked up, then."""
+    for place, value in walk(policy.found.document.value):
+        if value in _OF_DNS or not place or place[0] != "spec" or (meant := closest(value, _OF_DNS)) == "":
+            continue
+        what = f"nothing in the cluster has the label {show(value)}; did you mean {meant}?"
+        yield policy.found.finding(place, what, edit(f"write {meant}"))
 
 
 @rule
@@ -153,7 +167,7 @@ def the_network_policy_leads_to_the_providers(repository: Repository) -> Iterato
 def _unknown(each: _Policies, egress: list[_Peers]) -> Iterator[Finding]:
     """What keeps Cilium from the addresses of hosts: they are not named, or nobody sees their names looked up."""
     secured = [peers for peers in egress if peers.allows(network.PROVIDERS)]
-    if any(peers.is_wide for peers in secured):
+    if not secured or any(peers.is_wide for peers in secured):
         return  # then it is no question of names, and another rule tells
     known = [name for peers in secured for name in peers.names]
     asked = [peers for peers in egress if peers.allows(network.NAMES)]
@@ -230,7 +244,8 @@ def _narrow() -> Fix:
 def _policies(repository: Repository) -> Iterator[_Policies]:
     kind = _KINDS.get(text(repository.answers.get("network_policy")), "")
     for each in synced(repository) if kind else ():
-        if own := each.find(Identity(kind, f"{repository.namespace}/litellm")):
+        own = each.find(Identity(kind, f"{repository.namespace}/litellm"))
+        if own and not is_refused(repository, own):  # of that the API server says enough
             others = [found for other in _SELECTORS for found in each.all(other) if found is not own]
             kept = [_Policy(own, ("spec",)), *_beside(each, others)]
             yield _Policies(each.cluster, kept[0], kept)
