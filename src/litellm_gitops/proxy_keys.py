@@ -22,12 +22,13 @@ def misplaced_keys(config: Configuration) -> Faults:
     """A key that another section knows, or that differs from a known one in a letter or two."""
     for section in known.facts()["sections"]:
         place: Place = (section,) if section else ()
+        names = known.keys(section) | {*table()["documented"].get(section, "").split()}
         for key in map(str, mapping(dig(config.content, *place))):
             part = section and key in _PARTS
-            if (key in known.keys(section) and not part) or key.startswith(("x-", ".")):
+            if (key in names and not part) or key.startswith(("x-", ".")):
                 continue
             homes = ["the top, beside model_list"] if part else known.sections_of(key)
-            meant = closest(key, known.keys(section)) or ("" if section else _section_of(config, key))
+            meant = closest(key, names) or ("" if section else _section_of(config, key))
             if homes:
                 what = f"{key} stands in {section or 'the top'}, and {ENDS['section']}"
                 yield Fault("section", (*place, key), what, f"it belongs into {' or '.join(homes)}")

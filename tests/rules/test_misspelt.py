@@ -13,6 +13,8 @@ from tests.support.findings import Copy, findings, report
 SOURCE, ACCOUNT, LIST = (f"clusters/aws/{name}.yaml" for name in ("source", "account", "kustomization"))
 SECRETS, EXPOSURE, RELEASE = (f"clusters/aws/{name}.yaml" for name in ("secrets", "exposure", "release/helmrelease"))
 ROOT, APPLICATION = "clusters/aws/root.yaml", "clusters/aws/release.yaml"
+WATCH, NETWORK = "clusters/aws/monitoring.yaml", "clusters/aws/network-policy.yaml"
+WATCHED, NAMES = everything(metrics="prometheus_operator"), everything(network_policy="cilium")
 ARGOCD, NEW = everything(gitops_engine="argocd"), everything(chart="litellm")
 
 ENGINE, KUBERNETES = "the_engine_knows_every_field", "every_manifest_fits_the_schema_of_its_kind"
@@ -29,6 +31,14 @@ _WORDS: list[tuple[str, str, str, str, dict[str, Any]]] = [
     (ENGINE, RELEASE, "interval", "intervals", everything()),
     (ENGINE, LIST, "resources", "resource", everything()),
     (KUBERNETES, ACCOUNT, "roleRef", "roleref", everything()),
+    *((KUBERNETES, EXPOSURE, "kind", wrong, everything()) for wrong in ("kin", "knid", "Kind")),
+    *((KUBERNETES, EXPOSURE, "apiVersion", wrong, everything()) for wrong in ("ApiVersion", "apiVerrsion")),
+    (KUBERNETES, WATCH, "kind", "knid", WATCHED),
+    (ENGINE, NETWORK, "dns", "dsn", NAMES),
+    ("every_name_is_valid", GCP, "cloud.google.com/neg", "Cloud.google.com/neg", NEW),
+    ("every_name_is_valid", AWS, "eks.amazonaws.com/role-arn", "Eks.amazonaws.com/role-arn", NEW),
+    (SECTION, SHARED, "disable_adding_master_key_hash_to_db", "disable_adding_matser_key_hash_to_db", everything()),
+    (VALUES, SHARED, "replicaCount", "replicas", everything()),
     (KUBERNETES, ACCOUNT, "subjects", "subject", everything()),
     (KUBERNETES, ACCOUNT, "rules", "rule", everything()),
     (KUBERNETES, EXPOSURE, "rules", "rule", everything()),

@@ -59,6 +59,7 @@ _OF_EACH_COMMIT = ("plaintext", "sealing")
 _OF_SPELLING = (
     "every_kustomization_lists_exactly_what_is_there",
     "every_manifest_fits_the_schema_of_its_kind",
+    "every_name_is_valid",
     "every_setting_stands_in_its_section",
     "helm_takes_the_chart",
     "the_account_of_flux_reaches_the_namespace_alone",
@@ -67,6 +68,10 @@ _OF_SPELLING = (
     "the_values_fit_their_schema",
     "what_values_put_into_the_pod_fits_its_schema",
 )
+
+
+# the rules that say of which type a value in the values must be
+_OF_FORM = ("the_values_fit_their_schema", "what_values_put_into_the_pod_fits_its_schema")
 
 
 def rule(function: Function) -> Function:
@@ -129,17 +134,33 @@ def _kept(repository: Repository, rules: Iterable[Rule]) -> list[Finding]:
 
 def _causes(repository: Repository, rules: list[Rule]) -> list[Finding]:
     """As `_kept`, without what is wrong only because a word is misspelt of which a rule tells."""
-    kept = _kept(repository, rules)
+    kept = [each for each in _kept(repository, rules) if not _is_of_no_type(repository, each)]
     apart = {each.name for each in rules if each.subject in (*_OF_EACH_COMMIT, *_BY_NAME_ALONE)}
     unexplained = [each for each in kept if not each.misspelt and each.code not in apart]
     other = _as_meant(repository) if unexplained else None
     if other is None:
         return kept
     names, whats = {each.code for each in unexplained}, {(each.code, each.what) for each in unexplained}
-    again = _kept(other, [each for each in rules if each.name in names])
+    again = [
+        each for each in _kept(other, [each for each in rules if each.name in names]) if not _is_of_no_type(other, each)
+    ]
     # at the line that it has there: what is misspelt here is found there
     remaining = [each for each in again if (each.code, each.what) in whats]
     return [each for each in kept if each not in unexplained] + remaining
+
+
+def _is_of_no_type(repository: Repository, finding: Finding) -> bool:
+    """Whether a value is of no type that may stand there: a rule of forms says so, and others need not."""
+    rule = RULES.get(finding.code)
+    if not rule or rule.name in _OF_FORM or rule.subject in (*_OF_EACH_COMMIT, *_BY_NAME_ALONE):
+        return False
+    return (finding.file, finding.line) in _of_no_type(repository)
+
+
+@lru_cache(maxsize=8)  # the suite asks for each rule
+def _of_no_type(repository: Repository) -> frozenset[tuple[str, int | None]]:
+    found = _kept(repository, [load()[name] for name in _OF_FORM])
+    return frozenset((each.file, each.line) for each in found if each.line and " is not of the type " in each.what)
 
 
 @lru_cache(maxsize=8)  # the suite asks for each rule

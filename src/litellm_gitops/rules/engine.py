@@ -24,7 +24,8 @@ _BY_HAND = {  # what a person applies: git brings what is in a cluster, and thes
 # what is rendered, and listed, where it was answered
 RENDERED = ("exposure.yaml", "monitoring.yaml", "network-policy.yaml", "release.yaml")
 _SETUP = ("argocd-setup", "flux-setup")  # so too everything in these folders
-_COUNTED = ("required", "minProperties", "maxProperties")  # beside an unknown field they follow from it
+# beside an unknown field they follow from it
+_COUNTED = ("required", "minProperties", "maxProperties", "anyOf", "oneOf")
 _KUSTOMIZE = "kustomize.config.k8s.io/v1beta1"
 _STANDARD = "pod-security.kubernetes.io/enforce"
 _KEY = re.compile(r"--from-file=(?P<name>[^=\s]+)=")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from litellm_gitops import schemas
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
-from litellm_gitops.findings import Finding, edit, update
+from litellm_gitops.findings import Finding, Misspelt, edit, update
 from litellm_gitops.made import Made, made
 from litellm_gitops.policies import SUITE
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.chart import the_values_fit_their_schema
@@ -245,9 +246,19 @@ def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterat
     version = known_version(repository)
     for document in repository.manifests if version else ():
         if not _is_of_others(repository, document) and (unknown := _unknown(document.value, version)):
-            yield found_in(document, *unknown)
+            yield _half_named(document) or found_in(document, *unknown)
     for subject in manifests(repository):
         yield from _misfits(subject, f"correct it: kubectl explain {subject.reference}")
+
+
+def _half_named(document: Document) -> Finding | None:
+    """Of a manifest whose `kind` or `apiVersion` is misspelt itself."""
+    missing = [name for name in ("apiVersion", "kind") if not dig(document.value, name)]
+    for key in map(str, document.value if len(missing) == 1 else ()):
+        if closest(key, missing) or (len(key) > 2 and missing[0].startswith(key)):
+            what, slip = f"a manifest has no {key}; did you mean {missing[0]}?", Misspelt(key, missing[0])
+            return replace(found_in(document, (key,), what, f"write {missing[0]}"), misspelt=slip)
+    return None
 
 
 def _misfits(subject: Subject, fix: str) -> Iterator[Finding]:
@@ -339,12 +350,20 @@ def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
                 if not name and place == ("metadata", "namespace"):
                     continue  # as if there was none
                 what, fix = (f"{show(name)!r} is no {what}", fix) if name else ("it has no name", "write name")
-                yield found_in(document, place, what, fix)
+                yield replace(found_in(document, place, what, fix), misspelt=_in_other_letters(name, form))
     for values in repository.values:
         for place, name, form in _names_in(values):
             pattern, what, fix = FORMS[form]
             if not re.fullmatch(pattern, name):
-                yield values.finding(place, f"{show(name)!r} is no {what}", edit(fix))
+                found = values.finding(place, f"{show(name)!r} is no {what}", edit(fix))
+                yield replace(found, misspelt=_in_other_letters(name, form))
+
+
+def _in_other_letters(name: str, form: str) -> Misspelt | None:
+    """The key of a label or an annotation that was meant, where the name before its / is in capital letters."""
+    before, slash, after = name.partition("/")
+    meant = f"{before.lower()}{slash}{after}"
+    return Misspelt(name, meant) if form == "mark" and slash and re.fullmatch(FORMS[form][0], meant) else None
 
 
 def _names_of(value: Any) -> Named:
