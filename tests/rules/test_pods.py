@@ -19,6 +19,7 @@ START, STARTS = "a_pod_has_time_to_start", "the_kubelet_starts_the_image"
 PROBES, RIGHTS = "every_probe_asks_what_costs_nothing", "the_pods_are_as_their_namespace_asks"
 NEEDS, SECRETS = "every_chosen_method_has_what_it_needs", "values_name_only_secrets_and_keys_that_exist"
 WRITES, NAMES, JOB = "a_pod_can_write_where_it_must", "every_name_is_valid", "the_migrations_run_before_the_pods"
+GRACE, SPREAD = "an_answer_ends_before_its_pod", "the_pods_are_spread"
 LOG, REDIS, CLEAR = "no_log_shows_a_secret", "redis_is_the_answered_one", "nothing_is_sent_in_clear_or_astray"
 BESIDE = {"name": "own", "image": "example.com/own:1.0.0"}
 CPU = [{"type": "cpu", "metricType": "Utilization", "metadata": {"value": "60"}}]
@@ -80,11 +81,6 @@ def of_either(on: On) -> Rows:
     yield "milliseconds in a probe", START, on.probe(2, "/health/liveliness", periodSeconds=10000)
     yield "a probe that must succeed twice", API, on.probe(0, "/health/liveliness", successThreshold=2)
     yield (
-        "a probe before the start",
-        SCHEMA if not on.is_first else API,
-        on.probe(0, "/health/liveliness", initialDelaySeconds=-1),
-    )
-    yield (
         "a budget for an autoscaler below nothing",
         SCHEMA,
         on.put(
@@ -108,6 +104,37 @@ def of_either(on: On) -> Rows:
     )
     yield "a field that says half", SCHEMA, change(SHARED, "replicaCount: 2", "replicas: 2")
     yield "an image by half a word", SCHEMA, change(SHARED, "repository: ", "repo: ")
+    yield "a grace in milliseconds", GRACE, on.put(chart.grace, 630000)
+    yield (
+        "a time of answers in milliseconds",
+        GRACE,
+        on.put((*chart.config, "litellm_settings", "request_timeout"), 600000),
+    )
+    yield "a switch that is neither on nor off", READ, on.variable("LITELLM_OFFLINE_MODE", "yes")
+    yield "a capability that nobody has", API, on.put((*security, "capabilities"), {"drop": ["AL"]})
+    yield (
+        "a budget below nothing",
+        "a_node_can_be_drained",
+        on.put(
+            chart.disruption_budget,
+            {"enabled": True, "minAvailable": -1, "maxUnavailable": None if on.is_first else ""},
+        ),
+    )
+    yield (
+        "pods that are spread over nothing",
+        SPREAD,
+        on.put((*chart.spread, 0, "topologyKey"), "kubernetes.iio/hostname"),
+    )
+    yield (
+        "pods that are spread by a label that none has",
+        SPREAD,
+        on.put((*chart.spread, 0, "labelSelector", "matchLabels"), {"app": "litellm"}),
+    )
+    yield (
+        "pods that are spread by a misspelt label",
+        SPREAD,
+        on.put((*chart.spread, 0, "labelSelector", "matchLabels"), {"app.kubernetes.io/nam": "litellm"}),
+    )
     yield "a grace below nothing", SCHEMA, on.put(chart.grace, -1)
     yield (
         "pods that are ready after the deadline",
@@ -208,6 +235,7 @@ def of_the_first(on: On) -> Rows:
     chart = on.chart
     yield "a user that the image has not", STARTS, on.put((*chart.container_security[0], "runAsNonRoot"), True)
     yield "a host of the database beside the sealed one", CHART_ITSELF, on.put(("db", "endpoint"), "db.example.com")
+    yield "a name of a project in a list", SCHEMA, on.put((*chart.variables, "VERTEX_PROJECT"), ["a"], file=AWS)
     yield "Redis without TLS by a slip", REDIS, change(SHARED, "REDIS_SSL:", "REDIS_SLL:")
 
 
@@ -309,6 +337,18 @@ def of_an_owner(on: On) -> Rows:
             ),
         ),
     )
+    yield "a start of half a minute", "", on.probe(2, "/health/liveliness", periodSeconds=4, failureThreshold=10)
+    yield "another proxy", "", on.variable("FTP_PROXY", "http://proxy.example.com:3128")
+    yield "a switch in small letters", "", on.variable("LITELLM_OFFLINE_MODE", "true")
+    yield (
+        "pods that are spread by a label of one's own",
+        "",
+        together(
+            on.put(chart.pod_labels, {"team": "ai"}),
+            on.put((*chart.spread, 0, "labelSelector", "matchLabels"), {"team": "ai"}),
+        ),
+    )
+    yield "capabilities in small letters", "", on.put((*chart.container_security[0], "capabilities"), {"drop": ["all"]})
     yield "proxies in small letters", "", on.variable("https_proxy", "http://proxy.example.com:3128")
     yield "a variable of nobody's", "", on.variable("OWN_SETTING", "1")
     yield (

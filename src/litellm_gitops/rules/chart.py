@@ -199,6 +199,11 @@ def a_node_can_be_drained(values: Values) -> Iterator[Finding]:
     if isinstance(needed, str) and re.fullmatch(r"\d{3,}%", needed) and needed != "100%":
         what = f"{_dotted(place)}.minAvailable is {needed}, more than all"
         yield values.finding((*place, "minAvailable"), what, edit("write at most 50%"), VALUES)
+    for name in ("minAvailable", "maxUnavailable"):
+        given = values.get(*place, name)
+        if given not in (None, "") and not re.fullmatch(r"\d+%?", str(given)):
+            what = f"{_dotted(place)}.{name} is {given}, which is neither a number nor a percentage"
+            yield values.finding((*place, name), what, edit("write one such as 1 or 50%"), VALUES)
     if needed == "100%" or (isinstance(needed, int) and needed >= replicas):
         what = f"{_dotted(place)}.minAvailable is {needed}, but there may be only {replicas} replica(s)"
         fix = edit(f"keep it below the replicas, or set {_dotted(place)}.enabled: false for a single one")

@@ -334,7 +334,8 @@ def _labels(each: Synced) -> dict[str, Any]:
 def needed(cluster: Cluster) -> dict[str, float]:
     """What each group of a pattern in exposure.yml must come to, at least."""
     asked = cluster.values.pod.config("litellm_settings", "request_timeout") if cluster.values else None
-    pause = float(asked if isinstance(asked, int | float) and asked else KNOWN["seconds"])
+    # of more than a day another rule tells
+    pause = float(asked if isinstance(asked, int | float) and 0 < asked <= 86400 else KNOWN["seconds"])
     return {
         "seconds": pause,
         "minutes": pause / 60,

@@ -58,7 +58,7 @@ def _service_account(values: Values, method: Method, needs: str) -> Iterator[Fin
         what = f"the service account is not created, but {needs} annotates it"
         yield values.finding((*place, "create"), what, edit("set create: true"))
     if method.keyless and values.get(*place, "name") != _ACCOUNT:
-        what = f"{needs} trusts the service account {_ACCOUNT} alone"
+        what = f"what has no credential is trusted as the service account {_ACCOUNT} alone"
         yield values.finding((*place, "name"), what, edit(f"write name: {_ACCOUNT}"))
     given = values.get(*place, "annotations")
     for annotation, value in annotations.items() if given is None or isinstance(given, dict) else ():
@@ -136,6 +136,7 @@ def _settings(values: Values, method: Method, needs: str) -> Iterator[Finding]:
                 yield values.finding(place, what, edit("restore it"))
         elif expected not in [each.value for each in values.pod.variable_entries if each.name == variable]:
             place = found[variable].place if variable in found else (*values.chart.variables, variable)
+            place = (*place, "value") if variable in found and isinstance(place[-1], int) else place
             what = f"{needs} needs the variable {variable}{_shown(expected)}"
             yield values.finding(place, what, _restore(values, value))
     for setting, wanted in method.litellm_settings.items():

@@ -29,6 +29,7 @@ _GROUP = "monitoring.coreos.com/"
 _NAME, _BOARD, _SEVERITY, _DASHBOARD = "litellm", "litellm-dashboard", "severity", "grafana_dashboard"
 _OF_PODS = {"app.kubernetes.io/name": _NAME, "app.kubernetes.io/instance": _NAME}  # the labels of the proxy's
 _ENDPOINTS = {"PodMonitor": "podMetricsEndpoints", "ServiceMonitor": "endpoints"}
+_SHOWN = ("dashboard_url", "description", "runbook_url", "summary")  # by what most templates of messages read
 _LABEL, _RECORD = r"[a-zA-Z_]\w*", r"[a-zA-Z_:][\w:]*"
 _RESULTS = {
     "counters": ("_total", "_created"),
@@ -112,6 +113,11 @@ def _of_alert(document: Document, repository: Repository, entry: dict[Any, Any])
                     (field, str(name)), f"{show(name)} is no name of a label", edit("use letters, digits and '_'")
                 )
             yield from _of_template((field, str(name)), text(value))
+    shown = mapping(entry.get("annotations"))
+    for name in map(str, shown):
+        if (meant := closest(name, _SHOWN)) and meant not in shown:
+            what = f"{name} is no annotation that is shown; did you mean {meant}?"
+            yield Misfit(("annotations", name), what, edit(f"write {meant}"))
     yield from _of_severity(mapping(entry.get("labels")), is_ours and alert.startswith("LiteLLM"))
 
 

@@ -14,7 +14,7 @@ from litellm_gitops import cel, credentials
 from litellm_gitops.documents import LOADER, Place, mapping, sequence, text
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.foreign import foreign_secrets
-from litellm_gitops.pod import Mount
+from litellm_gitops.pod import VARIABLE, Mount
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Values
 from litellm_gitops.rules import rule_of_values
@@ -104,7 +104,9 @@ def every_variable_that_the_proxy_reads_is_set(values: Values) -> Iterator[Findi
     for name in pod.env_from:
         known |= {*keys.get(name, ()), *(cluster.wanted[name].keys if name in cluster.wanted else ())}
     # these have a rule of their own, too
-    told = (chart.master_key, (*chart.config, "litellm_settings", "api_key"))
+    told = [chart.master_key, (*chart.config, "litellm_settings", "api_key")]
+    for method in cluster.logins.values():
+        told += [(*chart.config, "litellm_settings", setting) for setting in method.litellm_settings]
     for place, name in pod.variables_read():
         if name not in known and place not in told:
             what = f"the proxy reads the variable {name}, which nothing sets in {cluster.name}"
@@ -116,10 +118,14 @@ def every_variable_that_the_proxy_reads_is_set(values: Values) -> Iterator[Findi
 @rule_of_values
 def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
     """A misspelt name is one that nobody asks for; of those that are known the right one is not there, then."""
-    known = _known()["variables"]
+    known, there = _known()["variables"], {*values.pod.variables, *values.pod.set_by_the_chart}
     for name, each in values.pod.variables.items():
         meant = closest(name, known) if name not in known else ""
-        if meant and meant not in values.pod.variables:
+        given = text(each.value)
+        if name in _known()["switches"].split() and given and given.strip().lower() not in ("true", "false"):
+            what = f"{name} is {given}, which LiteLLM takes for no answer"
+            yield values.finding(each.place, what, edit('write "True" or "False"'), VALUES)
+        if meant and meant not in there and VARIABLE.fullmatch(name):
             what = f"nothing reads the variable {name}; did you mean {meant}?"
             yield values.finding(each.place, what, edit(f"write {meant}"), VALUES)
 
@@ -132,19 +138,20 @@ def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
 def every_mount_has_its_volume(values: Values) -> Iterator[Finding]:
     """The names of volumes and the paths of mounts are unique, and each mount has a volume."""
     chart = values.chart
-    names = [*chart.own_volumes[:1]]  # of the configuration, which is always there
+    is_there = values.get(*chart.config_map) is not False  # the configuration, as a volume that is mounted
+    names = [*chart.own_volumes[:1]] if is_there else []
     for volume in values.pod.volumes:
         if volume.name in names:
             yield values.finding(volume.place, f"the volume {volume.name!r} is there twice", edit("rename one"))
         names.append(volume.name)
-    lost = [mount for mount in values.pod.mounts if mount.volume not in names]
+    lost = [mount for mount in values.pod.mounts if mount.volume and mount.volume not in names]
     if lost and not values.pod.volumes:
         what = f"it mounts volumes, and there is none: {', '.join(mount.volume for mount in lost)}"
         yield values.finding(chart.mounts, what, edit(f"restore {_dotted(chart.volumes)}"))
     for mount in lost if values.pod.volumes else ():
         what = f"it mounts the volume {mount.volume!r}, which does not exist"
         yield values.finding(mount.place, what, edit("add the volume, or take the mount away"))
-    paths: list[Any] = [*chart.own_mounts]
+    paths: list[Any] = [*chart.own_mounts] if is_there else []
     for mount in values.pod.mounts:
         path = normpath(mount.path) if isinstance(mount.path, str) and mount.path else mount.path
         if path in _known()["folders"] and _is_there(mount, names):

@@ -26,10 +26,14 @@ _VOLUMES = {  # that `restricted` admits
     *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"),
 }
 _LABELS = {"app.kubernetes.io/name": "litellm", "app.kubernetes.io/instance": "litellm"}  # of the pods
+_LABEL = re.compile(r"[A-Za-z0-9._/-]+")
+_SPREADS = re.compile(r"(?!(?:topology\.)?kubernetes\.io/)[a-z0-9./-]+")  # of the others the API server's rule tells
+_TOPOLOGIES = ("kubernetes.io/hostname", "topology.kubernetes.io/region", "topology.kubernetes.io/zone")
 _COMPONENT = "app.kubernetes.io/component"
 # Seconds for which a pod that goes is sent calls, at least: by what is in the cluster, by a load balancer outside of it
 _SENT = {"none": 5, "": 10}  # by the answer exposure
-_START = 60  # seconds that a start may take, at least
+_DAY = 86400  # seconds of which nobody means more
+_START = 30  # seconds that a start may take, at least
 _MILLISECONDS = 1000  # of seconds nobody means so many
 _SMALLEST, _THOUSANDTHS = 512 * 2.0**20, 0.01  # the memory and the CPU with which no proxy starts
 _IDLE = {"bin", "usr", "sh", "bash", "-c", "-ec", "true", "false", "exit", "echo", "sync", ":", "0", "1"}
@@ -61,6 +65,10 @@ def an_answer_ends_before_its_pod(values: Values) -> Iterator[Finding]:
         yield values.finding(place, what, edit("let it wait 15 s"), VALUES)
     if not isinstance(limit, int | float) or not isinstance(grace, int) or isinstance(grace, bool) or grace < 0:
         return
+    for at, seconds in (((*chart.config, "litellm_settings", "request_timeout"), limit), (chart.grace, grace)):
+        if seconds > _DAY:
+            yield values.finding(at, f"{_dotted(at)} is {seconds}, which are seconds", edit("write seconds"), VALUES)
+            return
     needed = limit + (pause or 0)
     if grace < needed:
         what = (
@@ -129,9 +137,25 @@ def the_pods_are_spread(values: Values) -> Iterator[Finding]:
             yield values.finding(at, what, edit(f"did you mean {closest(label, labels)}?"), VALUES)
         for label, wanted in labels.items():
             at = (*place, number, "labelSelector", "matchLabels", label)
-            if (found := values.get(*at)) not in (None, wanted):
+            found = values.get(*at)
+            if found not in (None, wanted) and _LABEL.fullmatch(str(found)):  # another the API server refuses
                 what = f"no pod of the proxy has the label {label}: {show(found)}, so that nothing is spread"
                 yield values.finding(at, what, edit(f"write {wanted}"), VALUES)
+        key = text(values.get(*place, number, "topologyKey"))
+        if (meant := closest(key, _TOPOLOGIES)) and _SPREADS.fullmatch(key):
+            what = f"no node has the label {key}; did you mean {meant}?"
+            yield values.finding((*place, number, "topologyKey"), what, edit(f"write {meant}"), VALUES)
+        above = (*place, number, "labelSelector", "matchLabels")
+        given = {str(name) for name in mapping(values.get(*above))}
+        for name in sorted(given - {*_LABELS, _COMPONENT} - {*map(str, mapping(values.get(*chart.pod_labels)))}):
+            if name.partition("/")[0] != name.partition("/")[0].lower():
+                continue  # which the API server refuses
+            meant = closest(name, {*labels, _COMPONENT})
+            if (meant and meant not in given) or "/" not in name:  # one with / another may bring
+                what = f"no pod of the proxy has a label {name}, so that nothing is spread"
+                yield values.finding(
+                    (*above, name), what, edit(f"write {meant or 'app.kubernetes.io/name: litellm'}"), VALUES
+                )
 
 
 @rule_of_values
@@ -140,9 +164,11 @@ def a_pod_has_time_to_start(values: Values) -> Iterator[Finding]:
     chart, probe = values.chart, values.chart.probes[2]
     yield from _starved(values)
     own = mapping(values.get(*probe))
-    counts = [own.get(name, least) for name, least in (("periodSeconds", 10), ("failureThreshold", chart.own_failures))]
-    if own and all(isinstance(each, int) and each > 0 for each in counts) and counts[0] * counts[1] < _START:
-        what = f"{_dotted(probe)} gives the start {counts[0] * counts[1]} s, and then ends it, again and again"
+    own_ones = {"periodSeconds": 10, "failureThreshold": chart.own_failures, "initialDelaySeconds": 0}
+    counts = [own.get(name, least) for name, least in own_ones.items()]
+    time = counts[0] * counts[1] + counts[2] if all(isinstance(each, int) and each >= 0 for each in counts) else _START
+    if own and 0 < time < _START:
+        what = f"{_dotted(probe)} gives the start {time} s, and then ends it, again and again"
         yield values.finding((*probe, "failureThreshold"), what, edit("let it fail 30 times"), VALUES)
     for each in chart.probes:
         for name, seconds in mapping(values.get(*each)).items():
@@ -153,7 +179,8 @@ def a_pod_has_time_to_start(values: Values) -> Iterator[Finding]:
         what = "no probe waits for the start, so that a slow one is killed, again and again"
         yield values.finding(probe, what, restore(), VALUES)
     limits = mapping(values.get(*chart.resources[0], "limits"))
-    if chart.limits_cpu and "cpu" not in limits:
+    misspelt = any(closest(str(name), ["cpu"]) or str(name) in "cpu" for name in limits)  # of which another rule tells
+    if chart.limits_cpu and "cpu" not in limits and not misspelt:
         place: Place = (*chart.resources[0], "limits", "cpu")
         what = "the chart's own limit of CPU holds, which slows the start and every answer"
         yield values.finding(place, what, edit('write a limit of yours, such as cpu: "4"'), VALUES)

@@ -276,7 +276,7 @@ def values_name_only_secrets_and_keys_that_exist(repository: Repository) -> Iter
 
 def _of_methods(cluster: Cluster) -> list[Place]:
     """The mounts where a method needs its Secret."""
-    needed = {method.mount.path for method in cluster.methods.values() if method.mount}
+    needed = [method.mount.path for method in cluster.methods.values() if method.mount]
     return [mount.place for mount in cluster.values.pod.mounts if mount.path in needed] if cluster.values else []
 
 
