@@ -188,9 +188,8 @@ def _strict(schema: Schema, name: str = "") -> Schema:
         kept.pop("anyOf", None)
         kept["type"] = ["integer", "string"]
     is_open = "additionalProperties" in schema or schema.get("x-kubernetes-preserve-unknown-fields")
-    is_open = is_open or name in _OF_A_CHANNEL
     if schema.get("type") == "object" and not is_open:
-        kept["additionalProperties"] = False
+        kept["additionalProperties"] = name in _OF_A_CHANNEL
     rules = [each["rule"] for each in schema.get(_COMPUTED, ()) if "oldSelf" not in each["rule"]]
     if rules and name not in _OF_A_CHANNEL:
         kept[_COMPUTED] = [" ".join(rule.split()) for rule in rules]
