@@ -100,6 +100,7 @@ class Configuration(NamedTuple):
         found = [keys.get(name) for name in pod.env_from]
         given = {
             *pod.variables,
+            *pod.set_by_the_chart,
             *mapping(self.get("environment_variables")),
             *(key for some in found for key in some or ()),
         }

@@ -158,6 +158,7 @@ EDITS: dict[str, Edit] = {
         {"model_name": "own", "litellm_params": {"model": "ollama/llama3", "api_base": "http://ollama.ai.svc:11434"}},
     ),
     "a fallback": put((*CHART.config, "router_settings", "fallbacks"), [{"claude-sonnet-5": ["claude-opus-5-5"]}]),
+    "a cache in the Redis that the chart sets": put((*SETTINGS, "cache"), True),
     "shorter answers": put((*SETTINGS, "request_timeout"), 300),
     "a limit of CPU": put((*RESOURCES, "limits", "cpu"), "2"),
     "a budget in percent": put(CHART.disruption_budget, {"enabled": True, "minAvailable": "50%"}),
