@@ -29,7 +29,7 @@ RULES = (
     sealing.somebody_agreed_to_every_recipient,
     sealing.no_secret_stands_outside_of_the_sealed_files,
     plaintext.no_credential_stands_in_plaintext,
-    sealing.git_ignores_inputs_and_keys,
+    plaintext.git_ignores_inputs_and_keys,
 )
 _MODEL = (".copier-answers.yml", ".sops.yaml", "litellm/", "policies/", "secrets/")
 _WAY_OUT = (

@@ -185,14 +185,14 @@ HARMLESS: dict[str, Edit] = {
     "a sidecar that is there before": init(restartPolicy="Always", readinessProbe={"tcpSocket": {"port": 80}}),
     "a volume that is called like one of the chart": add(CHART.volumes, [{"name": "cache", "emptyDir": {}}]),
     "a sidecar with a Secret": sidecar(envFrom=[{"secretRef": {"name": "litellm-redis"}}]),
-    "an image of one word": sidecar(image="busybox"),
+    "an image of one word": sidecar(image="busybox:1"),
     "an image by its digest": sidecar(image=f"registry.example.com:5000/a/own-b_c:v1.0@sha256:{'0a' * 32}"),
     "amounts in bytes": value((*CHART.resources[0], "limits", "memory"), "4294967296", SHARED),
     "nodes by labels of one's own": value(
         ("nodeSelector",), {"kubernetes.io/os": "linux", "example.com/pool": "llm", "karpenter.sh/nodepool": "llm"}
     ),
     "an object of the values": add(
-        CHART.objects, [{**ROLE, "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]}]
+        CHART.objects, [{**ROLE, "apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"}}]
     ),
     "a Service of a balancer in the private network": add(
         SERVICE,

@@ -29,6 +29,8 @@ LISTS, EXISTS = "every_kustomization_lists_exactly_what_is_there", "every_flux_d
 PROJECT, ROOT = "clusters/aws/project.yaml", "clusters/aws/root.yaml"
 APPLICATION, RELEASE = "clusters/aws/release.yaml", "clusters/aws/release/helmrelease.yaml"
 LIST, SECRETS, SOURCE = (f"clusters/aws/{name}.yaml" for name in ("kustomization", "secrets", "source"))
+OWN, SERVER_PATCH = "clusters/aws/argocd-setup/own.yaml", "clusters/aws/argocd-setup/argocd-repo-server.yaml"
+LEFT_OUT = "every_difference_that_is_left_out_is_of_something"
 SETTINGS = "clusters/aws/argocd-setup/argocd-cm.yaml"
 PLUGIN = "clusters/aws/argocd-setup/plugin.yaml"
 SEALED, GENERATOR = "secrets/aws/kustomization.yaml", "secrets/aws/ksops.yaml"
@@ -57,6 +59,20 @@ def role(*policies: str) -> Edit:
 def apart(file: str = APPLICATION, **fields: Any) -> Edit:
     """A difference that Argo CD does not look at."""
     return set_value(file, ("spec", "ignoreDifferences"), [{"group": "apps", "kind": "Deployment", **fields}])
+
+
+def own_application(**fields: Any) -> Edit:
+    """An Application of one's own, that a person applies."""
+    source = {"repoURL": "https://github.com/example/own.git", "targetRevision": "main", "path": "own"}
+    there = {"server": "https://kubernetes.default.svc", "namespace": "own"}
+    spec = {"project": "default", "source": source, "destination": there, **fields}
+    made = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": "own", "namespace": "argocd"},
+        "spec": {key: value for key, value in spec.items() if value is not None},
+    }
+    return write(OWN, yaml.safe_dump(made))
 
 
 def drift(*paths: str, **target: str) -> Edit:
@@ -197,7 +213,114 @@ ARGOCD: dict[str, tuple[str, Edit]] = {
         "argo_cd_renders_every_source_as_it_is_meant",
         set_value(ROOT, ("spec", "source", "kustomize", "patches"), [{"patch": "[]"}]),
     ),
+    **{
+        f"a difference of nothing: {fields}": (LEFT_OUT, apart(jsonPointers=["/spec/replicas"], **fields))
+        for fields in ({"name": "litelm"}, {"kind": "Deploymnt"}, {"group": ""}, {"namespace": "default"})
+    },
+    "a difference of a misspelt field": (LEFT_OUT, apart(jsonPointers=["/spec/replica"])),
+    "a difference of another group": (
+        LEFT_OUT,
+        apart(ROOT, group="extensions", kind="Ingress", jsonPointers=["/metadata/labels"]),
+    ),
+    "a difference of a key with a slash": (TAKEN, apart(jsonPointers=["/metadata/annotations/example.com/own"])),
+    "a difference of a field without a dot": (TAKEN, apart(jqPathExpressions=["spec.replicas"])),
+    "an option that leaves what is gone": (WINS, append_item(APPLICATION, OPTIONS, "Prune=false")),
+    "a misspelt option that keeps copies away": (
+        "argo_cd_knows_every_option",
+        set_value(ROOT, OPTIONS, ["ServerSideAply=true"]),
+    ),
+    "a chart of a folder": (
+        "argo_cd_renders_every_source_as_it_is_meant",
+        set_value(ROOT, ("spec", "source", "helm"), {"releaseName": "own"}),
+    ),
+    "a misspelt kind that is permitted": (
+        "the_project_reaches_the_namespace_alone",
+        change(PROJECT, "kind: ServiceMonitor}", "kind: ServicesMonitor}"),
+    ),
+    "a window for a misspelt Application": (PERMITS, window(applications=["litelm"])),
+    "a policy of a misspelt action": (PERMITS, role(POLICY.replace("sync", "snyc"))),
+    "no kinds at all": (
+        "the_project_reaches_the_namespace_alone",
+        remove(PROJECT, WHITELIST),
+    ),
+    "another namespace in place of ours": (
+        PERMITS,
+        set_value(PROJECT, ("spec", "destinations", 0, "namespace"), "own"),
+    ),
+    **{
+        f"an Application of one's own: {what}": (rule, own_application(**fields))
+        for what, rule, fields in (
+            ("a chart without a version", TAKEN, {"source": {"repoURL": "https://charts.example.com", "chart": "own"}}),
+            ("no source", TAKEN, {"source": None}),
+            ("a misspelt project", "every_application_belongs_to_the_project", {"project": "litellm-gitop"}),
+            (
+                "a destination that its project forbids",
+                "every_application_belongs_to_the_project",
+                {"project": "litellm-gitops"},
+            ),
+            (
+                "a misspelt option",
+                "argo_cd_knows_every_option",
+                {"syncPolicy": {"syncOptions": ["CreateNamespce=true"]}},
+            ),
+            (
+                "values of no source",
+                "every_argo_cd_path_leads_to_its_folder",
+                {
+                    "source": None,
+                    "sources": [
+                        {
+                            "repoURL": "https://charts.example.com",
+                            "chart": "own",
+                            "targetRevision": "1.0.0",
+                            "helm": {"valueFiles": ["$value/own.yaml"]},
+                        },
+                        {"repoURL": "https://github.com/example/own.git", "ref": "values"},
+                    ],
+                },
+            ),
+        )
+    },
+    "an option of templates that there is not": (
+        TAKEN,
+        write(
+            OWN,
+            "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: own, namespace: argocd}\n"
+            "spec: {generators: [], goTemplate: true, goTemplateOptions: [missingkeys=error], template: {metadata: {}, "
+            "spec: {project: own, destination: {}}}}\n",
+        ),
+    ),
     # KSOPS
+    "settings that Argo CD does not read": (
+        KSOPS,
+        set_value(SETTINGS, ("data", "timeout.reconcilation"), "60s"),
+    ),
+    "Secrets that Argo CD passes over": (
+        KSOPS,
+        set_value(SETTINGS, ("data", "resource.exclusions"), "- {apiGroups: [''], kinds: [Secret], clusters: ['*']}\n"),
+    ),
+    "a user who is root and not": (KSOPS, change(SERVER_PATCH, "runAsUser: 65532", "runAsUser: 0")),
+    "a volume of nothing": (KSOPS, change(SERVER_PATCH, "emptyDir: {}", "emptyDir:")),
+    "pods that are not selected": (
+        KSOPS,
+        set_value(SERVER_PATCH, ("spec", "template", "metadata", "labels", "app.kubernetes.io/name"), "repo-server"),
+    ),
+    "a plugin in another ConfigMap": (
+        KSOPS,
+        change(PLUGIN, "configMap:\n            name: litellm-ksops", "configMap:\n            name: ksops"),
+    ),
+    "a plugin of no version": (KSOPS, substitute(PLUGIN, r"argocd:v[\d.]+", "argocd:latest")),
+    "a plugin that builds nothing": (KSOPS, change(PLUGIN, "kustomize build ", "kustomize buid ")),
+    "a plugin without its command": (
+        KSOPS,
+        change(
+            PLUGIN,
+            "      generate:\n        command: [sh, -c]\n        args:",
+            "      generate:\n      command: [sh, -c]\n      args:",
+        ),
+    ),
+    "a generator among resources": (LISTS, change(SEALED, "generators:", "resources:")),
+    "a misspelt Secret of the generator": (LISTS, change(GENERATOR, "litellm-redis.sops", "litellm-rediss.sops")),
     "another name of the plugin": (
         KSOPS,
         substitute(PLUGIN, "    metadata:\n      name: litellm-ksops", "    metadata:\n      name: ksops"),
@@ -281,6 +404,69 @@ FLUX: dict[str, tuple[str, Edit]] = {
         TAKEN,
         by_hand(("HelmRepository", "source.toolkit.fluxcd.io/v1", {"interval": "1h", "url": "oci://ghcr.io/example"})),
     ),
+    **{
+        f"a drift of nothing: {target}": (LEFT_OUT, drift("/spec/replicas", **target))
+        for target in ({"name": "litelm"}, {"kind": "Deploymnt"}, {"group": "app"}, {"version": "v1beta1"})
+    },
+    "a comparison with one sign": (
+        TAKEN,
+        set_value(
+            SECRETS,
+            ("spec", "healthCheckExprs"),
+            [{"apiVersion": "v1", "kind": "ConfigMap", "current": "data.a = 'b'"}],
+        ),
+    ),
+    "labels that are none": (TAKEN, set_value(SECRETS, ("spec", "commonMetadata"), {"labels": {"own": "a b"}})),
+    "health of a version that is gone": (EXISTS, health(apiVersion="networking.k8s.io/v1beta1", name="litellm")),
+    "components that are not there": (
+        "every_flux_path_leads_to_its_folder",
+        set_value(SECRETS, ("spec", "components"), ["../../components/own"]),
+    ),
+    "a lock in a namespace": (
+        "flux_applies_the_secrets",
+        set_value(LIST, ("configMapGenerator", 0, "namespace"), "litellm"),
+    ),
+    "a lock of another kind": (
+        "flux_applies_the_secrets",
+        change(SECRETS, "target: {kind: ConfigMap, ", "target: {kind: Configmap, "),
+    ),
+    "little time for an upgrade": (
+        "the_flux_release_has_time_to_start",
+        set_value(RELEASE, ("spec", "upgrade", "timeout"), "2m"),
+    ),
+    "a source beside the one that was meant": (
+        EXISTS,
+        by_hand(
+            (
+                "HelmRelease",
+                "helm.toolkit.fluxcd.io/v2",
+                {
+                    "interval": "1h",
+                    "chart": {"spec": {"chart": "own", "sourceRef": {"kind": "HelmRepository", "name": "charts"}}},
+                },
+            ),
+            ("HelmRepository", "source.toolkit.fluxcd.io/v1", {"url": "https://charts.example.com"}),
+        ),
+    ),
+    **{
+        f"a source that is refused: {what}": (
+            TAKEN,
+            by_hand((kind, "source.toolkit.fluxcd.io/v1", {"interval": "1h", **spec})),
+        )
+        for what, kind, spec in (
+            ("a tag in an address", "OCIRepository", {"url": "oci://ghcr.io/example/own:1.0.0"}),
+            ("a digest that is none", "OCIRepository", {"url": "oci://ghcr.io/example/own", "ref": {"digest": "1234"}}),
+            ("a range that is none", "OCIRepository", {"url": "oci://ghcr.io/example/own", "ref": {"semver": ">>1"}}),
+            (
+                "a range in words",
+                "GitRepository",
+                {"url": "https://github.com/example/own.git", "ref": {"semver": "newest"}},
+            ),
+            ("a registry that is none", "HelmRepository", {"url": "https://charts.example.com", "type": "oci"}),
+            ("a bucket with a scheme", "Bucket", {"bucketName": "own", "endpoint": "https://s3.amazonaws.com"}),
+        )
+    },
+    "Secrets of a folder that is not there": (LISTS, change(LIST, "../../secrets/aws", "../secrets/aws")),
     # lists
     "a file twice": (LISTS, append_item(LIST, ("resources",), "./exposure.yaml")),
     "Secrets of another cluster": (LISTS, append_item(LIST, ("resources",), "../../secrets/gcp")),

@@ -310,6 +310,26 @@ FAULTS: dict[str, Fault] = {
         "the_namespace_holds_its_pods_to_the_standard",
         set_value(NAMESPACE, ("metadata", "labels", "pod-security.kubernetes.io/enforce"), "privileged"),
     ),
+    "an account of the migrations in another namespace": (
+        "the_migrations_have_no_token",
+        set_value(NAMESPACE, ("metadata", "namespace"), "default", document=1),
+    ),
+    "a binding of the whole cluster": (
+        "the_api_server_takes_every_manifest",
+        set_value(ACCOUNT, ("kind",), "ClusterRoleBinding", document=2),
+    ),
+    "a subject of a misspelt kind": (
+        "the_api_server_takes_every_manifest",
+        set_value(ACCOUNT, ("subjects", 0, "kind"), "serviceAccount", document=2),
+    ),
+    "a kind of another controller": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        set_value(HELM_RELEASE, ("kind",), "HelmChart"),
+    ),
+    "a field one level too high": (
+        "the_engine_knows_every_field",
+        together(remove(SOURCE, ("spec", "interval")), set_value(SOURCE, ("metadata", "interval"), "1m")),
+    ),
     # sources
     "another repository": (
         "flux_follows_this_repository",

@@ -23,6 +23,15 @@ FAULTS: dict[str, Fault] = {
     "an order that is no number": (RULE, note("argocd.argoproj.io/sync-wave", "last"), ARGOCD),
     "a hook that Argo CD does not know": (RULE, note("argocd.argoproj.io/hook", "PreSnyc"), ARGOCD),
     "an option of one object": (RULE, note("argocd.argoproj.io/sync-options", "Prun=false"), ARGOCD),
+    "the second option of one object": (
+        RULE,
+        note("argocd.argoproj.io/sync-options", "Prune=false,Delte=false"),
+        ARGOCD,
+    ),
+    "a word in a label": (
+        RULE,
+        set_value("clusters/aws/namespace.yaml", ("metadata", "labels", "istio-injection"), "enable"),
+    ),
     "what is compared": (RULE, note("argocd.argoproj.io/compare-options", "IgnoreExtranous"), ARGOCD),
     "a misspelt key": (RULE, note("argocd.argoproj.io/sync-waves", "5"), ARGOCD),
     "a misspelt reader": (RULE, note("notification.argoproj.io/subscribe.on-sync-failed.slack", "x", RELEASE), ARGOCD),
@@ -42,6 +51,11 @@ HARMLESS: dict[str, Harmless] = {
     "an order": (note("argocd.argoproj.io/sync-wave", "-5"), ARGOCD),
     "two options of one object": (note("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"), ARGOCD),
     "two options apart": (note("argocd.argoproj.io/sync-options", "Prune=false , ServerSideApply=true"), ARGOCD),
+    "options of an Application beside those of an object": (
+        note("argocd.argoproj.io/sync-options", "RespectIgnoreDifferences=true, Prune=false,CreateNamespace=true"),
+        ARGOCD,
+    ),
+    "a hook of Helm 2": (note("helm.sh/hook", "crd-install"), ARGOCD),
     "what is not compared": (note("argocd.argoproj.io/compare-options", "IgnoreExtraneous"), ARGOCD),
     "news": (note("notifications.argoproj.io/subscribe.on-sync-failed.slack", "alerts", RELEASE), ARGOCD),
     "news of a trigger of one's own": (

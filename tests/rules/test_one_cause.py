@@ -343,6 +343,13 @@ ONE: dict[str, Told] = {
     "jobs that git ignores": (IGNORES, ".gitignore", append(".gitignore", ".gitlab-ci.yml\n"), GITLAB),
     "tests that git ignores": (IGNORES, ".gitignore", append(".gitignore", "/tests/\n")),
     "policies that git ignores": (IGNORES, ".gitignore", append(".gitignore", "/policies/\n")),
+    "programs that git ignores": (IGNORES, ".gitignore", append(".gitignore", "hooks/\n")),
+    "a release that git ignores": (IGNORES, ".gitignore", append(".gitignore", "release/\n")),
+    "every manifest that git ignores": (IGNORES, ".gitignore", append(".gitignore", "*.yaml\n")),
+    **{
+        f"a file that git ignores: {name}": (IGNORES, ".gitignore", append(".gitignore", f"{name}\n"))
+        for name in (".sops.yaml", ".copier-answers.yml", ".pre-commit-config.yaml", "pyproject.toml", "renovate.json")
+    },
     "a private key among the recipients": (
         PLAINTEXT,
         ".sops.yaml",

@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 from tests.support.answers import everything
-from tests.support.faults import CHART, Edit, Fault, add, append_item, together, write
+from tests.support.faults import CHART, Edit, Fault, add, append_item, change, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
+ROLE, BOUND = "every_role_names_what_there_is", "every_binding_is_for_somebody"
+REACH = "flux_reaches_the_namespace_alone"
 NAMED, ADDED = "what_means_the_proxy_names_it_right", "what_values_add_stands_beside_the_chart"
 OF_VALUES, NAME = "what_values_put_into_the_pod_fits_its_schema", "every_name_is_valid"
 ARGOCD = everything(gitops_engine="argocd")
@@ -125,7 +127,89 @@ FAULTS: dict[str, Fault] = {
     "an object in another namespace": (ADDED, added(config(metadata={"name": "own", "namespace": "default"}))),
 }
 
+
+def by_hand(*made: dict[str, Any]) -> Edit:
+    """Objects that a person applies."""
+    return write("clusters/aws/flux-setup/own.yaml", "\n---\n".join(map(json.dumps, made)))
+
+
+def rights(**rule: Any) -> Edit:
+    """A Role of one's own."""
+    given = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"], **rule}
+    return by_hand(manifest("Role", "rbac.authorization.k8s.io/v1", rules=[given]))
+
+
+def bound(*subjects: dict[str, Any], role: str = "view") -> dict[str, Any]:
+    """A binding of one of Kubernetes' own roles."""
+    given = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
+    return manifest("RoleBinding", "rbac.authorization.k8s.io/v1", subjects=[*subjects], roleRef=given)
+
+
+def account(name: str = "litellm", namespace: str = "litellm") -> dict[str, Any]:
+    """A ServiceAccount for whom a binding is."""
+    return {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+
+
+def group(name: str) -> dict[str, Any]:
+    """A group of people, or of all, for whom a binding is."""
+    return {"kind": "Group", "name": name, "apiGroup": "rbac.authorization.k8s.io"}
+
+
+def taking(**reference: Any) -> dict[str, Any]:
+    """A Job that takes a key of a Secret."""
+    variable = {
+        "name": "OWN",
+        "valueFrom": {"secretKeyRef": {"name": "litellm-masterkey", "key": "masterkey", **reference}},
+    }
+    container = {"name": "own", "image": "own:1", "env": [variable]}
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    return manifest("Job", "batch/v1", spec={"template": {"spec": pod}})
+
+
+FAULTS |= {
+    **{
+        f"a role of a misspelt word: {rule}": (ROLE, rights(**rule))
+        for rule in (
+            {"verbs": ["gets"]},
+            {"resources": ["pod"]},
+            {"resources": ["Pod"]},
+            {"apiGroups": ["apps/v1"], "resources": ["deployments"]},
+            {"apiGroups": ["core"]},
+            {"resources": ["deployments"]},
+        )
+    },
+    "an account of Flux for a misspelt resource": (
+        ROLE,
+        change("clusters/aws/account.yaml", "secrets, services,", "secrets, service,"),
+    ),
+    "a binding for nobody": (BOUND, by_hand(bound())),
+    "pods that administer": (BOUND, by_hand(bound(account("default"), role="cluster-admin"))),
+    "everybody as an administrator": (BOUND, by_hand(bound(group("system:authenticated"), role="edit"))),
+    "a misspelt namespace": (BOUND, by_hand(bound(account(namespace="litelm")))),
+    "a misspelt account": (BOUND, by_hand(bound(account("litelm")))),
+    "rights in values": (REACH, add(CHART.objects, [bound(account())])),
+    "rights in values, with Argo CD": (
+        "argo_cd_reaches_the_namespace_alone",
+        add(CHART.objects, [bound(account())]),
+        ARGOCD,
+    ),
+    "a kind in values that the account may not write": (
+        REACH,
+        add(CHART.objects, [manifest("Widget", "example.com/v1")]),
+    ),
+    "a misspelt Secret": (NAMED, listed(taking(name="litellm-masterkeys"))),
+    "a key that a Secret does not have": (NAMED, listed(taking(key="master-key"))),
+}
+
 HARMLESS: dict[str, Harmless] = {
+    "rights for a team": by_hand(bound(group("llm-team"), role="edit")),
+    "rights for pods": by_hand(bound(account()), manifest("ServiceAccount", "v1")),
+    "a team of administrators": by_hand(bound(group("platform"), role="cluster-admin")),
+    "an account of elsewhere": by_hand(bound(account("own", "tools"))),
+    "a role of kinds of others": rights(apiGroups=["example.com"], resources=["widget"], verbs=["get", "list"]),
+    "a role of parts of pods": rights(resources=["pods/log", "pods/exec"], verbs=["get", "create"]),
+    "a key of a Secret": listed(taking()),
+    "a key that need not be there": listed(taking(key="own", optional=True)),
     "pods kept apart from each other": apart("litellm"),
     "pods kept apart from others": apart("postgres"),
     "a Service of the proxy": added(service(targetPort="http")),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import yaml
 
+from litellm_gitops.documents import Place
 from tests.support.faults import AWS, CHART, SHARED, Edit, Fault, add, set_value, substitute, together
 from tests.support.findings import accepted, found_by_its_rule_alone
 from tests.support.template import ROOT
 
+BESIDE = "every_image_beside_the_proxy_has_a_version"
 NEWER, HERE = "the_chart_is_no_newer_than_the_image", "what_runs_here_is_what_the_clusters_run"
 FITS = "the_chart_is_the_one_that_the_values_are_for"
 IMAGE, ADDRESS = "the_image_has_an_address", "the_chart_has_an_address"
@@ -27,6 +29,11 @@ def image(tag: str, repository: str = "") -> Edit:
     return add(CHART.image, {"tag": tag, **({"repository": repository} if repository else {})}, SHARED)
 
 
+def beside(image: str, place: Place = CHART.containers) -> Edit:
+    """A container of one's own in the pods of the proxy."""
+    return add(place, [{"name": "own", "image": image}])
+
+
 def compose(tag: str) -> Edit:
     """Another image on this machine."""
     return substitute(COMPOSE, LITELLM, rf'\1:{tag}"')
@@ -38,6 +45,11 @@ def registry(address: str) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    **{
+        f"a container beside the proxy: {image}": (BESIDE, beside(image))
+        for image in ("own:latest", "own", "registry.example.com:5000/own")
+    },
+    "a container before the proxy": (BESIDE, beside("own:latest", CHART.init_containers)),
     "a range below the clusters": (RANGE, set_value(UMBRELLA, ("kubeVersion",), "<1.30.0")),
     "a range above the clusters": (RANGE, set_value(UMBRELLA, ("kubeVersion",), ">=1.40.0")),
     "a range that is none": (RANGE, set_value(UMBRELLA, ("kubeVersion",), "latest")),
@@ -65,6 +77,10 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    **{
+        f"a container beside the proxy: {image}": beside(image)
+        for image in ("own:1", "registry.example.com:5000/own:v1.2", f"own@sha256:{'0a' * 32}")
+    },
     "a range with the version of the clusters": set_value(UMBRELLA, ("kubeVersion",), ">=1.30.0-0 <2.0.0-0"),
     "a range of two parts": set_value(UMBRELLA, ("kubeVersion",), "~1.34 || ^1.35.0-0"),
     "a condition that holds": set_value(UMBRELLA, ("dependencies", 0, "condition"), f"{CHART.name}.pdb.enabled"),

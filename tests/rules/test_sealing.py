@@ -424,7 +424,7 @@ FAULTS: dict[str, Fault] = {
         "no_credential_stands_in_plaintext",
         add(
             ("extraInitContainers",),
-            [{"name": "own", "image": "own", "env": [{"name": "OWN_TOKEN", "value": "example"}]}],
+            [{"name": "own", "image": "own:1", "env": [{"name": "OWN_TOKEN", "value": "example"}]}],
         ),
     ),
     "a password of the user interface": (
@@ -500,6 +500,10 @@ FAULTS: dict[str, Fault] = {
     "keys that git would add": (
         "git_ignores_inputs_and_keys",
         together(drop(".gitignore", "/keys\n"), drop(".gitignore", "*.agekey")),
+    ),
+    "another code of the sealed values": (
+        "every_secret_is_sealed_for_whom_its_rule_names",
+        remove(RULES, ("creation_rules", 0, "mac_only_encrypted")),
     ),
     "no .gitignore": ("git_ignores_inputs_and_keys", delete(".gitignore")),
     "a key under another name": ("git_ignores_inputs_and_keys", append("age.key", "example\n")),
@@ -600,7 +604,7 @@ HARMLESS: dict[str, Edit] = {
                 [
                     {
                         "name": "own",
-                        "image": "own",
+                        "image": "own:1",
                         "env": [
                             {"name": "OWN_PASSWORD_FILE", "value": "own"},
                             {"name": "OWN_PASSWORD", "value": ""},
@@ -633,6 +637,14 @@ HARMLESS: dict[str, Edit] = {
         together(credential("pem", "gcp-service-account.json"), credential("age", "keys/aws.agekey")),
     ),
 }
+
+
+@pytest.mark.parametrize("name", ["another code of the sealed values", "no .gitignore", "a token that git would add"])
+def test_one_change_of_many_files_is_one_finding(name: str, repository: Copy) -> None:
+    root = repository(everything())
+    FAULTS[name][1](root)
+    assert len(findings(root)) == 1, report(findings(root))
+
 
 test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
 test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)

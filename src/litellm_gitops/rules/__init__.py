@@ -57,9 +57,11 @@ _BY_NAME_ALONE = ("decrypted", "rendered", "signed")  # subjects that need a pri
 _OF_EACH_COMMIT = ("plaintext", "sealing")
 # the rules that know which word was meant
 _OF_SPELLING = (
+    "argo_cd_knows_every_option",
     "every_kustomization_lists_exactly_what_is_there",
     "every_manifest_fits_the_schema_of_its_kind",
     "every_name_is_valid",
+    "every_role_names_what_there_is",
     "every_setting_stands_in_its_section",
     "helm_takes_the_chart",
     "the_account_of_flux_reaches_the_namespace_alone",

@@ -6,9 +6,7 @@ engines' own definitions compute.
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache, partial
 from pathlib import Path
@@ -22,6 +20,7 @@ from litellm_gitops.findings import Finding
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import chart, pods, rule
 from litellm_gitops.rules.engine import Object, show
+from litellm_gitops.rules.forms import OWN_FORMS
 from litellm_gitops.rules.kubernetes import FORMS, Subject, engines, is_filled_in, known_version, manifests, of_values
 from litellm_gitops.schemas import Part
 
@@ -47,135 +46,6 @@ def _table() -> dict[str, dict[str, Any]]:
     return {kind: row for text in texts for kind, row in yaml.load(text, LOADER).items()}
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Forms of texts
-
-
-def is_cron(value: Any) -> bool:
-    """Whether a schedule is one of https://pkg.go.dev/github.com/robfig/cron/v3#ParseStandard, without a time zone."""
-    if re.fullmatch(r"@(?:yearly|annually|monthly|weekly|daily|midnight|hourly)|@every [0-9.hmsuµn]+", str(value)):
-        return True
-    fields = str(value).split()
-    return len(fields) == len(_CRON) and all(map(_is_cron_field, fields, _CRON))
-
-
-_CRON = (
-    (0, 59, ()),
-    (0, 23, ()),
-    (1, 31, ()),
-    (1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
-    (0, 6, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
-)
-
-
-def _is_cron_field(field: str, limits: tuple[int, int, tuple[str, ...]]) -> bool:
-    least, greatest, words = limits
-    for part in field.lower().split(","):
-        match = re.fullmatch(r"(?:[*?]|([a-z]{3}|\d+)(?:-([a-z]{3}|\d+))?)(?:/([1-9]\d*))?", part)
-        if match is None:
-            return False
-        ends = [words.index(each) + least if each in words else each for each in match.groups()[:2] if each]
-        if not all(str(end).isdigit() and least <= int(end) <= greatest for end in ends):
-            return False
-        if len(ends) == 2 and int(ends[0]) > int(ends[1]):
-            return False
-    return True
-
-
-def cadence(schedule: str) -> float:
-    """How many seconds apart a schedule begins, at most; 0 where it is none, or no regular one."""
-    fields, apart = schedule.split(), (60.0, 3600.0, 86400.0, 0.0, 7 * 86400.0)
-    if len(fields) != len(_CRON):
-        return {"@hourly": 3600.0, "@daily": 86400.0, "@midnight": 86400.0, "@weekly": 7 * 86400.0}.get(schedule, 0.0)
-    if fields[4] != "*":
-        return apart[4] if fields[2:4] == ["*", "*"] and not re.search("[-,/*]", fields[4]) else 0.0
-    first = next((number for number, field in enumerate(fields) if field.startswith("*")), 2)
-    step = fields[first].partition("/")[2]
-    is_plain = all(field == "*" for field in fields[first + 1 :]) and not re.search("[-,]", "".join(fields[:first]))
-    return apart[first] * int(step or 1) if is_plain and (step or "1").isdigit() else 0.0
-
-
-def _is_network(value: Any) -> bool:
-    try:
-        ipaddress.ip_network(str(value), strict=False)
-    except ValueError:
-        return False
-    return "/" in str(value)
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
-
-
-def _is_port(value: Any) -> bool:
-    return re.fullmatch(r"(?=.*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*", str(value)) is not None and len(str(value)) <= 15
-
-
-def _is_port_or_number(value: Any) -> bool:
-    return 1 <= value <= 65535 if isinstance(value, int) else _is_port(value)
-
-
-def _is_amount(value: Any, most: int | None = None) -> bool:
-    if isinstance(value, int):
-        return value >= 0
-    match = re.fullmatch(r"(\d+)%", str(value))
-    return match is not None and (most is None or int(match[1]) <= most)
-
-
-def _is_balanced(value: Any) -> bool:
-    """Whether an expression of jq or CEL has an end for each beginning, and does not break off."""
-    rest, before = re.sub(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'', "0", str(value)), ""
-    while rest != before:
-        rest, before = re.sub(r"\([^][(){}]*\)|\[[^][(){}]*\]|\{[^][(){}]*\}", "0", rest), rest
-    return not re.search(r"[][(){}\"']|[=<>&|+,]\s*\Z|\A\s*\Z", rest)
-
-
-def _is_regex(value: Any) -> bool:
-    try:
-        re.compile(str(value))
-    except re.error:
-        return False
-    return True
-
-
-def _is_below(value: Any) -> bool:
-    return not str(value).startswith("/") and ".." not in str(value).split("/")
-
-
-_DURATION = r"(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+"  # https://pkg.go.dev/time#ParseDuration
-_OWN_FORMS: Mapping[str, tuple[Callable[[Any], bool] | str, str, str]] = {
-    "amount": (_is_amount, "amount", "write a number or a percentage, such as 1 or 25%"),
-    "backoff": (f"\\d+|{_DURATION}", "duration", "write one such as 90, 30s or 5m"),
-    "below": (_is_below, "path below a folder", "write it without / before it and without .."),
-    "cidr": (_is_network, "range of addresses", "write one such as 10.0.0.0/8"),
-    "cron": (is_cron, "schedule", "write five fields, such as 0 3 * * 1: https://kubernetes.io/docs/reference/"
-             "kubernetes-api/workload-resources/cron-job-v1/"),
-    "duration": (_DURATION, "duration", "write one such as 30s, 5m or 1h30m"),
-    "expression": (_is_balanced, "expression", "give each bracket and each quotation mark its end"),
-    "freely": (lambda value: not re.search(r"[/%]|\A\.{0,2}\Z", str(value)), "name", "write it without / and %"),
-    "image": (
-        # https://github.com/distribution/reference
-        r"(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
-        "image",
-        "write registry.example.com/name:tag, without spaces, in lower case",
-    ),
-    "port": (_is_port, "name of a port", "use at most 15 lower-case letters, digits and hyphens"),
-    "port-or-number": (_is_port_or_number, "port", "write 1 to 65535, or a name of at most 15 signs"),
-    "quantity": (
-        lambda value: bool(cel.QUANTITY.fullmatch(str(value))) and not str(value).startswith("-"),
-        "quantity",
-        "write one such as 500m, 2 or 4Gi",
-    ),
-    "regex": (_is_regex, "regular expression", "write one of https://github.com/google/re2/wiki/Syntax"),
-    "resource": (
-        lambda value: bool(re.fullmatch(r"cpu|memory|storage|ephemeral-storage|hugepages-.+|.+/.+", str(value))),
-        "resource",
-        "write cpu, memory, ephemeral-storage, or example.com/name",
-    ),
-    "share": (partial(_is_amount, most=100), "amount", "write a number or at most 100%"),
-    "zone": (lambda value: not _zones() or value in _zones(), "time zone", "write one such as Europe/Zurich"),
-}  # fmt: skip
 _OTHER_NAMES = {"label-name": "namespace"}
 # of a mapping: the form of its keys, and that of its values
 _PAIRS = {"labels": ("mark", "label"), "marks": ("mark", ""), "resources": ("resource", "quantity")}
@@ -192,7 +62,7 @@ def _forms(place: Place, value: Any, form: str) -> Misfits:
             yield from _forms((*place, str(key)), str(key), of_keys)
             yield from _forms((*place, str(key)), inner, of_values)
     elif form and form not in _PAIRS and isinstance(value, str | int) and not is_filled_in(value):
-        pattern, what, fix = FORMS.get(_OTHER_NAMES.get(form, form)) or _OWN_FORMS[form]
+        pattern, what, fix = FORMS.get(_OTHER_NAMES.get(form, form)) or OWN_FORMS[form]
         fits = re.fullmatch(pattern, str(value)) if isinstance(pattern, str) else pattern(value)
         if not fits:
             yield Misfit(place, f"is {show(value)}, which is no {what}", fix)
@@ -381,6 +251,12 @@ def is_refused(repository: Repository, found: Object) -> bool:
     """Whether the API server does not take an object, of which the rule above or one of the schemas tells."""
     start = found.finding((), "", "")
     return (start.file, start.line) in _refused(repository)
+
+
+def is_refused_value(repository: Repository, value: Any) -> bool:
+    """The same of an object that values add to the release."""
+    version = known_version(repository)
+    return any(each.errors or _listed(each, version) for each in of_values(repository) if each.value is value)
 
 
 @lru_cache(maxsize=8)

@@ -4,39 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from posixpath import basename, normpath, relpath
+from dataclasses import replace
+from posixpath import normpath, relpath
 from typing import Any
 
 from litellm_gitops.cel import seconds
 from litellm_gitops.charts import MADE
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts
-from litellm_gitops.findings import Finding, restore
+from litellm_gitops.findings import Finding, Misspelt, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, Repository
-from litellm_gitops.rules.admission import cadence, is_refused
+from litellm_gitops.rules import argocd_setup, rbac
+from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.boundaries import meant_group, meant_kind
-from litellm_gitops.rules.engine import Object, Synced, beyond, found_in, leads_somewhere, show
-from litellm_gitops.rules.table import Table, is_named
+from litellm_gitops.rules.engine import Object, found_in, leads_somewhere, show
+from litellm_gitops.rules.forms import cadence
+from litellm_gitops.rules.reach import beyond, beyond_in_values
+from litellm_gitops.rules.table import Table, is_named, places
 
 ARGOCD = Table("argocd")
 REVISION = "litellm-gitops/commit"  # the annotation in which the commit reaches the release
 
 _HERE = "https://kubernetes.default.svc"
+_APPLICATIONS = ("litellm", "litellm-cluster")
 _FUNCTION = ("metadata", "annotations", "config.kubernetes.io/function")
 _GENERATOR = ("viaduct.ai/v1", "ksops")
-_KEYS = "/sops-age"  # where the repo server finds the age key
-_SERVER, _PLUGIN = "argocd-repo-server", "litellm-ksops"
-# https://argo-cd.readthedocs.io/en/stable/operator-manual/config-management-plugins/
-_OF_A_PLUGIN = {
-    "/var/run/argocd": "var-files",
-    "/home/argocd/cmp-server/plugins": "plugins",
-    "/home/argocd/cmp-server/config": _PLUGIN,
-}
-_LISTENS = "/var/run/argocd/argocd-cmp-server"
-_KSOPS = "/usr/local/bin/ksops"
-_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
 # https://argo-cd.readthedocs.io/en/stable/operator-manual/rbac/
-_ACTION = r"(?:applications|applicationsets|repositories|clusters|exec|logs),\s*[\w*./-]+"
+_ACTION = (
+    r"(?:applications|applicationsets|repositories|clusters|exec|logs),"
+    r"\s*(?:get|create|update|delete|sync|override|action|\*)(?:/[\w*./-]+)?"
+)
 _RIGHTS = {("argoproj.io", kind) for kind in ("*", "AppProject", "ApplicationSet")}
 
 
@@ -51,15 +48,20 @@ def every_argo_cd_path_leads_to_its_folder(repository: Repository) -> Iterator[F
             is_from_here = url == repository.answers.get("repo_url") and found.identity not in ours
             if is_from_here and not leads_somewhere(repository, path):
                 yield found.finding(place, f"there is no {path}", "name a folder of this repository")
+            known = {f"${dig(entry, 'ref')}" for entry in sequence(found.get("spec", "sources"))}
+            for at, value in places(found.document.value, ("spec", "sources", "*", "helm", "valueFiles", "*")):
+                name = text(value).partition("/")[0]
+                if name.startswith("$") and name not in known:
+                    yield found.finding(at, f"no source has the ref {name[1:]}", "give one that ref, or correct it")
 
 
 @ARGOCD.rule
 def the_release_goes_to_the_commit_of_its_secrets(repository: Repository) -> Iterator[Finding]:
     for each in ARGOCD.clusters(repository):
-        (document, listed), secrets = each.listing(each.cluster.folder), each.cluster.secrets_folder
+        (document, _), secrets = each.listing(each.cluster.folder), each.cluster.secrets_folder
         if document is None:
             continue
-        if secrets not in listed and isinstance(document.value.get("resources"), list | None):
+        if each.lacks(secrets) and isinstance(document.value.get("resources"), list | None):
             what = f"the Secrets in {secrets} are not among the resources"
             yield found_in(document, ("resources",), what, f"list {relpath(secrets, each.cluster.folder)}")
         release = {"kind": "Application", "name": ARGOCD.identity(each, "release").name}
@@ -73,7 +75,7 @@ def the_release_goes_to_the_commit_of_its_secrets(repository: Repository) -> Ite
         if root.get(*place, "commonAnnotations", REVISION) != "$ARGOCD_APP_REVISION":
             what = f"annotation {REVISION} does not bring the commit, from which the release learns it"
             yield root.finding((*place, "commonAnnotations"), what, f"write {REVISION}: $ARGOCD_APP_REVISION")
-        if root.get(*place, "commonAnnotationsEnvsubst") is not True:
+        if root.get(*place) and root.get(*place, "commonAnnotationsEnvsubst") is not True:
             what = "the name of the variable would be written, not the commit"
             yield root.finding((*place, "commonAnnotationsEnvsubst"), what, "write true")
 
@@ -93,9 +95,11 @@ def argo_cd_reaches_the_namespace_alone(repository: Repository) -> Iterator[Find
     for each, project in ARGOCD.each(repository, "project"):
 
         def permits(group: str, kind: str, project: Object = project) -> bool:
-            return (group, kind) in MADE or _permits(project, group, kind)  # of these the rule below tells
+            is_open = not project.get("spec", "namespaceResourceWhitelist")
+            return (group, kind) in MADE or is_open or _permits(project, group, kind)  # of these rules below tell
 
         yield from beyond(each, "Argo CD's project", permits, project, ARGOCD.identity(each, "release"))
+        yield from beyond_in_values(each, "Argo CD's project", permits, project)
 
 
 def _permits(project: Object, group: str, kind: str) -> bool:
@@ -109,16 +113,17 @@ def the_project_permits_its_applications(repository: Repository) -> Iterator[Fin
     """All kinds that the chart makes, the release itself, and that nothing keeps them away for ever."""
     for _, project in ARGOCD.each(repository, "project"):
         needed = [("argoproj.io", "Application"), *MADE]
-        missing = [kind for group, kind in needed if not _permits(project, group, kind)]
         field = "namespaceResourceWhitelist"
+        meant = {_meant(repository, entry) for entry in sequence(project.get("spec", field))}
+        missing = [kind for group, kind in needed if not _permits(project, group, kind) and kind not in meant]
         if missing and project.get("spec", field):  # without a list another rule tells
             what = f"spec does not permit {', '.join(missing)}, so that the release is not applied"
             yield project.finding(("spec", field), what, f"name it in {field}, and not in namespaceResourceBlacklist")
         for number, entry in enumerate(sequence(project.get("spec", field))):
             group, kind = text(dig(entry, "group")), text(dig(entry, "kind"))
-            if meant := meant_group(group) or meant_kind(kind, group):
+            if word := meant_group(group) or meant_kind(kind, group):
                 what = f"Kubernetes knows no {kind} of {group}, so that the project permits none"
-                yield project.finding(("spec", field, number), what, f"did you mean {meant}?")
+                yield project.finding(("spec", field, number), what, f"did you mean {word}?")
         for number, window in enumerate(sequence(project.get("spec", "syncWindows"))):
             apart = cadence(text(dig(window, "schedule")))
             if dig(window, "kind") == "deny" and apart and seconds(dig(window, "duration")) >= apart:
@@ -127,6 +132,10 @@ def the_project_permits_its_applications(repository: Repository) -> Iterator[Fin
                     "the next window begins before this one ends",
                     "make it shorter",
                 )
+            for at, entry in places(window, ("applications", "*")):
+                if name := closest(text(entry), _APPLICATIONS):
+                    what = f"there is no Application {entry}, so that the window is for nothing"
+                    yield project.finding(("spec", "syncWindows", number, *at), what, f"did you mean {name}?")
         name = re.escape(text(project.get("metadata", "name")))
         for number, role in enumerate(sequence(project.get("spec", "roles"))):
             subject = rf"proj:{name}:{re.escape(text(dig(role, 'name')))}"
@@ -143,29 +152,57 @@ def the_project_permits_its_applications(repository: Repository) -> Iterator[Fin
 def every_application_belongs_to_the_project(repository: Repository) -> Iterator[Finding]:
     """Also one of the operator's own, in the namespace from which Argo CD takes no other."""
     for each in ARGOCD.clusters(repository):
-        ours, project = ARGOCD.identity(each, "release"), ARGOCD.identity(each, "project").name
+        ours = {ARGOCD.identity(each, key) for key in ("release", "root")}
+        project = ARGOCD.identity(each, "project").name
         for found in each.all("Application"):
-            is_foreign = found.get("spec", "project") != project and found.identity.namespace == repository.namespace
-            if is_foreign and found.identity != ours:
-                what = f"project {show(found.get('spec', 'project'))} takes no Application of this namespace"
+            given, is_there = found.get("spec", "project"), found.identity.namespace == repository.namespace
+            if given != project and found.identity not in ours and (is_there or closest(text(given), [project])):
+                what = f"project {show(given)} takes no Application of this namespace"
+                what = what if is_there else f"there is no project {show(given)}"
                 yield found.finding(("spec", "project"), what, f"write {project}")
+        for _, owner in ARGOCD.each(repository, "project"):
+            for found in each.all("Application"):
+                to = found.get("spec", "destination")
+                wanted = {key: text(dig(to, key)) for key in ("server", "namespace") if dig(to, key)}
+                is_ours = found.identity not in ours and found.get("spec", "project") == project and dig(to, "server")
+                if is_ours and not is_named(owner.get("spec", "destinations"), wanted):
+                    what = f"project {project} permits no such destination, so that nothing is synced"
+                    yield found.finding(("spec", "destination"), what, "take a project of your own")
 
 
 @ARGOCD.rule
 def the_project_reaches_the_namespace_alone(repository: Repository) -> Iterator[Finding]:
     for _, project in ARGOCD.each(repository, "project"):
         for field, what, is_further in _FURTHER:
-            for number, entry in enumerate(sequence(project.get("spec", field))):
-                if is_further(entry, repository.namespace):
+            entries = sequence(project.get("spec", field))
+            only = len(entries) == 1 and field in ("destinations", "sourceNamespaces")  # of which the rule above tells
+            for number, entry in enumerate(entries):
+                if is_further(entry, repository.namespace) and not (
+                    only and not _takes_in(entry, repository.namespace)
+                ):
                     yield project.finding(("spec", field, number), f"spec.{field}: {what}", "take it out")
+        for number, entry in enumerate(sequence(project.get("spec", "namespaceResourceWhitelist"))):
+            if meant := _meant(repository, entry):
+                place, what = ("spec", "namespaceResourceWhitelist", number), f"nothing is a {dig(entry, 'kind')}"
+                yield project.finding(place, f"{what} of {show(dig(entry, 'group'))}", f"did you mean {meant}?")
         if not project.get("spec", "namespaceResourceWhitelist"):
             what = "spec.namespaceResourceWhitelist is not set, so every kind is permitted"
             yield project.finding(("spec",), what, "name the kinds that are needed")
 
 
+def _meant(repository: Repository, entry: Any) -> str:
+    return rbac.meant_kind(repository, text(dig(entry, "group")), text(dig(entry, "kind")))
+
+
 def _is_elsewhere(entry: Any, namespace: str) -> bool:
     there = dig(entry, "server") not in (None, _HERE) or dig(entry, "name") not in (None, "in-cluster")
     return dig(entry, "namespace") != namespace or there
+
+
+def _takes_in(entry: Any, namespace: str) -> bool:
+    """Whether an entry of destinations or sourceNamespaces is for ours, too: what the release needs."""
+    wanted = {"server": _HERE, "namespace": namespace} if isinstance(entry, dict) else namespace
+    return is_named([entry], wanted)
 
 
 def _gives_rights(entry: Any, _: str) -> bool:
@@ -197,7 +234,8 @@ def argo_cd_may_fetch_the_chart(repository: Repository) -> Iterator[Finding]:
 def argo_cd_takes_signed_commits_alone(repository: Repository) -> Iterator[Finding]:
     """Of the answered keys. Argo CD compares capital letters, and reads `sourceIntegrity` instead where it is set."""
     answered = [str(signer) for signer in sequence(repository.answers.get("commit_signers"))]
-    for _, project in ARGOCD.each(repository, "project") if answered else ():
+    for each, project in ARGOCD.each(repository, "project") if answered else ():
+        yield from argocd_setup.unverified(repository, each)
         given = [text(dig(entry, "keyID")) for entry in sequence(project.get("spec", "signatureKeys"))]
         if project.get("spec", "sourceIntegrity") or {*map(_key_id, given)} == {*map(_key_id, answered)}:
             continue
@@ -216,12 +254,13 @@ def _key_id(key: str) -> str:
 
 @ARGOCD.rule
 def argo_cd_knows_every_option(repository: Repository) -> Iterator[Finding]:
-    for _, found in ARGOCD.each(repository, "root", "release"):
+    for found in (found for each in ARGOCD.clusters(repository) for found in each.all("Application")):
         for number, option in enumerate(texts(found.get(*_SYNC))):
             name, _, value = option.partition("=")
-            if meant := closest(name, _OPTIONS):
-                fix = f"did you mean {meant}?"
-                yield found.finding((*_SYNC, number), f"Argo CD knows no {option}, and passes over it", fix)
+            if meant := closest(name.strip(), _OPTIONS) or (name.strip() if name != name.strip() else ""):
+                fix, slip = f"did you mean {meant}?", Misspelt(option, f"{meant}={value.strip()}")
+                what = f"Argo CD knows no {option}, and passes over it"
+                yield replace(found.finding((*_SYNC, number), what, fix), misspelt=slip)
             elif name in _OPTIONS and value not in _VALUES.get(name, ("true", "false")):
                 listed = ", ".join(_VALUES.get(name, ("true", "false")))
                 yield found.finding(
@@ -280,49 +319,10 @@ def _ksops(ksops: Document) -> Iterator[Finding]:
 @ARGOCD.rule
 def argo_cd_runs_ksops(repository: Repository) -> Iterator[Finding]:
     for each in ARGOCD.clusters(repository):
-        servers = [found for found in each.all("Deployment") if found.identity == ARGOCD.identity(each, "server")]
-        for server in servers:
-            for what, fix in _repo_server(each, mapping(server.get("spec", "template", "spec"))):
-                yield server.finding(("spec", "template", "spec"), what, fix)
-
-
-def _repo_server(each: Synced, pod: dict[Any, Any]) -> Iterator[tuple[str, str]]:
-    """What keeps the repo server from decrypting: (what, what to do)."""
-    there = _by(pod, "containers")
-    server = there.get(_SERVER) or there.get(_PLUGIN, {})
-    if not server:
-        yield f"no container is called {_SERVER}: one more would be added", f"write name: {_SERVER}"
-        return
-    mounts, volumes = _by(server, "volumeMounts", "mountPath"), _by(pod, "volumes")
-    for path, volume in _OF_A_PLUGIN.items() if _SERVER not in there else ():
-        if dig(mounts, path, "name") != volume:
-            yield f"volume {volume} is not mounted at {path}", "mount it, as Argo CD's reference of plugins has it"
-    if _SERVER not in there and texts(server.get("command")) != [_LISTENS]:
-        yield f"its command is not {_LISTENS}", f"write command: [{_LISTENS}]"
-    key = f"{_KEYS}/{basename(each.cluster.key_file)}"
-    if not each.cluster.kms:
-        if dig(_by(server, "env"), "SOPS_AGE_KEY_FILE", "value") != key:
-            yield "SOPS_AGE_KEY_FILE is not the age key of this cluster", f"write {key}"
-        if dig(volumes, text(dig(mounts, _KEYS, "name")), "secret", "secretName") != "sops-age":
-            yield f"Secret sops-age is not mounted at {_KEYS}", "mount it, as README.md, Bootstrap, makes it"
-    containers = _by(pod, "initContainers").values()
-    program = mounts.get(_KSOPS, {})
-    installed = any(
-        texts(container.get("command"))[:2] == [_KSOPS, "install"]
-        and dig(_by(container, "volumeMounts", "mountPath"), texts(container["command"])[-1], "name")
-        == program.get("name")
-        for container in containers
-    )
-    if program.get("subPath") != "ksops" or not installed or text(program.get("name")) not in volumes:
-        fix = "install it with an init container into a volume, and mount ksops of that volume"
-        yield f"no ksops is at {_KSOPS}", fix
-    for container in containers:
-        image = text(container.get("image"))
-        if not _DIGEST.search(image):
-            what = f"the image {image or 'of an init container'} is not named by its digest"
-            yield what, "write @sha256:… behind it: it runs beside the key"
-
-
-def _by(value: Any, field: str, key: str = "name") -> dict[str, dict[Any, Any]]:
-    """The mappings in a list of Kubernetes, by their name."""
-    return {text(entry.get(key)): entry for entry in sequence(dig(value, field)) if isinstance(entry, dict)}
+        for server in each.all("Deployment"):
+            if server.identity == ARGOCD.identity(each, "server"):
+                yield from argocd_setup.of_server(each, server)
+        if settings := each.find(ARGOCD.identity(each, "settings")):
+            yield from argocd_setup.of_settings(settings)
+        if plugin := each.find(ARGOCD.identity(each, "plugin")):
+            yield from argocd_setup.of_plugin(plugin)

@@ -13,6 +13,7 @@ from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Repository
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.pipeline import GITLAB, OURS, is_left_out, is_skipped
 
 _COMMITS, _ATTRIBUTES, _GITLEAKS = ".pre-commit-config.yaml", ".gitattributes", ".gitleaks.toml"
@@ -104,7 +105,7 @@ def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
         if meant := closest(text(hook.get("id")), _HOOKS):
             what = f"there is no hook {hook['id']}, and pre-commit then runs none"
             yield Finding(_COMMITS, document.line(*place, "id"), what, edit(f"did you mean {meant}?"))
-    if not repository.has("hooks/guard_staged.py"):
+    if not repository.has("hooks/guard_staged.py") and not is_ignored(repository, "hooks/guard_staged.py"):
         yield Finding("hooks/guard_staged.py", None, "is missing, and no commit is possible", restore())
     guards = [(place, hook) for place, hook in hooks if "hooks/guard_staged.py" in text(hook.get("entry"))]
     if not guards:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from posixpath import basename, dirname, normpath
@@ -15,7 +15,6 @@ from litellm_gitops.findings import Finding, Fix, Misspelt, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
 from litellm_gitops.rules import rule
-from litellm_gitops.rules.boundaries import is_misspelt
 
 _BY_HAND = {  # what a person applies: git brings what is in a cluster, and these say how far it reaches
     "flux": ("namespace.yaml", "account.yaml", "source.yaml", "secrets.yaml", "release/helmrelease.yaml"),
@@ -26,6 +25,7 @@ RENDERED = ("exposure.yaml", "monitoring.yaml", "network-policy.yaml", "release.
 _SETUP = ("argocd-setup", "flux-setup")  # so too everything in these folders
 # beside an unknown field they follow from it
 _COUNTED = ("required", "minProperties", "maxProperties", "anyOf", "oneOf")
+_GROUPS = ("toolkit.fluxcd.io", "argoproj.io")  # all of whose kinds are known
 _KUSTOMIZE = "kustomize.config.k8s.io/v1beta1"
 _STANDARD = "pod-security.kubernetes.io/enforce"
 _KEY = re.compile(r"--from-file=(?P<name>[^=\s]+)=")
@@ -87,6 +87,9 @@ def _flaws(document: Document) -> list[tuple[Place, str, Misspelt | None]]:
     errors = [*validator.iter_errors(document.value)] if validator else []
     unknown = [error.absolute_path for error in errors if error.validator == "additionalProperties"]
     errors = [error for error in errors if error.validator not in _COUNTED or error.absolute_path not in unknown]
+    # what stands elsewhere was moved
+    moved = {str(error.validator_value) for error in errors if error.validator == "additionalProperties"}
+    errors = [error for error in errors if error.validator != "required" or error.validator_value not in moved]
     return [(schemas.place(error), schemas.describe(error), schemas.misspelt(error)) for error in errors]
 
 
@@ -105,6 +108,13 @@ class Synced:
     def files(self) -> list[str]:
         """Every file of YAML below the cluster's folder."""
         return [file for file in self.repository.under(self.cluster.folder) if file.endswith((".yaml", ".yml"))]
+
+    @cached_property
+    def is_ignored(self) -> bool:
+        """Whether git ignores a manifest of the cluster's folder."""
+        root, there = self.repository.root, set(self.files)
+        below = (path.relative_to(root).as_posix() for path in (root / self.cluster.folder).rglob("*.yaml"))
+        return any(file not in there for file in below)
 
     @cached_property
     def objects(self) -> list[Object]:
@@ -137,6 +147,13 @@ class Synced:
         entries = texts(dig(document and document.value, "resources"))
         return document, [normpath(f"{folder}/{entry}") for entry in entries]
 
+    def lacks(self, folder: str) -> bool:
+        """Whether the cluster's own list has a folder under no name: of one that is not there another rule tells."""
+        _, listed = self.listing(self.cluster.folder)
+        has, below = self.repository.has, self.repository.under
+        lost = [entry for entry in listed if not has(entry) and not below(entry)]
+        return folder not in listed and not any(closest(entry, [folder]) or entry.endswith(folder) for entry in lost)
+
     def is_whole(self, folder: str) -> bool:
         """Whether a folder has a kustomization, and everything that this lists is there."""
         document, entries = self.listing(folder)
@@ -155,7 +172,7 @@ def synced(repository: Repository, engine: str = "") -> list[Synced]:
 def expect(each: Synced, expected: Iterable[Identity]) -> Iterator[Finding]:
     """A finding for each object that a cluster does not get."""
     expected = list(expected)
-    if not all(map(each.is_whole, each.folders)) or each.repository.broken.keys() & set(each.files):
+    if not all(map(each.is_whole, each.folders)) or each.repository.broken.keys() & set(each.files) or each.is_ignored:
         return  # other rules say so
     for wanted in expected:
         # what lists files for Kustomize has no name
@@ -192,46 +209,11 @@ def _is_nearly(found: Object, wanted: Identity) -> bool:
         return True
     if not kind:
         return path == wanted.path
-    return path == wanted.path and bool(found.flaws or kind.lower() == meant or closest(kind.lower(), [meant]))
-
-
-def beyond(
-    each: Synced, writer: str, permits: Callable[[str, str], bool], limits: Object, *ours: Identity
-) -> Iterator[Finding]:
-    """A finding for all that a commit would bring and `writer` may not write, but for `ours`.
-
-    `permits` says it of a group and a kind of the namespace, as it stands in the object `limits`.
-    """
-    namespace = each.repository.namespace
-    for folder in each.folders:
-        document, listed = each.listing(folder)
-        for number, entry in enumerate(listed):
-            if document and (each.is_by_hand(entry) or any(map(each.is_by_hand, each.repository.under(entry)))):
-                what = f"{entry} is for a person to apply: it says how far a commit reaches, so no commit brings it"
-                yield found_in(document, ("resources", number), what, "take the line away")
-    for found in each.objects:
-        kind, name = found.identity.kind, found.identity.name
-        # what lists files for Kustomize has no name; whether ours have the right one another rule says
-        if (
-            not (kind and name)
-            or each.is_by_hand(found.document.file)
-            or (kind, name) in {(own.kind, own.name) for own in ours}
-        ):
-            continue
-        document, listed = each.listing(dirname(found.document.file))
-        if document and found.document.file not in listed:
-            continue  # it is never applied, and another rule says so
-        if found.identity.namespace != namespace:
-            what = f"{kind} {name} is not in namespace {namespace}, and {writer} may write nowhere else"
-            yield found.finding(("metadata",), what, "take it out: what reaches further a person applies")
-        elif not permits(text(found.get("apiVersion")).rpartition("/")[0], kind):
-            if is_misspelt(each.repository, found.document):
-                continue
-            what, file = f"{writer} may not write a {kind}, so it is never applied", basename(found.document.file)
-            if file in RENDERED:
-                yield limits.finding(("spec",), f"{what}: {file} brings one", "name the kind")
-                continue
-            yield found.finding(("kind",), what, f"take it out, or name the kind in {limits.document.file}")
+    group = text(found.get("apiVersion")).partition("/")[0]
+    is_unknown = group.endswith(_GROUPS) and schemas.engine(text(found.get("apiVersion")), kind) is None
+    is_refused = kind == f"Cluster{wanted.kind}" and found.get("roleRef", "kind") == "Role"
+    is_close = kind.lower() == meant or bool(closest(kind.lower(), [meant]))
+    return path == wanted.path and (bool(found.flaws) or is_close or is_unknown or is_refused)
 
 
 @lru_cache(maxsize=8)

@@ -6,33 +6,21 @@ import itertools
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import yaml
 
 from litellm_gitops.ambiguous import DEPLOYED, ambiguous, is_read_by_go
-from litellm_gitops.documents import (
-    Document,
-    Place,
-    dig,
-    nodes,
-    roots,
-    sequence,
-    text,
-    texts,
-)
+from litellm_gitops.documents import nodes, roots
 from litellm_gitops.files import matching
-from litellm_gitops.findings import Finding, Misspelt, edit, restore, seal
+from litellm_gitops.findings import Finding, edit, restore, seal
 from litellm_gitops.policies import SUITE
-from litellm_gitops.proxy_facts import closest
-from litellm_gitops.repository import CHART_FILE, SEALED, VALUES, Repository, secret_name
+from litellm_gitops.repository import CHART_FILE, SEALED, VALUES, Repository
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.kustomizations import GENERATOR, field_of, listed_by, misleading, missing, unlisted
 from litellm_gitops.rules.sealing import CONFIG
 from litellm_gitops.sealing.agreed import AGREED
 
 KUSTOMIZATION = "kustomization.yaml"
-_GENERATOR = "ksops.yaml"
-_LOCK = "litellm-lock"  # goes without a namespace, so that nothing is applied where nobody takes it out
 _MARKER = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)", re.MULTILINE)
 _LEFT_OVER = (".rej", ".orig")
 _CHECKSUMS = re.compile(r"litellm/checksums-[^/]+\.yaml")
@@ -42,11 +30,17 @@ _READ = (*DEPLOYED, "policies/", ".sops.yaml", ".gitlab-ci.yml", ".pre-commit-co
 _TEMPLATE = re.compile(r"(?<!\$)\{\{.*\}\}|\{%.*%\}")
 # what runs the suite, and what it reads
 _PROVING = ((".github/workflows", "*.y*ml"), ("hooks", "*.py"), ("policies", "*.yml"), ("tests", "test_*.py"))
+_OF_EVERYBODY: tuple[str, ...] = (
+    ".copier-answers.yml",
+    ".gitattributes",
+    ".gitlab-ci.yml",
+    ".gitleaks.toml",
+    ".pre-commit-config.yaml",
+)
+_OF_EVERYBODY += (".sops.yaml", "pyproject.toml", "renovate.json", "uv.lock")
 _ONE_DOCUMENT = re.compile(
     r"litellm/[^/]+\.yaml|policies/[^/]+\.yml|\.sops\.yaml|\.copier-answers\.yml|(?:.*/)?(?:kustomization|ksops)\.yaml"
 )
-# the fields of a kustomization that name files or folders
-_LISTS = ("resources", "generators", "transformers", "components", "crds", "configurations")
 
 
 @rule
@@ -172,7 +166,11 @@ def git_ignores_nothing_that_is_deployed(repository: Repository) -> Iterator[Fin
         folder = repository.root / cluster.folder
         wanted += [path.relative_to(repository.root).as_posix() for path in sorted(folder.rglob("*.yaml"))]
     wanted += [f"policies/{path.name}" for path in sorted((repository.root / "policies").glob("*.yml"))]
-    yield from taken_from_git(repository, [file for file in wanted if is_ignored(repository, file)])
+    lost = [file for file in wanted if is_ignored(repository, file)]
+    patterns = (repository.text(".gitignore") or "").splitlines()
+    if CONFIG in lost and any(matching(patterns, ["secrets/own/own.sops.yaml"])):
+        lost.remove(CONFIG)  # the line is about sealed files, of which another rule tells
+    yield from taken_from_git(repository, lost)
 
 
 def taken_from_git(repository: Repository, lost: list[str]) -> Iterator[Finding]:
@@ -196,7 +194,7 @@ def _proving(repository: Repository) -> Iterator[str]:
     for folder, pattern in _PROVING:
         there = [path.relative_to(repository.root).as_posix() for path in (repository.root / folder).glob(pattern)]
         yield from sorted(there) if not any(map(repository.has, there)) else ()
-    yield ".gitlab-ci.yml"
+    yield from _OF_EVERYBODY
 
 
 def is_ignored(repository: Repository, file: str) -> bool:
@@ -241,115 +239,26 @@ def every_kustomization_lists_exactly_what_is_there(repository: Repository) -> I
             if file not in repository.broken:
                 yield Finding(file, None, "it lists nothing", restore())
             continue
-        listed = _listed(repository, document)
+        listed = listed_by(repository, document)
         wanted = clusters[folder].wanted if folder in clusters else {}
         needed = {secret.file for secret in wanted.values()}
-        yield from _misleading(repository, document, folder)
+        yield from misleading(repository, document, folder)
+        slips = set[str]()  # what was meant by a misspelt name
         for path, place in sorted(listed.items()):
             # of what git ignores another rule speaks
             exists = repository.has(path) or repository.under(path) or (repository.root / path).exists()
             if not exists and path not in needed:  # a needed Secret that is missing has a rule of its own
-                yield _missing(repository, path, place)
-        generator = f"{folder}/{_GENERATOR}"
-        # without it none of its files is listed
-        below = [generator] if repository.has(generator) and generator not in listed else repository.under(folder)
-        elsewhere = {posixpath.basename(path) for path in listed if posixpath.dirname(path) != folder}
-        is_list = all(isinstance(document.value.get(field), list | None) for field in _LISTS)  # else another rule tells
-        for path in below if folder.startswith("secrets/") and is_list else ():
-            name = posixpath.basename(path)
-            misnamed = SEALED.fullmatch(path) and secret_name(path) not in _names(repository, path)
-            spare = set(repository.matrix.secrets) - set(wanted)
-            # of one with another ending than it is needed with another rule tells
-            ending = SEALED.fullmatch(path) and secret_name(path) in wanted and path not in needed
-            orphaned = (
-                misnamed or ending or name in elsewhere or (SEALED.fullmatch(path) and secret_name(path) in spare)
-            )
-            if path not in listed and path != file and path.endswith((".yaml", ".yml")) and not orphaned:
-                what = f"it does not list {name}, so that the cluster never gets it"
-                yield Finding(file, document.line("resources"), what, edit(f"add {name}"))
+                found = missing(repository, path, place)
+                slips |= {found.misspelt.meant} if found.misspelt else set()
+                yield found
+        generator = f"{folder}/{GENERATOR}"
+        if repository.has(generator) and field_of(document, GENERATOR) not in ("", "generators"):
+            what = f"it lists {GENERATOR} among {field_of(document, GENERATOR)}, where KSOPS is not run"
+            yield Finding(file, listed[generator][1], what, edit(f"write generators: [{GENERATOR}]"))
+            continue
+        if folder.startswith("secrets/"):
+            yield from unlisted(repository, document, {*listed}, slips, wanted)
     for folder in clusters:
         file = f"{folder}/{KUSTOMIZATION}"
         if not repository.has(file) and repository.under(folder):
             yield Finding(file, None, "is missing", restore())
-
-
-def _missing(repository: Repository, path: str, place: tuple[str, int]) -> Finding:
-    """A finding for what is listed and not there, and the file beside it that was meant."""
-    name, there = posixpath.basename(path), repository.under(posixpath.dirname(path))
-    meant = closest(name, [posixpath.basename(each) for each in there if each != place[0]])
-    fix = edit(f"did you mean {meant}?" if meant else "take the line away, or add the file")
-    slip = Misspelt(name, meant) if meant else None
-    return Finding(*place, f"it lists {path}, which does not exist", fix, misspelt=slip)
-
-
-def _names(repository: Repository, file: str) -> list[str]:
-    """What the objects of a file are called."""
-    return [str(dig(document.value, "metadata", "name")) for document in repository.documents(file)]
-
-
-def _misleading(repository: Repository, document: Document, folder: str) -> Iterator[Finding]:
-    """Lists and settings with which Kustomize fails, or puts objects where nobody looks for them."""
-    file, away = document.file, edit("take the line away")
-    for field in _LISTS:
-        paths = [posixpath.normpath(posixpath.join(folder, text(e))) for e in sequence(document.value.get(field))]
-        for number, path in enumerate(paths):
-            line, entry = document.line(field, number), document.value[field][number]
-            strange = folder.startswith("clusters/") and path in {each.secrets_folder for each in repository.clusters}
-            own = f"secrets/{folder.split('/')[1]}" if strange else ""
-            strange = strange and path != own and own in paths  # else another rule tells
-            if path in paths[:number]:
-                what = f"it lists {entry} twice, which Kustomize refuses"
-                yield Finding(file, line, what, edit("take one line away"))
-            elif strange or (folder.startswith("secrets/") and text(entry).startswith("../")):
-                yield Finding(file, line, f"it lists {entry}, which belongs to another cluster", away)
-    for place, name in _files_named(document.value):
-        path = posixpath.normpath(posixpath.join(folder, name))
-        if not (repository.has(path) or (repository.root / path).exists()):
-            fix = edit("correct the name, or add the file")
-            yield Finding(file, document.line(*place), f"it reads {path}, which does not exist", fix)
-    namespace = document.value.get("namespace")
-    # under Flux it would move the lock into the namespace, where that locks nothing
-    is_argocd = repository.answers.get("gitops_engine") == "argocd"
-    expected = repository.namespace if folder.startswith("secrets/") or is_argocd else None
-    if folder.startswith(("secrets/", "clusters/")) and namespace and namespace != expected:
-        what = f"namespace: {namespace} moves everything out of its namespace"
-        yield Finding(file, document.line("namespace"), what, away)
-    for number, entry in enumerate(sequence(document.value.get("configMapGenerator"))):
-        name = text(dig(entry, "name"))
-        if not name or name == _LOCK or closest(name, [_LOCK]):
-            continue  # of the lock another rule tells
-        given = dig(entry, "namespace") or namespace or (repository.namespace if is_argocd else None)
-        if folder.startswith("clusters/") and given != repository.namespace:
-            what = f"it makes a ConfigMap in namespace {given or 'default'}, where the engine may write nothing"
-            fix = edit(f"write namespace: {repository.namespace}")
-            yield Finding(file, document.line("configMapGenerator", number), what, fix)
-
-
-def _files_named(content: dict[Any, Any]) -> Iterator[tuple[Place, str]]:
-    """(where, name) of each file that a kustomization reads beside its lists, of another repository none."""
-    for field in ("patches", "replacements"):
-        for number, entry in enumerate(sequence(content.get(field))):
-            if name := text(dig(entry, "path")):
-                yield (field, number, "path"), name
-    for field in ("configMapGenerator", "secretGenerator"):
-        for number, entry in enumerate(sequence(content.get(field))):
-            for kind in ("files", "envs"):
-                for name in texts(dig(entry, kind)):
-                    yield (field, number, kind), name.rpartition("=")[2]
-
-
-def _listed(repository: Repository, document: Document) -> dict[str, tuple[str, int]]:
-    """What a kustomization lists, itself or through a generator of KSOPS -> (file, line) of the entry."""
-    found: dict[str, tuple[str, int]] = {}
-    folder = posixpath.dirname(document.file)
-    for field in _LISTS:
-        for number, entry in enumerate(sequence(document.value.get(field))):
-            if not isinstance(entry, str) or "://" in entry or "\n" in entry:
-                continue
-            path = posixpath.normpath(posixpath.join(folder, entry))
-            found[path] = (document.file, document.line(field, number))
-            for generator in repository.documents(path) if field == "generators" else ():
-                for position, listed in enumerate(sequence(dig(generator.value, "files"))):
-                    sealed = posixpath.normpath(posixpath.join(posixpath.dirname(path), str(listed)))
-                    found[sealed] = (path, generator.line("files", position))
-    return found

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from posixpath import dirname, normpath, relpath
+from typing import Any
 
+from litellm_gitops import schemas
 from litellm_gitops.cel import seconds
 from litellm_gitops.charts import MADE
 from litellm_gitops.documents import Place, dig, sequence, text, texts
@@ -15,15 +17,18 @@ from litellm_gitops.findings import Finding, Misspelt, edit, restore
 from litellm_gitops.policies import SUITE
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository
+from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.boundaries import meant_group, meant_kind
 from litellm_gitops.rules.engine import (
     Identity,
     Object,
     Synced,
-    beyond,
     found_in,
     leads_somewhere,
 )
+from litellm_gitops.rules.kubernetes import known_version
+from litellm_gitops.rules.rbac import resource_of
+from litellm_gitops.rules.reach import beyond, beyond_in_values
 from litellm_gitops.rules.table import Table, places
 
 FLUX = Table("flux")
@@ -77,6 +82,11 @@ def every_flux_path_leads_to_its_folder(repository: Repository) -> Iterator[Find
             is_from_here = name == source.name and found.identity not in ours
             if is_from_here and not leads_somewhere(repository, path):
                 yield found.finding(("spec", "path"), f"there is no {path}", "name a folder of this repository")
+            for number, each_one in enumerate(texts(found.get("spec", "components")) if name == source.name else ()):
+                folder = normpath(f"{path}/{each_one}")
+                if "://" not in each_one and not leads_somewhere(repository, folder):
+                    what, fix = f"there is no {folder}", f"name a folder of this repository, from {path} on"
+                    yield found.finding(("spec", "components", number), what, fix)
 
 
 # What an object refers to in `spec`: kind -> (where, the kind there; without one the reference names its kind)
@@ -84,6 +94,8 @@ _REFERENCES: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
     "Alert": ((("providerRef",), "Provider"), (("eventSources", "*"), "")),
     "GitRepository": ((("include", "*", "repository"), "GitRepository"),),
     "HelmRelease": ((("dependsOn", "*"), "HelmRelease"), (("chart", "spec", "sourceRef"), ""), (("chartRef",), "")),
+    "ImagePolicy": ((("imageRepositoryRef",), "ImageRepository"),),
+    "ImageUpdateAutomation": ((("sourceRef",), ""),),
     "Kustomization": (
         (("dependsOn", "*"), "Kustomization"),
         (("sourceRef",), ""),
@@ -120,18 +132,22 @@ def every_flux_dependency_exists(repository: Repository) -> Iterator[Finding]:
     """What ours refer to is there, and what an operator's own do is not misspelt. Nothing waits for itself."""
     for each in FLUX.clusters(repository):
         ours = {FLUX.identity(each, key) for key in (*_OURS, "release", "source")}
-        for found in (found for found in each.objects if not found.flaws):
+        spare = {found.identity for found in each.objects} - {to for found in each.objects for _, to in _refers(found)}
+        for found in (found for found in each.objects if _is_judged(each, found, ours)):
             for place, wanted in _refers(found):
                 # other rules tell, also where ours is in another namespace
                 is_one = (found.identity.kind, found.identity.name) in {(one.kind, one.name) for one in ours}
                 is_source = place[-1] in ("sourceRef", "chartRef") and (found.identity in ours or is_one)
                 others = {other.path for other in _there(each) - {found.identity} if other.kind == wanted.kind}
                 must = found.identity in ours or wanted.kind in _OF_THE_SAME_FILE
-                if is_source or wanted.path in others or not (must or _is_nearly_one(wanted, others)):
+                # a source that nothing names is the one that was meant
+                lost = wanted.kind.endswith("Repository") and any(_are_alike(wanted, other) for other in spare - ours)
+                if is_source or wanted.path in others or not (must or lost or _is_nearly_one(wanted, others)):
                     continue
                 there = f"name one of {', '.join(sorted(others))}" if others else "take it away"
                 what = f"it waits for ever: there is no other {wanted.kind} {wanted.path}"
                 yield found.finding(place, what, f"{there}, or declare it: {SUITE}, objects")
+        yield from _unknown_kinds(each, ours)
         waits = {found.identity: [wanted for _, wanted in _refers(found)] for found in each.objects}
         told = set[Identity]()
         for found in each.objects:
@@ -140,6 +156,32 @@ def every_flux_dependency_exists(repository: Repository) -> Iterator[Finding]:
                 told |= reached
                 what = "what it waits for waits for it"
                 yield found.finding(("spec", "dependsOn"), what, "take one of the two away")
+
+
+def _unknown_kinds(each: Synced, ours: set[Identity]) -> Iterator[Finding]:
+    """Kinds of Kubernetes' own in a version that it does not have, of which none ever gets healthy."""
+    version = known_version(each.repository)
+    known = schemas.known(version) if version else frozenset()
+    for found in (found for found in each.all("Kustomization") if _is_judged(each, found, ours)):
+        for number, entry in enumerate(sequence(found.get("spec", "healthChecks"))):
+            api_version, kind = text(dig(entry, "apiVersion")), text(dig(entry, "kind"))
+            group = api_version.rpartition("/")[0]
+            meant = [there for there, other in known if other == kind and there.rpartition("/")[0] == group]
+            if api_version and meant and api_version not in meant:
+                what = f"nothing knows a {kind} of {api_version}, so it waits for ever"
+                yield found.finding(("spec", "healthChecks", number, "apiVersion"), what, f"write {meant[0]}")
+
+
+def _is_judged(each: Synced, found: Object, ours: set[Identity]) -> bool:
+    """Whether no other rule tells of an object: of ours in a wrong place, and of what no commit may bring."""
+    kind, path = found.identity
+    is_elsewhere = any((kind, found.identity.name) == (own.kind, own.name) and path != own.path for own in ours)
+    is_brought = found.identity not in ours and not each.is_by_hand(found.document.file)
+    return not (found.flaws or is_elsewhere or is_brought) and bool(found.identity.namespace)
+
+
+def _are_alike(one: Identity, other: Identity) -> bool:
+    return (one.kind, one.namespace) == (other.kind, other.namespace)
 
 
 def _is_nearly_one(wanted: Identity, others: set[str]) -> bool:
@@ -165,25 +207,38 @@ def flux_applies_the_secrets(repository: Repository) -> Iterator[Finding]:
         nearly = [entry for entry in listed if not (repository.has(entry) or repository.under(entry))]
         if closest(secrets, nearly):
             continue  # it is listed by a misspelt name, of which another rule tells
-        if document and secrets not in listed and isinstance(document.value.get("resources"), list | None):
+        if document and each.lacks(secrets) and isinstance(document.value.get("resources"), list | None):
             what = f"the Secrets in {secrets} are not among the resources"
             yield found_in(document, ("resources",), what, f"list {relpath(secrets, each.cluster.folder)}")
-        lock = [dig(entry, "name") for entry in sequence(document and document.value.get("configMapGenerator"))]
+        generators = sequence(document and document.value.get("configMapGenerator"))
+        lock = [dig(entry, "name") for entry in generators]
+        for number, entry in enumerate(generators):
+            if document and dig(entry, "name") == _LOCK and dig(entry, "namespace"):
+                at, what = (
+                    ("configMapGenerator", number, "namespace"),
+                    f"ConfigMap {_LOCK} locks nothing in a namespace",
+                )
+                yield found_in(document, at, what, "take the line away")
         if document and _LOCK not in lock and None not in lock:  # of one without a name another rule tells
             what = f"ConfigMap {_LOCK} is missing, which keeps older objects of Flux from applying ciphertext"
             yield found_in(document, ("configMapGenerator",), what, restore())
     for _, found in FLUX.each(repository, "secrets"):
         patches = sequence(found.get("spec", "patches"))
-        ours = [text(dig(entry, "patch")) for entry in patches if dig(entry, "target", "name") == _LOCK]
+        ours = [text(dig(entry, "patch")) for entry in patches if _is_for_the_lock(dig(entry, "target"))]
         if not any("$patch: delete" in each or "op: remove" in each for each in ours):
             what = f"no patch takes ConfigMap {_LOCK} out, so nothing is applied"
             yield found.finding(("spec", "patches"), what, restore())
 
 
+def _is_for_the_lock(target: Any) -> bool:
+    return dig(target, "name") == _LOCK and dig(target, "kind") in (None, "ConfigMap")
+
+
 @FLUX.rule
 def the_flux_release_has_time_to_start(repository: Repository) -> Iterator[Finding]:
-    place = ("spec", "timeout")
     for each, found in FLUX.each(repository, "release"):
+        own = [("spec", part, "timeout") for part in ("install", "upgrade") if found.get("spec", part, "timeout")]
+        place = min(own, key=lambda at: seconds(found.get(*at)), default=("spec", "timeout"))
         timeout, values = found.get(*place) or _DEFAULT_TIMEOUT, each.cluster.values
         deadline = (values.get(*values.chart.job_deadline) or values.chart.own_deadline) if values else None
         limits = {"a pod may take to become ready": _START, "the migrations may take": deadline}
@@ -194,7 +249,7 @@ def the_flux_release_has_time_to_start(repository: Repository) -> Iterator[Findi
             yield values.finding(values.chart.job_deadline, what, fix, VALUES)
         elif over:
             limit = float(limits[over[0]] or 0)
-            what = f"spec.timeout is {timeout}, but {limit:.0f} s is what {over[0]}"
+            what = f"{'.'.join(place)} is {timeout}, but {limit:.0f} s is what {over[0]}"
             yield found.finding(place, what, f"write timeout: {limit // 60 + 1:.0f}m")
 
 
@@ -226,6 +281,7 @@ def flux_reaches_the_namespace_alone(repository: Repository) -> Iterator[Finding
             return (group, kind) in _RENDERED or not {(group, "*"), (group, resource_of(kind))}.isdisjoint(permitted)
 
         yield from beyond(each, "Flux's account", permits, role)
+        yield from beyond_in_values(each, "Flux's account", permits, role)
 
 
 @FLUX.rule
@@ -252,6 +308,8 @@ def the_account_of_flux_reaches_the_namespace_alone(repository: Repository) -> I
         account, binding = FLUX.identity(each, "account"), FLUX.identity(each, "binding")
         is_there = any(found.identity == binding for found in each.objects)
         for found in each.objects:
+            if found.identity.path == binding.path and is_refused(repository, found):
+                continue  # of which another rule tells
             if not is_there and (found.identity.kind, found.identity.name) == (binding.kind, binding.name):
                 continue  # it is in another namespace, of which another rule tells
             if found.identity.kind in ("RoleBinding", "ClusterRoleBinding") and found.identity != binding:
@@ -263,11 +321,3 @@ def the_account_of_flux_reaches_the_namespace_alone(repository: Repository) -> I
 
 def _meant_resource(resource: str) -> str:
     return meant_kind(resource, written=resource_of)
-
-
-def resource_of(kind: str) -> str:
-    """The resource that a kind usually has in the paths of the API."""
-    name = kind.lower()
-    if re.search(r"[^aeiou]y\Z", name):
-        return f"{name[:-1]}ies"
-    return f"{name}es" if re.search(r"(?:s|x|ch|sh)\Z", name) else f"{name}s"

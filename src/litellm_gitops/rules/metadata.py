@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops.documents import LOADER, Place, dig, mapping
+from litellm_gitops.documents import LOADER, dig, mapping
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
@@ -19,7 +19,7 @@ from litellm_gitops.rules.kubernetes import is_filled_in
 
 _KNOWN = yaml.load((files(__package__) / "metadata.yml").read_text("utf-8"), LOADER)
 _IN_ANY_CASE = ("kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io")  # how Flux compares its words
-_PLACE: Place = ("metadata", "annotations")
+_FIELDS = ("annotations", "labels")
 # https://argo-cd.readthedocs.io/en/stable/operator-manual/notifications/subscriptions/
 _SUBSCRIBED = "notifications.argoproj.io/subscribe."
 _WAVE = "argocd.argoproj.io/sync-wave"  # an Application of ours has none, says a rule of Argo CD
@@ -29,9 +29,10 @@ _WAVE = "argocd.argoproj.io/sync-wave"  # an Application of ours has none, says 
 def every_annotation_says_what_its_reader_knows(repository: Repository) -> Iterator[Finding]:
     for document in repository.manifests:
         is_application = dig(document.value, "kind") == "Application"
-        for key, what, fix in _flaws(dig(document.value, *_PLACE)):
-            if not (is_application and key == _WAVE):
-                yield found_in(document, (*_PLACE, key), what, fix)
+        for field in _FIELDS:
+            for key, what, fix in _flaws(dig(document.value, "metadata", field)):
+                if not (is_application and key == _WAVE):
+                    yield found_in(document, ("metadata", field, key), what, fix)
     for values in repository.values:
         chart = values.chart
         places = ((*chart.service_account, "annotations"), chart.pod_annotations, chart.service_annotations)

@@ -9,11 +9,15 @@ from typing import Any
 
 import yaml
 
+from litellm_gitops import schemas
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.engine import RENDERED, Object, Synced, synced
+from litellm_gitops.rules.kubernetes import known_version
 from litellm_gitops.rules.table import places
 
 Names = set[tuple[str, str]]  # (kind, name)
@@ -51,6 +55,76 @@ def every_patch_fits_what_it_patches(repository: Repository) -> Iterator[Finding
             for place, entry in places(found.document.value, at) if at and not found.flaws else ():
                 for below, what, fix in _flaws(entry, names if is_known else set(), ours):
                     yield found.finding((*place, *below), what, fix)
+
+
+# where the differences stand that an engine leaves out, by kind, and where the object of each
+_LEFT_OUT: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    "Application": (("spec", "ignoreDifferences", "*"), (), ("jsonPointers",)),
+    "HelmRelease": (("spec", "driftDetection", "ignore", "*"), ("target",), ("paths",)),
+}
+
+
+@rule
+def every_difference_that_is_left_out_is_of_something(repository: Repository) -> Iterator[Finding]:
+    """Of our release, and of what Argo CD's first Application applies: else a difference stays one."""
+    for each in synced(repository):
+        for found in each.objects:
+            kind, name = found.identity.kind, found.identity.name
+            if found.flaws or kind not in _LEFT_OUT or name not in ("litellm", "litellm-cluster"):
+                continue
+            if is_refused(repository, found):
+                continue  # of which another rule tells
+            names = _of_the_cluster(each) if name == "litellm-cluster" else _of_the_release(each)
+            at, inner, paths = _LEFT_OUT[kind]
+            for place, entry in places(found.document.value, at):
+                target = mapping(dig(entry, *inner) if inner else entry)
+                if flaw := _astray(repository, target, names, is_argocd=kind == "Application"):
+                    yield found.finding((*place, *inner, flaw[0]), *flaw[1:])
+                    continue
+                for number, pointer in enumerate(texts(dig(entry, *paths))):
+                    if meant := _pointer(repository, text(target.get("kind")), pointer):
+                        yield found.finding(
+                            (*place, *paths, number), f"there is no {pointer}", f"did you mean {meant}?"
+                        )
+
+
+def _astray(
+    repository: Repository, target: dict[Any, Any], names: Names, is_argocd: bool
+) -> tuple[str, str, str] | None:
+    """(field, what, what to do) where a target chooses nothing of `names`, as far as that is known."""
+    kind, name, group = (text(target.get(key)) for key in ("kind", "name", "group"))
+    version, kinds = known_version(repository), {kind for kind, _ in names}
+    known = schemas.known(version) if version else frozenset()
+    groups = {api_version.rpartition("/")[0] for api_version, other in known if other == kind}
+    if kind and not groups and kind not in kinds:
+        meant = closest(kind, {other for _, other in known})
+        return ("kind", f"there is no kind {kind}", f"did you mean {meant}?") if meant else None
+    if kind not in kinds or not groups or "*" in group:
+        return None
+    if (group or is_argocd) and group not in groups:
+        return "group" if group else "kind", f"{kind} is of another group", f"write group: {max(groups)}"
+    versions = {api_version for api_version, other in known if other == kind}
+    if (given := text(target.get("version"))) and f"{group}/{given}" not in versions | {
+        f"/{each}" for each in versions
+    }:
+        return "version", f"there is no {given} of {kind}", "take it away"
+    if name and not any(_fits({"kind": kind, "name": name}, *other) for other in names):
+        there = ", ".join(sorted(other for of, other in names if of == kind))
+        return "name", f"there is no {kind} {name}", f"write {there}"
+    if (given := text(target.get("namespace"))) and not re.fullmatch(given.replace("*", ".*"), repository.namespace):
+        return "namespace", f"there is nothing of ours in namespace {given}", f"write {repository.namespace}"
+    return None
+
+
+def _pointer(repository: Repository, kind: str, pointer: str) -> str:
+    """The JSON pointer that a misspelt one was meant to be, where the schema of its kind is known."""
+    version, parts = known_version(repository), pointer.split("/")[1:]
+    there = sorted(api_version for api_version, other in schemas.known(version) if other == kind) if version else []
+    unknown = [schemas.unknown_part(version, each, kind, parts) for each in there]
+    for number, known in filter(None, unknown if all(unknown) else ()):
+        meant = closest(parts[number], known)
+        return "/".join(["", *parts[:number], meant, *parts[number + 1 :]]) if meant else ""
+    return ""
 
 
 def _replacements(found: Object, names: Names) -> Iterator[Finding]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from litellm_gitops import credentials
 from litellm_gitops.documents import Document, NotYamlError, Place, mapping, parse
-from litellm_gitops.findings import Finding, edit
+from litellm_gitops.files import ignored
+from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.policies import matrix
 from litellm_gitops.repository import SEALED, Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import no_secret_stands_outside_of_the_sealed_files
 from litellm_gitops.sealing.forms import problem
+from litellm_gitops.sealing.inputs import ENV_FILE, OWN, never_in_git
 
 _CREDENTIAL = re.compile(
     r"(?:PASSWORD|PASSWD|(?<![A-Z])(?<!ON_)PASS|(?<![A-Z])PWD|PASSPHRASE|SECRET|CREDENTIALS?"
@@ -28,8 +31,8 @@ _MAY_TELL = re.compile(rf"""(?<!kind: ){_CREDENTIAL.pattern[:-2]}["']?\s*(?:[:=,
 # in values of charts and in manifests, where other keys end in the name of a Secret
 _NAME_OF_SECRET = re.compile(r"(?<!client)(?<!client_)secret\Z|credentials?\Z", re.IGNORECASE)
 # Nothing, a path in the container, a switch, the right to have a token, a word that says that there is none, what
-# another program puts in or decrypts, where it is kept, what code or Terraform reads from elsewhere, and examples that
-# their vendor publishes.
+# another program puts in or decrypts, where it is kept, what code or Terraform reads from elsewhere, what PGP made for
+# Renovate, and examples that their vendor publishes.
 _REFERENCE = re.compile(
     r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|n/a"
     r"|not-needed|sk-no-key-required"
@@ -38,7 +41,7 @@ _REFERENCE = re.compile(
     r"|(?:var|local|data|module|random_password)\.\S+"
     r"|[~^]?\d+(?:\.[\dx*]+){1,2}(?:-[\w.]+)?"  # of a package that is called so
     r"|ENC\[.*|(?:arn|env|vault|op|file|npm|workspace|https?|ref\+\w+|azurekeyvault|gcpsm|awssm|secretref):(?!.*:[^/]*@).*"
-    r"|(?-i:[A-Z0-9]+_(?:[A-Z0-9_]*(?:PASSWORD|TOKEN|KEY|SECRET))|.*EXAMPLE(?:KEY)?)",
+    r"|(?-i:wcFMA.*|wV4D.*|[A-Z0-9]+_(?:[A-Z0-9_]*(?:PASSWORD|TOKEN|KEY|SECRET))|.*EXAMPLE(?:KEY)?)",
     re.IGNORECASE | re.DOTALL,
 )
 # what everybody knows, where nothing is deployed: a database of a test, the key in LiteLLM's documentation
@@ -224,3 +227,41 @@ def is_known_by_its_form(repository: Repository, file: str, line: int | None) ->
 def is_reference(value: Any) -> bool:
     """Whether a value under a telling name is no credential: nothing, or what says where one is."""
     return _REFERENCE.fullmatch(str(value).strip()) is not None
+
+
+@rule
+def git_ignores_inputs_and_keys(repository: Repository) -> Iterator[Finding]:
+    """.gitignore names them, so that no `git add .` takes one; nor does git hold one already."""
+    sources = {key.get("file") for secret in repository.matrix.secrets.values() for key in secret.keys.values()}
+    files = sorted(filter(None, sources))
+    wanted = [ENV_FILE, *files]
+    for cluster in repository.clusters:
+        wanted += [f"{name}__{cluster.name.upper().replace('-', '_')}" for name in files]
+        # the second is where a run that dies leaves one
+        wanted += [cluster.key_file, f".sealing/{cluster.key_file}"]
+    lost: dict[str, list[str]] = {}
+    for file in sorted(set(wanted) - ignored(repository.root, wanted)):
+        lost.setdefault(_as_pattern(file), []).append(file)
+    if lost:
+        (first, *others), patterns = [file for found in lost.values() for file in found], [*lost]
+        these = f"{first} and {len(others)} more, which hold" if others else f"{first}, which holds"
+        what = f"git does not ignore {these} secrets"
+        fix = edit(f"add the line {patterns[0]}") if not patterns[1:] else restore(f"add {', '.join(patterns)}")
+        yield Finding(".gitignore", None, what, fix)
+    for file in sorted(repository.tracked.union(repository.files)):
+        if OWN.fullmatch(file):
+            what = "each clone has one of its own, which a pull would put this in the place of"
+            yield Finding(file, None, what, edit(f"git rm --cached {shlex.quote(file)}, and make your own again"))
+        elif file in repository.tracked and (file in wanted or never_in_git(file)):
+            first = f"git rm --cached {file}, and take what it holds for known: make new keys, revoke credentials"
+            yield Finding(file, None, "is a private key or an input of sealing, which never enters git", edit(first))
+        elif never_in_git(file) and file not in wanted:
+            fix = edit(f"move it out of the repository, or ignore it: add /{file} to .gitignore")
+            yield Finding(file, None, "a private key is not ignored by git", fix)
+
+
+def _as_pattern(file: str) -> str:
+    """The line of .gitignore for an input, whose name may have that of a cluster behind it, or for a folder of keys."""
+    if file.endswith(".agekey"):
+        return f"/{file.rpartition('/')[0]}/"
+    return f"/{file.partition('__')[0]}" + ("" if file == ENV_FILE else "*")

@@ -222,7 +222,7 @@ def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
             what = "the migrations Job runs as ServiceAccount default, with a token of the Kubernetes API"
             fix = edit("write litellm-migrations")
             yield values.finding(values.chart.job_account, what, fix, VALUES)
-        elif name == "litellm-migrations" and not account:
+        elif name == "litellm-migrations" and (not account or account.identity.namespace != repository.namespace):
             yield from expect(each, [Identity("ServiceAccount", f"{repository.namespace}/{name}")])
         elif not account and (meant := closest(name, {found.identity.name for found in each.all("ServiceAccount")})):
             what = f"there is no ServiceAccount {show(name)} for the migrations Job; did you mean {meant}?"

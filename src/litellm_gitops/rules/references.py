@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, walk
-from litellm_gitops.findings import Finding, edit
+from litellm_gitops.findings import Finding, Misspelt, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository, Values
-from litellm_gitops.rules import rule, rule_of_values
+from litellm_gitops.rules import rbac, rule, rule_of_values
 from litellm_gitops.rules.engine import found_in, synced
 from litellm_gitops.rules.exposure import every_way_in_leads_to_the_proxy
 from litellm_gitops.rules.kubernetes import FORMS, engines, is_filled_in
@@ -22,8 +24,10 @@ _SELECTORS = ("matchLabels", "selector")  # of labels, by the key above them
 _NAMES = (
     *(("scaleTargetRef", "name"), ("service", "name"), ("backendRefs", "name"), ("roleRef", "name")),
     *(("targetRefs", "name"), ("targetRef", "name"), ("backendRef", "name")),
-    ("spec", "serviceAccountName"),
+    *(("spec", "serviceAccountName"), ("secretRef", "name"), ("secretKeyRef", "name"), ("secret", "secretName")),
 )
+# https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings
+_EVERYBODY = ("system:authenticated", "system:unauthenticated", "system:anonymous", "system:serviceaccounts")
 _PORTS = (4000, "http", "metrics")
 # not $${a}, and not ${a:-b}, ${1} or ${env:A} of other programs
 _VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_]\w*)\}")
@@ -38,6 +42,7 @@ def what_means_the_proxy_names_it_right(repository: Repository) -> Iterator[Find
     labels = {text(value) for each, _ in found for place, value in walk(each) if "labels" in place}
     named = (*(each for each, _ in found), *(document.value for document in repository.manifests))
     names = {text(dig(each, "metadata", "name")) for each in named} | {_RELEASE}
+    names |= {secret.name for secret in repository.suite.secrets}
     ports = {*_PORTS, *_beside(repository)}
     for each, finding in found:
         is_told = dig(each, "kind") == "NetworkPolicy" and dig(each, "metadata", "name") == _RELEASE  # by its own rule
@@ -52,6 +57,18 @@ def what_means_the_proxy_names_it_right(repository: Repository) -> Iterator[Find
                 if (astray.file, astray.line) not in told:
                     yield astray
         yield from _ports(each, finding, ports)
+        yield from _keys(repository, each, finding)
+
+
+def _keys(repository: Repository, value: Any, finding: Callable[[Place, str, str], Finding]) -> Iterator[Finding]:
+    """Keys that a sealed Secret does not have, where an object of the owner's own takes one of it."""
+    known = {wanted.name: {*wanted.keys} for cluster in repository.clusters for wanted in cluster.wanted.values()}
+    for place, name in walk(value):
+        if place[-2:] == ("secretKeyRef", "name") and name in known:
+            key = text(dig(value, *place[:-1], "key"))
+            if key and key not in known[name] and dig(value, *place[:-1], "optional") is not True:
+                what, fix = f"Secret {name} has no key {key}", f"write {' or '.join(sorted(known[name]))}"
+                yield finding((*place[:-1], "key"), what, fix)
 
 
 def _beside(repository: Repository) -> Iterator[Any]:
@@ -75,6 +92,66 @@ def _ports(value: Any, finding: Callable[[Place, str, str], Finding], ports: set
             what = f"the proxy has no port {target}"
             yield finding(("spec", "ports", number), what, f"write targetPort: {_PORTS[1]}")
             return
+
+
+@rule
+def every_role_names_what_there_is(repository: Repository) -> Iterator[Finding]:
+    """A word that is misspelt gives no right, and nobody is told."""
+    for each, finding in _by_hand(repository, "Role", "ClusterRole"):
+        for place, what, meant in rbac.flaws(repository, each):
+            if place[2] == "verbs" and dig(each, "metadata", "name") == "litellm-flux":
+                continue  # of the verbs of that one another rule tells
+            word = str(dig(each, *place))
+            found = finding(
+                place, f"{what}, so that the right is for nothing", f"write {meant}" if meant else "correct it"
+            )
+            yield replace(found, misspelt=Misspelt(word, meant) if meant else None)
+
+
+@rule
+def every_binding_is_for_somebody(repository: Repository) -> Iterator[Finding]:
+    """For nobody it does nothing; for everybody, and for pods that administer a cluster, it does too much."""
+    there = (document.value for document in repository.manifests)
+    accounts = {text(dig(each, "metadata", "name")) for each in there if dig(each, "kind") == "ServiceAccount"}
+    for each, finding in _by_hand(repository, "RoleBinding", "ClusterRoleBinding"):
+        role, subjects = mapping(dig(each, "roleRef")), sequence(dig(each, "subjects"))
+        if not subjects:
+            yield finding(("subjects",), "it gives rights to nobody", "name who gets them, or take it out")
+        for number, subject in enumerate(subjects):
+            for field, what, fix in _of_subject(repository, role, mapping(subject), accounts | {_RELEASE, "default"}):
+                yield finding(("subjects", number, *field), what, fix)
+
+
+def _by_hand(repository: Repository, *kinds: str) -> Iterator[Located]:
+    """Objects of these kinds but for what a commit would bring: of that rules of the engines tell."""
+    brought = {file for each in synced(repository) for file in each.files if not each.is_by_hand(file)}
+    for document in repository.manifests:
+        if dig(document.value, "kind") in kinds and document.file not in brought:
+            yield document.value, partial(found_in, document)
+
+
+def _of_subject(
+    repository: Repository, role: dict[Any, Any], subject: dict[Any, Any], accounts: set[str]
+) -> Iterator[tuple[Place, str, str]]:
+    """What is wrong with one for whom a binding is."""
+    name, namespace = text(subject.get("name")), text(subject.get("namespace"))
+    is_wide = role.get("kind") == "ClusterRole" and role.get("name") in ("cluster-admin", "admin", "edit")
+    ours = (repository.namespace, "flux-system", "argocd")
+    if subject.get("kind") != "ServiceAccount":
+        if is_wide and name in _EVERYBODY:
+            yield (
+                ("name",),
+                f"it gives {name}, which is everybody, the rights of {role['name']}",
+                "name a group of people",
+            )
+        return
+    if is_wide and role.get("name") == "cluster-admin" and namespace == repository.namespace:
+        yield ("name",), f"pods of namespace {namespace} become administrators", "give them the rights that they need"
+    elif meant := closest(namespace, ours):
+        if namespace not in ours:
+            yield ("namespace",), f"there is no namespace {namespace}", f"did you mean {meant}?"
+    elif namespace == repository.namespace and name not in accounts and (meant := closest(name, accounts)):
+        yield ("name",), f"there is no ServiceAccount {name}", f"did you mean {meant}?"
 
 
 @rule_of_values

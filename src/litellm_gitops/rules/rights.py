@@ -14,7 +14,7 @@ from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.pipeline import GITLAB, OURS
 
-_VERSIONED = re.compile(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$")
+VERSIONED = re.compile(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$")
 _MOVES = re.compile(r"\bgo (?:run|install) \S+@(?:latest|main|master|HEAD)\b")
 _MOVING = re.compile(r"(?:\S+\.\S+/\S+@)?(?:latest|main|master|HEAD)")  # a version, or a module by one
 _LEVELS = {"read", "write", "none"}
@@ -48,13 +48,13 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
                     what = f"{used} is no commit, and can be moved"
                     yield Finding(file, line, what, edit("write @ and the commit of its release"))
             image = text(dig(entry, "container", "image") or dig(entry, "container"))
-            if document and image and not _VERSIONED.search(image):
+            if document and image and not VERSIONED.search(image):
                 line = document.line("jobs", job, "container")
                 yield Finding(file, line, f"the image {image} has no version", edit("name one"))
     document = repository.document(GITLAB) if repository.has(GITLAB) else None
     for job, entry in mapping(document and document.value).items():
         image = dig(entry, "image", "name") or dig(entry, "image")
-        if document and text(image) and not _VERSIONED.search(text(image)):
+        if document and text(image) and not VERSIONED.search(text(image)):
             line = document.line(str(job), "image")
             yield Finding(GITLAB, line, f"the image {image} has no version", edit("name one"))
     yield from _latest(repository)

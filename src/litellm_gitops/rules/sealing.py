@@ -9,20 +9,18 @@ import fnmatch
 import json
 import posixpath
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from litellm_gitops import credentials
 from litellm_gitops.documents import dig, mapping, sequence, text, texts
-from litellm_gitops.files import ignored, matching
+from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, fill, rekey, seal, update
 from litellm_gitops.repository import ANSWERS, SEALED, Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.sealing import agreed, creation_rules, history
 from litellm_gitops.sealing.errors import SealingError
-from litellm_gitops.sealing.inputs import ENV_FILE, OWN, never_in_git
 from litellm_gitops.sealing.recipients import KMS, Rule, of_file, of_rule, split
 from litellm_gitops.sealing.report import lacking
 from litellm_gitops.sealing.sealed_file import PLACEHOLDER_ANNOTATION, Flaw, Kind, check, conflict, fix_of, unsealed
@@ -31,6 +29,7 @@ CONFIG = creation_rules.CONFIG
 # The one list of what else may lie below secrets/; policies/suite.yml adds to it. All of it is searched for plaintext.
 BESIDE = ("*.yaml", "*.yml", "*.md", "*/.gitkeep", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
 _PUBLIC_KEY = re.compile(r"^# public key: (age1\w+)", re.MULTILINE)
+_CODE = "mac_only_encrypted"
 _OF_THE_RULE = (Kind.RECIPIENTS, Kind.RULE)
 _SEAL_IT = edit("take the value out, and seal it as secrets/<cluster>/<name>.sops.yaml")
 
@@ -202,6 +201,14 @@ class _Rules:
             seen.update(found)
         return name in seen
 
+    def is_of_another_code(self, name: str) -> bool:
+        """Whether a rule says otherwise than all files of its cluster, what their code is of: then the rule changed."""
+        flaws = [
+            [each.what for each in self.flaws[file] if each.kind is Kind.RULE] for file in self.files.get(name, ())
+        ]
+        is_usual = self.sound[name].get(_CODE) is True
+        return bool(flaws) and not is_usual and all(any(_CODE in what for what in found) for found in flaws)
+
     def _changed(self, name: str) -> Finding | None:
         """What there is to say of a rule for whose recipients not one file of its cluster is sealed."""
         found, named = self.sealed_for[name], self._named(name)
@@ -252,6 +259,10 @@ def every_secret_is_sealed_for_whom_its_rule_names(repository: Repository) -> It
         *most, last = rules.swapped
         what = f"the rules of {', '.join(most)} and {last} have the recipients of each other"
         yield Finding(CONFIG, rules.line(rules.sound[rules.swapped[0]], "age"), what, edit("swap them back"))
+    if others := [*filter(rules.is_of_another_code, rules.sound)]:
+        what = f"the rule of {', '.join(others)} has another {_CODE} than its files were sealed with"
+        fix = rekey("" if others[1:] else others[0], f"write {_CODE}: true if this is not meant")
+        yield Finding(CONFIG, rules.line(rules.sound[others[0]], _CODE), what, fix)
     for cluster in repository.clusters:
         name, path = cluster.name, repository.root / cluster.key_file
         if name not in rules.sound or name in rules.swapped:
@@ -259,9 +270,10 @@ def every_secret_is_sealed_for_whom_its_rule_names(repository: Repository) -> It
         if finding := rules.changed[name]:
             yield finding
             continue
-        for file in rules.files.get(name, ()):
-            for flaw in (each for each in rules.flaws[file] if each.kind in _OF_THE_RULE):
-                yield Finding(file, flaw.line, flaw.what, fix_of(flaw, repository, file))
+        if not rules.is_of_another_code(name):
+            for file in rules.files.get(name, ()):
+                for flaw in (each for each in rules.flaws[file] if each.kind in _OF_THE_RULE):
+                    yield Finding(file, flaw.line, flaw.what, fix_of(flaw, repository, file))
         # without an answer a cluster has a key that was made for it, and the clone that has its file can compare
         entry = rules.sound[name]
         own = _PUBLIC_KEY.findall(path.read_text("utf-8", "replace")) if path.is_file() else []
@@ -370,28 +382,3 @@ def no_secret_stands_outside_of_the_sealed_files(repository: Repository) -> Iter
             if entry and dig(patch, "target", "kind") == "Secret":
                 for flaw in unsealed(repository.characters(file), patch=True):
                     yield Finding(file, flaw.line, flaw.what, _SEAL_IT)
-
-
-@rule
-def git_ignores_inputs_and_keys(repository: Repository) -> Iterator[Finding]:
-    """.gitignore names them, so that no `git add .` takes one; nor does git hold one already."""
-    sources = {key.get("file") for secret in repository.matrix.secrets.values() for key in secret.keys.values()}
-    files = sorted(filter(None, sources))
-    wanted = [ENV_FILE, *files]
-    for cluster in repository.clusters:
-        wanted += [f"{name}__{cluster.name.upper().replace('-', '_')}" for name in files]
-        # the second is where a run that dies leaves one
-        wanted += [cluster.key_file, f".sealing/{cluster.key_file}"]
-    for file in sorted(set(wanted) - ignored(repository.root, wanted)):
-        what = f"git does not ignore {file}, which holds secrets"
-        yield Finding(".gitignore", None, what, edit(f"add the line /{file}"))
-    for file in sorted(repository.tracked.union(repository.files)):
-        if OWN.fullmatch(file):
-            what = "each clone has one of its own, which a pull would put this in the place of"
-            yield Finding(file, None, what, edit(f"git rm --cached {shlex.quote(file)}, and make your own again"))
-        elif file in repository.tracked and (file in wanted or never_in_git(file)):
-            first = f"git rm --cached {file}, and take what it holds for known: make new keys, revoke credentials"
-            yield Finding(file, None, "is a private key or an input of sealing, which never enters git", edit(first))
-        elif never_in_git(file) and file not in wanted:
-            fix = edit(f"move it out of the repository, or ignore it: add /{file} to .gitignore")
-            yield Finding(file, None, "a private key is not ignored by git", fix)

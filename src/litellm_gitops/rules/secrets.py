@@ -15,7 +15,7 @@ from litellm_gitops.findings import Action, Finding, Fix, Misspelt, delete, edit
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, WantedSecret, secret_name
 from litellm_gitops.rules import rule
-from litellm_gitops.rules.files import is_ignored, taken_from_git
+from litellm_gitops.rules.files import git_ignores_nothing_that_is_deployed, is_ignored, taken_from_git
 from litellm_gitops.rules.sealing import flawed
 from litellm_gitops.sealing import checksums, history
 from litellm_gitops.sealing.forms import PASSWORDS
@@ -120,7 +120,8 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
                 if value == "" and key in wanted.keys:  # sops leaves it as it is; no master key lets everybody in
                     line = secret.document.line("stringData", str(key))
                     yield Finding(secret.file, line, f"{key} is empty", _again(repository, secret.file))
-    yield from taken_from_git(repository, ignored)
+    told = {each.line for each in git_ignores_nothing_that_is_deployed(repository)}
+    yield from (each for each in taken_from_git(repository, ignored) if each.line not in told)
 
 
 def _misplaced(repository: Repository, wanted: WantedSecret, file: str) -> Finding:

@@ -34,8 +34,10 @@ from litellm_gitops.documents import LOADER, Place, dig, sequence, text, texts
 from litellm_gitops.findings import Finding
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import RULES, Function, Rule
+from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.engine import Identity, Object, Synced, expect, show, synced
 
+_REFUSED = ("RoleBinding",)  # kinds in which what is refused is what the rows here are about
 # its name -> (whether what stands there passes, given the row's value; what is wrong; what to do)
 _TESTS: Mapping[str, tuple[Callable[[Any, Any], bool], str, str]] = {
     "is": (lambda found, value: found == value, "is {found}", "write {place}: {value}"),
@@ -115,13 +117,23 @@ class Table:
         told: list[tuple[Object, Place]] = []
         for row in self._content["rules"].get(name, ()):
             for each, found in self.each(repository, *([row["of"]] if isinstance(row["of"], str) else row["of"])):
+                if found.identity.kind in _REFUSED and is_refused(repository, found):
+                    continue  # of which another rule tells
                 is_given = not row.get("given") or repository.answers.get(row["given"])
                 if is_given and row.get("kms") in (None, bool(each.cluster.kms)):
-                    for place, _ in places(found.document.value, row["at"]):
-                        if not any(other is found and place[: len(above)] == above for other, above in told):
+                    for place, value in places(found.document.value, row["at"]):
+                        if not any(other is found and _is_within(place, above) for other, above in told):
                             findings = [*_evaluate(row, found, place, _words(each))]
-                            told += [(found, place) for _ in findings]
+                            # of a mapping that is not there one finding is enough
+                            lost = value is None and len(place) > 1 and not found.get(*place[:-1])
+                            told += [(found, place[:-1] if lost else place) for _ in findings]
                             yield from findings
+
+
+def _is_within(place: Place, other: Place) -> bool:
+    """Whether one of two places is in the other."""
+    shorter = min(len(place), len(other))
+    return place[:shorter] == other[:shorter]
 
 
 def _evaluate(row: Mapping[str, Any], found: Object, place: Place, words: Mapping[str, Any]) -> Iterator[Finding]:

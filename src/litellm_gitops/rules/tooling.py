@@ -16,6 +16,7 @@ from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import load, rule
+from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.pipeline import GITLAB, OURS
 from litellm_gitops.scripts import PART
 from litellm_gitops.sealing.creation_rules import CONFIG
@@ -266,7 +267,7 @@ def every_entry_point_that_is_called_is_there(repository: Repository) -> Iterato
     for file in filter(repository.has, (*OURS, GITLAB)):
         wanted += re.findall(r"\bhooks/\w+\.py\b", re.sub(r"#.*", "", repository.text(file) or ""))
     for file in dict.fromkeys(wanted):
-        if not repository.has(file):
+        if not repository.has(file) and not is_ignored(repository, file):
             yield Finding(file, None, "is missing, and is called", restore())
 
 

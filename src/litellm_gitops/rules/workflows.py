@@ -16,7 +16,7 @@ from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import as_rendered
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
-from litellm_gitops.rules.admission import is_cron
+from litellm_gitops.rules.forms import is_cron
 from litellm_gitops.rules.pipeline import GITLAB_KEYWORDS, extended
 from litellm_gitops.schemas import published
 

@@ -39,6 +39,7 @@ __all__ = [
     "of_type",
     "parts",
     "place",
+    "unknown_part",
     "values",
     "versions",
 ]
@@ -135,6 +136,22 @@ def parts(schema: Schema, value: Any, version: str, kind: str = "") -> Iterator[
                     stack.append(((*path, str(key)), "", found, inner))
         elif isinstance(value, list) and isinstance(schema.get("items"), dict):
             stack += (((*path, number), "", schema["items"], inner) for number, inner in enumerate(value))
+
+
+def unknown_part(version: str, api_version: str, kind: str, path: list[str]) -> tuple[int, list[str]] | None:
+    """(number, fields that are known in its place) of the first part of a path that a kind of Kubernetes lacks."""
+    try:
+        schema: Any = kubernetes(version, api_version, kind).schema
+    except NoSchemaError:
+        return None
+    for number, key in enumerate(path):
+        while reference := schema.get("$ref"):
+            schema = _definitions(version).contents["$defs"][reference.rpartition("/")[2]]
+        fields, others = schema.get("properties", {}), schema.get("additionalProperties")
+        if fields and key not in fields and not isinstance(others, dict):
+            return number, [*fields]
+        schema = fields.get(key) or (others if isinstance(others, dict) else schema.get("items", {}))
+    return None
 
 
 @cache

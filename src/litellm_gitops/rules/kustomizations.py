@@ -1,0 +1,134 @@
+"""What kustomizations list: which of it is there, and what of a folder of Secrets they leave out."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from litellm_gitops.documents import Document, Place, dig, sequence, text, texts
+from litellm_gitops.findings import Finding, Misspelt, edit
+from litellm_gitops.proxy_facts import closest
+from litellm_gitops.repository import SEALED, Repository, WantedSecret, secret_name
+
+GENERATOR = "ksops.yaml"
+_LOCK = "litellm-lock"  # goes without a namespace, so that nothing is applied where nobody takes it out
+# the fields of a kustomization that name files or folders
+_LISTS = ("resources", "generators", "transformers", "components", "crds", "configurations")
+
+
+def unlisted(
+    repository: Repository, document: Document, listed: set[str], slips: set[str], wanted: Mapping[str, WantedSecret]
+) -> Iterator[Finding]:
+    """Manifests of a folder of Secrets that are not listed, but for what is misspelt in its list (`slips`)."""
+    folder, needed = posixpath.dirname(document.file), {secret.file for secret in wanted.values()}
+    generator, spare = f"{folder}/{GENERATOR}", set(repository.matrix.secrets) - set(wanted)
+    # without it none of its files is listed
+    below = [generator] if repository.has(generator) and generator not in listed else repository.under(folder)
+    elsewhere = {posixpath.basename(path) for path in listed if posixpath.dirname(path) != folder}
+    is_list = all(isinstance(document.value.get(field), list | None) for field in _LISTS)  # else another rule tells
+    for path in below if is_list else ():
+        name = posixpath.basename(path)
+        if SEALED.fullmatch(path):
+            misnamed = secret_name(path) not in _names(repository, path)
+            # of one with another ending than it is needed with another rule tells
+            ending = secret_name(path) in wanted and path not in needed
+            if misnamed or ending or secret_name(path) in spare:
+                continue
+        if path in listed or path == document.file or name in elsewhere | slips:
+            continue
+        if path.endswith((".yaml", ".yml")):
+            what = f"it does not list {name}, so that the cluster never gets it"
+            lister = repository.document(generator) if name != GENERATOR else None
+            at, field = (lister, "files") if lister else (document, "resources")
+            yield Finding(at.file, at.line(field), what, edit(f"add {name}"))
+
+
+def field_of(document: Document, entry: str) -> str:
+    """In which list of a kustomization a file stands."""
+    listed = {
+        field: [posixpath.normpath(text(each)) for each in sequence(document.value.get(field))] for field in _LISTS
+    }
+    return next((field for field in _LISTS if entry in listed[field]), "")
+
+
+def missing(repository: Repository, path: str, place: tuple[str, int]) -> Finding:
+    """A finding for what is listed and not there, and the file beside it that was meant."""
+    name, there = posixpath.basename(path), repository.under(posixpath.dirname(path))
+    meant = closest(name, [posixpath.basename(each) for each in there if each != place[0]])
+    fix = edit(f"did you mean {meant}?" if meant else "take the line away, or add the file")
+    slip = Misspelt(name, meant) if meant else None
+    return Finding(*place, f"it lists {path}, which does not exist", fix, misspelt=slip)
+
+
+def _names(repository: Repository, file: str) -> list[str]:
+    """What the objects of a file are called."""
+    return [str(dig(document.value, "metadata", "name")) for document in repository.documents(file)]
+
+
+def misleading(repository: Repository, document: Document, folder: str) -> Iterator[Finding]:
+    """Lists and settings with which Kustomize fails, or puts objects where nobody looks for them."""
+    file, away = document.file, edit("take the line away")
+    for field in _LISTS:
+        paths = [posixpath.normpath(posixpath.join(folder, text(e))) for e in sequence(document.value.get(field))]
+        for number, path in enumerate(paths):
+            line, entry = document.line(field, number), document.value[field][number]
+            strange = folder.startswith("clusters/") and path in {each.secrets_folder for each in repository.clusters}
+            own = f"secrets/{folder.split('/')[1]}" if strange else ""
+            strange = strange and path != own and own in paths  # else another rule tells
+            if path in paths[:number]:
+                what = f"it lists {entry} twice, which Kustomize refuses"
+                yield Finding(file, line, what, edit("take one line away"))
+            elif strange or (folder.startswith("secrets/") and text(entry).startswith("../")):
+                yield Finding(file, line, f"it lists {entry}, which belongs to another cluster", away)
+    for place, name in _files_named(document.value):
+        path = posixpath.normpath(posixpath.join(folder, name))
+        if not (repository.has(path) or (repository.root / path).exists()):
+            fix = edit("correct the name, or add the file")
+            yield Finding(file, document.line(*place), f"it reads {path}, which does not exist", fix)
+    namespace = document.value.get("namespace")
+    # under Flux it would move the lock into the namespace, where that locks nothing
+    is_argocd = repository.answers.get("gitops_engine") == "argocd"
+    expected = repository.namespace if folder.startswith("secrets/") or is_argocd else None
+    if folder.startswith(("secrets/", "clusters/")) and namespace and namespace != expected:
+        what = f"namespace: {namespace} moves everything out of its namespace"
+        yield Finding(file, document.line("namespace"), what, away)
+    for number, entry in enumerate(sequence(document.value.get("configMapGenerator"))):
+        name = text(dig(entry, "name"))
+        if not name or name == _LOCK or closest(name, [_LOCK]):
+            continue  # of the lock another rule tells
+        given = dig(entry, "namespace") or namespace or (repository.namespace if is_argocd else None)
+        if folder.startswith("clusters/") and given != repository.namespace:
+            what = f"it makes a ConfigMap in namespace {given or 'default'}, where the engine may write nothing"
+            fix = edit(f"write namespace: {repository.namespace}")
+            yield Finding(file, document.line("configMapGenerator", number), what, fix)
+
+
+def _files_named(content: dict[Any, Any]) -> Iterator[tuple[Place, str]]:
+    """(where, name) of each file that a kustomization reads beside its lists, of another repository none."""
+    for field in ("patches", "replacements"):
+        for number, entry in enumerate(sequence(content.get(field))):
+            if name := text(dig(entry, "path")):
+                yield (field, number, "path"), name
+    for field in ("configMapGenerator", "secretGenerator"):
+        for number, entry in enumerate(sequence(content.get(field))):
+            for kind in ("files", "envs"):
+                for name in texts(dig(entry, kind)):
+                    yield (field, number, kind), name.rpartition("=")[2]
+
+
+def listed_by(repository: Repository, document: Document) -> dict[str, tuple[str, int]]:
+    """What a kustomization lists, itself or through a generator of KSOPS -> (file, line) of the entry."""
+    found: dict[str, tuple[str, int]] = {}
+    folder = posixpath.dirname(document.file)
+    for field in _LISTS:
+        for number, entry in enumerate(sequence(document.value.get(field))):
+            if not isinstance(entry, str) or "://" in entry or "\n" in entry:
+                continue
+            path = posixpath.normpath(posixpath.join(folder, entry))
+            found[path] = (document.file, document.line(field, number))
+            for generator in repository.documents(path) if field == "generators" else ():
+                for position, listed in enumerate(sequence(dig(generator.value, "files"))):
+                    sealed = posixpath.normpath(posixpath.join(posixpath.dirname(path), str(listed)))
+                    found[sealed] = (path, generator.line("files", position))
+    return found
