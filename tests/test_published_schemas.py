@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from yamllint import rules as yamllint_rules  # type: ignore[import-untyped]
 
 from litellm_gitops.documents import Place
 from litellm_gitops.schemas import published
@@ -62,3 +64,12 @@ def test_what_another_file_brings_is_no_flaw() -> None:
     assert (
         published.flaws("gitlab-ci", {"a": {"script": [None, "true"], "rules": None, "variables": {"A": None}}}) == []
     )
+
+
+def test_the_rules_of_yamllint_are_those_that_it_has() -> None:
+    content = json.loads((FOLDER / "programs" / "yamllint.json").read_text("utf-8"))
+    written = {
+        name: {*rule["oneOf"][1]["properties"]} - {"level", "ignore", "ignore-from-file"}
+        for name, rule in content["properties"]["rules"]["properties"].items()
+    }
+    assert written == {name: {*getattr(rule, "CONF", {})} for name, rule in yamllint_rules._RULES.items()}

@@ -46,6 +46,8 @@ def refused(place: Place, found: str) -> str:
     for outside in outsides:
         if '"' in outside:
             return "an expression has double quotes, where a text stands in single ones"
+        if re.search(r"(?<![=!<>])=(?!=)|(?<!&)&(?!&)|(?<!\|)\|(?!\|)", outside):
+            return "an expression has an operator that GitHub does not know; it knows == != && ||"
         for name, _, called in _names(outside):
             if what := _unknown(name, called):
                 return what

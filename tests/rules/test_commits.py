@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append, append_item, change, delete, remove, set_value, substitute
+from tests.support.faults import Edit, Fault, append, append_item, change, delete, remove, set_value, substitute, write
 from tests.support.findings import accepted, found_by_its_rule_alone
 
-COMMITS, GITLEAKS = ".pre-commit-config.yaml", ".gitleaks.toml"
+COMMITS, GITLEAKS, YAMLLINT = ".pre-commit-config.yaml", ".gitleaks.toml", ".yamllint.yml"
 VALIDATE, ENDS = ".github/workflows/validate.yaml", "gitleaks_fails_the_pipeline_and_shows_nothing"
 RUNS = "gitleaks_runs_on_every_push"
 GUARD = "        always_run: true\n"
 
 FAULTS: dict[str, Fault] = {
-    "a rule that yamllint does not know": ("a_commit_is_guarded", change(".yamllint.yml", "  truthy:", "  trthy:")),
+    "a rule that yamllint does not know": ("yamllint_can_read_its_settings", change(".yamllint.yml", "  truthy:", "  trthy:")),
     "an option that yamllint does not know": (
-        "a_commit_is_guarded",
+        "yamllint_can_read_its_settings",
         change(".yamllint.yml", "check-keys", "chek-keys"),
     ),
     "a value that yamllint does not take": (
-        "a_commit_is_guarded",
+        "yamllint_can_read_its_settings",
         change(".yamllint.yml", "document-start: disable", "document-start: diable"),
     ),
     "rules of yamllint that it does not see": (
-        "a_commit_is_guarded",
+        "yamllint_can_read_its_settings",
         change(".yamllint.yml", "extends: default", "extens: default"),
     ),
     "a list that gitleaks does not know": (
@@ -119,6 +119,53 @@ FAULTS: dict[str, Fault] = {
         "gitleaks_looks_for_every_credential",
         append(GITLEAKS, "[[allowlists]]\npaths = ['.*']\n"),
     ),
+    **{
+        f"hooks that pre-commit does not take: {new}": ("a_commit_is_guarded", change(COMMITS, old, new))
+        for old, new in (
+            ("rev: v8.30.1", "rev: 8.30.1"),
+            ("id: check-merge-conflict", "id: check-yamll"),
+            ("always_run: true", "alway_run: true"),
+            ("args: [--strict]", "args: --strict"),
+            (r"\.(rej|orig)$", r"\.(rej|orig$"),
+            ("always_run: true", "always_run: true\n        stages: [precommit]"),
+            ("repos:\n", "repo:\n"),
+        )
+    },
+    **{
+        f"hooks that pre-commit does not take: {line}": ("a_commit_is_guarded", append(COMMITS, line))
+        for line in (
+            "default_stages: [pre-comit]\n",
+            "default_language_version: {python: python3.9}\n",
+            "minimum_pre_commit_version: three\n",
+        )
+    },
+    "a misspelt hook of pre-commit's own": (
+        "a_commit_is_guarded",
+        append_item(COMMITS, ("repos",), {"repo": "meta", "hooks": [{"id": "check-hook-apply"}]}),
+    ),
+    "no hooks at all": ("a_commit_is_guarded", write(COMMITS, "")),
+    **{
+        f"settings that gitleaks refuses: {line}": ("gitleaks_looks_for_every_credential", append(GITLEAKS, line))
+        for line in (
+            "[[allowlists]]\ndescription = 'own'\n",
+            "[[allowlists]]\npath = ['^docs/']\n",
+            "[[allowlists]]\npaths = ['^docs/(']\n",
+            "[[rules]]\ndescription = 'own'\nregex = 'own-[0-9]+'\n",
+            "[[rules]]\nid = 'own'\nregex = 'own-([0-9]+'\n",
+        )
+    },
+    **{
+        f"settings that yamllint refuses: {new}": ("yamllint_can_read_its_settings", change(YAMLLINT, old, new))
+        for old, new in (
+            ("extends: default", "extends: defaults"),
+            ("line-length:", "line-lenght:"),
+            ("max: 120", "maximum: 120"),
+            ("max: 120", "max: long"),
+            ("rules:\n", "rule:\n"),
+            ("document-start: disable", "document-start: enabled"),
+            ("check-keys: false", "check-keys: false\n    level: warn"),
+        )
+    },
     "gitleaks without its settings": ("gitleaks_looks_for_every_credential", append(GITLEAKS, "[[allowlists\n")),
 }
 
@@ -133,6 +180,19 @@ HARMLESS: dict[str, Edit] = {
     "attributes of their own": append(
         ".gitattributes", "*.png binary\n/docs/** linguist-documentation\n*.lock gitlab-generated own=1\n"
     ),
+    "hooks that prek brings": append_item(
+        COMMITS, ("repos",), {"repo": "builtin", "hooks": [{"id": "trailing-whitespace"}]}
+    ),
+    "hooks about hooks": append_item(COMMITS, ("repos",), {"repo": "meta", "hooks": [{"id": "identity"}]}),
+    "a key that pre-commit of tomorrow knows": append(COMMITS, "own: {a: b}\n"),
+    "a rule of one's own": append(
+        GITLEAKS, "[[rules]]\nid = 'own'\nregex = '(?i:own)-[[:alnum:]]+'\nkeywords = ['own-']\n"
+    ),
+    "one allowlist": append(GITLEAKS, "[allowlist]\npaths = ['^docs/']\n"),
+    "other settings of yamllint": append(
+        YAMLLINT, "  key-ordering: disable\n  indentation: {spaces: 2, indent-sequences: whatever, level: warning}\n"
+    ),
+    "yamllint as it comes": delete(YAMLLINT),
     "hooks that pass over a folder": append(COMMITS, "exclude: ^docs/\n"),
     "hooks that end at once": append(COMMITS, "fail_fast: true\n"),
     "gitleaks with what it knew before": change(VALIDATE, "--redact ", "--redact=80 --baseline-path known.json "),

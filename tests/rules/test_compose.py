@@ -15,6 +15,11 @@ FAULTS: dict[str, Fault] = {
         "the_proxy_here_finds_its_configuration",
         substitute(FILE, r"model: bedrock/.*sonnet-5$", "model:"),
     ),
+    "a time with a space": (TAKES, substitute(FILE, "interval: 10s", "interval: 10 s")),
+    "a number in words": (TAKES, substitute(FILE, "retries: 5", "retries: five")),
+    "a check that is none": (TAKES, substitute(FILE, "CMD-SHELL", "CMDSHELL")),
+    "a misspelt host of the database": (FINDS, substitute(FILE, "@postgres:", "@postgress:")),
+    "another kind of database": (FINDS, substitute(FILE, '"postgresql://', '"mysql://')),
     "a misspelt key of a service": (TAKES, substitute(FILE, "    healthcheck:", "    healtcheck:")),
     "a service that is not there": (
         TAKES,

@@ -240,6 +240,11 @@ FAULTS: dict[str, Fault] = {
         set_value(GITLAB_FILE, ("suite", "script"), ["echo done"]),
         GITLAB,
     ),
+    "a suite without files (GitLab)": (
+        "every_push_runs_the_suite",
+        set_value(".gitlab-ci.yml", ("suite", "variables", "GIT_STRATEGY"), "none"),
+        everything(ci_platform="gitlab"),
+    ),
     "a suite that may fail (GitLab)": (
         "every_push_runs_the_suite",
         set_value(GITLAB_FILE, ("suite", "allow_failure"), True),

@@ -24,6 +24,19 @@ FAULTS: dict[str, Fault] = {
     "owners of what is left": (OWNERS, append(CODEOWNERS, "!/docs/ @example/docs\n")),
     "owners of a range": (OWNERS, append(CODEOWNERS, "/litellm/values-[ag]*.yaml @example/platform\n")),
     "owners of a misspelt folder": (OWNERS, append(CODEOWNERS, "/policy/ @example/platform\n")),
+    **{
+        f"owners that GitHub does not ask: {lines}": (OWNERS, append(CODEOWNERS, f"{lines}\n"))
+        for lines in (
+            "/secrets/",
+            "secret/ @example/security",
+            "/secrets/awss/ @example/security",
+            "/hooks/seal_secret.py @example/security",
+            "/secrets/ @alice,@bob",
+            "/secrets/ @@alice",
+            "/secrets/ @OWNER",
+            "/secrets/ @example/security\n* @example/platform",
+        )
+    },
     "gitleaks of any release": (MOVES, substitute(VALIDATE, r"version: v8\.\S+", "version: latest")),
     "gitleaks of any release (GitLab)": (
         MOVES,

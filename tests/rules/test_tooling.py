@@ -9,12 +9,14 @@ from typing import Any
 
 from litellm_gitops.charts import LITELLM
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append, change, delete, remove, substitute, together
+from tests.support.faults import Edit, Fault, append, change, delete, remove, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 PROJECT, RENOVATE = "pyproject.toml", "renovate.json"
 WHOLE, SAME = "pytest_runs_the_whole_suite", "everything_runs_the_same_commit_of_the_tooling"
 THERE = "every_entry_point_that_is_called_is_there"
+INSTALLED, VALIDATE = "the_tooling_can_be_installed", ".github/workflows/validate.yaml"
+UV = ("jobs", "suite", "steps", 1, "with")
 READS, FITS = "renovate_can_read_its_configuration", "renovate_proposes_what_fits"
 OTHER = everything(chart=LITELLM.name)
 
@@ -81,6 +83,72 @@ FAULTS: dict[str, Fault] = {
     "a timezone that there is not": (READS, settings(timezone="Europe/Zuerich")),
     "a pattern that looks ahead": (READS, change(RENOVATE, "version: (?<", "version: (?!0)(?<")),
     "a group that has no name": (READS, change(RENOVATE, "(?<depName>", "(<depName>")),
+    **{
+        f"settings that Renovate does not take: {given}": (READS, settings(**given))
+        for given in (
+            {"minimumReleaseAge": "3 dyas"},
+            {"minimumReleaseAge": "3"},
+            {"schedule": ["before 6 on monday"]},
+            {"schedule": ["before 25am on monday"]},
+            {"schedule": ["30 5 * * 1"]},
+            {"schedule": ["* 0-25 * * 1"]},
+            {"schedule": ["vor 6 Uhr am Montag"]},
+            {"lockFileMaintenance": {"enabled": True, "schedule": ["before 5am on mondy"]}},
+            {"timezone": "Berlin"},
+            {"rebaseWhen": "always"},
+            {"prHourlyLimit": "2"},
+            {"labels": "dependencies"},
+            {"enabledManagers": ["github-action"]},
+            {"internalChecksFilter": "strictly"},
+        )
+    },
+    **{
+        f"a rule of a misspelt word: {given}": (READS, rules(enabled=False, **given))
+        for given in (
+            {"matchUpdateTypes": ["majors"]},
+            {"matchManagers": ["dockercompose"]},
+            {"matchPackageNames": ["/litellm(/"]},
+        )
+    },
+    "a manager of files without slashes": (
+        READS,
+        edited(lambda own: own["customManagers"][0].update(managerFilePatterns=["^own/.+$"])),
+    ),
+    "updates of another branch": (FITS, settings(baseBranches=["master"])),
+    **{
+        f"a Python that there is not: {value}": (INSTALLED, change(PROJECT, '">=3.11"', f'"{value}"'))
+        for value in (">=3.99", "<3.11", "==3.10.*", "=>3.11", "3.11", ">=3.9")
+    },
+    "a Python of another number": (INSTALLED, write(".python-version", "3.10\n")),
+    "a Python that is no text": (INSTALLED, set_value(VALIDATE, (*UV, "python-version"), 3.1)),
+    **{
+        f"a project that is misspelt: {new}": (INSTALLED, change(PROJECT, old, new))
+        for old, new in (
+            ("requires-python", "require-python"),
+            ('"copier>=9.19,<10"', '"copeir>=9.19,<10"'),
+            ('"copier>=9.19,<10"', '"copier=>9.19,<10"'),
+            ("litellm-gitops[suite] @", "litellm-gitops @"),
+            ("not decrypt", "not decrpyt"),
+            ("--strict-markers", "--strict-marker"),
+            ("addopts", "addopt"),
+            ("[tool.pytest.ini_options]", "[tool.pytest.ini_option]"),
+            ("setuptools.build_meta", "setuptools.build_metas"),
+            ("package = false", "packages = false"),
+            ('version = "0.0.0"', 'version = "newest"'),
+            ('name = "litellm-gitops-tooling"', 'name = "litellm gitops"'),
+            ('testpaths = ["tests"]', 'testpaths = ["tests"]\npython_files = ["*_test.py"]'),
+            ('testpaths = ["tests"]', 'testpaths = ["tests"]\nnorecursedirs = ["tests"]'),
+        )
+    },
+    "settings of pytest in a file of its own": (WHOLE, write("pytest.ini", "[pytest]\ntestpaths = own\n")),
+    "some of the tests in a file of its own": (WHOLE, write("pytest.ini", "[pytest]\naddopts = -k sealing\n")),
+    "a Dependabot that does nothing": (
+        "dependabot_can_read_its_configuration",
+        write(
+            ".github/dependabot.yml",
+            "version: 2\nupdates:\n  - package-ecosystem: pip\n    directory: /\n    schedule: {interval: week}\n",
+        ),
+    ),
     "charts of three components as updates": (FITS, without("allowedVersions"), OTHER),
     "charts of three components by a later rule": (
         FITS,
@@ -122,6 +190,38 @@ HARMLESS: dict[str, Harmless] = {
             "every 3 months on the first day of the month",
         )
     },
+    **{
+        f"settings of Renovate: {given}": settings(**given)
+        for given in (
+            {"minimumReleaseAge": "1 week"},
+            {"minimumReleaseAge": "3d"},
+            {"schedule": ["after 10:00pm every weekday", "before 6:00am on the 15th day of the month"]},
+            {"schedule": "on friday and saturday"},
+            {"lockFileMaintenance": True},
+            {"lockFileMaintenance": {"enabled": True, "schedule": ["* 5 * * MON-FRI"]}},
+            {"timezone": "UTC"},
+            {"semanticCommits": True},
+            {"stabilityDays": 3},
+            {"enabledManagers": ["helmv3", "helm-values", "custom.regex", "a-manager-of-tomorrow"]},
+            {"baseBranches": ["/^main$/"]},
+            {"baseBranchPatterns": ["main", "release"]},
+            {"hostRules": [{"matchHost": "ghcr.io", "encrypted": {"password": "wcFMA/own+example=="}}]},
+        )
+    },
+    **{
+        f"a range of Python: {value}": change(PROJECT, '">=3.11"', f'"{value}"')
+        for value in (">=3.12", ">=3.11,<4", "~=3.11", ">=3.11, !=3.12.1", "==3.13.*")
+    },
+    "a Python by its number": write(".python-version", "3.12\n"),
+    "a dependency more": change(
+        PROJECT, '"copier>=9.19,<10",', '"copier>=9.19,<10",\n  "own[a,b]~=1.0; sys_platform == \'linux\'",'
+    ),
+    "settings of uv": append(PROJECT, '\n[[tool.uv.index]]\nurl = "https://pypi.example.com/simple"\n'),
+    "settings of pytest in another file": write("pytest.ini", "[pytest]\naddopts = -q\ntestpaths = tests\n"),
+    "Dependabot": write(
+        ".github/dependabot.yml",
+        "version: 2\nupdates:\n  - {package-ecosystem: github-actions, directory: /, schedule: {interval: weekly}}\n",
+    ),
     "rules of one's own": together(
         rules(matchUpdateTypes=["minor"], matchDepNames=["own"], automerge=True, addLabels=["ci"]),
         rules(extends=["packages:linters"], groupName="linters"),

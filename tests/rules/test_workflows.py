@@ -6,6 +6,7 @@ from tests.support.answers import everything
 from tests.support.faults import Edit, Fault, append_item, change, remove, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
+STEPS = "every_step_names_what_there_is"
 EMPTY = "every_expression_has_a_value"
 GITHUB, GITLAB = "github_takes_every_workflow", "gitlab_takes_the_pipeline"
 VALIDATE, UPDATE, OWN = (f".github/workflows/{name}.yaml" for name in ("validate", "update", "own"))
@@ -50,6 +51,29 @@ FAULTS: dict[str, Fault] = {
         f"a runner that is gone: {runner}": (GITHUB, set_value(VALIDATE, (*CHART, "runs-on"), runner))
         for runner in ("ubuntu-20.04", "windows-2019")
     },
+    "jobs that wait for each other": (
+        GITHUB,
+        together(
+            set_value(VALIDATE, (*CHART, "needs"), ["suite"]), set_value(VALIDATE, ("jobs", "suite", "needs"), "chart")
+        ),
+    ),
+    "a misspelt runner": (GITHUB, set_value(VALIDATE, (*CHART, "runs-on"), "ubunut-24.04")),
+    "a comparison with one sign": (GITHUB, set_value(VALIDATE, (*CHART, "if"), "github.ref = 'refs/heads/main'")),
+    "a misspelt output": (STEPS, change(UPDATE, 'print("release="', 'print("releases="')),
+    "a misspelt file of outputs": (STEPS, change(UPDATE, "$GITHUB_OUTPUT", "$GITHUB_OUPUT")),
+    **{
+        f"a step of a misspelt name: {new}": (STEPS, substitute(VALIDATE, old, new, 1))
+        for old, new in (
+            ("actions/checkout@", "actions/chekout@"),
+            ("actions/checkout@", "action/checkout@"),
+            ("astral-sh/setup-uv", "astral/setup-uv"),
+            ("persist-credentials:", "persist-credential:"),
+            ("fetch-depth:", "fetch_depth:"),
+            ("pytest -m chart", "pytest -m charts"),
+        )
+    },
+    "a cache without paths (GitLab)": gitlab(set_value(PIPELINE, ("default", "cache"), {"path": ["own"]})),
+    "an end that is none (GitLab)": gitlab(set_value(PIPELINE, ("helm", "artifacts", "expire_in"), "1 huor")),
     "a right that is misspelt": (GITHUB, set_value(VALIDATE, (*CHART, "permissions"), {"content": "read"})),
     "a right of another kind": (GITHUB, set_value(VALIDATE, (*CHART, "permissions"), {"contents": "reed"})),
     "a time in words": (GITHUB, set_value(VALIDATE, (*CHART, "timeout-minutes"), "ten")),
@@ -95,6 +119,22 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "steps of one's own": write(
+        OWN,
+        """\
+on: push
+jobs:
+  own:
+    runs-on: ubuntu-slim
+    steps:
+      - uses: example/checkout@v1
+        with: {persist-credential: false}
+      - {id: own, run: "./own >> $GITHUB_OUTPUT; echo $GITHUB_OWN"}
+      - run: echo ${{ steps.own.outputs.release }} ${{ github.ref == 'a=b' }}
+      - run: pytest -m slow
+""",
+    ),
+    "an end of artifacts (GitLab)": (set_value(PIPELINE, ("helm", "artifacts", "expire_in"), "3 mins 4 sec"), ANSWERS),
     "a matrix, a step and a job of one's own": write(
         OWN,
         """\

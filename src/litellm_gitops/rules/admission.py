@@ -48,7 +48,12 @@ def _table() -> dict[str, dict[str, Any]]:
 
 _OTHER_NAMES = {"label-name": "namespace"}
 # of a mapping: the form of its keys, and that of its values
-_PAIRS = {"labels": ("mark", "label"), "marks": ("mark", ""), "resources": ("resource", "quantity")}
+_PAIRS = {
+    "labels": ("mark", "label"),
+    "marks": ("mark", ""),
+    "quotas": ("quota", "quantity"),
+    "resources": ("resource", "quantity"),
+}
 
 
 def _forms(place: Place, value: Any, form: str) -> Misfits:

@@ -15,35 +15,13 @@ from litellm_gitops.repository import VALUES, Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.pipeline import GITLAB, OURS, is_left_out, is_skipped
+from litellm_gitops.schemas import published
 
 _COMMITS, _ATTRIBUTES, _GITLEAKS = ".pre-commit-config.yaml", ".gitattributes", ".gitleaks.toml"
-# https://yamllint.readthedocs.io/en/stable/: of the options those of the rules that are rendered
-_YAMLLINT = ".yamllint.yml"
-_OF_YAMLLINT = {"extends", "ignore", "ignore-from-file", "locale", "rules", "yaml-files"}
-_RULES = {
-    *("anchors", "braces", "brackets", "colons", "commas", "comments", "comments-indentation", "document-end"),
-    *("document-start", "empty-lines", "empty-values", "float-values", "hyphens", "indentation", "key-duplicates"),
-    *("key-ordering", "line-length", "new-line-at-end-of-file", "new-lines", "octal-values", "quoted-strings"),
-    *("trailing-spaces", "truthy"),
-}
-_OPTIONS = {
-    *("allow-non-breakable-inline-mappings", "allow-non-breakable-words", "allowed-values", "check-keys", "ignore"),
-    *("ignore-shebangs", "level", "max", "min-spaces-from-content", "require-starting-space"),
-}
 # https://github.com/gitleaks/gitleaks#configuration
 _OF_GITLEAKS = {
     "": ("title", "description", "extend", "rules", "allowlists", "allowlist", "minVersion"),
     "extend": ("useDefault", "path", "url", "disabledRules"),
-    "allowlists": (
-        "description",
-        "commits",
-        "paths",
-        "regexes",
-        "regexTarget",
-        "stopwords",
-        "condition",
-        "targetRules",
-    ),
 }
 # https://git-scm.com/docs/gitattributes, and those of GitHub's linguist; the patterns as they are rendered
 _OF_GIT = {
@@ -71,6 +49,25 @@ _SOURCES = tuple(
     f"https://github.com/{each}"
     for each in ("adrienverge/yamllint", "pre-commit/pre-commit-hooks", "gitleaks/gitleaks")
 )
+# the hooks of those whose names are misspelt easily; `meta` and `builtin` are of pre-commit and prek themselves
+_IDS = {
+    "https://github.com/pre-commit/pre-commit-hooks": (
+        *("check-added-large-files", "check-ast", "check-case-conflict", "check-docstring-first", "check-json"),
+        *("check-executables-have-shebangs", "check-illegal-windows-names", "check-merge-conflict", "check-symlinks"),
+        *("check-shebang-scripts-are-executable", "check-toml", "check-vcs-permalinks", "check-xml", "check-yaml"),
+        *(
+            "debug-statements",
+            "destroyed-symlinks",
+            "detect-aws-credentials",
+            "detect-private-key",
+            "file-contents-sorter",
+        ),
+        *("double-quote-string-fixer", "end-of-file-fixer", "fix-byte-order-marker", "forbid-new-submodules"),
+        *("forbid-submodules", "mixed-line-ending", "name-tests-test", "no-commit-to-branch", "pretty-format-json"),
+        *("requirements-txt-fixer", "sort-simple-yaml", "trailing-whitespace"),
+    ),
+    "meta": ("check-hooks-apply", "check-useless-excludes", "identity"),
+}
 _PIPELINES = (".github/workflows/", ".gitlab-ci.yml")
 _CALL = re.compile(r"^.*\bgitleaks\b.* (?:git|dir|detect|protect)\b.*$", re.IGNORECASE | re.MULTILINE)
 _PASSED = re.compile(r"--exit-code[= ]0\b|\|\| *(?:true|:)")
@@ -89,14 +86,19 @@ def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
     """Where there are commit hooks at all."""
     document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
     if document is None:
+        if repository.has(_COMMITS) and not (repository.text(_COMMITS) or "").strip():
+            yield Finding(_COMMITS, None, "it is empty, and pre-commit ends with an error", restore())
         return
     hooks: list[tuple[Place, dict[Any, Any]]] = [
         (("repos", at, "hooks", number), mapping(hook))
         for at, entry in enumerate(sequence(document.value.get("repos")))
         for number, hook in enumerate(sequence(dig(entry, "hooks")))
     ]
+    unfit = [*_unfit(document)]
+    yield from unfit
+    if unfit:
+        return  # what else is wrong mostly follows from it
     yield from _refused(document, hooks)
-    yield from _of_yamllint(repository) if any(hook.get("id") == "yamllint" for _, hook in hooks) else ()
     watched = [*map(repository.path, _WATCHED)]
     for field in ("exclude", "files"):
         if what := _leaves_out(field, document.value.get(field), watched):
@@ -149,22 +151,49 @@ def _refused(document: Document, hooks: list[tuple[Place, dict[Any, Any]]]) -> I
             yield Finding(_COMMITS, document.line("repos", number, "repo"), what, edit(f"did you mean {meant}?"))
 
 
-def _of_yamllint(repository: Repository) -> Iterator[Finding]:
-    """What yamllint refuses of its settings: its hook then ends with an error."""
-    document = repository.document(_YAMLLINT) if repository.has(_YAMLLINT) else None
-    rules = mapping(document and document.value.get("rules"))
-    given = list[tuple[tuple[str, ...], set[str]]]()
-    given += [((name,), _OF_YAMLLINT) for name in map(str, mapping(document and document.value))]
-    given += [(("rules", name), _RULES) for name in map(str, rules)]
-    given += [(("rules", str(name), each), _OPTIONS) for name in rules for each in map(str, mapping(rules[name]))]
-    for place, known in given:
-        if document and place[-1] not in known and (meant := closest(place[-1], known)):
-            what = f"yamllint knows no {place[-1]}, and its hook lets no commit through"
-            yield Finding(_YAMLLINT, document.line(*place), what, edit(f"did you mean {meant}?"))
-    for name, value in rules.items():
-        if document and not isinstance(value, dict | bool) and value not in ("enable", "disable"):
-            what = f"yamllint takes no such value for {name}, and its hook lets no commit through"
-            yield Finding(_YAMLLINT, document.line("rules", name), what, edit("write enable, disable, or its options"))
+def _unfit(document: Document) -> Iterator[Finding]:
+    """What pre-commit, or prek, does not take of the file: then it runs nothing."""
+    for place, what in published.flaws("pre-commit", document.value):
+        if place[-1:] not in (("fail_fast",), ("language",)):  # of these more is told
+            yield from _told(document, place, what, "pre-commit")
+    for at, entry in enumerate(sequence(document.value.get("repos"))):
+        address, known = text(dig(entry, "repo")), _IDS.get(text(dig(entry, "repo")).removesuffix(".git"), ())
+        revision = text(dig(entry, "rev"))
+        if address.removesuffix(".git") in _SOURCES and re.match(r"\d", revision):
+            line = document.line("repos", at, "rev")
+            yield Finding(_COMMITS, line, f"{address} has no release {revision}", edit(f"write v{revision}"))
+        for number, hook in enumerate(map(mapping, sequence(dig(entry, "hooks")))):
+            here: Place = ("repos", at, "hooks", number)
+            name = text(hook.get("id"))
+            if name not in known and name not in _HOOKS and (meant := closest(name, known)):
+                what = f"there is no hook {name}, and pre-commit then runs none"
+                yield Finding(_COMMITS, document.line(*here, "id"), what, edit(f"did you mean {meant}?"))
+            for field in ("files", "exclude"):
+                if isinstance(pattern := hook.get(field), str) and not _is_pattern(pattern):
+                    what = f"{field} of {name} is no regular expression, and pre-commit runs nothing"
+                    yield Finding(_COMMITS, document.line(*here, field), what, edit("correct it"))
+    version = text(dig(document.value, "default_language_version", "python"))
+    if (match := re.fullmatch(r"python3\.(\d+)", version)) and int(match[1]) < 11:
+        line = document.line("default_language_version", "python")
+        what = f"the guard does not run on {version}, and no commit is possible"
+        yield Finding(_COMMITS, line, what, edit("write python3.11, or a newer one"))
+
+
+def _told(document: Document, place: Place, what: str, program: str) -> Iterator[Finding]:
+    """What a schema refuses. Of a field at the top that is not known a program says at most a word."""
+    is_unknown = "has a field that does not exist" in what
+    if is_unknown and "did you mean" not in what and (program == "pre-commit" or len(place) == 1):
+        return
+    end = f"{program} passes over it" if is_unknown and program == "pre-commit" else f"{program} ends with an error"
+    yield Finding(document.file, document.line(*place), f"{what}, and {end}", edit("correct it"))
+
+
+def _is_pattern(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
 
 
 def _leaves_out(field: str, pattern: Any, watched: list[str]) -> str:
@@ -265,6 +294,8 @@ def gitleaks_looks_for_every_credential(repository: Repository) -> Iterator[Find
         yield Finding(
             _GITLEAKS, _line(content, "extend"), "gitleaks looks for nothing", edit("write useDefault = true")
         )
+    for word, what, way in _of_gitleaks(settings):
+        yield Finding(_GITLEAKS, _line(content, word), f"{what}, so that gitleaks ends at once", edit(way))
     for entry in [*sequence(settings.get("allowlists")), mapping(settings.get("allowlist"))]:
         for pattern in texts(dig(entry, "paths")) + texts(dig(entry, "regexes")):
             kinds = _LEFT_OUT["paths" if pattern in texts(dig(entry, "paths")) else "regexes"]
@@ -281,6 +312,59 @@ def _unknown_to_gitleaks(settings: dict[str, Any], content: str) -> Iterator[Fin
             if key not in known and (meant := closest(key, known)):
                 what = f"gitleaks knows no {key}, and passes over it"
                 yield Finding(_GITLEAKS, _line(content, key), what, edit(f"did you mean {meant}?"))
+
+
+def _of_gitleaks(settings: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(the word, what is wrong, what to do) of what it refuses.
+
+    https://github.com/gitleaks/gitleaks/blob/master/config/config.go
+    """
+    own = [*map(mapping, sequence(settings.get("rules")))]
+    given = settings.get("allowlists")
+    lists = [("allowlists", mapping(each)) for each in (given if isinstance(given, list) else [given] if given else [])]
+    lists += [("allowlist", mapping(settings["allowlist"]))] if settings.get("allowlist") else []
+    for entry in own:
+        if not entry.get("id"):
+            yield "[[rules]]", "a rule has no id", "write one"
+        elif {*entry} <= {"id", "description"}:
+            yield str(entry["id"]), f"the rule {entry['id']} has no regex and no path", "write one of them"
+    for word, entry in lists:
+        checks = {"paths", "regexes", "stopwords", "commits"}
+        if slip := next((key for key in entry if key not in checks and closest(key, checks)), ""):
+            yield slip, f"an allowlist has no {slip}", f"did you mean {closest(slip, checks)}?"
+        elif not any(entry.get(key) for key in checks):
+            yield word, "an allowlist is for nothing", "write paths, regexes, stopwords or commits"
+    patterns = [(key, each) for entry in own for key in ("regex", "path") for each in texts([entry.get(key)])]
+    patterns += [(key, each) for _, entry in lists for key in ("paths", "regexes") for each in _several(entry.get(key))]
+    for word, pattern in patterns:
+        # RE2 knows classes and flags that Python does not, in which nothing can be said of it
+        if not _is_pattern(pattern) and not re.search(r"\\[zpPQ]|\[\[:|\(\?[a-zA-Z-]+[:)]", pattern):
+            yield word, f"a pattern of {word} is no regular expression", "correct it"
+
+
+def _several(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else texts(value)
+
+
+@rule
+def yamllint_can_read_its_settings(repository: Repository) -> Iterator[Finding]:
+    """It ends with an error otherwise, and no commit is possible."""
+    for file in filter(repository.has, (".yamllint.yml", ".yamllint.yaml", ".yamllint")):
+        document = repository.document(file)
+        for place, what in published.flaws("yamllint", _rendered(document.value)) if document else ():
+            if document:
+                yield from _told(document, place, what, "yamllint")
+        base = text(dig(document and document.value, "extends"))
+        if document and base and base not in ("default", "relaxed") and not repository.has(base):
+            meant = closest(base, ("default", "relaxed")) or "default"
+            what = f"it extends {base}, which is not there, and yamllint ends at once"
+            yield Finding(file, document.line("extends"), what, edit(f"did you mean {meant}?"))
+
+
+def _rendered(value: dict[Any, Any]) -> dict[Any, Any]:
+    """With a rule that is there and says nothing as one that is on."""
+    given = mapping(value.get("rules"))
+    return {**value, "rules": {key: {} if found is None else found for key, found in given.items()}}
 
 
 @rule

@@ -63,6 +63,7 @@ def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[
         policy = text(dig(service, "restart"))
         if policy and not _RESTARTS.fullmatch(policy):
             yield ("services", name, "restart"), f"there is no restart {policy}", "write unless-stopped, always or no"
+        yield from _of_health(name, mapping(dig(service, "healthcheck")))
         for other, entry in mapping(dig(service, "depends_on")).items():
             image, check = text(dig(services, other, "image")), dig(services, other, "healthcheck")
             healthless = check is None and "build" not in mapping(services.get(other)) and _NO_HEALTH.fullmatch(image)
@@ -79,6 +80,31 @@ def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[
     # what is named may be in another file, or under a key that is misspelt
     if "include" not in content and not any(len(place) == 1 for place, _ in refused):
         yield from _of_names(content, services)
+
+
+def _of_health(name: Any, check: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    """What Docker does not take of a check of health, and its schema does."""
+    for field in ("interval", "timeout", "start_period", "start_interval"):
+        found = check.get(field)
+        if (
+            isinstance(found, str)
+            and "$" not in found
+            and not re.fullmatch(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h))+", found)
+        ):
+            yield (
+                ("services", name, "healthcheck", field),
+                f"{field} is {found}, which is no time",
+                "write one such as 10s",
+            )
+    retries, test = check.get("retries"), sequence(check.get("test"))
+    if isinstance(retries, str) and "$" not in retries and not retries.isdigit():
+        yield ("services", name, "healthcheck", "retries"), "retries is no number", "write a number"
+    if test and test[0] not in ("NONE", "CMD", "CMD-SHELL"):
+        yield (
+            ("services", name, "healthcheck", "test"),
+            f"test begins with {test[0]}",
+            "write CMD or CMD-SHELL before it",
+        )
 
 
 def _reached(services: dict[Any, Any], name: Any) -> set[Any]:
@@ -238,6 +264,13 @@ def _database(content: dict[Any, Any], given: dict[Any, Any]) -> Iterator[tuple[
     place: Place = ("environment", "DATABASE_URL")
     if url and url["host"] in ("localhost", "127.0.0.1"):
         yield place, f"{url['host']} is the proxy's own container", "name the service of the database"
+    given_url = text(given.get("DATABASE_URL"))
+    if given_url and not given_url.startswith(("postgres://", "postgresql://", "$", "prisma")):
+        yield place, "DATABASE_URL leads to no PostgreSQL", "begin it with postgresql://"
+        return
+    services = mapping(content.get("services"))
+    if url and url["host"] not in services and (meant := closest(url["host"], map(str, services))):
+        yield place, f"there is no service {url['host']}", f"did you mean {meant}?"
     other = mapping(dig(content, "services", url["host"])) if url else {}
     if not url or not other:
         return

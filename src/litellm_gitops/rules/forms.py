@@ -137,6 +137,14 @@ OWN_FORMS: Mapping[str, tuple[Callable[[Any], bool] | str, str, str]] = {
     ),
     "port": (_is_port, "name of a port", "use at most 15 lower-case letters, digits and hyphens"),
     "port-or-number": (_is_port_or_number, "port", "write 1 to 65535, or a name of at most 15 signs"),
+    # https://kubernetes.io/docs/concepts/policy/resource-quotas/
+    "quota": (
+        r"(?:(?:requests|limits)\.)?(?:cpu|memory|ephemeral-storage|hugepages-.+)|requests\.(?:storage|.+/.+)|pods|secrets"
+        r"|services(?:\.(?:loadbalancers|nodeports))?|configmaps|persistentvolumeclaims|replicationcontrollers"
+        r"|resourcequotas|storage|count/.+|.+/.+",
+        "amount of something",
+        "write requests.cpu, limits.memory, pods, or count/deployments.apps",
+    ),
     "quantity": (
         lambda value: bool(cel.QUANTITY.fullmatch(str(value))) and not str(value).startswith("-"),
         "quantity",

@@ -282,7 +282,7 @@ def _is_of_a_program(api_version: str, kind: str) -> bool:
     from difflib import get_close_matches
 
     group = _group(api_version)
-    other = "." not in group and group and not get_close_matches(group, _UNDOTTED, 1, _CLOSE)
+    other = "." not in group and group not in ("", "core") and not get_close_matches(group, _UNDOTTED, 1, _CLOSE)
     is_list = kind.endswith("List")  # objects of one kind, one after the other
     return bool(other or is_list or _OF_PROGRAMS.fullmatch(group)) or (api_version, kind) in _OF_KUBECTL
 

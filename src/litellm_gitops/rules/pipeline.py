@@ -11,6 +11,7 @@ from typing import Any
 from litellm_gitops.documents import Place, dig, mapping, merge, sequence, text, texts
 from litellm_gitops.files import git, matching
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.scripts import PART, prints_a_secret, runs_the_suite
@@ -62,7 +63,7 @@ def every_push_runs_the_suite(repository: Repository) -> Iterator[Finding]:
     if platform == "github":
         names = [file for file in repository.under(_WORKFLOWS) if file.endswith((".yaml", ".yml"))]
         files = [file for file in names if file not in repository.broken]
-        told = OURS[0] in repository.broken  # by another rule
+        told = OURS[0] in repository.broken or _is_refused(repository)  # by another rule
         if files and not told and not any(_runs_the_suite(repository, file) for file in files):
             yield Finding(OURS[0], None, "no workflow runs the suite on every push", fix)
     document = repository.document(GITLAB) if platform == "gitlab" and repository.has(GITLAB) else None
@@ -71,6 +72,14 @@ def every_push_runs_the_suite(repository: Repository) -> Iterator[Finding]:
         stopped = _is_never(repository, sequence(dig(jobs, "workflow", "rules")))
         if stopped or not any(_is_the_suite(repository, jobs, name) for name in jobs):
             yield Finding(GITLAB, None, "no job runs the suite on every push", fix)
+
+
+def _is_refused(repository: Repository) -> bool:
+    """Whether GitHub does not take the workflow that the template brought: then it runs nothing of it."""
+    from litellm_gitops.rules import workflows  # which asks this module
+
+    told = (*workflows.github_takes_every_workflow(repository), *workflows.every_step_names_what_there_is(repository))
+    return any(each.file == OURS[0] for each in told)
 
 
 def _runs_the_suite(repository: Repository, file: str) -> bool:
@@ -185,7 +194,8 @@ def _is_the_suite(repository: Repository, jobs: dict[Any, Any], name: Any) -> bo
     if str(name).startswith(".") or name in GITLAB_KEYWORDS:
         return False
     entry = extended(jobs, mapping(jobs[name]))
-    if is_left_out(repository, entry) or _left_out(entry, jobs):
+    variables = {**mapping(jobs.get("variables")), **mapping(entry.get("variables"))}
+    if is_left_out(repository, entry) or _left_out(entry, jobs) or variables.get("GIT_STRATEGY") in ("none", "empty"):
         return False
     if entry.get("trigger"):
         return True
@@ -270,7 +280,8 @@ def the_pipeline_sees_the_history(repository: Repository) -> Iterator[Finding]:
             for number, step in steps:
                 given = mapping(step.get("with"))  # one without any is of the owner's own workflow
                 is_ours = "actions/checkout@" in text(step.get("uses")) and "repository" not in given
-                if is_ours and given and str(given.get("fetch-depth")) != "0":
+                misspelt = any(closest(str(key), ["fetch-depth"]) for key in given)  # of which another rule tells
+                if is_ours and given and not misspelt and str(given.get("fetch-depth")) != "0":
                     line = document.line("jobs", name, "steps", number, "with", "fetch-depth")
                     yield Finding(OURS[0], line, f"the job {name} sees one commit", edit("write fetch-depth: 0"))
     document = repository.document(GITLAB) if repository.has(GITLAB) else None

@@ -32,6 +32,8 @@ _PLACES: tuple[str, ...] = (
 )
 _PLACES += (".gitattributes", ".gitleaks.toml", ".pre-commit-config.yaml", "pyproject.toml")
 _GH = re.compile(r"(?:^|[;&|(]|then|do)\s*gh (?:api|issue|pr|release|run|workflow)\b|if gh ", re.MULTILINE)
+# a person, a team, or an address
+_OWNER = re.compile(r"@[A-Za-z0-9][\w-]*(?:/[\w.-]+)?|[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 _COMMITS = ".pre-commit-config.yaml"
 
 
@@ -61,7 +63,7 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
     document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
     for number, entry in enumerate(sequence(dig(document and document.value, "repos"))):
         revision = str(dig(entry, "rev") or "")
-        if document and dig(entry, "repo") not in ("local", "meta") and not re.search(r"\d", revision):
+        if document and dig(entry, "repo") not in ("builtin", "local", "meta") and not re.search(r"\d", revision):
             line = document.line("repos", number, "rev")
             yield Finding(
                 _COMMITS, line, f"rev {revision!r} of {dig(entry, 'repo')} can be moved", edit("name a release")
@@ -160,24 +162,40 @@ def github_asks_every_code_owner(repository: Repository) -> Iterator[Finding]:
     """It passes over a line that it cannot read. https://docs.github.com/articles/about-code-owners"""
     places = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
     file = next(filter(repository.has, places), "") if repository.answers.get("ci_platform") == "github" else ""
+    before = False
     for number, line in enumerate((repository.text(file) or "").splitlines() if file else (), 1):
         pattern, *owners = re.sub(r"(^|\s)#.*", "", line).split() or [""]
-        wrong = next((owner for owner in owners if "@" not in owner), "")
+        wrong = next((owner for owner in owners if not _OWNER.fullmatch(owner)), "")
         what, fix = "", "write what the file names one by one"
         if pattern.startswith("!") or "[" in pattern:
             what = f"{'!' if pattern.startswith('!') else '[ ]'} means nothing here, and GitHub asks nobody"
         elif wrong:
-            what, fix = f"{wrong} is no owner, and GitHub asks nobody", f"write @{wrong}, or an address"
+            is_name = re.fullmatch(r"[\w-]+(?:/[\w.-]+)?", wrong)
+            what = f"{wrong} is no owner, and GitHub asks nobody"
+            fix = f"write @{wrong}, or an address" if is_name else "write @name, @organization/team, or an address"
+        elif "@OWNER" in owners:
+            what, fix = "@OWNER is nobody, and GitHub asks nobody", "write a person or a team of yours"
         elif pattern and (meant := _meant(repository, pattern)):
             what, fix = f"{pattern} names nothing here, and GitHub asks nobody", f"did you mean {meant}?"
+        elif pattern and not owners and pattern.strip("/").partition("/")[0] in _PLACES:
+            what, fix = f"{pattern} has no owner, and GitHub asks nobody", "write who approves a change of it"
+        elif pattern in ("*", "/**", "**") and before and owners:
+            what = "it takes every line before it away: the last one that fits wins, and GitHub asks no one else"
+            fix = "put it first"
+        before = before or bool(pattern)
         if what:
             yield Finding(file, number, what, edit(fix))
 
 
 def _meant(repository: Repository, pattern: str) -> str:
     """Which of what is rendered a pattern was meant to name; empty where it names something, or anything."""
-    first = pattern.strip("/").partition("/")[0]
-    if not pattern.startswith("/") or "*" in first or any(matching([f"/{first}"], repository.files)):
+    first, _, rest = pattern.strip("/").partition("/")
+    if "*" in pattern or any(matching([pattern], repository.files)):
         return ""
-    one_of_many = (each for each in _PLACES if _STEM.sub("", each) == _STEM.sub("", first))
-    return closest(first, _PLACES) or next(one_of_many, "")
+    if not any(matching([f"/{first}"], repository.files)):
+        one_of_many = (each for each in _PLACES if _STEM.sub("", each) == _STEM.sub("", first))
+        return closest(first, _PLACES) or next(one_of_many, "")
+    name, _, _ = rest.partition("/")
+    there = {file.split("/")[1] for file in repository.under(first) if "/" in file} if rest else set()
+    meant = closest(name, there) if name not in there else ""
+    return f"{first}/{meant}" if meant else ""

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 import tomllib
 from collections.abc import Iterator
 from posixpath import basename, normpath
 from typing import Any
-from zoneinfo import available_timezones
 
-from litellm_gitops import releases, renovate, vendored
-from litellm_gitops.documents import dig, mapping, sequence, text, texts
+from litellm_gitops import python_project, releases, renovate, renovate_settings, vendored
+from litellm_gitops.documents import dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit, restore
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import load, rule
 from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.pipeline import GITLAB, OURS
+from litellm_gitops.schemas import published
 from litellm_gitops.scripts import PART
 from litellm_gitops.sealing.creation_rules import CONFIG
 
@@ -26,41 +26,6 @@ _RENOVATE = "renovate.json"
 _PROJECT = "pyproject.toml"
 _NAMED = re.compile(r"[\"']litellm-gitops[\[ @=~<>\"']")
 _PINNED = re.compile(r"litellm-gitops(?:\[\w+\])? ?@ ?git\+\S+?@([^\s@#\"']+)")
-# https://docs.renovatebot.com/configuration-options/: of the top, those that a misspelt one may be meant for
-_OF_RENOVATE = {
-    *("$schema", "extends", "packageRules", "customManagers", "schedule", "minimumReleaseAge", "enabled", "labels"),
-    *("assignees", "reviewers", "automerge", "baseBranches", "timezone", "ignorePaths", "ignoreDeps", "hostRules"),
-    *("prHourlyLimit", "prConcurrentLimit", "rangeStrategy", "enabledManagers", "vulnerabilityAlerts", "pre-commit"),
-    *("lockFileMaintenance", "commitMessagePrefix", "semanticCommits", "dependencyDashboard", "platformAutomerge"),
-    *("rebaseWhen", "separateMajorMinor", "customDatasources", "registryAliases", "addLabels", "description"),
-}
-_PRESETS = {
-    *("config:recommended", "config:best-practices", "config:js-app", "config:js-lib", "config:semverAllMonthly"),
-    *("config:semverAllWeekly", "helpers:pinGitHubActionDigests", ":enablePreCommit", ":dependencyDashboard"),
-    *(":semanticCommits", ":automergeMinor", ":automergePatch", ":maintainLockFilesWeekly", ":timezone"),
-    *(":automergeAll", ":automergeBranch", ":automergeDigest", ":automergeDisabled", ":automergeMajor", ":automergePr"),
-}
-_MATCHERS = {
-    f"match{each}"
-    for each in (
-        *("BaseBranches", "Categories", "Confidence", "CurrentAge", "CurrentValue", "CurrentVersion", "Datasources"),
-        *("DepNames", "DepPatterns", "DepPrefixes", "DepTypes", "FileNames", "Files", "Jsonata", "Languages"),
-        *("Managers", "Message", "NewValue", "NewVersion", "PackageNames", "PackagePatterns", "PackagePrefixes"),
-        *("Paths", "RegistryUrls", "Repositories", "SourceUrlPrefixes", "SourceUrls", "UpdateTypes"),
-    )
-}
-_OLDER_MATCHERS = ("exclude", "match", "packageNames", "packagePatterns", "paths", "managers", "depTypeList")
-_OF_A_MANAGER = {"customType", "description", "fileFormat", "fileMatch", "managerFilePatterns", "matchStrings"}
-_OF_A_MANAGER |= {"matchStringsStrategy"}
-_LISTS = ("packageRules", "customManagers", "ignorePaths", "ignoreDeps", "enabledManagers", "hostRules")
-_SWITCHES = ("automerge", "dependencyDashboard", "enabled", "platformAutomerge", "separateMajorMinor")
-_DAYS = {  # and the words beside them
-    *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "weekday", "weekend", "month"),
-    *("january", "february", "march", "april", "june", "july", "august", "september", "october", "november"),
-    *("december", "before", "after", "every", "week", "weeks", "hour", "hours", "months", "weekdays", "weekends"),
-}
-_INSTEAD = {"depName": "packageName", "currentValue": "currentDigest"}
-_LOOKS_AROUND = re.compile(r"\(\?<?[=!]")  # which RE2 does not know
 
 
 @rule
@@ -74,7 +39,8 @@ def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Find
     except ValueError:
         yield Finding(_RENOVATE, None, "it is not JSON", edit("correct the syntax"))
         return
-    yield from _at_its_word(content, _unread(mapping(settings)))
+    told = dict.fromkeys(renovate_settings.unread(mapping(settings)))
+    yield from _at_its_word(content, iter(told))
 
 
 def _at_its_word(content: str, told: Iterator[tuple[str, str, str]]) -> Iterator[Finding]:
@@ -83,71 +49,15 @@ def _at_its_word(content: str, told: Iterator[tuple[str, str, str]]) -> Iterator
         yield Finding(_RENOVATE, line, what, edit(fix))
 
 
-def _unread(settings: dict[Any, Any]) -> Iterator[tuple[str, str, str]]:
-    """What Renovate does not know, or refuses: (the word, what is wrong, what to do)."""
-    for key in settings:
-        if meant := closest(str(key), _OF_RENOVATE):
-            yield str(key), f"Renovate knows no {key}", f"did you mean {meant}?"
-    for preset in texts(settings.get("extends")):
-        if meant := closest(preset, _PRESETS):
-            yield preset, f"Renovate knows no preset {preset}, and does nothing", f"did you mean {meant}?"
-    for key in (key for key in _LISTS if key in settings and not isinstance(settings[key], list)):
-        yield key, f"{key} is no list, and Renovate does nothing", "write it in brackets"
-    for entry in (settings, *map(mapping, sequence(settings.get("packageRules")))):
-        for key in (key for key in _SWITCHES if isinstance(entry.get(key), str)):
-            yield key, f"{key} is a text, and Renovate does nothing", "write true or false, without quotes"
-        for line in [entry.get("schedule"), *sequence(entry.get("schedule"))]:
-            words = re.findall(r"[a-z]+", text(line).lower())
-            if meant := next(filter(None, (closest(word, _DAYS) for word in words if word not in _DAYS)), ""):
-                yield str(line), "Renovate cannot read the schedule, and does nothing", f"did you mean {meant}?"
-    zone, zones = text(settings.get("timezone")), available_timezones() if settings.get("timezone") else set[str]()
-    if zone not in zones and (meant := closest(zone, zones)):
-        yield zone, f"there is no timezone {zone}, and Renovate does nothing", f"did you mean {meant}?"
-    for entry in map(mapping, sequence(settings.get("packageRules"))):
-        yield from _of_packages(entry)
-    for manager in map(mapping, sequence(settings.get("customManagers"))):
-        yield from _of_manager(manager)
-
-
-def _of_packages(entry: dict[Any, Any]) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a rule for packages, which is for none where nothing says for which."""
-    misspelt = [(key, closest(key, _MATCHERS)) for key in map(str, entry) if key not in _MATCHERS]
-    for key, meant in misspelt:
-        if meant:
-            yield key, f"Renovate knows no {key}, and does nothing", f"did you mean {meant}?"
-    if not any(key == "extends" or key.startswith(_OLDER_MATCHERS) for key in map(str, entry)):
-        word = next(iter(map(str, entry)), "packageRules")
-        yield word, "a rule says not for which packages it is, and Renovate does nothing", "add matchPackageNames"
-
-
-def _of_manager(manager: dict[Any, Any]) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a custom manager."""
-    misspelt = {key: meant for key in map(str, manager) if (meant := closest(key, _OF_A_MANAGER))}
-    for key, meant in misspelt.items():
-        yield key, f"a custom manager has no {key}, and Renovate does nothing", f"did you mean {meant}?"
-    kind = manager.get("customType")
-    if kind not in ("regex", "jsonata") and "customType" not in misspelt.values():
-        word = "customType" if "customType" in manager else "customManagers"
-        yield word, "a custom manager has no customType that there is, and Renovate does nothing", "write regex"
-    if not {"managerFilePatterns", "fileMatch"} & {*manager, *misspelt.values()}:
-        yield "customManagers", "a custom manager says not for which files it is", "add managerFilePatterns"
-    given = {str(key).removesuffix("Template") for key in manager}
-    groups = list[set[str]]()
-    for pattern in texts(manager.get("matchStrings")) if kind != "jsonata" else ():
-        try:
-            groups.append({*re.compile(pattern.replace("(?<", "(?P<")).groupindex})
-            if _LOOKS_AROUND.search(pattern):
-                raise re.error("")
-        except re.error:
-            yield "matchStrings", "a pattern of customManagers is no regular expression of RE2", "correct it"
-            return
-    together = manager.get("matchStringsStrategy") in ("combination", "recursive")
-    for found in [set[str]().union(*groups)] if together else groups:
-        # the second of two stands for the first
-        stands = {one for one, other in _INSTEAD.items() if other in given | found}
-        if missing := {"currentValue", "datasource", "depName"} - given - found - stands:
-            what = f"a pattern of customManagers gives no {min(missing)}, so that nothing is proposed"
-            yield "matchStrings", what, f"name a group: (?<{min(missing)}>…)"
+@rule
+def dependabot_can_read_its_configuration(repository: Repository) -> Iterator[Finding]:
+    """Where it stands in Renovate's place. https://docs.github.com/en/code-security/reference/supply-chain-security/"""
+    for file in filter(repository.has, (".github/dependabot.yml", ".github/dependabot.yaml")):
+        document = repository.document(file)
+        for place, what in published.flaws("dependabot", document.value) if document else ():
+            if document and not what.endswith("is unknown"):  # ecosystems come with time
+                what = f"{what}, and Dependabot does nothing"
+                yield Finding(file, document.line(*place), what, edit("correct it"))
 
 
 @rule
@@ -161,9 +71,15 @@ def renovate_proposes_what_fits(repository: Repository) -> Iterator[Finding]:
         settings = mapping(json.loads(content or "{}"))
     except ValueError:
         return  # which has a rule above
-    if not content or any(_unread(settings)):
+    if not content or any(renovate_settings.unread(settings)):
         return  # likewise
-    if {*texts(settings.get("extends"))} <= _PRESETS and not {"force", "ignorePaths"} & set(settings):
+    if {*texts(settings.get("extends"))} <= renovate_settings.PRESETS and not {"force", "ignorePaths"} & set(settings):
+        branches = [*texts(settings.get("baseBranches")), *texts(settings.get("baseBranchPatterns"))]
+        branch = str(repository.answers.get("repo_branch"))
+        plain = all(re.fullmatch(r"[\w./-]+", each) and not each.startswith("/") for each in branches)
+        if branches and plain and branch not in branches:
+            what = f"Renovate proposes nothing for {branch}, which the engine follows"
+            yield from _at_its_word(content, iter([(branches[0], what, f"write {branch}")]))
         said = {each: renovate.applied(settings, each) for each in renovate.dependencies(repository)}
         said = {each: found for each, found in said.items() if found.get("enabled", True) is True}
         yield from _at_its_word(content, _unfit(repository.chart.name, said))
@@ -210,13 +126,14 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
             _PROJECT, None, "it is not TOML, so that nothing here can be installed", edit("correct the syntax")
         )
         return
-    options = dig(settings, "tool", "pytest", "ini_options")
+    where, options = _of_pytest(repository, settings)
     words, folders = text(dig(options, "addopts")), texts(dig(options, "testpaths")) or ["tests"]
     marks = re.sub(r"-m\s*(['\"])[^'\"]*\1", "", words).split()
     line = next((number for number, each in enumerate((content or "").splitlines(), 1) if "addopts" in each), None)
+    line = line if where == _PROJECT else None
     if left := next(filter(PART.fullmatch, marks), ""):
         what = f"addopts has {left}, so that pytest leaves a part of the suite out"
-        yield Finding(_PROJECT, line, what, edit("take it out"))
+        yield Finding(where, line, what, edit("take it out"))
     tests = [file for file in repository.under("tests") if basename(file).startswith("test_")]
     if not tests and any((repository.root / "tests").glob("test_*.py")):
         return  # git ignores them, of which another rule tells
@@ -226,7 +143,58 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
         what = f"nothing in tests/ claims the rules of {', '.join(unclaimed)}"
         yield Finding("tests/", None, what, restore())
     elif content is not None and not any(normpath(folder) in (".", "tests") for folder in folders):
-        yield Finding(_PROJECT, line, "testpaths leaves tests/ out", edit('write testpaths = ["tests"]'))
+        yield Finding(where, line, "testpaths leaves tests/ out", edit('write testpaths = ["tests"]'))
+
+
+def _of_pytest(repository: Repository, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(the file, its settings) that pytest reads: one of its own wins over pyproject.toml."""
+    for file in filter(repository.has, ("pytest.ini", ".pytest.ini")):
+        parser = configparser.ConfigParser(interpolation=None)
+        try:
+            parser.read_string(repository.text(file) or "")
+        except configparser.Error:
+            return file, {}
+        found = dict(parser["pytest"]) if parser.has_section("pytest") else {}
+        return file, {**found, "testpaths": found.get("testpaths", "tests").split()}
+    return _PROJECT, mapping(dig(settings, "tool", "pytest", "ini_options"))
+
+
+@rule
+def the_tooling_can_be_installed(repository: Repository) -> Iterator[Finding]:
+    """By uv or pip, on the Python that CI and people have; and pytest takes its settings."""
+    content = repository.text(_PROJECT) or ""
+    try:
+        settings = tomllib.loads(content)
+    except tomllib.TOMLDecodeError:
+        return  # which has a rule above
+    tests = [basename(file) for file in repository.under("tests") if basename(file).startswith("test_")]
+    for word, what, fix in python_project.unread(settings, tests):
+        line = next((number for number, line in enumerate(content.splitlines(), 1) if word in line), None)
+        yield Finding(_PROJECT, line, what, edit(fix))
+    yield from _of_another_python(repository, text(dig(settings, "project", "requires-python")) or ">=3.11")
+
+
+def _of_another_python(repository: Repository, wanted: str) -> Iterator[Finding]:
+    """A Python that is asked for by its number, and is not in the range."""
+    if not python_project.is_specifier(wanted):
+        return
+    asked: list[tuple[str, int | None, str]] = [
+        (".python-version", None, (repository.text(".python-version") or "").strip())
+    ]
+    document = repository.document(OURS[0]) if repository.has(OURS[0]) else None
+    for place, given in walk(document.value) if document else ():
+        if place[-2:] == ("with", "python-version") and given != place[-1]:
+            asked.append((OURS[0], document.line(*place) if document else None, given))
+    for job, entry in mapping(dig(document and document.value, "jobs")).items():
+        for number, step in enumerate(sequence(dig(entry, "steps"))):
+            if isinstance(given := dig(step, "with", "python-version"), float | int) and document:
+                place = ("jobs", str(job), "steps", number, "with", "python-version")
+                asked.append((OURS[0], document.line(*place), str(given)))
+    for file, line, given in asked:
+        match = re.match(r"3\.(\d+)", given)
+        if match and not python_project.allows(wanted, int(match[1])):
+            what = f"it asks for Python {given}, and requires-python is {wanted}"
+            yield Finding(file, line, what, edit('quote a number that is in the range, such as "3.13"'))
 
 
 def _unclaimed(repository: Repository, tests: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from litellm_gitops import expressions
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
-from litellm_gitops.proxy_facts import as_rendered
+from litellm_gitops.proxy_facts import as_rendered, closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.forms import is_cron
@@ -29,6 +29,21 @@ _BESIDE = {"name", "id", "if", "env", "with", "continue-on-error", "timeout-minu
 _WHEN = {"always", "delayed", "manual", "never", "on_failure", "on_success"}
 _UNIT = r"(?:s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:eeks?)?|mo(?:nth)?s?|y(?:ears?)?)"
 _TIME = re.compile(rf"(?:\d+(?:\.\d+)?\s*{_UNIT}\s*)+")
+_KEYS = {  # https://docs.gitlab.com/ci/yaml/#cache, and #artifacts
+    "cache": ("key", "paths", "policy", "unprotect", "untracked", "when", "fallback_keys"),
+    "artifacts": (
+        "access",
+        "exclude",
+        "expire_in",
+        "expose_as",
+        "name",
+        "paths",
+        "public",
+        "reports",
+        "untracked",
+        "when",
+    ),
+}
 _STAGES = ("build", "test", "deploy")  # where none are listed
 _TEXT = re.compile(r"\"[^\"]*\"|'[^']*'|(?<=~)\s*/.*?/[ismU]*(?=\s*(?:&&|\|\||\)|$))")  # of a condition, and a pattern
 _NO_OPERATOR = re.compile(r"(?<![=!])=(?![=~])|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|\b(?:and|or|not)\b", re.IGNORECASE)
@@ -61,6 +76,84 @@ def every_expression_has_a_value(repository: Repository) -> Iterator[Finding]:
 
 
 @rule
+def every_step_names_what_there_is(repository: Repository) -> Iterator[Finding]:
+    """Of actions that are known, of what GitHub gives a step, and of outputs that a step writes."""
+    for file in repository.under(_FOLDER):
+        document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
+        for name, job in mapping(dig(document and document.value, "jobs")).items():
+            steps = [*map(mapping, sequence(dig(job, "steps")))]
+            for number, step in enumerate(steps):
+                for field, what, fix in _of_step(step, steps):
+                    if document:
+                        line = document.line("jobs", str(name), "steps", number, *field)
+                        yield Finding(file, line, what, edit(fix))
+
+
+# https://docs.github.com/en/actions/reference/workflows-and-actions/variables
+_VARIABLES = (
+    "ENV",
+    "OUTPUT",
+    "PATH",
+    "STATE",
+    "STEP_SUMMARY",
+    "REF",
+    "REF_NAME",
+    "REPOSITORY",
+    "SHA",
+    "WORKSPACE",
+    "TOKEN",
+)
+_MARK = re.compile(r"\bpytest\b[^\n]*\s-m ['\"]?(\w+)['\"]?\s*$", re.MULTILINE)
+_GIVEN = re.compile(r"\$\{?GITHUB_(\w+)")
+_INPUTS = {
+    "actions/checkout": (
+        *("repository", "ref", "token", "ssh-key", "ssh-known-hosts", "ssh-strict", "ssh-user", "persist-credentials"),
+        *("path", "clean", "filter", "sparse-checkout", "sparse-checkout-cone-mode", "fetch-depth", "fetch-tags"),
+        *("show-progress", "lfs", "submodules", "set-safe-directory", "github-server-url"),
+    ),
+    "astral-sh/setup-uv": (
+        *("version", "version-file", "python-version", "activate-environment", "venv-path", "working-directory"),
+        *("checksum", "github-token", "enable-cache", "restore-cache", "save-cache", "cache-dependency-glob"),
+        *("cache-suffix", "cache-local-path", "prune-cache", "cache-python", "ignore-nothing-to-cache"),
+        *("ignore-empty-workdir", "tool-dir", "tool-bin-dir", "manifest-file", "add-problem-matchers", "quiet"),
+        *("resolution-strategy", "download-from-astral-mirror", "no-project"),
+    ),
+}
+
+
+def _of_step(step: dict[Any, Any], steps: list[dict[Any, Any]]) -> Iterator[tuple[Place, str, str]]:
+    """(where in a step, what is wrong, what to do)."""
+    action, _, release = text(step.get("uses")).partition("@")
+    owner, _, name = action.partition("/")
+    for known in _INPUTS if release and action not in _INPUTS else ():
+        theirs, _, program = known.partition("/")
+        is_theirs = owner == theirs or closest(owner, [theirs]) or (owner and theirs.startswith(f"{owner}-"))
+        if name and is_theirs and (name == program or closest(name, [program])):
+            yield ("uses",), f"there is no action {action}", f"did you mean {known}?"
+    for key in map(str, mapping(step.get("with"))):
+        if action in _INPUTS and (meant := closest(key, _INPUTS[action])) and key not in _INPUTS[action]:
+            yield ("with", key), f"{action} takes no {key}", f"did you mean {meant}?"
+    script = text(step.get("run"))
+    for given in {*_GIVEN.findall(script)} - {*_VARIABLES}:
+        if (meant := closest(given, _VARIABLES)) and f"GITHUB_{given}" not in mapping(step.get("env")):
+            yield ("run",), f"GitHub sets no GITHUB_{given}", f"did you mean GITHUB_{meant}?"
+    for mark in _MARK.findall(script):
+        if meant := closest(mark, ("chart", "decrypt", "signed")):
+            yield ("run",), f"no test has the mark {mark}, so that pytest ends with an error", f"write {meant}"
+    written = "GITHUB_OUTPUT" in script and step.get("id")
+    asked = {name for other in steps for name in _asked(other, str(step.get("id")))} if written else set()
+    words = {*re.findall(r"[\w-]+(?==)", script)}
+    for wanted in sorted(asked - {*re.findall(r"[\w-]+", script)}):
+        if meant := closest(wanted, words):
+            yield ("run",), f"it writes {meant}, and steps.{step['id']}.outputs.{wanted} is read", f"write {wanted}"
+
+
+def _asked(step: dict[Any, Any], other: str) -> list[str]:
+    """The outputs of another step that a step reads."""
+    return re.findall(rf"\bsteps\.{re.escape(other)}\.outputs\.([\w-]+)", f"{step}")
+
+
+@rule
 def gitlab_takes_the_pipeline(repository: Repository) -> Iterator[Finding]:
     """It makes no pipeline of a file in which one thing is wrong."""
     document = repository.document(_GITLAB) if repository.has(_GITLAB) else None
@@ -89,6 +182,14 @@ def _of_workflow(document: Document) -> _Flaws:
     jobs = mapping(value.get("jobs"))
     for name, job in jobs.items():
         _of_job(flaws, jobs, str(name), mapping(job))
+    if not any(place[2:] == ("needs",) for place, _ in flaws):
+        listed = {
+            str(name): [each] if isinstance(each := dig(job, "needs"), str) else each for name, job in jobs.items()
+        }
+        flaws += (
+            (("jobs", *place), what)
+            for place, what in _of_cycles({name: {"needs": each} for name, each in listed.items()})
+        )
     for place, found in walk(value):
         if found != place[-1] and (what := expressions.refused(place, found)):
             flaws.append((place, what))
@@ -108,6 +209,9 @@ def _of_job(flaws: _Flaws, jobs: dict[Any, Any], name: str, job: dict[Any, Any])
     place: Place = ("jobs", name)
     runner = text(job.get("runs-on"))
     if re.match(r"(?:ubuntu|windows|macos)-", runner) and not _RUNNER.fullmatch(runner) and "${{" not in runner:
+        flaws.append(((*place, "runs-on"), f"GitHub has no runner {runner}, for which the job waits"))
+    system, _, release = runner.partition("-")
+    if (meant := closest(system, ("ubuntu", "windows", "macos"))) and _RUNNER.fullmatch(f"{meant}-{release}"):
         flaws.append(((*place, "runs-on"), f"GitHub has no runner {runner}, for which the job waits"))
     if _GONE.fullmatch(runner):
         flaws.append(((*place, "runs-on"), f"GitHub has no runner {runner} any more, for which the job waits"))
@@ -140,6 +244,7 @@ def _of_pipeline(document: Document) -> _Flaws:
     for place, found in walk(value):
         if found != place[-1] and "variables" not in place:  # a key, or what the owner calls so
             flaws += ((place, what) for what in _of_text(place, found))
+    flaws += _of_keys({**jobs, "default": mapping(value.get("default"))})
     for name, own in jobs.items():
         entry = extended(value, own)
         if not is_whole:
@@ -167,6 +272,15 @@ def _of_pipeline(document: Document) -> _Flaws:
     return _with_published(flaws, "gitlab-ci", value)
 
 
+def _of_keys(jobs: dict[str, dict[Any, Any]]) -> Iterator[tuple[Place, str]]:
+    """Keys of caches and artifacts that are misspelt, which the published schema leaves open."""
+    for name, own in jobs.items():
+        for field, known in _KEYS.items():
+            for key in map(str, mapping(own.get(field))):
+                if key not in known and (meant := closest(key, known)):
+                    yield (name, field, key), f"{field} has no {key}; did you mean {meant}?"
+
+
 def _of_text(place: Place, found: str) -> Iterator[str]:
     if (
         place[-1] == "when"
@@ -174,6 +288,9 @@ def _of_text(place: Place, found: str) -> Iterator[str]:
         and (found not in _WHEN or (found == "never" and "rules" not in place))
     ):
         yield f"when knows no {found}" + (" outside of rules" if found == "never" else "")
+    is_kept = place[-1] == "expire_in" and found not in ("never", "none") and "$" not in found
+    if is_kept and not _TIME.fullmatch(found) and not found.isdigit():
+        yield f"expire_in is {found}, which is no time"
     if place[-1] == "timeout" and not _TIME.fullmatch(found) and "$" not in found:
         yield f"timeout is {found}, which is no time"
     if place[-1] == "if" and "rules" in place and "$[[" not in found and _NO_OPERATOR.search(_TEXT.sub("", found)):

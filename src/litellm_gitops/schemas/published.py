@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _OF_ITSELF = {"type": 100, "const": 100, "enum": 1, "required": 1, "additionalProperties": 1}  # how far a way is away
 _MANY = 8
+_BY_HAND = ("pre-commit", "yamllint")  # in programs/, of the references of these
 
 
 def flaws(name: str, value: Any) -> list[tuple[Place, str]]:
@@ -42,7 +43,8 @@ def _described(error: ValidationError) -> str:
 
 @cache
 def _validator(name: str) -> Validator:
-    schema = json.loads((files(__package__) / "published" / f"{name}.json").read_text("utf-8"))
+    folder = "programs" if name in _BY_HAND else "published"
+    schema = json.loads((files(__package__) / folder / f"{name}.json").read_text("utf-8"))
     known = dialect(schema["$schema"])
     keywords = {keyword: _but_for_null(function) for keyword, function in known.VALIDATORS.items()}
     validator: Validator = imported("jsonschema.validators").extend(known, keywords)(schema)

@@ -1,0 +1,204 @@
+"""What of pyproject.toml uv, pip or pytest does not read as it is meant.
+
+Sources: https://packaging.python.org/specifications/pyproject-toml/, https://docs.astral.sh/uv/reference/settings/,
+https://docs.pytest.org/en/stable/reference/reference.html#configuration-options
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+from litellm_gitops.documents import dig, mapping, text, texts
+from litellm_gitops.proxy_facts import closest
+
+Flaws = Iterator[tuple[str, str, str]]  # the word, what is wrong, what to do
+
+# what the package itself needs, and the newest that there may be
+_LEAST, _MOST = 11, 30
+_CLAUSE = re.compile(r"\s*(~=|===|==|!=|<=|>=|<|>)\s*v?(\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?(?:\.\*)?)\s*")
+_VERSION = re.compile(
+    r"v?(?:\d+!)?\d+(?:\.\d+)*(?:[-_.]?(?:a|b|c|rc|alpha|beta|pre|preview)[-_.]?\d*)?"
+    r"(?:[-_.]?post\d*|-\d+)?(?:[-_.]?dev\d*)?(?:\+[\w.-]+)?",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?")
+_NEEDED = re.compile(
+    r"\s*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[([\w\s,.-]*)\])?\s*"
+    r"(?:@\s*\S+|\(?((?:(?:~=|===|==|!=|<=|>=|<|>)[^;,()]+,?\s*)*)\)?)\s*(?:;.*)?"
+)
+_PROJECT = {
+    *("name", "version", "description", "readme", "requires-python", "license", "license-files", "authors", "keywords"),
+    *("maintainers", "classifiers", "urls", "scripts", "gui-scripts", "entry-points", "dependencies", "dynamic"),
+    *("optional-dependencies", "import-names", "import-namespaces"),
+}
+_UV = {
+    *("package", "index", "sources", "dev-dependencies", "default-groups", "workspace", "managed", "environments"),
+    *(
+        "constraint-dependencies",
+        "override-dependencies",
+        "index-url",
+        "extra-index-url",
+        "required-version",
+        "cache-dir",
+    ),
+    *("python-preference", "python-downloads", "resolution", "prerelease", "link-mode", "exclude-newer", "pip"),
+    *("find-links", "no-index", "native-tls", "offline", "conflicts", "dependency-groups", "required-environments"),
+}
+_PYTEST = {
+    *(
+        "addopts",
+        "testpaths",
+        "markers",
+        "python_files",
+        "python_classes",
+        "python_functions",
+        "norecursedirs",
+        "filterwarnings",
+    ),
+    *(
+        "minversion",
+        "pythonpath",
+        "xfail_strict",
+        "log_cli",
+        "log_level",
+        "junit_family",
+        "cache_dir",
+        "required_plugins",
+    ),
+}
+_FLAGS = {
+    *(
+        "--strict-markers",
+        "--strict-config",
+        "--verbose",
+        "--quiet",
+        "--tb",
+        "--durations",
+        "--color",
+        "--maxfail",
+        "--capture",
+    ),
+    *(
+        "--exitfirst",
+        "--import-mode",
+        "--no-header",
+        "--no-summary",
+        "--show-capture",
+        "--showlocals",
+        "--strict",
+        "--numprocesses",
+    ),
+}
+_MARKS = ("chart", "decrypt", "signed")
+_BACKENDS = ("setuptools.build_meta", "hatchling.build", "flit_core.buildapi", "poetry.core.masonry.api", "uv_build")
+
+
+def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
+    """What is wrong, of the file as a whole; `tests` are the names of the files of the suite."""
+    project, tool = mapping(settings.get("project")), mapping(settings.get("tool"))
+    yield from _misspelt("project", project, _PROJECT)
+    yield from _misspelt("tool.uv", mapping(tool.get("uv")), _UV)
+    if project:
+        if not _NAME.fullmatch(text(project.get("name"))):
+            yield "name", "project.name is no name of a package", "use letters, digits, - and _"
+        if "version" in project and not _VERSION.fullmatch(text(project["version"])):
+            yield "version", "project.version is no version of Python", "write one such as 0.0.0"
+        yield from _of_python(project)
+        yield from _of_dependencies(project)
+    backend = text(dig(settings, "build-system", "build-backend"))
+    if meant := closest(backend, _BACKENDS):
+        yield "build-backend", f"there is no {backend}", f"did you mean {meant}?"
+    pytest = mapping(tool.get("pytest"))
+    for key in pytest:
+        if "ini_options" not in pytest and closest(str(key), ("ini_options",)):
+            yield f"[tool.pytest.{key}]", f"pytest reads no tool.pytest.{key}", "write tool.pytest.ini_options"
+    yield from of_pytest(mapping(pytest.get("ini_options")), tests)
+
+
+def _misspelt(above: str, given: dict[Any, Any], known: set[str]) -> Flaws:
+    for key in map(str, given):
+        if key not in known and (meant := closest(key, known)):
+            yield key, f"nothing reads {above}.{key}", f"did you mean {meant}?"
+
+
+def _of_python(project: dict[Any, Any]) -> Flaws:
+    given, word = project.get("requires-python"), "requires-python"
+    if given is None:
+        return
+    if not isinstance(given, str) or not is_specifier(given):
+        yield word, f"{word} is no range of versions, so that nothing can be installed", 'write ">=3.11"'
+    elif not any(allows(given, minor) for minor in range(_LEAST, _MOST)):
+        yield word, f"{word} is {given}, for which there is no Python that the suite runs on", 'write ">=3.11"'
+    elif any(allows(given, minor) for minor in range(_LEAST)):
+        yield word, f"{word} takes in a Python older than 3.{_LEAST}, on which the suite does not run", 'write ">=3.11"'
+
+
+def is_specifier(value: str) -> bool:
+    """Whether it is a list of clauses such as `>=3.11,<4`."""
+    return all(_CLAUSE.fullmatch(part) for part in value.rstrip(", ").split(","))
+
+
+def allows(specifier: str, minor: int) -> bool:
+    """Whether some release of Python 3.`minor` is in a range of versions."""
+    return all(_is_in(match[1], match[2], minor) for match in map(_CLAUSE.fullmatch, specifier.split(",")) if match)
+
+
+def _is_in(sign: str, version: str, minor: int) -> bool:
+    parts = [int(part) for part in re.findall(r"\d+", version.partition("a")[0].partition("b")[0].partition("rc")[0])]
+    bound, whole = [*parts, 0][:2], len(parts) < 3 or version.endswith("*")
+    here = [3, minor]
+    if sign in ("==", "==="):
+        return here == bound or (version.endswith("*") and len(parts) == 1 and parts[0] == 3)
+    if sign == "!=":
+        return not (here == bound and whole)
+    if sign == "~=":
+        return here == bound if len(parts) > 2 else here >= bound and parts[0] == 3
+    return {">=": here >= bound, ">": here > bound or not whole, "<=": here <= bound, "<": here < bound or not whole}[
+        sign
+    ]
+
+
+def _of_dependencies(project: dict[Any, Any]) -> Flaws:
+    names = set[str]()
+    for line in texts(project.get("dependencies")):
+        match = _NEEDED.fullmatch(line)
+        if match is None:
+            yield line, f"a dependency cannot be read: {line}", "write name>=1.2,<2"
+            return
+        names.add(match[1].lower())
+        if match[1].lower() == "litellm-gitops":
+            extras = [each.strip() for each in (match[2] or "").split(",")]
+            if "suite" not in extras:
+                what = "litellm-gitops is taken without its suite, so that no test can run"
+                yield line.partition("@")[0], what, "write litellm-gitops[suite]"
+    for name in names:
+        if (meant := closest(name, ("copier", "litellm-gitops"))) and meant not in names:
+            yield name, f"there is no {name}", f"did you mean {meant}?"
+
+
+def of_pytest(options: dict[Any, Any], tests: list[str]) -> Flaws:
+    """What is wrong with the settings of pytest: then it leaves tests out, or runs others."""
+    yield from _misspelt("pytest", options, _PYTEST)
+    words = text(options.get("addopts"))
+    for flag in re.findall(r"(?<!\S)(--[\w-]+)", words):
+        if flag not in _FLAGS and (meant := closest(flag, _FLAGS)):
+            yield "addopts", f"pytest knows no {flag}", f"did you mean {meant}?"
+    if re.search(r"-p[ =]?no:litellm", words):
+        yield "addopts", "addopts switches the rules themselves off", "take -p no: out"
+    chosen = re.search(r"(?<!\S)-m\s*(?:'([^']*)'|\"([^\"]*)\"|(\S+))", words)
+    for mark in re.findall(r"\w+", " ".join(filter(None, chosen.groups())) if chosen else ""):
+        if mark not in (*_MARKS, "not", "and", "or") and (meant := closest(mark, _MARKS)):
+            yield "addopts", f"no test has the mark {mark}", f"did you mean {meant}?"
+    declared = {line.partition(":")[0].partition("(")[0].strip() for line in texts(options.get("markers"))}
+    if "--strict-markers" in words and (missing := [mark for mark in _MARKS if mark not in declared]):
+        yield "markers", f"markers lacks {missing[0]}, so that pytest ends with an error", f"declare {missing[0]}"
+    for key, known, sample in (("python_files", "test_*.py", tests), ("python_functions", "test", ["test_own"])):
+        patterns = options.get(key)
+        listed = patterns.split() if isinstance(patterns, str) else texts(patterns)
+        if listed and sample and not all(any(fnmatchcase(name, f"{each}*") for each in listed) for name in sample):
+            yield key, f"{key} leaves tests of the suite out", f"add {known}"
+    if "tests" in texts(options.get("norecursedirs")):
+        yield "norecursedirs", "norecursedirs leaves tests/ out", "take it out"
