@@ -15,6 +15,8 @@ from tests.support.faults import (
     ANSWERS,
     AWS,
     CHART,
+    POLICY,
+    RULES,
     SHARED,
     Edit,
     Fault,
@@ -22,6 +24,7 @@ from tests.support.faults import (
     append,
     append_item,
     at,
+    change,
     delete,
     remove,
     remove_item,
@@ -77,6 +80,7 @@ def key(parameter: str, length: int) -> Edit:
 LISTED, ACCOUNT = "clusters/aws/kustomization.yaml", "clusters/aws/account.yaml"
 SERVER = "clusters/aws/argocd-setup/argocd-repo-server.yaml"
 ARGOCD, GITLAB = everything(gitops_engine="argocd"), everything(ci_platform="gitlab")
+OF_ANSWERS, VALIDATE = "the_list_of_secrets_follows_from_the_answers", ".github/workflows/validate.yaml"
 IGNORES, PLAINTEXT = "git_ignores_nothing_that_is_deployed", "no_credential_stands_in_plaintext"
 UNSEALED = "no_secret_stands_outside_of_the_sealed_files"
 IN_A_LIST = (
@@ -343,6 +347,83 @@ ONE: dict[str, Told] = {
     "jobs that git ignores": (IGNORES, ".gitignore", append(".gitignore", ".gitlab-ci.yml\n"), GITLAB),
     "tests that git ignores": (IGNORES, ".gitignore", append(".gitignore", "/tests/\n")),
     "policies that git ignores": (IGNORES, ".gitignore", append(".gitignore", "/policies/\n")),
+    "a renamed Secret in the list": (
+        OF_ANSWERS,
+        POLICY,
+        change(POLICY, "  litellm-masterkey:", "  litellm-master-key:"),
+    ),
+    "a renamed key in the list": (OF_ANSWERS, POLICY, change(POLICY, "      masterkey: {", "      master-key: {")),
+    "a rule of another cluster": (
+        "every_cluster_has_one_sound_creation_rule",
+        RULES,
+        substitute(RULES, r"\^secrets/aws/", "^secrets/gcp/", 1),
+    ),
+    "another code of sealed values": (
+        "every_secret_is_sealed_for_whom_its_rule_names",
+        RULES,
+        substitute(RULES, "mac_only_encrypted: true", "mac_only_encrypted: false", 1),
+    ),
+    "a workflow without events": (
+        "github_takes_every_workflow",
+        VALIDATE,
+        substitute(VALIDATE, r"^on:$", "onn:", 1),
+    ),
+    "steps of a misspelt key": (
+        "github_takes_every_workflow",
+        VALIDATE,
+        substitute(VALIDATE, "    steps:", "    step:", 1),
+    ),
+    "a misspelt checkout": (
+        "every_step_names_what_there_is",
+        VALIDATE,
+        substitute(VALIDATE, "actions/checkout@", "actions/chekout@", 1),
+    ),
+    "no .gitignore": ("git_ignores_inputs_and_keys", ".gitignore", delete(".gitignore")),
+    "a Kustomization in another namespace": (
+        "every_cluster_has_its_flux_objects",
+        "clusters/aws/secrets.yaml",
+        set_value("clusters/aws/secrets.yaml", ("metadata", "namespace"), "litellm"),
+    ),
+    "a folder of Secrets that is misspelt": (
+        "every_kustomization_lists_exactly_what_is_there",
+        "clusters/aws/kustomization.yaml",
+        substitute("clusters/aws/kustomization.yaml", "secrets/aws", "secret/aws"),
+    ),
+    "a resource of the account that is misspelt": (
+        "every_role_names_what_there_is",
+        "clusters/aws/account.yaml",
+        substitute("clusters/aws/account.yaml", "secrets, services,", "secrets, service,"),
+    ),
+    "a sync that is tried no more": (
+        "a_failed_sync_is_tried_again",
+        "clusters/aws/root.yaml",
+        remove("clusters/aws/root.yaml", ("spec", "syncPolicy", "retry")),
+        ARGOCD,
+    ),
+    "nothing that brings the commit": (
+        "the_release_goes_to_the_commit_of_its_secrets",
+        "clusters/aws/root.yaml",
+        remove("clusters/aws/root.yaml", ("spec", "source", "kustomize")),
+        ARGOCD,
+    ),
+    "a project for another namespace": (
+        "the_project_permits_its_applications",
+        "clusters/aws/project.yaml",
+        set_value("clusters/aws/project.yaml", ("spec", "sourceNamespaces", 0), "litelm"),
+        ARGOCD,
+    ),
+    "Secrets of the generator under another key": (
+        "every_kustomization_lists_exactly_what_is_there",
+        "secrets/aws/kustomization.yaml",
+        substitute("secrets/aws/kustomization.yaml", "generators:", "resources:"),
+        ARGOCD,
+    ),
+    "a Secret that the generator lacks": (
+        "every_kustomization_lists_exactly_what_is_there",
+        "secrets/aws/ksops.yaml",
+        substitute("secrets/aws/ksops.yaml", r"  - ./litellm-redis.sops.yaml\n", ""),
+        ARGOCD,
+    ),
     "programs that git ignores": (IGNORES, ".gitignore", append(".gitignore", "hooks/\n")),
     "a release that git ignores": (IGNORES, ".gitignore", append(".gitignore", "release/\n")),
     "every manifest that git ignores": (IGNORES, ".gitignore", append(".gitignore", "*.yaml\n")),

@@ -119,6 +119,7 @@ FAULTS: dict[str, Fault] = {
         f"a Python that there is not: {value}": (INSTALLED, change(PROJECT, '">=3.11"', f'"{value}"'))
         for value in (">=3.99", "<3.11", "==3.10.*", "=>3.11", "3.11", ">=3.9")
     },
+    "no copier, which CI calls": (INSTALLED, change(PROJECT, '  "copier>=9.19,<10",\n', "")),
     "a Python of another number": (INSTALLED, write(".python-version", "3.10\n")),
     "a Python that is no text": (INSTALLED, set_value(VALIDATE, (*UV, "python-version"), 3.1)),
     **{

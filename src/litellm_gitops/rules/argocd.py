@@ -133,7 +133,7 @@ def the_project_permits_its_applications(repository: Repository) -> Iterator[Fin
                     "make it shorter",
                 )
             for at, entry in places(window, ("applications", "*")):
-                if name := closest(text(entry), _APPLICATIONS):
+                if "*" not in text(entry) and (name := closest(text(entry), _APPLICATIONS)):
                     what = f"there is no Application {entry}, so that the window is for nothing"
                     yield project.finding(("spec", "syncWindows", number, *at), what, f"did you mean {name}?")
         name = re.escape(text(project.get("metadata", "name")))

@@ -139,12 +139,14 @@ class _Rules:
             self.findings.append(Finding(CONFIG, line, what, edit("then run the suite again")))
         self.flaws = {file: self._flaws(repository, file) for each in self.files.values() for file in each}
         missing = [name for name, entry in entries.items() if entry is None] if not unmerged else []
-        if missing and repository.has(CONFIG):
+        patterns = [text(mapping(each).get("path_regex")) for each in sequence(self.config.get("creation_rules"))]
+        is_twice = len(missing) == 1 and len({*patterns}) < len(patterns)  # of which a rule tells
+        if missing and repository.has(CONFIG) and not is_twice:
             what = f"no rule matches {', '.join(f'secrets/{name}/' for name in missing)}"
             unfit = creation_rules.unfit(repository.text(CONFIG), missing[0])
             what, fix = (f"{what}, and it {unfit[0]}", edit(unfit[1])) if unfit else (what, seal())
             self.findings.append(Finding(CONFIG, None, what, fix))
-        elif missing and self.files:
+        elif missing and self.files and not repository.has(CONFIG):
             lost = edit("take it from git history: a new one would name other keys")
             self.findings.append(Finding(CONFIG, None, "is missing", lost))
         for name, entry in entries.items():
@@ -239,11 +241,14 @@ def every_cluster_has_one_sound_creation_rule(repository: Repository) -> Iterato
     yield from rules.findings
     lines: dict[str, int] = {}
     absent = set(repository.matrix.environments) - set(rules.names)
+    patterns = [text(mapping(each).get("path_regex")) for each in sequence(rules.config.get("creation_rules"))]
     for entry in sequence(rules.config.get("creation_rules")):
         pattern, line = text(mapping(entry).get("path_regex")), rules.line(entry)
         if pattern in lines:
             what = f"its path_regex is that of line {lines[pattern]}, and the first one wins"
-            yield Finding(CONFIG, line, what, edit("keep one of them"))
+            lost = [name for name in rules.names if creation_rules.path_regex(name) not in patterns]
+            keep = f"write {creation_rules.path_regex(lost[0])} in one of them" if lost else "keep one of them"
+            yield Finding(CONFIG, line, what, edit(keep))
         lines.setdefault(pattern, line or 0)
         for name in absent:
             if pattern == creation_rules.path_regex(name):

@@ -13,6 +13,7 @@ from litellm_gitops import foreign, policies
 from litellm_gitops.documents import Document, Place, dig, mapping, text, texts
 from litellm_gitops.findings import Action, Finding, Fix, Misspelt, delete, edit, restore, rotate, seal, update
 from litellm_gitops.foreign import foreign_secrets
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, WantedSecret, secret_name
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.files import git_ignores_nothing_that_is_deployed, is_ignored, taken_from_git
@@ -61,10 +62,15 @@ def the_list_of_secrets_follows_from_the_answers(repository: Repository) -> Iter
     for name in sorted({name for name in chosen if chosen.count(name) > 1}):
         line = answers.line("cluster_environments") if answers else None
         yield Finding(ANSWERS, line, f"cluster_environments names {name} twice", edit("take one away"))
-    for name in repository.policy.secrets.keys() - repository.matrix.secrets.keys():
+    renamed = set[str]()
+    lacking = repository.matrix.secrets.keys() - repository.policy.secrets.keys()
+    for name in sorted(repository.policy.secrets.keys() - repository.matrix.secrets.keys()):
         what, line = f"no answer needs {name}", document.line("secrets", name) if document else None
-        yield Finding(policies.SECRETS, line, what, edit("take it away: a Secret of your own is not listed here"))
-    for name in repository.matrix.secrets:
+        near = closest(name, lacking)
+        renamed.add(near)
+        fix = edit(f"did you mean {near}?" if near else "take it away: a Secret of your own is not listed here")
+        yield Finding(policies.SECRETS, line, what, fix)
+    for name in repository.matrix.secrets.keys() - renamed:
         entry = repository.policy.secrets.get(name)
         needed = [cluster.name for cluster in repository.clusters if is_needed(cluster, name)]
         for what in _differences(repository, name, entry, needed):
@@ -113,7 +119,12 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
             if secret is None or not repository.has(wanted.file):
                 continue  # another rule speaks of what is there
             spare = set(repository.matrix.secrets[name].keys) - set(wanted.keys)
-            if secret.keys - spare != set(wanted.keys) and secret.keys:  # one without values is told by another rule
+            is_listed = repository.matrix.secrets[name].needed(repository.answers) == set(
+                wanted.keys
+            )  # else it is told
+            if (
+                secret.keys - spare != set(wanted.keys) and secret.keys and is_listed
+            ):  # one without values is told by another rule
                 what = f"it holds {_list(secret.keys)}, but {policies.SECRETS} says {_list(wanted.keys)}"
                 yield Finding(secret.file, secret.document.line("stringData"), what, _again(repository, secret.file))
             for key, value in mapping(dig(secret.document.value, "stringData")).items():

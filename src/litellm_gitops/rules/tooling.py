@@ -171,6 +171,10 @@ def the_tooling_can_be_installed(repository: Repository) -> Iterator[Finding]:
     for word, what, fix in python_project.unread(settings, tests):
         line = next((number for number, line in enumerate(content.splitlines(), 1) if word in line), None)
         yield Finding(_PROJECT, line, what, edit(fix))
+    called = next((file for file in (*OURS, GITLAB) if "copier check-update" in (repository.text(file) or "")), "")
+    if called and settings.get("project") and not re.search(r"[\"']cop\w*er\b", content):
+        what = f"copier is no dependency, and {called} calls it"
+        yield Finding(_PROJECT, None, what, edit('add "copier>=9.19,<10"'))
     yield from _of_another_python(repository, text(dig(settings, "project", "requires-python")) or ">=3.11")
 
 
@@ -202,6 +206,8 @@ def _unclaimed(repository: Repository, tests: list[str]) -> list[str]:
     engines = {"argocd", "flux"} - {repository.answers.get("gitops_engine")}
     content = "\n".join(repository.text(file) or "" for file in tests)
     claimed = {word for call in re.findall(r"\bof\(([^)]*)\)", content) for word in re.findall(r"\w+", call)}
+    if {"argocd", "flux"} & claimed:
+        engines = {"argocd", "flux"}  # of another engine than is answered the answers tell
     subjects = {each.subject for each in load().values()} - engines - claimed
     return [] if "load()" in content else sorted(subjects)
 
