@@ -57,7 +57,12 @@ _LOOKS_AROUND = re.compile(r"\(\?<?[=!]")  # which RE2 does not know
 
 # what Renovate makes of another type by itself: https://github.com/renovatebot/renovate/blob/main/lib/config/migration.ts
 _MIGRATED = ("semanticCommits", "automerge", "automergeType")
-_WORDS = ("matchManagers", "matchDatasources", "matchUpdateTypes")
+# of which option a text is a word
+_WORDS = {
+    **{name: name for name in ("matchManagers", "matchDatasources", "matchUpdateTypes")},
+    "datasourceTemplate": "matchDatasources",
+    "versioningTemplate": "versioning",
+}
 # https://github.com/vercel/ms, and months of Renovate's own
 _AGE = re.compile(
     r"(?:\s*\d*\.?\d+\s*(?:milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|w"
@@ -145,8 +150,8 @@ def _of_texts(settings: dict[Any, Any]) -> Flaws:
             yield keys[-1], what, "write one such as 3 days"
         elif keys[-1] in ("schedule", "automergeSchedule") and (fix := _unscheduled(found)):
             yield found, f"Renovate cannot read the {keys[-1]}, and does nothing", fix
-        elif keys[-1] in _WORDS and re.fullmatch(r"[\w.-]+", found) and found not in _known(keys[-1]):
-            if meant := closest(found, _known(keys[-1])):
+        elif keys[-1] in _WORDS and re.fullmatch(r"[\w.-]+", found) and found not in _known(_WORDS[keys[-1]]):
+            if meant := closest(found, _known(_WORDS[keys[-1]])):
                 yield found, f"{keys[-1]} has {found}, which Renovate does not know", f"did you mean {meant}?"
         elif keys[-1] in ("matchPackageNames", "managerFilePatterns", "allowedVersions", "matchDepNames"):
             pattern = found.removeprefix("!")

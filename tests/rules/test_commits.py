@@ -161,6 +161,7 @@ FAULTS: dict[str, Fault] = {
             ("line-length:", "line-lenght:"),
             ("max: 120", "maximum: 120"),
             ("max: 120", "max: long"),
+            ("rules:\n", "rules: [line-length]\nown:\n"),
             ("rules:\n", "rule:\n"),
             ("document-start: disable", "document-start: enabled"),
             ("check-keys: false", "check-keys: false\n    level: warn"),

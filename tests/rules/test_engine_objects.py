@@ -252,6 +252,7 @@ ARGOCD: dict[str, tuple[str, Edit]] = {
         for what, rule, fields in (
             ("a chart without a version", TAKEN, {"source": {"repoURL": "https://charts.example.com", "chart": "own"}}),
             ("no source", TAKEN, {"source": None}),
+            ("no cluster", TAKEN, {"destination": {"namespace": "own"}}),
             ("a misspelt project", "every_application_belongs_to_the_project", {"project": "litellm-gitop"}),
             (
                 "a destination that its project forbids",

@@ -378,6 +378,11 @@ ONE: dict[str, Told] = {
         VALIDATE,
         substitute(VALIDATE, "actions/checkout@", "actions/chekout@", 1),
     ),
+    "no namespace": (
+        "every_cluster_has_its_flux_objects",
+        "clusters/aws/kustomization.yaml",
+        delete("clusters/aws/namespace.yaml"),
+    ),
     "no .gitignore": ("git_ignores_inputs_and_keys", ".gitignore", delete(".gitignore")),
     "a Kustomization in another namespace": (
         "every_cluster_has_its_flux_objects",

@@ -44,6 +44,11 @@ def without(key: str) -> Edit:
     )
 
 
+def manager(**given: Any) -> Edit:
+    """More for the manager that the template brings."""
+    return edited(lambda content: content["customManagers"][0].update(given))
+
+
 def settings(**given: Any) -> Edit:
     """Settings of Renovate in place of the template's, or beside them."""
     return edited(lambda content: content.update(given))
@@ -114,6 +119,10 @@ FAULTS: dict[str, Fault] = {
         READS,
         edited(lambda own: own["customManagers"][0].update(managerFilePatterns=["^own/.+$"])),
     ),
+    **{
+        f"a manager of a misspelt {name}": (READS, manager(**{name: word}))
+        for name, word in (("datasourceTemplate", "githubtags"), ("versioningTemplate", "semvers"))
+    },
     "updates of another branch": (FITS, settings(baseBranches=["master"])),
     **{
         f"a Python that there is not: {value}": (INSTALLED, change(PROJECT, '">=3.11"', f'"{value}"'))

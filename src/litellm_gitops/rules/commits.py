@@ -363,7 +363,8 @@ def yamllint_can_read_its_settings(repository: Repository) -> Iterator[Finding]:
 
 def _rendered(value: dict[Any, Any]) -> dict[Any, Any]:
     """With a rule that is there and says nothing as one that is on."""
-    given = mapping(value.get("rules"))
+    if not isinstance(given := value.get("rules"), dict):
+        return value
     return {**value, "rules": {key: {} if found is None else found for key, found in given.items()}}
 
 

@@ -145,17 +145,6 @@ def the_pods_are_spread(values: Values) -> Iterator[Finding]:
         if (meant := closest(key, _TOPOLOGIES)) and _SPREADS.fullmatch(key):
             what = f"no node has the label {key}; did you mean {meant}?"
             yield values.finding((*place, number, "topologyKey"), what, edit(f"write {meant}"), VALUES)
-        above = (*place, number, "labelSelector", "matchLabels")
-        given = {str(name) for name in mapping(values.get(*above))}
-        for name in sorted(given - {*_LABELS, _COMPONENT} - {*map(str, mapping(values.get(*chart.pod_labels)))}):
-            if name.partition("/")[0] != name.partition("/")[0].lower():
-                continue  # which the API server refuses
-            meant = closest(name, {*labels, _COMPONENT})
-            if (meant and meant not in given) or "/" not in name:  # one with / another may bring
-                what = f"no pod of the proxy has a label {name}, so that nothing is spread"
-                yield values.finding(
-                    (*above, name), what, edit(f"write {meant or 'app.kubernetes.io/name: litellm'}"), VALUES
-                )
 
 
 @rule_of_values
@@ -223,7 +212,9 @@ def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
             fix = edit("write litellm-migrations")
             yield values.finding(values.chart.job_account, what, fix, VALUES)
         elif name == "litellm-migrations" and (not account or account.identity.namespace != repository.namespace):
-            yield from expect(each, [Identity("ServiceAccount", f"{repository.namespace}/{name}")])
+            wanted = [Identity("ServiceAccount", f"{repository.namespace}/{name}")]
+            # without the Namespace their file is gone, of which another rule tells
+            yield from expect(each, wanted if each.find(Identity("Namespace", repository.namespace)) else [])
         elif not account and (meant := closest(name, {found.identity.name for found in each.all("ServiceAccount")})):
             what = f"there is no ServiceAccount {show(name)} for the migrations Job; did you mean {meant}?"
             yield values.finding(values.chart.job_account, what, edit(f"write {meant}"), VALUES)

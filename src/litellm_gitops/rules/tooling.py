@@ -13,6 +13,7 @@ from typing import Any
 from litellm_gitops import python_project, releases, renovate, renovate_settings, vendored
 from litellm_gitops.documents import dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit, restore
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import load, rule
 from litellm_gitops.rules.files import is_ignored
@@ -172,7 +173,9 @@ def the_tooling_can_be_installed(repository: Repository) -> Iterator[Finding]:
         line = next((number for number, line in enumerate(content.splitlines(), 1) if word in line), None)
         yield Finding(_PROJECT, line, what, edit(fix))
     called = next((file for file in (*OURS, GITLAB) if "copier check-update" in (repository.text(file) or "")), "")
-    if called and settings.get("project") and not re.search(r"[\"']cop\w*er\b", content):
+    names = {re.split(r"[^\w.-]", line)[0] for line in texts(dig(settings, "project", "dependencies"))}
+    near = "copier" in names or any(closest(name, ["copier"]) for name in names)  # of a misspelt one is told above
+    if called and settings.get("project") and not near:
         what = f"copier is no dependency, and {called} calls it"
         yield Finding(_PROJECT, None, what, edit('add "copier>=9.19,<10"'))
     yield from _of_another_python(repository, text(dig(settings, "project", "requires-python")) or ">=3.11")
