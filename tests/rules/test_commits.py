@@ -12,7 +12,10 @@ RUNS = "gitleaks_runs_on_every_push"
 GUARD = "        always_run: true\n"
 
 FAULTS: dict[str, Fault] = {
-    "a rule that yamllint does not know": ("yamllint_can_read_its_settings", change(".yamllint.yml", "  truthy:", "  trthy:")),
+    "a rule that yamllint does not know": (
+        "yamllint_can_read_its_settings",
+        change(".yamllint.yml", "  truthy:", "  trthy:"),
+    ),
     "an option that yamllint does not know": (
         "yamllint_can_read_its_settings",
         change(".yamllint.yml", "check-keys", "chek-keys"),

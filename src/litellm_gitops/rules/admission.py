@@ -20,8 +20,8 @@ from litellm_gitops.findings import Finding
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import chart, pods, rule
 from litellm_gitops.rules.engine import Object, show
-from litellm_gitops.rules.forms import OWN_FORMS
-from litellm_gitops.rules.kubernetes import FORMS, Subject, engines, is_filled_in, known_version, manifests, of_values
+from litellm_gitops.rules.forms import FORMS, OWN_FORMS
+from litellm_gitops.rules.kubernetes import Subject, engines, is_filled_in, known_version, manifests, of_values
 from litellm_gitops.schemas import Part
 
 _UNIQUE, _COMPUTED = "x-kubernetes-list-map-keys", "x-kubernetes-validations"

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
+from litellm_gitops import gitleaks_settings
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
@@ -18,11 +19,6 @@ from litellm_gitops.rules.pipeline import GITLAB, OURS, is_left_out, is_skipped
 from litellm_gitops.schemas import published
 
 _COMMITS, _ATTRIBUTES, _GITLEAKS = ".pre-commit-config.yaml", ".gitattributes", ".gitleaks.toml"
-# https://github.com/gitleaks/gitleaks#configuration
-_OF_GITLEAKS = {
-    "": ("title", "description", "extend", "rules", "allowlists", "allowlist", "minVersion"),
-    "extend": ("useDefault", "path", "url", "disabledRules"),
-}
 # https://git-scm.com/docs/gitattributes, and those of GitHub's linguist; the patterns as they are rendered
 _OF_GIT = {
     *("text", "eol", "binary", "diff", "merge", "filter", "ident", "whitespace", "crlf", "delta", "encoding"),
@@ -169,7 +165,7 @@ def _unfit(document: Document) -> Iterator[Finding]:
                 what = f"there is no hook {name}, and pre-commit then runs none"
                 yield Finding(_COMMITS, document.line(*here, "id"), what, edit(f"did you mean {meant}?"))
             for field in ("files", "exclude"):
-                if isinstance(pattern := hook.get(field), str) and not _is_pattern(pattern):
+                if isinstance(pattern := hook.get(field), str) and not gitleaks_settings.is_pattern(pattern):
                     what = f"{field} of {name} is no regular expression, and pre-commit runs nothing"
                     yield Finding(_COMMITS, document.line(*here, field), what, edit("correct it"))
     version = text(dig(document.value, "default_language_version", "python"))
@@ -186,14 +182,6 @@ def _told(document: Document, place: Place, what: str, program: str) -> Iterator
         return
     end = f"{program} passes over it" if is_unknown and program == "pre-commit" else f"{program} ends with an error"
     yield Finding(document.file, document.line(*place), f"{what}, and {end}", edit("correct it"))
-
-
-def _is_pattern(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True
 
 
 def _leaves_out(field: str, pattern: Any, watched: list[str]) -> str:
@@ -286,15 +274,16 @@ def gitleaks_looks_for_every_credential(repository: Repository) -> Iterator[Find
     except tomllib.TOMLDecodeError:
         yield Finding(_GITLEAKS, None, "it is not TOML, so that gitleaks ends at once", edit("correct the syntax"))
         return
-    told = [*_unknown_to_gitleaks(settings, content)]
-    yield from told
+    told = [*gitleaks_settings.unknown(settings)]
+    for word, what, way in told:
+        yield Finding(_GITLEAKS, _line(content, word), what, edit(way))
     if not told and not (
         dig(settings, "extend", "useDefault") or dig(settings, "extend", "path") or settings.get("rules")
     ):
         yield Finding(
             _GITLEAKS, _line(content, "extend"), "gitleaks looks for nothing", edit("write useDefault = true")
         )
-    for word, what, way in _of_gitleaks(settings):
+    for word, what, way in gitleaks_settings.refused(settings):
         yield Finding(_GITLEAKS, _line(content, word), f"{what}, so that gitleaks ends at once", edit(way))
     for entry in [*sequence(settings.get("allowlists")), mapping(settings.get("allowlist"))]:
         for pattern in texts(dig(entry, "paths")) + texts(dig(entry, "regexes")):
@@ -303,47 +292,6 @@ def gitleaks_looks_for_every_credential(repository: Repository) -> Iterator[Find
             if what and not _is_narrowed(mapping(entry)):
                 fix = edit("name the files, or the one that it is about")
                 yield Finding(_GITLEAKS, _line(content, pattern), f"gitleaks leaves {what} out", fix)
-
-
-def _unknown_to_gitleaks(settings: dict[str, Any], content: str) -> Iterator[Finding]:
-    for field, known in _OF_GITLEAKS.items():
-        inner = settings.get(field) if field else settings
-        for key in (key for each in (inner if isinstance(inner, list) else [inner]) for key in mapping(each)):
-            if key not in known and (meant := closest(key, known)):
-                what = f"gitleaks knows no {key}, and passes over it"
-                yield Finding(_GITLEAKS, _line(content, key), what, edit(f"did you mean {meant}?"))
-
-
-def _of_gitleaks(settings: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """(the word, what is wrong, what to do) of what it refuses.
-
-    https://github.com/gitleaks/gitleaks/blob/master/config/config.go
-    """
-    own = [*map(mapping, sequence(settings.get("rules")))]
-    given = settings.get("allowlists")
-    lists = [("allowlists", mapping(each)) for each in (given if isinstance(given, list) else [given] if given else [])]
-    lists += [("allowlist", mapping(settings["allowlist"]))] if settings.get("allowlist") else []
-    for entry in own:
-        if not entry.get("id"):
-            yield "[[rules]]", "a rule has no id", "write one"
-        elif {*entry} <= {"id", "description"}:
-            yield str(entry["id"]), f"the rule {entry['id']} has no regex and no path", "write one of them"
-    for word, entry in lists:
-        checks = {"paths", "regexes", "stopwords", "commits"}
-        if slip := next((key for key in entry if key not in checks and closest(key, checks)), ""):
-            yield slip, f"an allowlist has no {slip}", f"did you mean {closest(slip, checks)}?"
-        elif not any(entry.get(key) for key in checks):
-            yield word, "an allowlist is for nothing", "write paths, regexes, stopwords or commits"
-    patterns = [(key, each) for entry in own for key in ("regex", "path") for each in texts([entry.get(key)])]
-    patterns += [(key, each) for _, entry in lists for key in ("paths", "regexes") for each in _several(entry.get(key))]
-    for word, pattern in patterns:
-        # RE2 knows classes and flags that Python does not, in which nothing can be said of it
-        if not _is_pattern(pattern) and not re.search(r"\\[zpPQ]|\[\[:|\(\?[a-zA-Z-]+[:)]", pattern):
-            yield word, f"a pattern of {word} is no regular expression", "correct it"
-
-
-def _several(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else texts(value)
 
 
 @rule

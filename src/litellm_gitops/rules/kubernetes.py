@@ -18,6 +18,7 @@ from litellm_gitops.repository import ANSWERS, Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.chart import the_values_fit_their_schema
 from litellm_gitops.rules.engine import found_in, is_setup, read_by_kustomize, show
+from litellm_gitops.rules.forms import FORMS
 from litellm_gitops.rules.sealing import flawed
 
 if TYPE_CHECKING:
@@ -40,20 +41,6 @@ _OF_PROGRAMS = re.compile(
 _UNDOTTED = ("apps", "autoscaling", "batch", "extensions", "policy")
 _FREELY_NAMED_GROUP = "rbac.authorization.k8s.io"  # https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 _CLOSE = 0.8  # how much two words have in common, of 1, where one of them is the other misspelt
-
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_SUBDOMAIN = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
-_TAIL = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
-# what a name is for -> (its form, what one of another form is not, what to do)
-FORMS = {
-    "object": (_SUBDOMAIN, "DNS-1123 subdomain", "use lower-case letters, digits and hyphens"),
-    "namespace": (_LABEL, "DNS-1123 label", "use lower-case letters, digits and hyphens"),
-    "host": (rf"(?:\*\.)?{_SUBDOMAIN}", "DNS name", "write it in lower case, without a port"),
-    "mark": (rf"(?:{_LABEL}(?:\.{_LABEL})*/)?{_TAIL}", "key of a label or an annotation", "write example.com/name"),
-    "label": (rf"(?:{_TAIL})?", "value of a label", "use at most 63 letters, digits, '-', '_' and '.'"),
-    "key": (r"[-._a-zA-Z0-9]{1,253}", "key of a Secret or a ConfigMap", "use letters, digits, '-', '_' and '.'"),
-    "variable": (r"[-._a-zA-Z][-._a-zA-Z0-9]*", "name of a variable", "rename it"),
-}
 
 
 def known_version(repository: Repository) -> str:

@@ -15,7 +15,8 @@ from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import rbac, rule, rule_of_values
 from litellm_gitops.rules.engine import found_in, synced
 from litellm_gitops.rules.exposure import every_way_in_leads_to_the_proxy
-from litellm_gitops.rules.kubernetes import FORMS, engines, is_filled_in
+from litellm_gitops.rules.forms import FORMS
+from litellm_gitops.rules.kubernetes import engines, is_filled_in
 
 _RELEASE = "litellm"  # the name of all that the chart makes, and the label of its pods
 _LABEL, _INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
