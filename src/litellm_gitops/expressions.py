@@ -116,17 +116,8 @@ def _empty(name: str, path: list[str], job: dict[Any, Any]) -> str:
     else:
         return ""
     if path[0] in (each.lower() for each in known):
-        return _unset(path, job) if name == "steps" else ""
-    return f"{name}.{path[0]} is always empty, because the job has no such {_MEANS[name]}"
-
-
-def _unset(path: list[str], job: dict[Any, Any]) -> str:
-    """What is wrong with an output that the script of a step sets by another name: nothing else tells which it sets."""
-    steps = (mapping(each) for each in sequence(job.get("steps")) if str(dig(each, "id")).lower() == path[0])
-    words = {word.lower() for step in steps for word in re.findall(r"[A-Za-z_][\w-]*", text(step.get("run")))}
-    if path[1:2] != ["outputs"] or len(path) < 3 or path[2] in words or not (meant := closest(path[2], words)):
         return ""
-    return f"the script of {path[0]} sets no {path[2]}, so that it is always empty; did you mean {meant}?"
+    return f"{name}.{path[0]} is always empty, because the job has no such {_MEANS[name]}"
 
 
 _MEANS = {"needs": "job in its needs", "steps": "step by its id", "matrix": "matrix"}

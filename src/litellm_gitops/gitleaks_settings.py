@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,7 +62,9 @@ def _several(value: Any) -> list[str]:
 def is_pattern(pattern: str) -> bool:
     """Whether it is a regular expression."""
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what Python may read otherwise some day
+            re.compile(pattern)
     except re.error:
         return False
     return True

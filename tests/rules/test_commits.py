@@ -34,7 +34,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a key that gitleaks does not know": (
         "gitleaks_looks_for_every_credential",
-        change(GITLEAKS, "description", "descripton"),
+        change(GITLEAKS, "useDefault", "useDefaults"),
     ),
     "an attribute that is misspelt": (
         "git_keeps_sealed_files_to_the_byte",

@@ -156,7 +156,7 @@ FAULTS: dict[str, Fault] = {
         substitute("clusters/aws/namespace.yaml", r"^automount", "  automount"),
     ),
     "a variable of a setting that is misspelt": (
-        "every_variable_that_the_proxy_reads_is_set",
+        "every_chosen_method_has_what_it_needs",
         substitute(AWS, r"os\.environ/VERTEX_PROJECT", "os.environ/VERTEX_PROECT"),
     ),
     "another master key": (

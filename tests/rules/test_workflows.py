@@ -20,7 +20,7 @@ def gitlab(edit: Edit) -> Fault:
 
 
 FAULTS: dict[str, Fault] = {
-    "an output that is misspelt": (EMPTY, change(UPDATE, "outputs.release != ''", "outputs.relese != ''")),
+    "an output that is misspelt": (STEPS, change(UPDATE, "outputs.release != ''", "outputs.relese != ''")),
     "a job without a runner": (GITHUB, remove(VALIDATE, (*CHART, "runs-on"))),
     "a runner that is misspelt": (GITHUB, set_value(VALIDATE, (*CHART, "runs_on"), "ubuntu-24.04")),
     "a runner of another spelling": (GITHUB, set_value(VALIDATE, (*CHART, "runs-on"), "ubuntu-24.4")),

@@ -121,7 +121,8 @@ def the_project_permits_its_applications(repository: Repository) -> Iterator[Fin
             yield project.finding(("spec", field), what, f"name it in {field}, and not in namespaceResourceBlacklist")
         for number, entry in enumerate(sequence(project.get("spec", field))):
             group, kind = text(dig(entry, "group")), text(dig(entry, "kind"))
-            if word := meant_group(group) or meant_kind(kind, group):
+            word = "" if _meant(repository, entry) else meant_group(group) or meant_kind(kind, group)
+            if word:  # of the others another rule tells
                 what = f"Kubernetes knows no {kind} of {group}, so that the project permits none"
                 yield project.finding(("spec", field, number), what, f"did you mean {word}?")
         for number, window in enumerate(sequence(project.get("spec", "syncWindows"))):

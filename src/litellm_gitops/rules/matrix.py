@@ -12,7 +12,6 @@ from litellm_gitops.documents import Document, Place, dig, mapping, sequence, te
 from litellm_gitops.findings import Finding, Fix, edit, restore, update
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.policies import MATRIX, Method, Mount, Token, Value, names_in
-from litellm_gitops.proxy_facts import REFERENCE, closest
 from litellm_gitops.repository import SEALED, VALUES, Cluster, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.engine import is_setup
@@ -140,9 +139,7 @@ def _settings(values: Values, method: Method, needs: str) -> Iterator[Finding]:
             what = f"{needs} needs the variable {variable}{_shown(expected)}"
             yield values.finding(place, what, _restore(values, value))
     for setting, wanted in method.litellm_settings.items():
-        given = values.pod.config("litellm_settings", setting)
-        # of a variable that nothing sets another rule tells
-        if given != wanted and not (text(given).startswith(REFERENCE) and closest(text(given), [text(wanted)])):
+        if values.pod.config("litellm_settings", setting) != wanted:
             place = (*values.chart.config, "litellm_settings", setting)
             shown = str(wanted).lower() if isinstance(wanted, bool) else wanted
             yield values.finding(place, f"{needs} needs litellm_settings.{setting}: {shown}", edit("restore it"))

@@ -130,11 +130,16 @@ def the_pods_are_spread(values: Values) -> Iterator[Finding]:
     chart = values.chart
     place, labels = chart.spread, _LABELS | ({_COMPONENT: chart.component} if chart.component else {})
     for number in range(len(sequence(values.get(*place)))):
-        given = mapping(values.get(*place, number, "labelSelector", "matchLabels"))
-        for label in (label for label in map(str, given) if label not in labels and closest(label, labels)):
-            what = f"no pod of the proxy has the label {label}, so that nothing is spread"
-            at = (*place, number, "labelSelector", "matchLabels", label)
-            yield values.finding(at, what, edit(f"did you mean {closest(label, labels)}?"), VALUES)
+        above = (*place, number, "labelSelector", "matchLabels")
+        given = {str(name) for name in mapping(values.get(*above))}
+        for name in sorted(given - {*_LABELS, _COMPONENT} - {*map(str, mapping(values.get(*chart.pod_labels)))}):
+            if name.partition("/")[0] != name.partition("/")[0].lower():
+                continue  # which the API server refuses
+            meant = closest(name, {*labels, _COMPONENT})
+            if (meant and meant not in given) or "/" not in name:  # one with / another may bring
+                what = f"no pod of the proxy has a label {name}, so that nothing is spread"
+                fix = edit(f"write {meant or 'app.kubernetes.io/name: litellm'}")
+                yield values.finding((*above, name), what, fix, VALUES)
         for label, wanted in labels.items():
             at = (*place, number, "labelSelector", "matchLabels", label)
             found = values.get(*at)

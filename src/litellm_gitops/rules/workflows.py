@@ -145,7 +145,7 @@ def _of_step(step: dict[Any, Any], steps: list[dict[Any, Any]]) -> Iterator[tupl
     words = {*re.findall(r"[\w-]+(?==)", script)}
     for wanted in sorted(asked - {*re.findall(r"[\w-]+", script)}):
         if meant := closest(wanted, words):
-            yield ("run",), f"it writes {meant}, and steps.{step['id']}.outputs.{wanted} is read", f"write {wanted}"
+            yield ("run",), f"it writes {meant}, and steps.{step['id']}.outputs.{wanted} is read", "give both one name"
 
 
 def _asked(step: dict[Any, Any], other: str) -> list[str]:
