@@ -134,6 +134,11 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
         f"kind: ConfigMap\napiVersion: v1\nmetadata: {{name: a}}\n---\n{PLAINTEXT}",
         "stringData.token",
     ),
+    "a Secret after half an example": (
+        "extra.yaml",
+        f"kind: ConfigMap\napiVersion: v1\nmetadata: {{name: a}}\ndata:\n  a: |\n    ```\n---\n{PLAINTEXT}",
+        "stringData.token",
+    ),
     "a Secret in a List": (
         "extra.yaml",
         "kind: List\napiVersion: v1\nitems:\n  - kind: Secret\n    data: {a: YQ==}\n",

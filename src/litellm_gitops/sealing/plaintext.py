@@ -88,12 +88,13 @@ def unsealed(text: str, patch: bool = False, depth: int = 0) -> tuple[Flaw, ...]
         try:
             roots = list(yaml.compose_all(part, Loader=LOADER))
         except (yaml.YAMLError, RecursionError):
-            values = list(_of_lines(part))
+            values, fences_here = list(_of_lines(part)), len(_FENCE.findall(part))
         else:
+            fences_here = 0  # in what is YAML they stand in a text of it
             values = [value for root in roots if root for value in _of_document(root, patch, depth)]
         found |= {(before + number, name) for number, name in values if not fences % 2}
         before += part.count("\n")
-        fences += len(_FENCE.findall(part))
+        fences += fences_here
     return tuple(
         Flaw(Kind.PLAINTEXT, number, f"holds a Secret whose {name} is not encrypted") for number, name in sorted(found)
     )
