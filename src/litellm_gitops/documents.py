@@ -233,6 +233,11 @@ def merge(below: Any, above: Any) -> Any:
     return merged
 
 
+def dotted(place: Place) -> str:
+    """A place as people write it, such as `a.b.0`."""
+    return ".".join(map(str, place))
+
+
 def walk(value: Any, path: Place = ()) -> Iterator[tuple[Place, str]]:
     """Every text in a value, keys included, with its path."""
     if isinstance(value, Mapping):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from litellm_gitops.documents import Place, dig, mapping, text
+from litellm_gitops.documents import Place, dig, dotted, mapping, text
 from litellm_gitops.files import git, has_git, is_inside
 from litellm_gitops.findings import Finding, restore, update
 from litellm_gitops.pod import Parameters
@@ -82,7 +82,7 @@ def the_replicas_are_the_answered_ones(repository: Repository) -> Iterator[Findi
         # of another type, or none at all, is for the schema of the values
         sound = type(found) is type(expected) and (found is False or found > 0)
         if found is None or (sound and found != expected):
-            what = f"{_dotted(place)} is {found!r}, but the answer {question} says {expected!r}"
+            what = f"{dotted(place)} is {found!r}, but the answer {question} says {expected!r}"
             fix = update(question, str(found), first="put the number for one cluster into its litellm/values-….yaml")
             yield Finding(VALUES, document.line(chart.name, *place), what, fix)
 
@@ -94,7 +94,7 @@ def redis_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
     for values in repository.values:
         chart = values.chart
         if values.pod.has_redis and redis != "bundled":
-            what = f"{_dotted(chart.redis)}.enabled is true, but the answer redis is {redis!r}"
+            what = f"{dotted(chart.redis)}.enabled is true, but the answer redis is {redis!r}"
             fix = update("redis", "bundled", first="set false")
             yield values.finding((*chart.redis, "enabled"), what, fix, VALUES)
         place, host, port = values.pod.redis_address
@@ -179,13 +179,9 @@ def the_project_stands_where_the_answers_say(repository: Repository) -> Iterator
 def _agrees(values: Values, place: Place, question: str, file: str = "") -> Iterator[Finding]:
     found = values.get(*place)
     if found != values.repository.answers.get(question):
-        yield _disagrees(values, place, _dotted(place), found, question, file)
+        yield _disagrees(values, place, dotted(place), found, question, file)
 
 
 def _disagrees(values: Values, place: Place, name: str, found: Any, question: str, file: str = "") -> Finding:
     what = f"{name} is {found!r}, but the answer {question} says {values.repository.answers.get(question)}"
     return values.finding(place, what, update(question, first="restore it"), file)
-
-
-def _dotted(place: Place) -> str:
-    return ".".join(map(str, place))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from litellm_gitops import releases, schemas
-from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
+from litellm_gitops.documents import Document, Place, dig, dotted, mapping, sequence, text
 from litellm_gitops.findings import Finding, Misspelt, delete, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
@@ -38,11 +38,11 @@ def the_migrations_run_before_the_pods(values: Values) -> Iterator[Finding]:
         yield from _exactly(values, place, expected, "the migrations Job is a Helm hook under both engines")
     life = values.get(*values.chart.job_life)
     if isinstance(life, int) and 0 <= life < _SEEN:  # less is refused, of which another rule tells
-        what = f"{_dotted(values.chart.job_life)} is {life}: the Job may be gone before Helm sees that it has ended"
+        what = f"{dotted(values.chart.job_life)} is {life}: the Job may be gone before Helm sees that it has ended"
         yield values.finding(values.chart.job_life, what, edit("write 86400, and its log is there for a day"), VALUES)
     deadline = values.get(*values.chart.job_deadline)
     if isinstance(deadline, int) and 0 < deadline < _LEAST:
-        what = f"{_dotted(values.chart.job_deadline)} is {deadline}: no migration of an empty database ends so soon"
+        what = f"{dotted(values.chart.job_deadline)} is {deadline}: no migration of an empty database ends so soon"
         yield values.finding(values.chart.job_deadline, what, edit("write 840"), VALUES)
     account = values.get(*values.chart.job_account)
     made = (*values.chart.service_account, "create"), (*values.chart.service_account, "name")
@@ -74,11 +74,11 @@ def the_image_is_pinned(values: Values) -> Iterator[Finding]:
     place = values.chart.image
     name, tag = (text(values.get(*place, field)) for field in ("repository", "tag"))
     if not name:
-        what = f"{_dotted(place)}.repository is missing, and the chart's own may not exist"
+        what = f"{dotted(place)}.repository is missing, and the chart's own may not exist"
         yield values.finding((*place, "repository"), what, edit("name the image's repository"), VALUES)
     # a name without a number moves, such as latest or main-stable
     if not _TAG.fullmatch(tag) or not re.search(r"\d", tag):
-        what = f"{_dotted(place)}.tag is {values.get(*place, 'tag')!r}, which is no version"
+        what = f"{dotted(place)}.tag is {values.get(*place, 'tag')!r}, which is no version"
         fix = edit("give a version and its digest, vX.Y.Z@sha256:…")
         yield values.finding((*place, "tag"), what, fix, VALUES)
     elif (version := releases.number(tag)) and (flaw := releases.flaw(version)):
@@ -185,7 +185,7 @@ def the_release_keeps_its_name(values: Values) -> Iterator[Finding]:
     """What the chart makes is named litellm."""
     for place in values.chart.names:
         if (found := values.get(*place)) not in (None, "", "litellm"):
-            what = f"{_dotted(place)} is {found!r}: everything would be made anew under another name"
+            what = f"{dotted(place)} is {found!r}: everything would be made anew under another name"
             yield values.finding(place, what, edit(f"write {place[-1]}: litellm"), VALUES)
 
 
@@ -197,24 +197,24 @@ def a_node_can_be_drained(values: Values) -> Iterator[Finding]:
     if values.get(*place, "enabled") is not True or not isinstance(replicas, int) or replicas < 1:
         return
     if isinstance(needed, str) and re.fullmatch(r"\d{3,}%", needed) and needed != "100%":
-        what = f"{_dotted(place)}.minAvailable is {needed}, more than all"
+        what = f"{dotted(place)}.minAvailable is {needed}, more than all"
         yield values.finding((*place, "minAvailable"), what, edit("write at most 50%"), VALUES)
     for name in ("minAvailable", "maxUnavailable"):
         given = values.get(*place, name)
         if given not in (None, "") and not re.fullmatch(r"\d+%?", str(given)):
-            what = f"{_dotted(place)}.{name} is {given}, which is neither a number nor a percentage"
+            what = f"{dotted(place)}.{name} is {given}, which is neither a number nor a percentage"
             yield values.finding((*place, name), what, edit("write one such as 1 or 50%"), VALUES)
     if needed == "100%" or (isinstance(needed, int) and needed >= replicas):
-        what = f"{_dotted(place)}.minAvailable is {needed}, but there may be only {replicas} replica(s)"
-        fix = edit(f"keep it below the replicas, or set {_dotted(place)}.enabled: false for a single one")
+        what = f"{dotted(place)}.minAvailable is {needed}, but there may be only {replicas} replica(s)"
+        fix = edit(f"keep it below the replicas, or set {dotted(place)}.enabled: false for a single one")
         yield values.finding((*place, "minAvailable"), what, fix, VALUES)
     spared = values.get(*place, "maxUnavailable")
     if needed and spared not in (None, ""):
-        what = f"{_dotted(place)}.maxUnavailable is ignored, because there is minAvailable"
+        what = f"{dotted(place)}.maxUnavailable is ignored, because there is minAvailable"
         fix = edit(f"keep one of them: the other is {'null' if values.chart.zero_is_no_budget else chr(34) * 2}")
         yield values.finding((*place, "maxUnavailable"), what, fix, VALUES)
     elif spared in ("0", "0%") or (str(spared) == "0" and not values.chart.zero_is_no_budget):
-        what = f"{_dotted(place)}.maxUnavailable is {spared}"
+        what = f"{dotted(place)}.maxUnavailable is {spared}"
         yield values.finding((*place, "maxUnavailable"), what, edit("write 1"), VALUES)
 
 
@@ -233,7 +233,7 @@ def no_log_shows_a_secret(values: Values) -> Iterator[Finding]:
         words = enumerate(sequence(values.get(*arguments)))
         loud += [(*arguments, number) for number, word in words if word in ("--debug", "--detailed_debug")]
     for place in loud:
-        what = f"{_dotted(place)} makes the proxy log keys and whole requests"
+        what = f"{dotted(place)} makes the proxy log keys and whole requests"
         yield values.finding(place, what, edit("set it for a trial outside of git"), VALUES)
 
 
@@ -242,7 +242,7 @@ def the_configuration_reaches_the_proxy(values: Values) -> Iterator[Finding]:
     """The chart makes the proxy's configuration of these values, and it has a model."""
     chart, pod = values.chart, values.pod
     if pod.get(chart.config_map) is False:
-        what = f"{_dotted(chart.config_map)} is false: {_dotted(chart.config)} is not used"
+        what = f"{dotted(chart.config_map)} is false: {dotted(chart.config)} is not used"
         yield values.finding(chart.config_map, what, edit("take it away"))
     stored = pod.config("general_settings", "store_model_in_db") or "STORE_MODEL_IN_DB" in pod.variables
     if pod.config("model_list") == [] and not stored:
@@ -301,7 +301,7 @@ def no_shared_list_is_dead(repository: Repository) -> Iterator[Finding]:
         return
     for place in _lists(mapping(shared.value.get(repository.chart.name)), (repository.chart.name,)):
         if all(layer.depth(*place) == len(place) for layer in own):
-            what = f"each cluster has a list {_dotted(place[1:])} of its own, so that this one is never used"
+            what = f"each cluster has a list {dotted(place[1:])} of its own, so that this one is never used"
             fix = edit("move its items into the lists of the clusters, or take those away")
             yield Finding(VALUES, shared.line(*place), what, fix)
 
@@ -319,8 +319,4 @@ def _exactly(values: Values, place: Place, expected: Any, why: str) -> Iterator[
     if found != expected or type(found) is not type(expected):
         shown = str(expected).lower() if isinstance(expected, bool) else expected
         fix = edit(f"set {place[-1]}: {shown}")
-        yield values.finding(place, f"{_dotted(place)} must be {shown}: {why}", fix, VALUES)
-
-
-def _dotted(place: Place) -> str:
-    return ".".join(map(str, place))
+        yield values.finding(place, f"{dotted(place)} must be {shown}: {why}", fix, VALUES)

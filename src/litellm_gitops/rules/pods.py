@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from litellm_gitops import cel, credentials
-from litellm_gitops.documents import LOADER, Place, mapping, sequence, text
+from litellm_gitops.documents import LOADER, Place, dotted, mapping, sequence, text
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.pod import VARIABLE, Mount
@@ -55,7 +55,7 @@ def no_variable_is_set_twice(values: Values) -> Iterator[Finding]:
             what = f"the chart sets {each.name}, and Kubernetes refuses a variable that is set twice"
             yield values.finding(each.place, what, edit("take it away"))
         if each.name in seen:
-            what = f"{each.name} is in {_dotted(seen[each.name])} already, and Kubernetes refuses it twice"
+            what = f"{each.name} is in {dotted(seen[each.name])} already, and Kubernetes refuses it twice"
             yield values.finding((*each.place, "name"), what, edit("keep one of them"))
         seen.setdefault(each.name, each.place)
     yield from _hidden(values, seen)
@@ -78,7 +78,7 @@ def _hidden(values: Values, seen: dict[str, Place]) -> Iterator[Finding]:
             if key in seen and tells(key, values.pod.variables[key].value):
                 continue  # it may not stand here at all
             if key in seen:
-                what = f"{key} of the Secret {listed} is hidden by {_dotted(seen[key])}"
+                what = f"{key} of the Secret {listed} is hidden by {dotted(seen[key])}"
                 yield values.finding(seen[key], what, edit("take it away there"))
             elif key in by_key:
                 what = f"{key} is in {by_key[key]} and in {listed}, and the last one wins"
@@ -110,8 +110,8 @@ def every_variable_that_the_proxy_reads_is_set(values: Values) -> Iterator[Findi
     for place, name in pod.variables_read():
         if name not in known and place not in told:
             what = f"the proxy reads the variable {name}, which nothing sets in {cluster.name}"
-            where = _dotted(chart.variables or chart.variable_list)
-            fix = edit(f"set it: a Secret under {_dotted(chart.env_from)}, or a value under {where}")
+            where = dotted(chart.variables or chart.variable_list)
+            fix = edit(f"set it: a Secret under {dotted(chart.env_from)}, or a value under {where}")
             yield values.finding(place, what, fix)
 
 
@@ -147,7 +147,7 @@ def every_mount_has_its_volume(values: Values) -> Iterator[Finding]:
     lost = [mount for mount in values.pod.mounts if mount.volume and mount.volume not in names]
     if lost and not values.pod.volumes:
         what = f"it mounts volumes, and there is none: {', '.join(mount.volume for mount in lost)}"
-        yield values.finding(chart.mounts, what, edit(f"restore {_dotted(chart.volumes)}"))
+        yield values.finding(chart.mounts, what, edit(f"restore {dotted(chart.volumes)}"))
     for mount in lost if values.pod.volumes else ():
         what = f"it mounts the volume {mount.volume!r}, which does not exist"
         yield values.finding(mount.place, what, edit("add the volume, or take the mount away"))
@@ -164,7 +164,3 @@ def every_mount_has_its_volume(values: Values) -> Iterator[Finding]:
 
 def _is_there(mount: Mount, names: list[str]) -> bool:
     return not mount.sub_path and mount.volume in names
-
-
-def _dotted(place: Place) -> str:
-    return ".".join(map(str, place))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from litellm_gitops.cel import QUANTITY, quantity
-from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
+from litellm_gitops.documents import Place, dig, dotted, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, edit, restore, update
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Repository, Values
@@ -67,12 +67,12 @@ def an_answer_ends_before_its_pod(values: Values) -> Iterator[Finding]:
         return
     for at, seconds in (((*chart.config, "litellm_settings", "request_timeout"), limit), (chart.grace, grace)):
         if seconds > _DAY:
-            yield values.finding(at, f"{_dotted(at)} is {seconds}, which are seconds", edit("write seconds"), VALUES)
+            yield values.finding(at, f"{dotted(at)} is {seconds}, which are seconds", edit("write seconds"), VALUES)
             return
     needed = limit + (pause or 0)
     if grace < needed:
         what = (
-            f"{_dotted(chart.grace)} is {grace}, but an answer may take {needed:g} s, preStop included, and is cut off"
+            f"{dotted(chart.grace)} is {grace}, but an answer may take {needed:g} s, preStop included, and is cut off"
         )
         yield values.finding(chart.grace, what, edit(f"give {needed + 15:g} or more"), VALUES)
 
@@ -94,11 +94,11 @@ def an_update_replaces_one_pod_after_the_other(values: Values) -> Iterator[Findi
     place = values.chart.strategy
     # beside rollingUpdate it is refused, of which another rule tells
     if values.get(*place, "type") == "Recreate" and not values.get(*place, "rollingUpdate"):
-        what = f"{_dotted(place)}.type is Recreate, which ends every pod before a new one starts"
+        what = f"{dotted(place)}.type is Recreate, which ends every pod before a new one starts"
         yield values.finding((*place, "type"), what, edit("write RollingUpdate"), VALUES)
     most = values.get(*place, "rollingUpdate", "maxUnavailable")
     if most and most in ("100%", values.pod.fewest_replicas):
-        what = f"{_dotted(place)}.rollingUpdate.maxUnavailable is {most}, so that an update may end every pod at once"
+        what = f"{dotted(place)}.rollingUpdate.maxUnavailable is {most}, so that an update may end every pod at once"
         yield values.finding((*place, "rollingUpdate", "maxUnavailable"), what, edit("write 0"), VALUES)
 
 
@@ -120,7 +120,7 @@ def a_drained_node_leaves_a_pod(repository: Repository) -> Iterator[Finding]:
             yield values.finding(place, what, edit("write enabled: true and minAvailable: 1"), VALUES)
         elif needed == "0%" or (not needed and (spared == "100%" or (isinstance(spared, int) and spared >= replicas))):
             name, given = ("minAvailable", needed) if needed else ("maxUnavailable", spared)
-            what = f"{_dotted(place)}.{name} is {given}, so that all pods may go at once while nodes are drained"
+            what = f"{dotted(place)}.{name} is {given}, so that all pods may go at once while nodes are drained"
             yield values.finding((*place, name), what, edit("write minAvailable: 1 instead"), VALUES)
 
 
@@ -162,12 +162,12 @@ def a_pod_has_time_to_start(values: Values) -> Iterator[Finding]:
     counts = [own.get(name, least) for name, least in own_ones.items()]
     time = counts[0] * counts[1] + counts[2] if all(isinstance(each, int) and each >= 0 for each in counts) else _START
     if own and 0 < time < _START:
-        what = f"{_dotted(probe)} gives the start {time} s, and then ends it, again and again"
+        what = f"{dotted(probe)} gives the start {time} s, and then ends it, again and again"
         yield values.finding((*probe, "failureThreshold"), what, edit("let it fail 30 times"), VALUES)
     for each in chart.probes:
         for name, seconds in mapping(values.get(*each)).items():
             if str(name).endswith("Seconds") and isinstance(seconds, int) and seconds >= _MILLISECONDS:
-                what = f"{_dotted(each)}.{name} is {seconds}, which are seconds"
+                what = f"{dotted(each)}.{name} is {seconds}, which are seconds"
                 yield values.finding((*each, name), what, edit("write seconds, such as 10"), VALUES)
     if not chart.has_startup_probe and not values.get(*probe):
         what = "no probe waits for the start, so that a slow one is killed, again and again"
@@ -186,10 +186,10 @@ def _starved(values: Values) -> Iterator[Finding]:
     limit, asked = values.get(*place, "limits", "memory"), values.get(*place, "requests", "cpu")
     least = values.get(*place, "requests", "memory") or "1000"
     if all(QUANTITY.fullmatch(str(each)) for each in (limit, least)) and quantity(least) <= quantity(limit) < _SMALLEST:
-        what = f"{_dotted(place)}.limits.memory is {limit}: the proxy alone takes more, and is killed, again and again"
+        what = f"{dotted(place)}.limits.memory is {limit}: the proxy alone takes more, and is killed, again and again"
         yield values.finding((*place, "limits", "memory"), what, edit("give 2Gi or more"), VALUES)
     if QUANTITY.fullmatch(str(asked)) and 0 < quantity(asked) < _THOUSANDTHS:
-        what = f"{_dotted(place)}.requests.cpu is {asked}, where 1000m is a processor"
+        what = f"{dotted(place)}.requests.cpu is {asked}, where 1000m is a processor"
         yield values.finding((*place, "requests", "cpu"), what, edit("write one such as 250m or 1"), VALUES)
 
 
@@ -255,11 +255,11 @@ def _misfits(values: Values, restricted: bool) -> Iterator[tuple[Place, str]]:
     chart = values.chart
     for above, place in zip(chart.pod_security, chart.container_security, strict=True):
         if restricted and not values.get(*place):
-            yield place, f"{_dotted(place)} limits no right of the container"
+            yield place, f"{dotted(place)} limits no right of the container"
             continue
         yield from _of_container(values, above, place, restricted)
         if restricted and values.get(*place, "readOnlyRootFilesystem") is not True:
-            yield (*place, "readOnlyRootFilesystem"), f"the root file system of {_dotted(place)} can be written to"
+            yield (*place, "readOnlyRootFilesystem"), f"the root file system of {dotted(place)} can be written to"
         image = text(values.get(*chart.image, "repository")).rpartition("/")[2]
         users = [values.get(*each, "runAsUser") for each in (above, place)]
         if restricted and image in chart.rooted and users == [None, None]:
@@ -316,7 +316,7 @@ def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
         folders = [text(entry.get("mountPath")) for entry in entries if text(entry.get("name")) in names]
         kept = [*folders, *(chart.own_folders if place == chart.mounts else ())]
         if not folders:
-            what = f"the root file system is read-only, and {_dotted(place)} brings no folder that can be written to"
+            what = f"the root file system is read-only, and {dotted(place)} brings no folder that can be written to"
             none_is_written = not any(_keeps_what_is_written(each, place) for each in values.repository.values)
             at = (*security[0 if place == chart.mounts else -1], "readOnlyRootFilesystem") if none_is_written else place
             yield values.finding(at, what, edit("mount an emptyDir at /scratch"))
@@ -363,10 +363,10 @@ def an_autoscaler_can_scale(values: Values) -> Iterator[Finding]:
         return
     fewest, most = pod.get(place, "minReplicas"), pod.get(place, "maxReplicas")
     if isinstance(fewest, int) and isinstance(most, int) and most < fewest:
-        what = f"{_dotted(place)} has at most {most} replicas, but at least {fewest}"
+        what = f"{dotted(place)} has at most {most} replicas, but at least {fewest}"
         yield values.finding((*place, "maxReplicas"), what, edit("give as many or more"), VALUES)
     if pod.get(chart.scaled_by_others, "enabled"):
-        what = f"{_dotted(place)} and {_dotted(chart.scaled_by_others)} are both on, and each sets the replicas"
+        what = f"{dotted(place)} and {dotted(chart.scaled_by_others)} are both on, and each sets the replicas"
         yield values.finding((*chart.scaled_by_others, "enabled"), what, edit("keep one of them"), VALUES)
     bounds = [values.repository.answers.get(name) for name in ("replicas", "max_replicas")]
     is_ours = bounds[0] != bounds[1]  # one of the owner's own may go by memory, too
@@ -384,20 +384,16 @@ def _scaled_by_others(values: Values) -> Iterator[Finding]:
     names, given = values.chart.bounds_of_others, mapping(values.get(*place))
     fewest, most = (given.get(name) for name in names)
     if isinstance(fewest, int) and isinstance(most, int) and most < fewest:
-        what = f"{_dotted(place)} has at most {most} replicas, but at least {fewest}"
+        what = f"{dotted(place)} has at most {most} replicas, but at least {fewest}"
         yield values.finding((*place, names[1]), what, edit("give as many or more"), VALUES)
     asked = {name: value for name, value in mapping(given.get("prometheus")).items() if value}
     if asked and "serverAddress" not in asked:
-        what = f"{_dotted(place)}.prometheus has no serverAddress, and the chart is refused"
+        what = f"{dotted(place)}.prometheus has no serverAddress, and the chart is refused"
         yield values.finding((*place, "prometheus"), what, edit("write the address of Prometheus"), VALUES)
     kinds = [dig(each, "type") for each in sequence(given.get("triggers"))]
     if not kinds and not asked:
-        what = f"{_dotted(place)} has nothing to scale by: no triggers, and no prometheus"
+        what = f"{dotted(place)} has nothing to scale by: no triggers, and no prometheus"
         yield values.finding((*place, "triggers"), what, edit("write one of https://keda.sh/docs/scalers"), VALUES)
     elif fewest == 0 and not asked and {*kinds} <= {"cpu", "memory"}:
-        what = f"{_dotted(place)}.{names[0]} is 0, and pods that are not there have no {kinds[0]} to scale by"
+        what = f"{dotted(place)}.{names[0]} is 0, and pods that are not there have no {kinds[0]} to scale by"
         yield values.finding((*place, names[0]), what, edit("write 1 or more"), VALUES)
-
-
-def _dotted(place: Place) -> str:
-    return ".".join(map(str, place))

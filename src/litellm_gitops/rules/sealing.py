@@ -128,8 +128,7 @@ class _Rules:
         entries: dict[str, dict[str, Any] | None] = {}
         unmerged = conflict(repository, CONFIG)
         if unmerged:
-            fix = fix_of(unmerged, repository, CONFIG)
-            self.findings.append(Finding(CONFIG, unmerged.line, unmerged.what, fix))
+            self.findings.append(Finding(CONFIG, unmerged.line, unmerged.what, fix_of(unmerged, repository, CONFIG)))
         try:
             self.config = {} if unmerged else creation_rules.load(repository)
             entries = {name: creation_rules.of_cluster(self.config, name) for name in self.names}
