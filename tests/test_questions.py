@@ -158,7 +158,6 @@ MODEL_PLACES = {
 }
 
 
-@cache
 def load(path: Path) -> Any:
     return yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
 
@@ -181,6 +180,7 @@ RIGHT = {
 del RIGHT["bedrock_auth_aws"]
 
 
+@cache
 def questions() -> dict[str, dict[str, Any]]:
     """The questions of copier.yml that a user answers."""
     content: dict[str, Any] = load(ROOT / "copier.yml")
