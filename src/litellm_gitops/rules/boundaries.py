@@ -9,10 +9,8 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops import schemas
-from litellm_gitops.documents import LOADER, Document, dig, text
+from litellm_gitops.documents import LOADER
 from litellm_gitops.proxy_facts import closest
-from litellm_gitops.repository import Repository
 
 
 @cache
@@ -31,13 +29,3 @@ def meant_kind(kind: str, group: str | None = None, written: Callable[[str], str
     kinds = _known()["kinds"]
     known = [each for some in kinds.values() for each in some] if group is None else kinds.get(group, [])
     return closest(kind, map(written, known))
-
-
-def is_misspelt(repository: Repository, document: Document) -> bool:
-    """Whether its group or its kind is nearly one that is known: a rule of the manifests says so."""
-    version = str(repository.answers.get("kubernetes_version"))
-    api_version, own = (text(dig(document.value, key)) for key in ("apiVersion", "kind"))
-    known = schemas.known(version) if version in schemas.versions() else ()
-    kinds = [kind for there, kind in known if there == api_version]
-    groups = [there for there, kind in known if kind == own]
-    return bool(closest(own, kinds) or closest(api_version, groups))

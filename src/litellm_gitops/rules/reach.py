@@ -10,7 +10,6 @@ from litellm_gitops.documents import dig, sequence, text
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.rules.admission import is_refused_value
-from litellm_gitops.rules.boundaries import is_misspelt
 from litellm_gitops.rules.engine import RENDERED, Identity, Object, Synced, found_in
 from litellm_gitops.rules.kubernetes import is_filled_in, known_version
 
@@ -41,8 +40,8 @@ def beyond(
         if found.identity.namespace != namespace:
             what = f"{kind} {name} is not in namespace {namespace}, and {writer} may write nowhere else"
             yield found.finding(("metadata",), what, "take it out: what reaches further a person applies")
-        elif not permits(text(found.get("apiVersion")).rpartition("/")[0], kind):
-            if is_misspelt(each.repository, found.document):
+        elif not permits((api_version := text(found.get("apiVersion"))).rpartition("/")[0], kind):
+            if _is_nearly_known(each, api_version, kind):
                 continue
             what, file = f"{writer} may not write a {kind}, so it is never applied", basename(found.document.file)
             if file in RENDERED:
@@ -70,6 +69,7 @@ def beyond_in_values(
 
 
 def _is_nearly_known(each: Synced, api_version: str, kind: str) -> bool:
+    """Whether the group or the kind is nearly one that is known, or of a version that is gone: another rule says so."""
     version = known_version(each.repository)
     known = schemas.known(version) if version else frozenset()
     kinds = [other for there, other in known if there == api_version]
