@@ -51,6 +51,11 @@ def table() -> dict[str, Any]:
     return content
 
 
+@cache
+def _split(paths: tuple[str, ...]) -> list[list[str]]:
+    return [path.split(".") for path in " ".join(paths).split()]
+
+
 def _parts(value: Any, part: str) -> Iterable[tuple[str | int, Any]]:
     if isinstance(value, dict):
         return value.items() if part == "*" else [(part, value[part])] if part in value else ()
@@ -69,9 +74,11 @@ class Configuration(NamedTuple):
 
     def at(self, *paths: str) -> Iterator[tuple[Place, Any]]:
         """Every place that dotted paths stand for, with its value: "*" is each entry, "#" each of a list."""
-        for path in " ".join(paths).split():
+        for path in _split(paths):
             found: list[tuple[Place, Any]] = [((), self.content)]
-            for part in path.split("."):
+            for part in path:
+                if not found:
+                    break
                 found = [((*place, key), each) for place, value in found for key, each in _parts(value, part)]
             yield from found
 

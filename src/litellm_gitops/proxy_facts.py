@@ -9,7 +9,7 @@ import datetime
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, Union, cast
 
@@ -64,6 +64,11 @@ def sections_of(key: str) -> list[str]:
 
 def closest(word: str, known: Iterable[str]) -> str:
     """The known word that a misspelt one was meant to be; empty where none differs in one letter, or two of many."""
+    return _closest(word, frozenset(known))
+
+
+@lru_cache(maxsize=4096)  # the same words are asked for again and again, of the same few sets
+def _closest(word: str, known: frozenset[str]) -> str:
     candidates = sorted(known)
     if same := {_plain(each): each for each in candidates}.get(_plain(word)):
         return same if same != word else ""

@@ -21,8 +21,9 @@ from litellm_gitops.repository import Repository
 from litellm_gitops.rules import chart, pods, rule
 from litellm_gitops.rules.engine import Object, show
 from litellm_gitops.rules.forms import FORMS, OWN_FORMS
-from litellm_gitops.rules.kubernetes import Subject, engines, is_filled_in, known_version, manifests, of_values
+from litellm_gitops.rules.kubernetes import engines, known_version, manifests, of_values
 from litellm_gitops.schemas import Part
+from litellm_gitops.subjects import Subject, is_filled_in
 
 _UNIQUE, _COMPUTED = "x-kubernetes-list-map-keys", "x-kubernetes-validations"
 _DEFAULTS = {"protocol": "TCP"}  # of the keys of lists
@@ -204,7 +205,7 @@ def misfits(subject: Subject, version: str) -> Misfits:
     # a misspelt field is missing under its own name
     unknown = [error for error in subject.errors if error.validator == "additionalProperties"]
     told = [*wrong, *(tuple(error.absolute_path) for error in unknown)]
-    for part in schemas.parts(mapping(subject.validator.schema), subject.value, version, subject.kind):
+    for part in subject.parts(version):
         if any(place[: len(part.place)] == part.place for place in wrong) and _COMPUTED in part.schema:
             continue  # what is computed of a wrong value follows from it
         for misfit in _of(part, subject):

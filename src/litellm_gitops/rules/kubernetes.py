@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache, lru_cache, partial
+from typing import Any
 
 from litellm_gitops import schemas
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
@@ -20,9 +20,7 @@ from litellm_gitops.rules.chart import the_values_fit_their_schema
 from litellm_gitops.rules.engine import found_in, is_setup, read_by_kustomize, show
 from litellm_gitops.rules.forms import FORMS
 from litellm_gitops.rules.sealing import flawed
-
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
+from litellm_gitops.subjects import Subject, is_filled_in
 
 # Argo's other projects, such as Rollouts and Workflows, have kinds in the group of Argo CD, and the clouds have more in
 # theirs than what leads to the proxy.
@@ -55,58 +53,6 @@ def the_kubernetes_version_is_known(repository: Repository) -> Iterator[Finding]
         version, known = repository.answers.get("kubernetes_version"), schemas.versions()
         what = f"kubernetes_version is {version!r}, of which no schemas are installed"
         yield Finding(ANSWERS, None, what, update("kubernetes_version", known[-1], f"choose among {', '.join(known)}"))
-
-
-# what values give beside the pods and whole objects: its type -> what `kubectl explain` calls it
-_PIECES = {
-    "autoscaling.v2.HorizontalPodAutoscalerBehavior": "horizontalpodautoscaler.spec.behavior",
-    "batch.v1.JobSpec": "job.spec",
-    "core.v1.PodSecurityContext": "pod.spec.securityContext",
-    "core.v1.Probe": "pod.spec.containers.livenessProbe",
-    "core.v1.SecurityContext": "pod.spec.containers.securityContext",
-    "core.v1.ServicePort": "service.spec.ports",
-    "core.v1.ServiceSpec": "service.spec",
-    "networking.v1.HTTPIngressPath": "ingress.spec.rules.http.paths",
-    "networking.v1.IngressTLS": "ingress.spec.tls",
-}
-# errors about the fields of a part to which the chart adds others
-_OF_A_CHART = ("additionalProperties", "required")
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """An object that the API server is to take, or a part of one, with what its schema says of it."""
-
-    value: dict[Any, Any]
-    kind: str  # as Kubernetes' OpenAPI calls it, such as apps.v1.Deployment
-    validator: Validator
-    locate: Callable[[Place], tuple[Finding, Place] | None]  # a finding there without words, and the place's name
-    is_whole: bool = True  # else the chart adds more to it
-    is_patch: bool = False  # of an object that somebody else brings
-
-    @property
-    def reference(self) -> str:
-        """What `kubectl explain` calls it."""
-        return _PIECES.get(self.kind) or text(self.value.get("kind")).lower()
-
-    @cached_property
-    def errors(self) -> list[Any]:
-        """Where it does not fit its schema. What Helm or Flux fills in is not known."""
-        found = [error for error in self.validator.iter_errors(self.value) if not is_filled_in(error.instance)]
-        return [error for error in found if self.is_whole or error.absolute_path or error.validator not in _OF_A_CHART]
-
-    def finding(self, place: Place, what: str, fix: str, named: Place | None = None) -> Finding | None:
-        """A finding at `place`, in whose words {} stands for `named` or `place`; None for what no file says."""
-        located, name = self.locate(place), self.locate(place if named is None else named)
-        if located is None:
-            return None
-        dotted = ".".join(map(str, name[1])) if name else ""
-        return replace(located[0], what=what.replace("{}", dotted or "it"), fix=edit(fix))
-
-
-def is_filled_in(value: Any) -> bool:
-    """Whether Helm or Flux puts something into a text before the API server sees it."""
-    return isinstance(value, str) and ("{{" in value or "${" in value)
 
 
 @lru_cache(maxsize=8)  # two rules ask

@@ -15,7 +15,7 @@ from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.engine import found_in, show
-from litellm_gitops.rules.kubernetes import is_filled_in
+from litellm_gitops.subjects import is_filled_in
 
 _KNOWN = yaml.load((files(__package__) / "metadata.yml").read_text("utf-8"), LOADER)
 _IN_ANY_CASE = ("kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io")  # how Flux compares its words

@@ -87,6 +87,7 @@ def flaws(repository: Repository, role: Any) -> Iterator[tuple[Place, str, str]]
                 yield ("rules", number, "verbs", at), f"there is no verb {verb}", near
 
 
+@cache
 def resource_of(kind: str) -> str:
     """The resource that a kind usually has in the paths of the API."""
     name = kind.lower()

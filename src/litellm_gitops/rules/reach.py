@@ -11,7 +11,8 @@ from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.rules.admission import is_refused_value
 from litellm_gitops.rules.engine import RENDERED, Identity, Object, Synced, found_in
-from litellm_gitops.rules.kubernetes import is_filled_in, known_version
+from litellm_gitops.rules.kubernetes import known_version
+from litellm_gitops.subjects import is_filled_in
 
 
 def beyond(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, walk
 from litellm_gitops.findings import Finding, Misspelt, edit
@@ -16,7 +16,8 @@ from litellm_gitops.rules import rbac, rule, rule_of_values
 from litellm_gitops.rules.engine import found_in, synced
 from litellm_gitops.rules.exposure import every_way_in_leads_to_the_proxy
 from litellm_gitops.rules.forms import FORMS
-from litellm_gitops.rules.kubernetes import engines, is_filled_in
+from litellm_gitops.rules.kubernetes import engines
+from litellm_gitops.subjects import is_filled_in
 
 _RELEASE = "litellm"  # the name of all that the chart makes, and the label of its pods
 _LABEL, _INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
@@ -34,38 +35,69 @@ _PORTS = (4000, "http", "metrics")
 _VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_]\w*)\}")
 
 Located = tuple[Any, Callable[[Place, str, str], Finding]]  # a value, and what makes a finding in it
+Text = tuple[Place, str]
 
 
 @rule
 def what_means_the_proxy_names_it_right(repository: Repository) -> Iterator[Finding]:
     found = [*_objects(repository)]
     told = {(each.file, each.line) for each in every_way_in_leads_to_the_proxy(repository)}
-    labels = {text(value) for each, _ in found for place, value in walk(each) if "labels" in place}
-    named = (*(each for each, _ in found), *(document.value for document in repository.manifests))
+    labels = {label for _, _, pointing in found for label in pointing.labels}
+    named = (*(each for each, _, _ in found), *(document.value for document in repository.manifests))
     names = {text(dig(each, "metadata", "name")) for each in named} | {_RELEASE}
     names |= {secret.name for secret in repository.suite.secrets}
-    ports = {*_PORTS, *_beside(repository)}
-    for each, finding in found:
+    ports, known = {*_PORTS, *_beside(repository)}, names | labels
+    for each, finding, pointing in found:
         is_told = dig(each, "kind") == "NetworkPolicy" and dig(each, "metadata", "name") == _RELEASE  # by its own rule
-        for place, value in () if is_told else walk(each):
-            keys = tuple(key for key in place if isinstance(key, str))
-            if len(keys) < 2 or not isinstance(value, str) or value in names | labels:
-                continue
-            if keys[-2] in _SELECTORS and closest(value, [_RELEASE]):
-                yield finding(place, f"no pod has the label {keys[-1]}: {value}", f"did you mean {_RELEASE}?")
-            elif keys[-2:] in _NAMES and re.fullmatch(FORMS["object"][0], value) and (meant := closest(value, names)):
+        for place, value in () if is_told else pointing.selected:
+            if value not in known and closest(value, [_RELEASE]):
+                yield finding(place, f"no pod has the label {place[-1]}: {value}", f"did you mean {_RELEASE}?")
+        for place, value in () if is_told else pointing.named:
+            is_name = value not in known and re.fullmatch(FORMS["object"][0], value)
+            if is_name and (meant := closest(value, names)):
                 astray = finding(place, f"nothing is called {value}", f"did you mean {meant}?")
                 if (astray.file, astray.line) not in told:
                     yield astray
         yield from _ports(each, finding, ports)
-        yield from _keys(repository, each, finding)
+        yield from _keys(repository, each, pointing, finding)
 
 
-def _keys(repository: Repository, value: Any, finding: Callable[[Place, str, str], Finding]) -> Iterator[Finding]:
+class _Pointing(NamedTuple):
+    """What in an object points at others: (where, which), and the labels that it gives."""
+
+    selected: list[Text]
+    named: list[Text]
+    keys: list[Text]
+    labels: list[str]
+
+
+def _pointing(texts: Iterable[Text]) -> _Pointing:
+    found = _Pointing([], [], [], [])
+    for place, value in texts:
+        if "labels" in place:
+            found.labels.append(value)
+        keys = tuple(key for key in place[-4:] if isinstance(key, str))[-2:]  # a list may be in between
+        if place[-2:] == ("secretKeyRef", "name"):
+            found.keys.append((place, value))
+        if len(keys) == 2 and keys[0] in _SELECTORS:
+            found.selected.append((place, value))
+        elif keys in _NAMES:
+            found.named.append((place, value))
+    return found
+
+
+@cache
+def _pointing_of(document: Document) -> _Pointing:
+    return _pointing(document.texts)
+
+
+def _keys(
+    repository: Repository, value: Any, pointing: _Pointing, finding: Callable[[Place, str, str], Finding]
+) -> Iterator[Finding]:
     """Keys that a sealed Secret does not have, where an object of the owner's own takes one of it."""
     known = {wanted.name: {*wanted.keys} for cluster in repository.clusters for wanted in cluster.wanted.values()}
-    for place, name in walk(value):
-        if place[-2:] == ("secretKeyRef", "name") and name in known:
+    for place, name in pointing.keys:
+        if name in known:
             key = text(dig(value, *place[:-1], "key"))
             if key and key not in known[name] and dig(value, *place[:-1], "optional") is not True:
                 what, fix = f"Secret {name} has no key {key}", f"write {' or '.join(sorted(known[name]))}"
@@ -175,7 +207,7 @@ def what_values_add_stands_beside_the_chart(values: Values) -> Iterator[Finding]
         seen.add(f"{kind}/{name}")
 
 
-def _objects(repository: Repository) -> Iterator[Located]:
+def _objects(repository: Repository) -> Iterator[tuple[*Located, _Pointing]]:
     """Manifests of the clusters and in values, and the affinities that values give; none of an engine's kinds."""
     known = {id(subject.value) for subject in engines(repository)}
     for document in repository.manifests:
@@ -184,7 +216,7 @@ def _objects(repository: Repository) -> Iterator[Located]:
             def there(place: Place, what: str, fix: str, document: Document = document) -> Finding:
                 return found_in(document, place, what, fix)
 
-            yield document.value, there
+            yield document.value, there, _pointing_of(document)
     for values in repository.values:
         chart = values.chart
         affinities = [place for place in chart.deployment if place[-1] == "affinity"]
@@ -194,7 +226,7 @@ def _objects(repository: Repository) -> Iterator[Located]:
             def here(place: Place, what: str, fix: str, values: Values = values, above: Place = above) -> Finding:
                 return values.finding((*above, *place), what, edit(fix))
 
-            yield values.get(*above), here
+            yield values.get(*above), here, _pointing(walk(values.get(*above)))
 
 
 @rule

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from litellm_gitops import schemas
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.releases import fits, number, others, span
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.chart import the_chart_version_is_exact, the_image_is_pinned
-from litellm_gitops.rules.kubernetes import is_filled_in, known_version, manifests, of_values
+from litellm_gitops.rules.kubernetes import known_version, manifests, of_values
+from litellm_gitops.subjects import is_filled_in
 
 _COMPOSE = "docker-compose.yml"
 # https://github.com/distribution/reference/blob/main/reference.go
@@ -42,7 +42,7 @@ def every_image_beside_the_proxy_has_a_version(repository: Repository) -> Iterat
     version = known_version(repository)
     brought = [each for each in manifests(repository) if not each.is_patch] if version else []
     for subject in [*brought, *(of_values(repository) if version else ())]:
-        for part in schemas.parts(mapping(subject.validator.schema), subject.value, version, subject.kind):
+        for part in subject.parts(version):
             image = text(dig(part.value, "image")) if part.type == "core.v1.Container" else ""
             name, _, tag = image.rpartition(":")
             moves = not name or "/" in tag or tag == "latest"
