@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -26,6 +27,10 @@ from tests.support.warm import Warm
 ROOT = Path(__file__).resolve().parent.parent
 # What `pinned` names in these repositories. The template is a folder without git, so that no rendering clones it.
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+# What is read once is kept for the next test, and Python would look through all of it again and again.
+gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.hookimpl(optionalhook=True)

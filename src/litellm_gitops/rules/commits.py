@@ -208,7 +208,7 @@ def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Findi
         return
     sealed = [file for cluster in repository.clusters for file in cluster.sealed_files][:1]
     read = [file for file in repository.yaml_files if file.startswith(_READ)]
-    for file in dict.fromkeys([*sealed, *read]):
+    for file in dict.fromkeys([*sealed, *read]) if "filter" in content else ():
         number, given = _attribute(content, file, "filter")
         if given:
             what = f"line {number} has {file} stored in another form than the engine reads"

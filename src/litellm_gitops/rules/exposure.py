@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -158,7 +159,7 @@ def _strange(found: Object) -> Iterator[Finding]:
     missing = set(KNOWN["api"]) - {way.path for way in served}
     for way in served:
         kind = found.get(*way.place, "pathType") or found.get(*way.place, "path", "type")
-        if any(_opens(way, closed) for closed in KNOWN["closed"]):
+        if _opened(way.path, way.below):
             continue  # the rule below says so
         if "*" in way.path and kind in ("Prefix", "PathPrefix", "Exact"):
             what = f"{way.path} is no pattern in a path of the type {kind}, so that nobody asks for it"
@@ -172,7 +173,7 @@ def management_is_not_reached_from_outside(repository: Repository) -> Iterator[F
     """Neither keys, users and configuration, nor the user interface, nor metrics."""
     for _, found in exposed(repository, *_KINDS):
         for way in ways(found):
-            opened = next((closed for closed in KNOWN["closed"] if _opens(way, closed)), None)
+            opened = _opened(way.path, way.below)
             if way.service == NAME and opened:
                 what = f"{way.path or '/'} opens {opened} to whoever reaches the host"
                 fix = f"name what models are called by, or say that it is meant: {SUITE}, exceptions"
@@ -190,11 +191,15 @@ def the_service_is_for_the_cluster_alone(values: Values) -> Iterator[Finding]:
         yield values.finding(place, what, edit("write ClusterIP, or name the annotation of an internal one"), VALUES)
 
 
-def _opens(way: Way, closed: str) -> bool:
-    plain = re.match(r"[\w/.-]*", way.path)  # up to what a pattern begins with
+@cache
+def _opened(path: str, below: bool) -> str | None:
+    """What is closed and yet reached by a path; `below`: by all that begins with it, too."""
+    plain = re.match(r"[\w/.-]*", path)  # up to what a pattern begins with
     path = (plain[0] if plain else "").rstrip("/.")
-    within = way.below and f"{closed}/".startswith(f"{path}/")
-    return within or path == closed or path.startswith(f"{closed}/")
+    for closed in KNOWN["closed"]:
+        if (below and f"{closed}/".startswith(f"{path}/")) or path == closed or path.startswith(f"{closed}/"):
+            return str(closed)
+    return None
 
 
 # ---------------------------------------------------------------------------------------------------------------------

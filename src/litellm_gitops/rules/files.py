@@ -6,11 +6,12 @@ import itertools
 import posixpath
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import yaml
 
 from litellm_gitops.ambiguous import DEPLOYED, ambiguous, is_read_by_go
-from litellm_gitops.documents import nodes, roots
+from litellm_gitops.documents import Document, nodes, roots
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore, seal
 from litellm_gitops.policies import SUITE
@@ -63,25 +64,25 @@ def every_yaml_file_is_yaml(repository: Repository) -> Iterator[Finding]:
 def no_key_is_given_twice(repository: Repository) -> Iterator[Finding]:
     """A merge key brings keys that may be given again: that is what it is for."""
     for file in filter(_is_ours, repository.yaml_files):
-        for root in _roots(repository, file):
-            for node in nodes(root):
-                if not isinstance(node, yaml.MappingNode):
-                    continue
-                seen: dict[str, int] = {}
-                for key, _ in node.value:
-                    line = key.start_mark.line + 1
-                    if isinstance(key, yaml.ScalarNode) and key.value in seen and key.value != "<<":
-                        what = f"the key {key.value!r} stands at line {seen[key.value]} already, and the last one wins"
-                        yield Finding(file, line, what, edit("keep one of them"))
-                    seen.setdefault(str(key.value), line)
+        for key, first, line in _twice(repository.documents(file), repository.text(file) or ""):
+            what = f"the key {key!r} stands at line {first} already, and the last one wins"
+            yield Finding(file, line, what, edit("keep one of them"))
 
 
-def _roots(repository: Repository, file: str) -> Iterator[yaml.Node]:
-    documents, content = repository.documents(file), repository.text(file) or ""
-    if documents and "<<" in content:  # a document's own nodes have the merged keys in them
-        yield from roots(content)
-    else:
-        yield from (document.node for document in documents)
+@cache
+def _twice(documents: tuple[Document, ...], content: str) -> list[tuple[str, int, int]]:
+    """(key, line of the first, line of another) of each key that is given twice."""
+    # a document's own nodes have the merged keys in them
+    tops = roots(content) if documents and "<<" in content else (document.node for document in documents)
+    found = []
+    for node in (node for top in tops for node in nodes(top)):
+        seen: dict[str, int] = {}
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            line = key.start_mark.line + 1
+            if isinstance(key, yaml.ScalarNode) and key.value in seen and key.value != "<<":
+                found.append((key.value, seen[key.value], line))
+            seen.setdefault(str(key.value), line)
+    return found
 
 
 @rule
