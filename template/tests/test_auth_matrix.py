@@ -5,6 +5,6 @@ import pytest
 from litellm_gitops.rules import of
 
 
-@pytest.mark.parametrize("rule", of("matrix"), ids=str)
+@pytest.mark.parametrize("rule", of("matrix", "traces"), ids=str)
 def test_auth_matrix(rule, verify):
     verify(rule)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from litellm_gitops.correction import corrected
 from litellm_gitops.findings import Finding, UnreadableError, edit
+from litellm_gitops.misplaced import Misplaced, misplaced
 
 if TYPE_CHECKING:
     from litellm_gitops.policies import Exemption
@@ -55,6 +56,8 @@ _BY_THEMSELVES = {
 _BY_NAME_ALONE = ("decrypted", "rendered", "signed")  # subjects that need a private key, helm and a chart, or cosign
 # subjects in which nothing follows from a misspelt word: the guard evaluates them on each commit, without a schema
 _OF_EACH_COMMIT = ("plaintext", "sealing")
+# subjects that tell what they find whatever else is wrong
+_IN_ANY_CASE = (*_OF_EACH_COMMIT, *_BY_NAME_ALONE, "files")
 # the rules that know which word was meant
 _OF_SPELLING = (
     "argo_cd_knows_every_option",
@@ -72,8 +75,15 @@ _OF_SPELLING = (
 )
 
 
-# the rules that say of which type a value in the values must be
-_OF_FORM = ("the_values_fit_their_schema", "what_values_put_into_the_pod_fits_its_schema")
+# the rules that say of which type a value in the values must be, and where it belongs
+_OF_FORM = (
+    "every_setting_stands_in_its_section",
+    "every_setting_takes_effect",
+    "no_key_is_given_twice",
+    "the_proxy_starts_with_its_configuration",
+    "the_values_fit_their_schema",
+    "what_values_put_into_the_pod_fits_its_schema",
+)
 
 
 def rule(function: Function) -> Function:
@@ -136,33 +146,31 @@ def _kept(repository: Repository, rules: Iterable[Rule]) -> list[Finding]:
 
 def _causes(repository: Repository, rules: list[Rule]) -> list[Finding]:
     """As `_kept`, without what is wrong only because a word is misspelt of which a rule tells."""
-    kept = [each for each in _kept(repository, rules) if not _is_of_no_type(repository, each)]
+    kept = [*_as_told(repository, rules)]
     apart = {each.name for each in rules if each.subject in (*_OF_EACH_COMMIT, *_BY_NAME_ALONE)}
     unexplained = [each for each in kept if not each.misspelt and each.code not in apart]
     other = _as_meant(repository) if unexplained else None
     if other is None:
         return kept
     names, whats = {each.code for each in unexplained}, {(each.code, each.what) for each in unexplained}
-    again = [
-        each for each in _kept(other, [each for each in rules if each.name in names]) if not _is_of_no_type(other, each)
-    ]
+    again = [*_as_told(other, [each for each in rules if each.name in names])]
     # at the line that it has there: what is misspelt here is found there
     remaining = [each for each in again if (each.code, each.what) in whats]
     return [each for each in kept if each not in unexplained] + remaining
 
 
-def _is_of_no_type(repository: Repository, finding: Finding) -> bool:
-    """Whether a value is of no type that may stand there: a rule of forms says so, and others need not."""
-    rule = RULES.get(finding.code)
-    if not rule or rule.name in _OF_FORM or rule.subject in (*_OF_EACH_COMMIT, *_BY_NAME_ALONE):
-        return False
-    return (finding.file, finding.line) in _of_no_type(repository)
+def _as_told(repository: Repository, rules: Iterable[Rule]) -> Iterator[Finding]:
+    """As `_kept`, without what follows from values that are not in their place, of which the rules of forms tell."""
+    for each in _kept(repository, rules):
+        rule = RULES.get(each.code)
+        told = _misplaced(repository).told(each) if rule and rule.subject not in _IN_ANY_CASE else each
+        if told:
+            yield told
 
 
 @lru_cache(maxsize=8)  # the suite asks for each rule
-def _of_no_type(repository: Repository) -> frozenset[tuple[str, int | None]]:
-    found = _kept(repository, [load()[name] for name in _OF_FORM])
-    return frozenset((each.file, each.line) for each in found if each.line and " is not of the type " in each.what)
+def _misplaced(repository: Repository) -> Misplaced:
+    return misplaced(repository, _kept(repository, [load()[name] for name in _OF_FORM]))
 
 
 @lru_cache(maxsize=8)  # the suite asks for each rule

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from litellm_gitops import releases, schemas
@@ -27,15 +27,14 @@ _LOCK_FILE = "litellm/Chart.lock"
 @rule_of_values
 def the_chart_makes_no_secret_of_its_own(values: Values) -> Iterator[Finding]:
     """The chart is told which sealed Secrets to read."""
-    for place, expected in values.chart.guards(values.repository.answers).items():
-        yield from _exactly(values, place, expected, "the chart would make a Secret of its own, or read another")
+    guards = values.chart.guards(values.repository.answers)
+    yield from _all_exactly(values, guards, "the chart would make a Secret of its own, or read another")
 
 
 @rule_of_values
 def the_migrations_run_before_the_pods(values: Values) -> Iterator[Finding]:
     """The migrations are a Helm hook, and no hook of Argo CD's own."""
-    for place, expected in values.chart.migrations.items():
-        yield from _exactly(values, place, expected, "the migrations Job is a Helm hook under both engines")
+    yield from _all_exactly(values, values.chart.migrations, "the migrations Job is a Helm hook under both engines")
     life = values.get(*values.chart.job_life)
     if isinstance(life, int) and 0 <= life < _SEEN:  # less is refused, of which another rule tells
         what = f"{dotted(values.chart.job_life)} is {life}: the Job may be gone before Helm sees that it has ended"
@@ -260,18 +259,22 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
     guards = (*chart.guards(repository.answers), *chart.migrations, chart.master_key)
     guards = (*guards, (*chart.image, "repository"), (*chart.image, "tag"), chart.database_host)
     for values in repository.values:
-        seen = set[Place]()
+        seen = {place: None for place, _ in _overwritten(values)}
+        for place, layer in _overwritten(values):
+            what = f"{dotted(place)} is not of the type object, as another file has it"
+            yield Finding(layer.file, layer.line(*place), what, edit("make it a mapping"))
         for error in validator.iter_errors(values.merged):
             path = schemas.place(error)
             if path in seen:
                 continue  # what is null is of no type, either
-            seen.add(path)
+            seen[path] = None
             # the rules above say what a guarded place must be, or that there is no Redis for it
-            if any(guard[: len(path) - 1] == path[1:] for guard in (*guards, chart.redis_secret[:-1])) and path[1:]:
+            guarded = [guard for guard in (*guards, chart.redis_secret[:-1]) if guard[: len(path) - 1] == path[1:]]
+            if path[1:] and guarded and (path[1:] in guarded or dig(values.merged, *path) is None):
                 continue
             if len(path) <= 2 and str(path[-1]).startswith(("x-", ".")):
                 continue
-            if error.validator == "additionalProperties" and tells(str(path[-1]), dig(values.merged, *path)):
+            if error.validator in ("additionalProperties", "type") and tells(str(path[-1]), dig(values.merged, *path)):
                 continue  # it may not stand anywhere
             fix = edit("correct it")
             if error.validator == "pattern" and path[1 : len(chart.config) + 1] == chart.config:
@@ -283,7 +286,30 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
             if layer.file == values.cluster.checksums_file and path[1:-1] == chart.pod_annotations:
                 continue  # what is no digest has a rule of its own
             what, meant = schemas.describe(error), schemas.misspelt(error)
+            if meant and _is_empty(layer, (*path[:-1], meant.meant)):
+                fix = edit(f"move it into {meant.meant}, which is empty")
+                what, meant = what.partition(";")[0], None
             yield Finding(layer.file, layer.line(*path), what, fix, misspelt=meant)
+
+
+def _overwritten(values: Values) -> list[tuple[Place, Document]]:
+    """Where one file has a mapping, and one below it something else: (place, the document of that)."""
+    found, stack = list[tuple[Place, Document]](), list[Place]([(values.chart.name,)])
+    while stack:
+        place = stack.pop()
+        there = [(layer, dig(layer.value, *place)) for layer in values.layers if layer.depth(*place) == len(place)]
+        mappings = [each for _, each in there if isinstance(each, dict)]
+        if isinstance(there[-1][1], dict):
+            found += [(place, layer) for layer, each in there if each is not None and not isinstance(each, dict)]
+        stack += {
+            (*place, str(key)) for each in mappings for key in each if len(mappings) < len(there) or len(there) > 1
+        }
+    return found
+
+
+def _is_empty(layer: Document, path: Place) -> bool:
+    """Whether a key stands there with nothing behind it."""
+    return layer.depth(*path) == len(path) and dig(layer.value, *path) is None
 
 
 def _is_told_as_a_credential(repository: Repository, file: str, line: int) -> bool:
@@ -312,6 +338,21 @@ def _lists(value: dict[Any, Any], place: Place) -> Iterator[Place]:
             yield from _lists(inner, (*place, str(key)))
         elif isinstance(inner, list) and inner:
             yield (*place, str(key))
+
+
+def _all_exactly(values: Values, guards: Mapping[Place, Any], why: str) -> Iterator[Finding]:
+    """What differs from the guards; once of a mapping that is not there, and in which several would be."""
+    gone = [place[:depth] for place in guards for depth in range(1, len(place))]
+    gone = [place for place in gone if not isinstance(values.get(*place), dict)]
+    told = set()
+    for place, expected in guards.items():
+        above = next((each for each in gone if gone.count(each) > 1 and each == place[: len(each)]), None)
+        if above is None:
+            yield from _exactly(values, place, expected, why)
+        elif above not in told and not tells(str(above[-1]), values.get(*above)):  # else another rule speaks of it
+            inside = ", ".join(dotted(each[len(above) :]) for each in guards if each[: len(above)] == above)
+            yield values.finding(above, f"{dotted(above)} is missing: {why}", edit(f"restore {inside} in it"), VALUES)
+        told.add(above)
 
 
 def _exactly(values: Values, place: Place, expected: Any, why: str) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.configuration import BY_ITSELF
 from litellm_gitops.rules.engine import show
+from litellm_gitops.rules.files import no_key_is_given_twice
 from litellm_gitops.rules.proxy import NAMED
 from litellm_gitops.schemas import published
 
@@ -45,7 +46,7 @@ def _compose(repository: Repository) -> Document | None:
 def docker_takes_its_file(repository: Repository) -> Iterator[Finding]:
     """Every key is known, and what a service names is there."""
     document = _compose(repository)
-    if document is None:
+    if document is None or any(each.file == _FILE for each in no_key_is_given_twice(repository)):
         return
     services = mapping(document.value.get("services"))
     for place, what, fix in _flaws(document.value, services):
@@ -58,8 +59,13 @@ def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[
         if dig(rendered, "services", name, "restart") is False:  # to YAML 1.1 alone
             rendered["services"][str(name)]["restart"] = "no"
     refused = published.flaws("compose-spec", rendered)
-    yield from ((place, what, "correct it") for place, what in refused)
-    for name, service in services.items():
+    refused += [
+        (("services", name), f"services.{name} is no mapping")
+        for name in services
+        if not isinstance(services[name], dict)
+    ]
+    yield from ((place, what, "correct it") for place, what in refused[:1])  # of which the others may be a part
+    for name, service in services.items() if not refused else ():
         policy = text(dig(service, "restart"))
         if policy and not _RESTARTS.fullmatch(policy):
             yield ("services", name, "restart"), f"there is no restart {policy}", "write unless-stopped, always or no"
@@ -76,9 +82,9 @@ def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[
         if name in _reached(services, name):
             yield ("services", name, "depends_on"), f"{name} waits for itself", "take one of them out"
             break
-    yield from _of_ports(services)
-    # what is named may be in another file, or under a key that is misspelt
-    if "include" not in content and not any(len(place) == 1 for place, _ in refused):
+    if not refused:
+        yield from _of_ports(services)
+    if "include" not in content and not refused:  # else what is named may be in another file
         yield from _of_names(content, services)
 
 
@@ -165,7 +171,7 @@ def _ports(service: dict[Any, Any]) -> Iterator[tuple[str, str, str, str]]:
 @rule
 def the_proxy_here_finds_its_configuration(repository: Repository) -> Iterator[Finding]:
     """The file of its command is mounted, its variables are set, and its models have providers."""
-    document = _compose(repository)
+    document = None if [*docker_takes_its_file(repository)] else _compose(repository)
     for name, service in mapping(document and document.value.get("services")).items():
         image, _, _ = text(dig(service, "image")).partition("@")
         image = image.rpartition(":")[0] or image
@@ -243,11 +249,13 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
         if file and inner and "PROXY_MASTER_KEY" in names and not {f"{REFERENCE}PROXY_MASTER_KEY"} & read:
             what = "nothing reads PROXY_MASTER_KEY, so that anybody may call the proxy"
             fix = "write general_settings.master_key: os.environ/PROXY_MASTER_KEY"
-            if not any("MASTER_KEY" in each for each in read):  # else it names another variable, which is told
+            # else it names another variable, or is no mapping, which is told
+            settings = [dig(each.value, "general_settings") or {} for each in documents]
+            if not any("MASTER_KEY" in each for each in read) and all(isinstance(each, dict) for each in settings):
                 yield ("", "configs", config, "content"), what, fix
         for entry in (entry for each in documents for entry in sequence(dig(each.value, "model_list"))):
             provider, slash, _ = text(dig(entry, "litellm_params", "model")).partition("/")
-            if not provider:
+            if not provider and isinstance(dig(entry, "litellm_params"), dict):
                 what = (
                     f"the entry {show(dig(entry, 'model_name'))} of model_list has no model: the proxy does not start"
                 )

@@ -214,6 +214,8 @@ def _models(config: Configuration) -> Faults:
             if meant := closest(key, _PARTS_OF_A_MODEL):
                 yield Fault("section", (*place, key), f"{key} is no part of a model", f"did you mean {meant}?", meant)
         for part in ("litellm_params", "model_info"):
+            if part in mapping(entry) and not isinstance(entry[part], dict):
+                continue  # of which the kinds tell
             # LiteLLM looks for these two beside the parameters as well
             fields = known.fields(known.facts()["classes"][f"model_list.*.{part}"]) - {"tpm", "rpm", "model_info"}
             for key in {*mapping(entry)} & (fields | ({"mode"} if part == "model_info" else set())):

@@ -64,24 +64,27 @@ def every_yaml_file_is_yaml(repository: Repository) -> Iterator[Finding]:
 def no_key_is_given_twice(repository: Repository) -> Iterator[Finding]:
     """A merge key brings keys that may be given again: that is what it is for."""
     for file in filter(_is_ours, repository.yaml_files):
-        for key, first, line in _twice(repository.documents(file), repository.text(file) or ""):
-            what = f"the key {key!r} stands at line {first} already, and the last one wins"
-            yield Finding(file, line, what, edit("keep one of them"))
+        for again in _twice(repository.documents(file), repository.text(file) or ""):
+            # of several in one mapping the line above is gone that parted them
+            told = ", ".join(f"{key!r} stands at line {first} already" for key, first, _ in again)
+            yield Finding(file, again[0][2], f"the key {told}, and the last one wins", edit("keep one of them"))
 
 
 @cache
-def _twice(documents: tuple[Document, ...], content: str) -> list[tuple[str, int, int]]:
-    """(key, line of the first, line of another) of each key that is given twice."""
+def _twice(documents: tuple[Document, ...], content: str) -> list[list[tuple[str, int, int]]]:
+    """(key, line of the first, line of another) of each key that is given twice, by the mapping that they are in."""
     # a document's own nodes have the merged keys in them
     tops = roots(content) if documents and "<<" in content else (document.node for document in documents)
     found = []
     for node in (node for top in tops for node in nodes(top)):
-        seen: dict[str, int] = {}
+        seen, again = dict[str, int](), list[tuple[str, int, int]]()
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             line = key.start_mark.line + 1
             if isinstance(key, yaml.ScalarNode) and key.value in seen and key.value != "<<":
-                found.append((key.value, seen[key.value], line))
+                again.append((key.value, seen[key.value], line))
             seen.setdefault(str(key.value), line)
+        if again:
+            found.append(again)
     return found
 
 

@@ -1,0 +1,111 @@
+"""Values that are not in their place are told once: a line that is gone, a block that is indented once too often."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.support.answers import database_hosts, everything, keyless
+from tests.support.faults import AWS, AZURE, CHART, SHARED, Edit, Fault, at, set_value, substitute
+from tests.support.findings import found_by_its_rule_alone
+
+COMPOSE = "docker-compose.yml"
+MONOLITH, LOCKED = (
+    everything(chart="litellm"),
+    keyless(chart="litellm", pod_security="restricted", **database_hosts()),
+)
+METRICS, BUNDLED = everything(metrics="prometheus_operator"), everything(redis="bundled")
+VALUES, POD, DOCKER = (
+    "the_values_fit_their_schema",
+    "what_values_put_into_the_pod_fits_its_schema",
+    "docker_takes_its_file",
+)
+GUARDS, SECTIONS = "the_chart_makes_no_secret_of_its_own", "every_setting_stands_in_its_section"
+
+
+def shifted(file: str, key: str, by: int, whole: bool = True) -> Edit:
+    """Moves the block below a key that stands in the file once, and its own line where `whole`, by so many spaces."""
+
+    def apply(root: Path) -> None:
+        lines = (root / file).read_text("utf-8").split("\n")
+        (first,) = [number for number, line in enumerate(lines) if re.fullmatch(rf" *(?:- )?{key}:(?: #.*)?", line)]
+        depth = len(lines[first]) - len(lines[first].lstrip())
+        after = range(first + 1, len(lines))
+        last = next(each for each in after if re.match(rf" {{0,{depth}}}[^ ]", lines[each]) or each == len(lines) - 1)
+        for number in range(first if whole else first + 1, last):
+            lines[number] = " " * by + lines[number] if by > 0 else re.sub(rf"^ {{{-by}}}", "", lines[number])
+        (root / file).write_text("\n".join(lines), "utf-8")
+
+    return apply
+
+
+def without(file: str, key: str) -> Edit:
+    """Takes the line of a key away, and leaves what stands below it."""
+    return substitute(file, rf"^ *(?:- )?{key}:\n", "", 1)
+
+
+FAULTS: dict[str, Fault] = {
+    "a line is gone above the settings of the proxy": (VALUES, without(AWS, "gateway"), MONOLITH),
+    "a line is gone above the account": (VALUES, without(SHARED, "serviceAccounts"), MONOLITH),
+    "a line is gone above the database": (VALUES, without(SHARED, "writer"), MONOLITH),
+    "a line is gone above mounts": (POD, without(SHARED, "volumeMounts"), LOCKED),
+    "a line is gone above a list of variables": (VALUES, without(AWS, "extraEnv"), LOCKED),
+    "a line is gone above the proxy in Compose": ("no_key_is_given_twice", without(COMPOSE, "litellm")),
+    "a line is gone above settings of the proxy": (SECTIONS, without(SHARED, "router_settings")),
+    "a line is gone, and keys come twice": (
+        "no_key_is_given_twice",
+        substitute(SHARED, r"^  gateway:\n", ""),
+        MONOLITH,
+    ),
+    "a block one step too far out": (VALUES, shifted(SHARED, "serviceAccount", -2)),
+    "a first block one step too far out": (VALUES, shifted(SHARED, "strategy", -2)),
+    "a block of a block one step too far out": (VALUES, substitute(SHARED, "^    secret:\n", "  secret:\n")),
+    "a block one step too deep": (VALUES, shifted(SHARED, "redis", 2), BUNDLED),
+    "the configuration one step too deep": (POD, shifted(SHARED, "config", 2), MONOLITH),
+    "the master key one step too deep": (GUARDS, shifted(SHARED, "masterKey", 2), MONOLITH),
+    "volumes one step too deep": (VALUES, shifted(AWS, "volumes", 2)),
+    "what stands below one step too far out": (VALUES, shifted(SHARED, "database", -2, whole=False), MONOLITH),
+    "a configuration without its indentation": (VALUES, shifted(AZURE, "config", -2, whole=False), MONOLITH),
+    "settings of the proxy without their indentation": (
+        SECTIONS,
+        shifted(SHARED, "litellm_settings", -2, whole=False),
+        METRICS,
+    ),
+    "annotations without their indentation": (
+        VALUES,
+        shifted("litellm/values-gcp.yaml", "annotations", -2, whole=False),
+        MONOLITH,
+    ),
+    "a model's parameters in Compose without their indentation": (
+        "the_proxy_here_takes_its_configuration",
+        substitute(COMPOSE, r"(litellm_params:\n)  ( +model: github_copilot/claude.*\n)", r"\1\2", 1),
+    ),
+    "a word in place of all variables": (VALUES, set_value(AWS, ("litellm", "gateway", "extraEnv"), "x"), MONOLITH),
+    "variables as a mapping": (
+        VALUES,
+        set_value(AWS, ("litellm", "gateway", "extraEnv"), {"LITELLM_MODE": "PRODUCTION"}),
+        MONOLITH,
+    ),
+    "a word in place of the Redis of the chart": (VALUES, set_value(SHARED, at(CHART.redis), "x"), BUNDLED),
+    "a word in place of the database": (VALUES, set_value(AWS, ("litellm", "database", "writer"), "x"), MONOLITH),
+    "a list in place of the database": (VALUES, set_value(SHARED, at(("db",)), ["x"])),
+    "a list in place of the settings": (
+        VALUES,
+        set_value(SHARED, at(CHART.config, "litellm_settings"), [{"callbacks": ["prometheus"]}]),
+        METRICS,
+    ),
+    "a list of settings in Compose": (
+        "the_proxy_here_takes_its_configuration",
+        substitute(COMPOSE, r"general_settings:\n +", "general_settings:\n        - "),
+    ),
+    "a word in place of the mounts in Compose": (
+        DOCKER,
+        substitute(COMPOSE, r"configs:\n +- source.*\n.*\n", "configs: x\n", 1),
+    ),
+    "a word in place of a service": (
+        DOCKER,
+        substitute(COMPOSE, r"(?s)postgres:\n    image.*?\n\n", "postgres: x\n\n", 1),
+    ),
+}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
