@@ -14,11 +14,12 @@ from litellm_gitops.documents import Document, Place, dig, mapping, sequence, te
 from litellm_gitops.findings import Finding, Misspelt, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, Repository
-from litellm_gitops.rules import argocd_setup, rbac
+from litellm_gitops.rules import argocd_setup
 from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.boundaries import meant_group, meant_kind
 from litellm_gitops.rules.engine import Object, found_in, leads_somewhere, show
 from litellm_gitops.rules.forms import cadence
+from litellm_gitops.rules.kubernetes import known_version
 from litellm_gitops.rules.reach import beyond, beyond_in_values
 from litellm_gitops.rules.table import Table, is_named, places
 
@@ -93,10 +94,13 @@ def _sends(entry: Any, release: dict[str, str]) -> bool:
 @ARGOCD.rule
 def argo_cd_reaches_the_namespace_alone(repository: Repository) -> Iterator[Finding]:
     for each, project in ARGOCD.each(repository, "project"):
+        listed = sequence(project.get("spec", "namespaceResourceWhitelist"))
+        meant = [_meant(repository, entry) for entry in listed]
 
-        def permits(group: str, kind: str, project: Object = project) -> bool:
-            is_open = not project.get("spec", "namespaceResourceWhitelist")
-            return (group, kind) in MADE or is_open or _permits(project, group, kind)  # of these rules below tell
+        def permits(group: str, kind: str, project: Object = project, meant: list[dict[str, str]] = meant) -> bool:
+            # of what is missing, and of what is misspelt, rules below tell
+            is_told = (group, kind) in MADE or not meant or is_named(meant, {"group": group, "kind": kind})
+            return is_told or _permits(project, group, kind)
 
         yield from beyond(each, "Argo CD's project", permits, project, ARGOCD.identity(each, "release"))
         yield from beyond_in_values(each, "Argo CD's project", permits, project)
@@ -114,39 +118,53 @@ def the_project_permits_its_applications(repository: Repository) -> Iterator[Fin
     for _, project in ARGOCD.each(repository, "project"):
         needed = [("argoproj.io", "Application"), *MADE]
         field = "namespaceResourceWhitelist"
-        meant = {_meant(repository, entry) for entry in sequence(project.get("spec", field))}
-        missing = [kind for group, kind in needed if not _permits(project, group, kind) and kind not in meant]
+        listed = sequence(project.get("spec", field))
+        meant = [_meant(repository, entry) for entry in listed]
+        missing = [
+            kind
+            for group, kind in needed
+            if not _permits(project, group, kind) and not is_named(meant, {"group": group, "kind": kind})
+        ]
         if missing and project.get("spec", field):  # without a list another rule tells
             what = f"spec does not permit {', '.join(missing)}, so that the release is not applied"
             yield project.finding(("spec", field), what, f"name it in {field}, and not in namespaceResourceBlacklist")
-        for number, entry in enumerate(sequence(project.get("spec", field))):
-            group, kind = text(dig(entry, "group")), text(dig(entry, "kind"))
-            word = "" if _meant(repository, entry) else meant_group(group) or meant_kind(kind, group)
-            if word:  # of the others another rule tells
-                what = f"Kubernetes knows no {kind} of {group}, so that the project permits none"
-                yield project.finding(("spec", field, number), what, f"did you mean {word}?")
-        for number, window in enumerate(sequence(project.get("spec", "syncWindows"))):
-            apart = cadence(text(dig(window, "schedule")))
-            if dig(window, "kind") == "deny" and apart and seconds(dig(window, "duration")) >= apart:
-                yield project.finding(
-                    ("spec", "syncWindows", number, "duration"),
-                    "the next window begins before this one ends",
-                    "make it shorter",
+        for number, (entry, word) in enumerate(zip(listed, meant, strict=True)):
+            if word:
+                what = f"nothing is a {show(dig(entry, 'kind'))} of {show(dig(entry, 'group'))}"
+                what, fix = (
+                    f"{what}, so that the project permits none",
+                    f"did you mean {word['kind']} of {word['group']}?",
                 )
-            for at, entry in places(window, ("applications", "*")):
-                if "*" not in text(entry) and (name := closest(text(entry), _APPLICATIONS)):
-                    what = f"there is no Application {entry}, so that the window is for nothing"
-                    yield project.finding(("spec", "syncWindows", number, *at), what, f"did you mean {name}?")
-        name = re.escape(text(project.get("metadata", "name")))
-        for number, role in enumerate(sequence(project.get("spec", "roles"))):
-            subject = rf"proj:{name}:{re.escape(text(dig(role, 'name')))}"
-            for line, policy in enumerate(texts(dig(role, "policies"))):
-                if not re.fullmatch(rf"p,\s*{subject},\s*{_ACTION},\s*{name}/[\w*./-]+,\s*(?:allow|deny)\s*", policy):
-                    place: Place = ("spec", "roles", number, "policies", line)
-                    what = "it is no policy of this project and this role, so Argo CD refuses the project"
-                    yield project.finding(
-                        place, what, "write p, proj:PROJECT:ROLE, applications, sync, PROJECT/*, allow"
-                    )
+                yield project.finding(("spec", field, number), what, fix)
+        yield from _of_windows(project)
+        yield from _of_roles(project)
+
+
+def _of_windows(project: Object) -> Iterator[Finding]:
+    """What never lets a window end, and windows for nothing."""
+    for number, window in enumerate(sequence(project.get("spec", "syncWindows"))):
+        apart = cadence(text(dig(window, "schedule")))
+        if dig(window, "kind") == "deny" and apart and seconds(dig(window, "duration")) >= apart:
+            yield project.finding(
+                ("spec", "syncWindows", number, "duration"),
+                "the next window begins before this one ends",
+                "make it shorter",
+            )
+        for at, entry in places(window, ("applications", "*")):
+            if "*" not in text(entry) and (name := closest(text(entry), _APPLICATIONS)):
+                what = f"there is no Application {entry}, so that the window is for nothing"
+                yield project.finding(("spec", "syncWindows", number, *at), what, f"did you mean {name}?")
+
+
+def _of_roles(project: Object) -> Iterator[Finding]:
+    name = re.escape(text(project.get("metadata", "name")))
+    for number, role in enumerate(sequence(project.get("spec", "roles"))):
+        subject = rf"proj:{name}:{re.escape(text(dig(role, 'name')))}"
+        for line, policy in enumerate(texts(dig(role, "policies"))):
+            if not re.fullmatch(rf"p,\s*{subject},\s*{_ACTION},\s*{name}/[\w*./-]+,\s*(?:allow|deny)\s*", policy):
+                place: Place = ("spec", "roles", number, "policies", line)
+                what = "it is no policy of this project and this role, so Argo CD refuses the project"
+                yield project.finding(place, what, "write p, proj:PROJECT:ROLE, applications, sync, PROJECT/*, allow")
 
 
 @ARGOCD.rule
@@ -182,17 +200,18 @@ def the_project_reaches_the_namespace_alone(repository: Repository) -> Iterator[
                     only and not _takes_in(entry, repository.namespace)
                 ):
                     yield project.finding(("spec", field, number), f"spec.{field}: {what}", "take it out")
-        for number, entry in enumerate(sequence(project.get("spec", "namespaceResourceWhitelist"))):
-            if meant := _meant(repository, entry):
-                place, what = ("spec", "namespaceResourceWhitelist", number), f"nothing is a {dig(entry, 'kind')}"
-                yield project.finding(place, f"{what} of {show(dig(entry, 'group'))}", f"did you mean {meant}?")
         if not project.get("spec", "namespaceResourceWhitelist"):
             what = "spec.namespaceResourceWhitelist is not set, so every kind is permitted"
             yield project.finding(("spec",), what, "name the kinds that are needed")
 
 
-def _meant(repository: Repository, entry: Any) -> str:
-    return rbac.meant_kind(repository, text(dig(entry, "group")), text(dig(entry, "kind")))
+def _meant(repository: Repository, entry: Any) -> dict[str, str]:
+    """What an entry was meant to be where its group, or else its kind, is misspelt; else nothing."""
+    version, group, kind = known_version(repository), text(dig(entry, "group")), text(dig(entry, "kind"))
+    if other := meant_group(version, group):
+        return {"group": other, "kind": kind}
+    other = meant_kind(version, group, kind)
+    return {"group": group, "kind": other} if other else {}
 
 
 def _is_elsewhere(entry: Any, namespace: str) -> bool:

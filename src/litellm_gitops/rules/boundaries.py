@@ -1,31 +1,56 @@
-"""What a commit may bring into the namespace, by group and kind, and which of these a misspelt word means."""
+"""Groups and kinds that are known here, with those of operators in boundaries.yml, and which a misspelt word means."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import yaml
 
+from litellm_gitops import schemas
 from litellm_gitops.documents import LOADER
 from litellm_gitops.proxy_facts import closest
 
 
 @cache
-def _known() -> Mapping[str, Any]:
+def _permitted() -> Mapping[str, Any]:
     content: Mapping[str, Any] = yaml.load((files(__package__) / "boundaries.yml").read_text("utf-8"), LOADER)
     return content
 
 
-def meant_group(group: str) -> str:
-    """The group that a misspelt one was meant to be; empty where it is none of these, misspelt."""
-    return closest(group, filter(None, (*_known()["groups"], *_known()["kinds"]))) if group else ""
+@cache
+def kinds(version: str) -> Mapping[str, frozenset[str]]:
+    """The kinds of each group that has a schema, for a version of Kubernetes; nothing where that is not known."""
+    found: dict[str, set[str]] = {}
+    for api_version, kind in schemas.known(version) if version else ():
+        # of extensions, which is gone, more is in old roles than is known
+        if not kind.endswith(("List", "Options")) and not api_version.startswith("extensions/"):
+            found.setdefault(api_version.rpartition("/")[0], set()).add(kind)
+    return {group: frozenset(known) for group, known in found.items()}
 
 
-def meant_kind(kind: str, group: str | None = None, written: Callable[[str], str] = str) -> str:
-    """The same for a kind, of one group or of any; `written` is how kinds are written."""
-    kinds = _known()["kinds"]
-    known = [each for some in kinds.values() for each in some] if group is None else kinds.get(group, [])
-    return closest(kind, map(written, known))
+@cache
+def kinds_of(version: str, group: str) -> frozenset[str]:
+    """The kinds of a group that are known, with those of operators, of which there may be more."""
+    return kinds(version).get(group, frozenset()) | frozenset(_permitted()["kinds"].get(group, ()))
+
+
+def meant_kind(version: str, group: str, kind: str) -> str:
+    """The kind of a group that a misspelt one was meant to be; empty where that cannot be told."""
+    known = kinds_of(version, group)
+    return closest(kind, known) if kind not in known and "*" not in kind else ""
+
+
+def meant_group(version: str, group: str) -> str:
+    """The group that a misspelt one was meant to be; empty where that cannot be told."""
+    known = {each for each in (*kinds(version), *_permitted()["groups"], *_permitted()["kinds"]) if each}
+    if not group or group in known or "*" in group:
+        return ""
+    base = group.partition("/")[0]
+    if "/" in group and base in known:
+        return base
+    # one that is added has a dot: https://kubernetes.io/docs/reference/using-api/#api-groups
+    longer = sorted(each for each in known if each.startswith(f"{group}."))
+    return closest(group, known) or (longer[0] if len(longer) == 1 else "")

@@ -18,7 +18,6 @@ from litellm_gitops.policies import SUITE
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository
 from litellm_gitops.rules.admission import is_refused
-from litellm_gitops.rules.boundaries import meant_group, meant_kind
 from litellm_gitops.rules.engine import (
     Identity,
     Object,
@@ -300,11 +299,6 @@ def the_account_of_flux_reaches_the_namespace_alone(repository: Repository) -> I
                     fix = f"write {meant}" if meant else "name what is needed, and not that"
                     slip = Misspelt(entries[0], meant) if meant else None
                     yield replace(role.finding(at, what, fix), misspelt=slip)
-            for field, meant_of in (("apiGroups", meant_group), ("resources", _meant_resource)):
-                for position, entry in enumerate(texts(dig(rule, field))):
-                    if meant := meant_of(entry):
-                        what = f"Kubernetes knows no {entry}, so that Flux's account may write none of it"
-                        yield role.finding(("rules", number, field, position), what, f"did you mean {meant}?")
         account, binding = FLUX.identity(each, "account"), FLUX.identity(each, "binding")
         is_there = any(found.identity == binding for found in each.objects)
         for found in each.objects:
@@ -317,7 +311,3 @@ def the_account_of_flux_reaches_the_namespace_alone(repository: Repository) -> I
                     if (dig(subject, "namespace"), dig(subject, "name")) == (account.namespace, account.name):
                         what = f"it gives {account.path}, under which commits are applied, more rights"
                         yield found.finding(("subjects", number), what, "give them to an account of your own")
-
-
-def _meant_resource(resource: str) -> str:
-    return meant_kind(resource, written=resource_of)

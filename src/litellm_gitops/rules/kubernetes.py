@@ -12,33 +12,18 @@ from litellm_gitops import schemas
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, Misspelt, edit, update
 from litellm_gitops.made import Made, made
-from litellm_gitops.policies import SUITE
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.chart import the_values_fit_their_schema
 from litellm_gitops.rules.engine import found_in, is_setup, read_by_kustomize, show
 from litellm_gitops.rules.forms import FORMS
+from litellm_gitops.rules.kinds import is_of_a_program, unknown
 from litellm_gitops.rules.sealing import flawed
 from litellm_gitops.subjects import Subject, is_filled_in
 
-# Argo's other projects, such as Rollouts and Workflows, have kinds in the group of Argo CD, and the clouds have more in
-# theirs than what leads to the proxy.
-_SHARED_GROUPS = {
-    *("argoproj.io", "alb.networking.azure.io", "cloud.google.com", "gateway.k8s.aws", "networking.gke.io"),
-}
 _NAMELESS_GROUP = "kustomize.config.k8s.io"  # no cluster ever sees these
-# what kubectl reads and no cluster keeps: how it reaches a cluster
-_OF_KUBECTL = {("v1", "Config")}
-# https://kubernetes.io/docs/reference/config-api/, and of what makes clusters and tries things out in them
-_OF_PROGRAMS = re.compile(
-    r"(?!kustomize\.).*\.config\.k8s\.io|(?:apiserver|audit|client\.authentication|kubeadm)\.k8s\.io"
-    r"|node\.eks\.aws|kind\.x-k8s\.io|k3d\.io|eksctl\.io|cli\.kyverno\.io|garden\.io|kuttl\.dev"
-)
-# https://kubernetes.io/docs/reference/using-api/#api-groups: the others of Kubernetes have a dot, as all that are added
-_UNDOTTED = ("apps", "autoscaling", "batch", "extensions", "policy")
 _FREELY_NAMED_GROUP = "rbac.authorization.k8s.io"  # https://kubernetes.io/docs/reference/access-authn-authz/rbac/
-_CLOSE = 0.8  # how much two words have in common, of 1, where one of them is the other misspelt
 
 
 def known_version(repository: Repository) -> str:
@@ -178,8 +163,8 @@ def _is_of_others(repository: Repository, document: Document) -> bool:
 def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterator[Finding]:
     version = known_version(repository)
     for document in repository.manifests if version else ():
-        if not _is_of_others(repository, document) and (unknown := _unknown(document.value, version)):
-            yield _half_named(document) or found_in(document, *unknown)
+        if not _is_of_others(repository, document) and (strange := unknown(document.value, version)):
+            yield _half_named(document) or found_in(document, *strange)
     for subject in manifests(repository):
         yield from _misfits(subject, f"correct it: kubectl explain {subject.reference}")
 
@@ -210,42 +195,6 @@ def _group(api_version: str) -> str:
     return api_version.rpartition("/")[0]
 
 
-def _is_of_a_program(api_version: str, kind: str) -> bool:
-    """Whether no cluster ever keeps it, but a program reads it: kubectl, kubeadm, kind, or one such as Skaffold."""
-    from difflib import get_close_matches
-
-    group = _group(api_version)
-    other = "." not in group and group not in ("", "core") and not get_close_matches(group, _UNDOTTED, 1, _CLOSE)
-    is_list = kind.endswith("List")  # objects of one kind, one after the other
-    return bool(other or is_list or _OF_PROGRAMS.fullmatch(group)) or (api_version, kind) in _OF_KUBECTL
-
-
-def _unknown(value: Any, version: str) -> tuple[Place, str, str] | None:
-    """Where, what and what to do: a kind that has no schema, unless it may be one of a group that is not known here."""
-    (api_version, kind), known = _kind(value), schemas.known(version)
-    if not api_version or not kind:
-        lacks = " and ".join(name for name, there in (("apiVersion", api_version), ("kind", kind)) if not there)
-        return (), f"it has no {lacks}", "write a Kubernetes manifest"
-    if (api_version, kind) in known or _is_of_a_program(api_version, kind):
-        return None
-    from difflib import SequenceMatcher, get_close_matches  # only where there is something to say
-
-    group = _group(api_version)
-    kinds = {other for there, other in known if _group(there) == group}
-    is_ours = group not in _SHARED_GROUPS and (bool(kinds) or "." not in group)
-    near = {there for there, other in known if other == kind}
-    if not is_ours:
-        near = {there for there in near if SequenceMatcher(None, _group(there), group).ratio() >= _CLOSE}
-    meant = [f"{there} {kind}" for there in sorted(near)]
-    spelt = {other.lower(): other for other in kinds}
-    meant += [f"{api_version} {spelt[other]}" for other in get_close_matches(kind.lower(), spelt, 1, _CLOSE)]
-    if is_ours or meant:
-        what = f"nothing knows a {kind} of {api_version}" + (f"; did you mean {meant[0]}?" if meant else "")
-        fix = f"correct it, or declare it where the cluster knows it: {SUITE}, kinds"
-        return ("apiVersion",), what, fix
-    return None
-
-
 @rule
 def what_values_put_into_the_pod_fits_its_schema(repository: Repository) -> Iterator[Finding]:
     told = {(each.file, each.line) for each in the_values_fit_their_schema(repository)}
@@ -259,8 +208,8 @@ def what_values_put_into_the_pod_fits_its_schema(repository: Repository) -> Iter
             value = values.get(*place)
             declared = " ".join(_kind(value)) in repository.suite.kinds
             # of one without a kind another rule speaks
-            if all(_kind(value)) and not declared and (unknown := _unknown(value, version)):
-                at, what, fix = unknown
+            if all(_kind(value)) and not declared and (strange := unknown(value, version)):
+                at, what, fix = strange
                 yield values.finding((*place, *at), what, edit(fix))
 
 
@@ -301,7 +250,7 @@ def _in_other_letters(name: str, form: str) -> Misspelt | None:
 
 def _names_of(value: Any) -> Named:
     (api_version, kind), metadata = _kind(value), mapping(dig(value, "metadata"))
-    if kind and api_version and _group(api_version) != _NAMELESS_GROUP and not _is_of_a_program(api_version, kind):
+    if kind and api_version and _group(api_version) != _NAMELESS_GROUP and not is_of_a_program(api_version, kind):
         if _group(api_version) != _FREELY_NAMED_GROUP or not metadata.get("name"):
             form = "namespace" if (api_version, kind) == ("v1", "Service") else "object"
             # to the beginning of a name the API server adds five letters and digits

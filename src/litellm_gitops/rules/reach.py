@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from posixpath import basename, dirname
 
-from litellm_gitops import schemas
 from litellm_gitops.documents import dig, sequence, text
 from litellm_gitops.findings import Finding, edit
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.rules.admission import is_refused_value
 from litellm_gitops.rules.engine import RENDERED, Identity, Object, Synced, found_in
+from litellm_gitops.rules.kinds import is_nearly_known
 from litellm_gitops.rules.kubernetes import known_version
 from litellm_gitops.subjects import is_filled_in
 
@@ -42,8 +41,8 @@ def beyond(
             what = f"{kind} {name} is not in namespace {namespace}, and {writer} may write nowhere else"
             yield found.finding(("metadata",), what, "take it out: what reaches further a person applies")
         elif not permits((api_version := text(found.get("apiVersion"))).rpartition("/")[0], kind):
-            if _is_nearly_known(each, api_version, kind):
-                continue
+            if is_nearly_known(api_version, kind, known_version(each.repository)):
+                continue  # another rule says so
             what, file = f"{writer} may not write a {kind}, so it is never applied", basename(found.document.file)
             if file in RENDERED:
                 yield limits.finding(("spec",), f"{what}: {file} brings one", "name the kind")
@@ -61,19 +60,10 @@ def beyond_in_values(
         api_version, kind = text(dig(entry, "apiVersion")), text(dig(entry, "kind"))
         if values is None or not kind or is_filled_in(kind) or is_refused_value(each.repository, entry):
             continue
-        if not permits(api_version.rpartition("/")[0], kind) and not _is_nearly_known(each, api_version, kind):
+        is_misspelt = is_nearly_known(api_version, kind, known_version(each.repository))
+        if not permits(api_version.rpartition("/")[0], kind) and not is_misspelt:
             what = f"{writer} may not write a {kind}, so that the release fails"
             gives_rights = "rbac" in api_version
             fix = "a person applies what gives rights" if gives_rights else f"name the kind in {limits.document.file}"
             fix = f"take it out: {fix}" if gives_rights else f"take it out, or {fix}"
             yield values.finding((*place, number, "kind"), what, edit(fix))
-
-
-def _is_nearly_known(each: Synced, api_version: str, kind: str) -> bool:
-    """Whether the group or the kind is nearly one that is known, or of a version that is gone: another rule says so."""
-    version = known_version(each.repository)
-    known = schemas.known(version) if version else frozenset()
-    kinds = [other for there, other in known if there == api_version]
-    groups = [there for there, other in known if other == kind]
-    is_gone = bool(groups) and api_version not in groups and "." not in api_version.partition("/")[0]
-    return is_gone or bool(closest(kind, kinds) or closest(api_version, groups))
