@@ -277,17 +277,21 @@ def argo_cd_knows_every_option(repository: Repository) -> Iterator[Finding]:
     for found in (found for each in ARGOCD.clusters(repository) for found in each.all("Application")):
         for number, option in enumerate(texts(found.get(*_SYNC))):
             name, _, value = option.partition("=")
-            if meant := closest(name.strip(), _OPTIONS) or (name.strip() if name != name.strip() else ""):
+            begun = [each for each in _OPTIONS if name not in _OPTIONS and len(name) > _LONG and each.startswith(name)]
+            near = closest(name.strip(), _OPTIONS) or (name.strip() if name != name.strip() else "")
+            if meant := near or next(iter(begun), ""):
                 fix, slip = f"did you mean {meant}?", Misspelt(option, f"{meant}={value.strip()}")
                 what = f"Argo CD knows no {option}, and passes over it"
                 yield replace(found.finding((*_SYNC, number), what, fix), misspelt=slip)
             elif name in _OPTIONS and value not in _VALUES.get(name, ("true", "false")):
-                listed = ", ".join(_VALUES.get(name, ("true", "false")))
-                yield found.finding(
-                    (*_SYNC, number), f"{option} says nothing to Argo CD", f"write {name}= and one of {listed}"
-                )
+                values = _VALUES.get(name, ("true", "false"))
+                meant = f"{name}={value.lower()}" if value.lower() in values else ""
+                what, fix = f"{option} says nothing to Argo CD", f"write {name}= and one of {', '.join(values)}"
+                told = found.finding((*_SYNC, number), what, fix)
+                yield replace(told, misspelt=Misspelt(option, meant) if meant else None)
 
 
+_LONG = 8  # letters, from which on the beginning of an option is that option cut short
 _SYNC: Place = ("spec", "syncPolicy", "syncOptions")
 # https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/
 _OPTIONS = (
@@ -307,6 +311,14 @@ _FURTHER: tuple[tuple[str, str, Callable[[Any, str], bool]], ...] = (
     ("clusterResourceWhitelist", "whoever can push would reach the whole cluster", lambda entry, _: True),
     ("namespaceResourceWhitelist", "whoever can push could give himself more rights", _gives_rights),
 )
+
+
+@ARGOCD.rule
+def argo_cd_renders_every_source_as_it_is_meant(repository: Repository) -> Iterator[Finding]:
+    """Also of an ApplicationSet of one's own: its template is in the language that goTemplate says."""
+    for each in ARGOCD.clusters(repository):
+        for found in each.all("ApplicationSet"):
+            yield from argocd_setup.of_set(found)
 
 
 @ARGOCD.rule
@@ -339,9 +351,15 @@ def _ksops(ksops: Document) -> Iterator[Finding]:
 @ARGOCD.rule
 def argo_cd_runs_ksops(repository: Repository) -> Iterator[Finding]:
     for each in ARGOCD.clusters(repository):
-        for server in each.all("Deployment"):
-            if server.identity == ARGOCD.identity(each, "server"):
+        wanted = ARGOCD.identity(each, "server")
+        servers = [found for found in each.all("Deployment") if found.identity.name == wanted.name]
+        for server in servers:
+            if server.identity == wanted:
                 yield from argocd_setup.of_server(each, server)
+            elif any(other.identity == wanted for other in servers):  # else another rule tells
+                what = f"{wanted.name} is in namespace {show(server.get('metadata', 'namespace'))}"
+                place = ("metadata", "namespace")
+                yield server.finding(place, f"{what}, where Argo CD is not", f"write {wanted.namespace}")
         if settings := each.find(ARGOCD.identity(each, "settings")):
             yield from argocd_setup.of_settings(settings)
         if plugin := each.find(ARGOCD.identity(each, "plugin")):

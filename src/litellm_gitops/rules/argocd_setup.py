@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops.documents import LOADER, dig, mapping, sequence, text, texts
+from litellm_gitops.documents import LOADER, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
@@ -88,6 +88,40 @@ def of_settings(settings: Object) -> Iterator[Finding]:
         groups, kinds = texts(dig(entry, "apiGroups")), texts(dig(entry, "kinds"))
         if {"", "*"} & {*groups} and {"Secret", "*"} & {*kinds}:
             yield settings.finding(place, "Argo CD passes over every Secret, and applies none", "leave Secrets in")
+
+
+def of_set(found: Object) -> Iterator[Finding]:
+    """A parameter in the other language than that of an ApplicationSet's template: Argo CD then ends with an error.
+
+    https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/GoTemplate/
+    """
+    is_go = found.get("spec", "goTemplate") is True
+    for place, value in walk(found.get("spec", "template")):
+        for name in _PARAMETER.findall(value) if value != place[-1] else ():
+            if is_go and (name in _PARAMETERS or re.match(r"(?:path|metadata|values)[.]", name)):
+                what, fix = f"{{{{{name}}}}} is nothing in a Go template", f"write {{{{.{name}}}}}"
+            elif not is_go and name.startswith("."):
+                what, fix = f"{{{{{name}}}}} stays as it is without goTemplate", "write goTemplate: true under spec"
+            else:
+                continue
+            yield found.finding(("spec", "template", *place), what, fix)
+            return
+
+
+# in braces, one parameter alone; and those that generators give
+_PARAMETER = re.compile(r"\{\{-?\s*([.\w/-]+)\s*-?\}\}")
+_PARAMETERS = {
+    "branch",
+    "cluster",
+    "name",
+    "nameNormalized",
+    "namespace",
+    "organization",
+    "path",
+    "repository",
+    "server",
+}
+_PARAMETERS |= {"sha", "url"}
 
 
 def unverified(repository: Repository, each: Synced) -> Iterator[Finding]:

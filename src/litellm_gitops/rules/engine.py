@@ -179,6 +179,13 @@ def expect(each: Synced, expected: Iterable[Identity]) -> Iterator[Finding]:
         same = [found for found in each.objects if found.identity.kind == wanted.kind and found.identity.name]
         if any(found.identity == wanted or _is_nearly(found, wanted) for found in each.objects):
             continue
+        wider = Identity(f"Cluster{wanted.kind}", wanted.path)
+        if stray := next((found for found in each.objects if found.identity == wider), None):
+            what = f"the {wanted.kind} {wanted.path} is a {wider.kind}, which is for the whole cluster"
+            yield stray.finding(("kind",), what, f"write {wanted.kind}")
+            continue
+        if any(found.identity == wanted or _is_nearly(found, wanted) for found in each.objects):
+            continue
         names = {other.name for other in expected if other.kind == wanted.kind} - {wanted.name}
         # there are several ServiceAccounts, and another one is none that was renamed
         close = [
@@ -298,8 +305,11 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
                 told = each.is_by_hand(file) or repository.source.is_link(file) or file in read_by_kustomize(repository)
                 if dirname(file) != folder or file in {own, *listed} or told:
                     continue
-                if closest(file, [entry for entry in listed if not repository.has(entry)]):
+                lost = [entry for entry in listed if not repository.has(entry)]
+                if closest(file, lost) or _is_part_of_one(basename(file), lost):
                     continue  # it is listed by a misspelt name, of which another rule tells
+                if not listed and each.lacks(each.cluster.secrets_folder):
+                    continue  # nothing at all is listed, of which a rule of the engine tells
                 if basename(file) in RENDERED and document:
                     what = f"it does not list {basename(file)}, so the engine never applies it"
                     yield found_in(document, ("resources",), what, f"list {basename(file)}")
@@ -307,6 +317,12 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
                     what = f"{own} does not list it, so the engine never applies it"
                     fix = f"list it, or move it out of {each.cluster.folder} where a person applies it"
                     yield Finding(file, None, what, edit(fix))
+
+
+def _is_part_of_one(name: str, others: list[str]) -> bool:
+    """Whether the beginning of a name is that of another, such as monitor.yaml for monitoring.yaml."""
+    stems = (basename(other).partition(".")[0] for other in others)
+    return any(len(stem) > 3 and (name.startswith(stem) or stem.startswith(name.partition(".")[0])) for stem in stems)
 
 
 @rule

@@ -103,6 +103,7 @@ _REFERENCES: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {
     ),
     "Receiver": ((("resources", "*"), ""),),
 }
+_ALIKE = (("Bucket", "GitRepository", "HelmRepository", "OCIRepository"), ("HelmRelease", "Kustomization"))
 # of an object of one's own that may be of another repository, only a name that is nearly one of this is a misspelt one
 _OF_THE_SAME_FILE = ("Provider",)
 _MADE_BY_THE_CHART = ("Deployment", "Service", "ServiceAccount")
@@ -141,7 +142,13 @@ def every_flux_dependency_exists(repository: Repository) -> Iterator[Finding]:
                 must = found.identity in ours or wanted.kind in _OF_THE_SAME_FILE
                 # a source that nothing names is the one that was meant
                 lost = wanted.kind.endswith("Repository") and any(_are_alike(wanted, other) for other in spare - ours)
-                if is_source or wanted.path in others or not (must or lost or _is_nearly_one(wanted, others)):
+                if is_source or wanted.path in others:
+                    continue
+                if kind := _other_kind(wanted, _there(each)):
+                    what = f"{wanted.path} is a {kind}, and no {wanted.kind}"
+                    yield found.finding((*place, "kind"), what, f"write {kind}")
+                    continue
+                if not (must or lost or _is_nearly_one(wanted, others)):
                     continue
                 there = f"name one of {', '.join(sorted(others))}" if others else "take it away"
                 what = f"it waits for ever: there is no other {wanted.kind} {wanted.path}"
@@ -181,6 +188,12 @@ def _is_judged(each: Synced, found: Object, ours: set[Identity]) -> bool:
 
 def _are_alike(one: Identity, other: Identity) -> bool:
     return (one.kind, one.namespace) == (other.kind, other.namespace)
+
+
+def _other_kind(wanted: Identity, there: set[Identity]) -> str:
+    """The kind of what is there by the name of something that is not, where one of them may be meant by the other."""
+    alike = next((kinds for kinds in _ALIKE if wanted.kind in kinds), ())
+    return next((other.kind for other in sorted(there) if other.path == wanted.path and other.kind in alike), "")
 
 
 def _is_nearly_one(wanted: Identity, others: set[str]) -> bool:

@@ -14,7 +14,24 @@ from litellm_gitops.repository import SEALED, Repository, WantedSecret, secret_n
 GENERATOR = "ksops.yaml"
 _LOCK = "litellm-lock"  # goes without a namespace, so that nothing is applied where nobody takes it out
 # the fields of a kustomization that name files or folders
-_LISTS = ("resources", "generators", "transformers", "components", "crds", "configurations")
+_LISTS = ("resources", "generators", "transformers", "validators", "components", "crds", "configurations")
+_OF_CHARTS = ("helmCharts", "helmGlobals", "helmChartInflationGenerator")
+_RENAMES = "gives everything a name by which nothing finds it"
+_OLDER = "is an older field, which no rule here follows"
+_MENDED = "run `kustomize edit fix`, which writes the newer one"
+# fields that Kustomize knows, and with which something is amiss: (what, what to do)
+_AMISS = {
+    "namePrefix": (_RENAMES, "take it away"),
+    "nameSuffix": (_RENAMES, "take it away"),
+    "bases": (_OLDER, _MENDED),
+    "patchesStrategicMerge": (_OLDER, _MENDED),
+    "patchesJson6902": (_OLDER, _MENDED),
+    "vars": (_OLDER, "write replacements"),
+    **dict.fromkeys(
+        _OF_CHARTS, ("is nothing that the engine renders here", "bring the chart by an object of the engine")
+    ),
+    "secretGenerator": ("makes a Secret past the sealed ones", "seal it as secrets/<cluster>/<name>.sops.yaml"),
+}
 
 
 def unlisted(
@@ -81,6 +98,8 @@ def misleading(repository: Repository, document: Document, folder: str) -> Itera
                 yield Finding(file, line, what, edit("take one line away"))
             elif strange or (folder.startswith("secrets/") and text(entry).startswith("../")):
                 yield Finding(file, line, f"it lists {entry}, which belongs to another cluster", away)
+    for place, what, way in _amiss(repository, document):
+        yield Finding(file, document.line(*place), what, edit(way))
     for place, name in _files_named(document.value):
         path = posixpath.normpath(posixpath.join(folder, name))
         if not (repository.has(path) or (repository.root / path).exists()):
@@ -102,6 +121,42 @@ def misleading(repository: Repository, document: Document, folder: str) -> Itera
             what = f"it makes a ConfigMap in namespace {given or 'default'}, where the engine may write nothing"
             fix = edit(f"write namespace: {repository.namespace}")
             yield Finding(file, document.line("configMapGenerator", number), what, fix)
+
+
+def _amiss(repository: Repository, document: Document) -> Iterator[tuple[Place, str, str]]:
+    """(where, what, what to do) of fields with which objects get lost, or that the rules cannot follow."""
+    value = document.value
+    for field in filter(value.get, _AMISS):
+        what, fix = _AMISS[field]
+        is_told = field == "secretGenerator" and any(dig(each, "literals") for each in sequence(value[field]))
+        is_on = field in _OF_CHARTS and _renders_charts(repository)
+        if not (is_told or is_on):  # plaintext has a rule of its own
+            yield (field,), f"{field} {what}", fix
+    into: list[Place] = [("commonLabels",)] if value.get("commonLabels") else []
+    for number, entry in enumerate(sequence(value.get("labels"))):
+        into += [("labels", number)] if dig(entry, "includeSelectors") is True else []
+    there = (each for file in listed_by(repository, document) for each in repository.documents(file)) if into else ()
+    lost = next((text(dig(each.value, "kind")) for each in there if _selects_the_proxy(each.value)), "")
+    for place in into if lost else ():
+        what = f"{place[0]} go into the selector of the {lost} as well, which then is for no pod of the proxy"
+        yield place, what, "write labels: with pairs alone"
+
+
+def _selects_the_proxy(value: Any) -> bool:
+    """Whether an object selects the proxy's pods, in a field to which Kustomize adds common labels."""
+    at: dict[str, Place] = {
+        "NetworkPolicy": ("podSelector", "matchLabels"),
+        "PodDisruptionBudget": ("selector", "matchLabels"),
+    }
+    at |= {"Service": ("selector",)}
+    place = at.get(text(dig(value, "kind")), ())
+    return bool(place) and dig(value, "spec", *place, "app.kubernetes.io/name") == "litellm"
+
+
+def _renders_charts(repository: Repository) -> bool:
+    """Whether Argo CD is told to render charts in a kustomization."""
+    files = (file for file in repository.yaml_files if file.endswith("argocd-setup/argocd-cm.yaml"))
+    return any("--enable-helm" in (repository.text(file) or "") for file in files)
 
 
 def _files_named(content: dict[Any, Any]) -> Iterator[tuple[Place, str]]:

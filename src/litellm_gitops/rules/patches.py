@@ -36,6 +36,7 @@ _VITAL = re.compile(
     r"|.*/(?:containers|containers/\d+|env|envFrom|image|lifecycle|securityContext|serviceAccountName|volumes"
     r"|volumeMounts|(?:liveness|readiness|startup)Probe)"
 )
+_SCALED = ("Deployment", "ReplicaSet", "ReplicationController", "StatefulSet")
 _LOCK = ("ConfigMap", "litellm-lock")  # which secrets.yaml takes out
 
 
@@ -51,6 +52,7 @@ def every_patch_fits_what_it_patches(repository: Repository) -> Iterator[Finding
             ours = None if is_release else _rendered(each)
             if is_file and not found.flaws and names:
                 yield from _replacements(found, names)
+                yield from _replicas(found, names)
             is_known = is_file or found.identity.name in ("litellm", "litellm-secrets")
             for place, entry in places(found.document.value, at) if at and not found.flaws else ():
                 for below, what, fix in _flaws(entry, names if is_known else set(), ours):
@@ -139,6 +141,14 @@ def _replacements(found: Object, names: Names) -> Iterator[Finding]:
                 )
 
 
+def _replicas(found: Object, names: Names) -> Iterator[Finding]:
+    """Kustomize ends with an error where nothing of that name has replicas."""
+    for place, entry in places(found.document.value, ("replicas", "*")):
+        if not any((kind, dig(entry, "name")) in names for kind in _SCALED):
+            what = f"nothing that is listed here is called {dig(entry, 'name')} and has replicas"
+            yield found.finding(place, f"{what}, so Kustomize renders nothing", "set it in the values")
+
+
 def _rendered(each: Synced) -> Names:
     """What of a cluster came with the template; with the rest an owner does as he likes."""
     rendered = (found.identity for found in each.objects if basename(found.document.file) in RENDERED)
@@ -214,8 +224,10 @@ def _merged(patch: dict[Any, Any], target: dict[Any, Any], names: Names, ours: N
 
 
 def _is_judged(kind: str, names: Names) -> bool:
-    """Whether it is known of a kind what is there."""
-    return any(_fits({"kind": kind}, other, name) for other, name in names)
+    """Whether it is known of a kind what is there, or it is misspelt."""
+    return any(_fits({"kind": kind}, other, name) for other, name in names) or bool(
+        closest(kind, {other for other, _ in names})
+    )
 
 
 def _operation(line: Any, is_ours: bool) -> Flaws:
