@@ -102,6 +102,8 @@ def _empty(name: str, path: list[str], job: dict[Any, Any]) -> str:
         return ""
     if name in _PROPERTIES and path[0] not in _PROPERTIES[name] and (meant := closest(path[0], _PROPERTIES[name])):
         return f"{name} has no {path[0]}; did you mean {meant}?"
+    if name == "secrets" and path[0].startswith("github_") and path[0] != "github_token":
+        return f"no secret may be called {path[0].upper()}; did you mean GITHUB_TOKEN?"
     if name == "needs" and job:
         needs = job.get("needs")
         known = [needs] if isinstance(needs, str) else texts(needs)

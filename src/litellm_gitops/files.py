@@ -336,6 +336,27 @@ def matching(lines: Iterable[str], names: Iterable[str]) -> Iterator[str]:
             yield name
 
 
+def filtered(patterns: Iterable[str], names: Iterable[str]) -> Iterator[str]:
+    """Those of `names` that a filter of GitHub's workflows lets pass, in which `*` stands for no slash.
+
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#filter-pattern-cheat-sheet
+    """
+    rules = [(not each.startswith("!"), _of_filter(each.removeprefix("!"))) for each in patterns]
+    for name in names:
+        if next((takes for takes, pattern in reversed(rules) if pattern.fullmatch(name)), False):
+            yield name
+
+
+@cache
+def _of_filter(pattern: str) -> re.Pattern[str]:
+    parts = re.findall(r"\*\*/|\*\*|\*|\[[^\]]*\]|\\.|.", pattern)
+    stands = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "?", "+": "+"}
+    try:
+        return re.compile("".join(stands.get(part, part if part[0] in "[\\" else re.escape(part)) for part in parts))
+    except re.error:
+        return re.compile(".*")  # what cannot be read here is not told of
+
+
 @cache
 def _patterns(lines: tuple[str, ...]) -> GitIgnoreSpec:
     from pathspec import GitIgnoreSpec  # most repositories are git's, which needs no help

@@ -7,7 +7,8 @@ https://docs.pytest.org/en/stable/reference/reference.html#configuration-options
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -27,7 +28,7 @@ _VERSION = re.compile(
 _NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?")
 _NEEDED = re.compile(
     r"\s*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[([\w\s,.-]*)\])?\s*"
-    r"(?:@\s*\S+|\(?((?:(?:~=|===|==|!=|<=|>=|<|>)[^;,()]+,?\s*)*)\)?)\s*(?:;.*)?"
+    r"(?:@\s*\S+|\(?((?:(?:~=|===|==|!=|<=|>=|<|>)\s*[^\s;,()<>=!~]+\s*(?:,\s*|(?=[;)]|\Z)))*)\)?)\s*(?:;.*)?"
 )
 _PROJECT = {
     *("name", "version", "description", "readme", "requires-python", "license", "license-files", "authors", "keywords"),
@@ -101,6 +102,8 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
     project, tool = mapping(settings.get("project")), mapping(settings.get("tool"))
     yield from _misspelt("project", project, _PROJECT)
     yield from _misspelt("tool.uv", mapping(tool.get("uv")), _UV)
+    if not isinstance(dig(tool, "uv", "package"), bool | None):
+        yield "package", "tool.uv.package is neither true nor false, and uv ends with an error", "write false"
     if project:
         if not _NAME.fullmatch(text(project.get("name"))):
             yield "name", "project.name is no name of a package", "use letters, digits, - and _"
@@ -177,6 +180,22 @@ def _of_dependencies(project: dict[Any, Any]) -> Flaws:
     for name in names:
         if (meant := closest(name, ("copier", "litellm-gitops"))) and meant not in names:
             yield name, f"there is no {name}", f"did you mean {meant}?"
+
+
+_IMPORTED = re.compile(r"^\s*(?:from|import) (\w+)|\bimported\(\"(\w+)", re.MULTILINE)
+_CALLED = {"ruamel": "ruamel.yaml", "yaml": "pyyaml"}  # what is imported by another name than it is installed by
+
+
+def missing(project: dict[Any, Any], sources: Iterable[str]) -> str:
+    """A package that sources import, and no dependency brings; empty where there is none."""
+    given = {
+        re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", line.strip())[0]).lower()
+        for line in texts(project.get("dependencies"))
+    }
+    named = {match[1] or match[2] for source in sources for match in _IMPORTED.finditer(source)}
+    named -= {*sys.stdlib_module_names, "litellm_gitops", "copier"}
+    wanted = {re.sub(r"[-_.]+", "-", _CALLED.get(name, name)) for name in named}
+    return min(wanted - given, default="")
 
 
 def of_pytest(options: dict[Any, Any], tests: list[str]) -> Flaws:

@@ -161,6 +161,18 @@ def _of_texts(settings: dict[Any, Any]) -> Flaws:
                 yield keys[-1], "a pattern of managerFilePatterns takes no file", "write / before and behind it"
 
 
+def astray(settings: dict[Any, Any], folders: set[str]) -> Flaws:
+    """Patterns for files of a folder that is not there, and nearly called like one of `folders`, which are."""
+    for place, found in walk(settings):
+        if "managerFilePatterns" in place and found != place[-1] and (head := _FOLDER.match(found)):
+            folder = head[1].replace("\\.", ".").rpartition("/")[0]
+            if folder not in folders and (meant := closest(folder, folders)):
+                yield found, f"there is no {folder}, so that Renovate looks at nothing", f"did you mean {meant}?"
+
+
+_FOLDER = re.compile(r"/?\^?((?:[\w/-]|\\?\.(?![*+?]))+)")  # as far as a pattern is a text
+
+
 def _is_pattern(pattern: str) -> bool:
     try:
         re.compile(pattern.replace("(?<", "(?P<").replace("(?P<=", "(?<=").replace("(?P<!", "(?<!"))
@@ -202,9 +214,8 @@ def _of_manager(manager: dict[Any, Any]) -> Flaws:
     for key, meant in misspelt.items():
         yield key, f"a custom manager has no {key}, and Renovate does nothing", f"did you mean {meant}?"
     kind = manager.get("customType")
-    if kind not in ("regex", "jsonata") and "customType" not in misspelt.values():
-        word = "customType" if "customType" in manager else "customManagers"
-        yield word, "a custom manager has no customType that there is, and Renovate does nothing", "write regex"
+    if kind is None and "customType" not in misspelt.values():  # of another one the published schema tells
+        yield "customManagers", "a custom manager has no customType, and Renovate does nothing", "write regex"
     if not {"managerFilePatterns", "fileMatch"} & {*manager, *misspelt.values()}:
         yield "customManagers", "a custom manager says not for which files it is", "add managerFilePatterns"
     given = {str(key).removesuffix("Template") for key in manager}

@@ -110,6 +110,10 @@ def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
         what = "no hook runs hooks/guard_staged.py, which keeps unsealed Secrets out of git"
         yield Finding(_COMMITS, document.line("repos"), what, restore())
     for place, hook in guards:
+        script = repository.path("hooks/guard_staged.py")
+        if script not in text(hook["entry"]) and not re.search(r"\bcd\b", text(hook["entry"])):
+            what = f"the guard is called from the root of git, where {script} is, and no commit is possible"
+            yield Finding(_COMMITS, document.line(*place, "entry"), what, edit(f"write entry: python {script}"))
         stages = hook.get("stages", document.value.get("default_stages"))
         at_commit = stages is None or {"pre-commit", "commit"} & set(texts(stages))
         filtered = {"files", "exclude", "types", "types_or"} & set(hook) and not hook.get("always_run")

@@ -9,7 +9,7 @@ from posixpath import basename, normpath
 from typing import Any
 
 from litellm_gitops.documents import Place, dig, mapping, merge, sequence, text, texts
-from litellm_gitops.files import git, matching
+from litellm_gitops.files import filtered, git, matching
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
@@ -66,20 +66,48 @@ def every_push_runs_the_suite(repository: Repository) -> Iterator[Finding]:
         told = OURS[0] in repository.broken or _is_refused(repository)  # by another rule
         if files and not told and not any(_runs_the_suite(repository, file) for file in files):
             yield Finding(OURS[0], None, "no workflow runs the suite on every push", fix)
+        yield from _cancelled(repository, files)
     document = repository.document(GITLAB) if platform == "gitlab" and repository.has(GITLAB) else None
-    if document and "include" not in document.value:
+    if document and "include" not in document.value and not _is_refused(repository):
         jobs = document.value
         stopped = _is_never(repository, sequence(dig(jobs, "workflow", "rules")))
         if stopped or not any(_is_the_suite(repository, jobs, name) for name in jobs):
             yield Finding(GITLAB, None, "no job runs the suite on every push", fix)
 
 
+def _cancelled(repository: Repository, files: list[str]) -> Iterator[Finding]:
+    """Where runs of the suite end because another begins, for a push to another branch or for another workflow."""
+    groups = {file: _group(repository, file) for file in files}
+    (group, cancels), document = groups.get(OURS[0], ("", False)), repository.document(OURS[0])
+    others = [file for file, (other, _) in groups.items() if group and other == group and file != OURS[0]]
+    what = ""
+    if others and "github.workflow" not in group and (cancels or any(groups[file][1] for file in others)):
+        what = f"{others[0]} has the same group, so that a run of one cancels one of the other"
+    elif group and cancels and "${{" not in group:
+        what = "the group is one for all branches, so that a push to one cancels the run of another"
+    if what and document:
+        line = document.line("concurrency", "group")
+        yield Finding(OURS[0], line, what, edit("write group: validate-${{ github.ref }}"))
+
+
+def _group(repository: Repository, file: str) -> tuple[str, bool]:
+    """(the group of a workflow's runs, whether a newer one cancels an older one)."""
+    document = repository.document(file)
+    found = dig(document and document.value, "concurrency")
+    cancels = dig(found, "cancel-in-progress")
+    return text(found) or text(dig(found, "group")), cancels is True or "${{" in text(cancels)
+
+
 def _is_refused(repository: Repository) -> bool:
-    """Whether GitHub does not take the workflow that the template brought: then it runs nothing of it."""
+    """Whether the host does not take what the template brought, or a step of it names nothing: then it runs nothing."""
     from litellm_gitops.rules import workflows  # which asks this module
 
-    told = (*workflows.github_takes_every_workflow(repository), *workflows.every_step_names_what_there_is(repository))
-    return any(each.file == OURS[0] for each in told)
+    told = (
+        *workflows.github_takes_every_workflow(repository),
+        *workflows.gitlab_takes_the_pipeline(repository),
+        *workflows.every_step_names_what_there_is(repository),
+    )
+    return any(each.file in (OURS[0], GITLAB) for each in told)
 
 
 def _runs_the_suite(repository: Repository, file: str) -> bool:
@@ -181,9 +209,9 @@ def _takes_every_change(repository: Repository, filters: dict[Any, Any]) -> bool
     """Whether the filters of an event let the engine's branch and every file that is deployed pass."""
     for wanted, field in (([str(repository.answers.get("repo_branch"))], "branches"), (_deployed(repository), "paths")):
         chosen, ignored = filters.get(field), filters.get(f"{field}-ignore")
-        if chosen is not None and len(set(matching(texts(chosen), wanted))) < len(wanted):
+        if chosen is not None and len(set(filtered(texts(chosen), wanted))) < len(wanted):
             return False
-        if ignored is not None and set(matching(texts(ignored), wanted)):
+        if ignored is not None and set(filtered(texts(ignored), wanted)):
             return False
     if "types" in filters and "synchronize" not in [*texts(filters["types"]), filters["types"]]:
         return False

@@ -162,7 +162,7 @@ def github_asks_every_code_owner(repository: Repository) -> Iterator[Finding]:
     """It passes over a line that it cannot read. https://docs.github.com/articles/about-code-owners"""
     places = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
     file = next(filter(repository.has, places), "") if repository.answers.get("ci_platform") == "github" else ""
-    before = False
+    before = placeholder = False
     for number, line in enumerate((repository.text(file) or "").splitlines() if file else (), 1):
         pattern, *owners = re.sub(r"(^|\s)#.*", "", line).split() or [""]
         wrong = next((owner for owner in owners if not _OWNER.fullmatch(owner)), "")
@@ -174,7 +174,8 @@ def github_asks_every_code_owner(repository: Repository) -> Iterator[Finding]:
             what = f"{wrong} is no owner, and GitHub asks nobody"
             fix = f"write @{wrong}, or an address" if is_name else "write @name, @organization/team, or an address"
         elif "@OWNER" in owners:
-            what, fix = "@OWNER is nobody, and GitHub asks nobody", "write a person or a team of yours"
+            what = "" if placeholder else "@OWNER is nobody, and GitHub asks nobody"
+            placeholder, fix = True, "write a person or a team of yours, here and in each line below"
         elif pattern and (meant := _meant(repository, pattern)):
             what, fix = f"{pattern} names nothing here, and GitHub asks nobody", f"did you mean {meant}?"
         elif pattern and not owners and pattern.strip("/").partition("/")[0] in _PLACES:

@@ -7,7 +7,8 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
-from posixpath import basename, normpath
+from pathlib import PurePosixPath
+from posixpath import basename, dirname, normpath
 from typing import Any
 
 from litellm_gitops import python_project, releases, renovate, renovate_settings, vendored
@@ -40,7 +41,11 @@ def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Find
     except ValueError:
         yield Finding(_RENOVATE, None, "it is not JSON", edit("correct the syntax"))
         return
-    told = dict.fromkeys(renovate_settings.unread(mapping(settings)))
+    paths = [PurePosixPath(repository.path(file)) for file in repository.files]
+    folders = {str(folder) for path in paths for folder in path.parents}
+    told = dict.fromkeys(
+        (*renovate_settings.unread(mapping(settings)), *renovate_settings.astray(mapping(settings), folders))
+    )
     yield from _at_its_word(content, iter(told))
 
 
@@ -136,6 +141,12 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
         what = f"addopts has {left}, so that pytest leaves a part of the suite out"
         yield Finding(where, line, what, edit("take it out"))
     tests = [file for file in repository.under("tests") if basename(file).startswith("test_")]
+    if tests and not _finds_the_rules(repository, words):
+        what = "nothing loads litellm_gitops.pytest_plugin, without which no test of the suite can run"
+        yield Finding(
+            "tests/conftest.py", None, what, restore('write pytest_plugins = ["litellm_gitops.pytest_plugin"]')
+        )
+        return
     if not tests and any((repository.root / "tests").glob("test_*.py")):
         return  # git ignores them, of which another rule tells
     if not tests:
@@ -145,6 +156,15 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
         yield Finding("tests/", None, what, restore())
     elif content is not None and not any(normpath(folder) in (".", "tests") for folder in folders):
         yield Finding(where, line, "testpaths leaves tests/ out", edit('write testpaths = ["tests"]'))
+
+
+def _finds_the_rules(repository: Repository, options: str) -> bool:
+    """Whether pytest gets the fixtures that the tests of the suite ask for."""
+    places = ("conftest.py", "tests/conftest.py")
+    if any((repository.root / file).is_file() and not repository.has(file) for file in places):
+        return True  # git ignores it, of which another rule tells
+    contents = (*_texts(repository, [*filter(repository.has, places)]), options)
+    return any(re.search(r"litellm_gitops\.pytest_plugin\b", each) for each in contents)
 
 
 def _of_pytest(repository: Repository, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -172,6 +192,7 @@ def the_tooling_can_be_installed(repository: Repository) -> Iterator[Finding]:
     for word, what, fix in python_project.unread(settings, tests):
         line = next((number for number, line in enumerate(content.splitlines(), 1) if word in line), None)
         yield Finding(_PROJECT, line, what, edit(fix))
+    yield from _of_vendored(repository, settings)
     called = next((file for file in (*OURS, GITLAB) if "copier check-update" in (repository.text(file) or "")), "")
     names = {re.split(r"[^\w.-]", line)[0] for line in texts(dig(settings, "project", "dependencies"))}
     near = "copier" in names or any(closest(name, ["copier"]) for name in names)  # of a misspelt one is told above
@@ -179,6 +200,23 @@ def the_tooling_can_be_installed(repository: Repository) -> Iterator[Finding]:
         what = f"copier is no dependency, and {called} calls it"
         yield Finding(_PROJECT, None, what, edit('add "copier>=9.19,<10"'))
     yield from _of_another_python(repository, text(dig(settings, "project", "requires-python")) or ">=3.11")
+
+
+def _of_vendored(repository: Repository, settings: dict[str, Any]) -> Iterator[Finding]:
+    """What the package in vendor/ needs: pytest finds it there, and what it imports is installed."""
+    sources = [file for file in repository.under(vendored.FOLDER) if file.endswith(".py")]
+    paths = dig(settings, "tool", "pytest", "ini_options", "pythonpath")
+    listed = paths.split() if isinstance(paths, str) else texts(paths)
+    elsewhere = any("vendor" in (repository.text(file) or "") for file in ("tests/conftest.py", "pytest.ini"))
+    if sources and dirname(vendored.FOLDER) not in map(normpath, listed) and not elsewhere:
+        what = "pytest does not look into vendor/, where litellm_gitops is, and ends with an error"
+        yield Finding(_PROJECT, None, what, edit('write pythonpath = ["vendor"] under tool.pytest.ini_options'))
+    if sources and (lost := python_project.missing(mapping(settings.get("project")), _texts(repository, sources))):
+        yield Finding(_PROJECT, None, f"{lost} is no dependency, and vendor/ imports it", restore(f"add {lost}"))
+
+
+def _texts(repository: Repository, files: list[str]) -> Iterator[str]:
+    return (repository.text(file) or "" for file in files)
 
 
 def _of_another_python(repository: Repository, wanted: str) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from litellm_gitops import expressions
+from litellm_gitops import expressions, steps
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import as_rendered, closest
@@ -77,13 +77,21 @@ def every_expression_has_a_value(repository: Repository) -> Iterator[Finding]:
 
 @rule
 def every_step_names_what_there_is(repository: Repository) -> Iterator[Finding]:
-    """Of actions that are known, of what GitHub gives a step, and of outputs that a step writes."""
+    """Of actions that are known, of what GitHub gives a step, of outputs and files that one writes, and variables."""
+    pipeline = repository.document(_GITLAB) if repository.has(_GITLAB) else None
+    for name, own in mapping(pipeline and pipeline.value).items():
+        if pipeline and (name == "default" or name not in GITLAB_KEYWORDS):
+            whole, folder = extended(pipeline.value, mapping(own)), repository.path("").rstrip("/")
+            for place, what, fix in steps.of_job(str(name), mapping(own), whole, pipeline.value, folder):
+                yield Finding(_GITLAB, pipeline.line(*place), what, edit(fix))
     for file in repository.under(_FOLDER):
         document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
+        for place, what, fix in steps.of_workflow(document.value) if document else ():
+            yield Finding(file, document.line(*place) if document else None, what, edit(fix))
         for name, job in mapping(dig(document and document.value, "jobs")).items():
-            steps = [*map(mapping, sequence(dig(job, "steps")))]
-            for number, step in enumerate(steps):
-                for field, what, fix in _of_step(step, steps):
+            listed = [*map(mapping, sequence(dig(job, "steps")))]
+            for number, step in enumerate(listed):
+                for field, what, fix in _of_step(step, listed):
                     if document:
                         line = document.line("jobs", str(name), "steps", number, *field)
                         yield Finding(file, line, what, edit(fix))
