@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
+from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.proxy_facts import closest
 
 Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
@@ -19,6 +19,18 @@ _USED = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*))")
 _GIVEN = re.compile(r"(?:^|[\s;(&|{])([A-Za-z_]\w*)\+?=|\bfor\s+([A-Za-z_]\w*)\b|\bread\s+(?:-\w+\s+)*([A-Za-z_ \w]+)")
 # what may define more than can be seen
 _MORE = re.compile(r"\bsource\b|(?:^|[\s;&])\.\s|\beval\b|\bset -a\b|\bmapfile\b|\bgetopts\b", re.MULTILINE)
+# https://docs.gitlab.com/ci/variables/predefined_variables/: those that conditions ask for
+PREDEFINED = {
+    *("CI_COMMIT_AUTHOR", "CI_COMMIT_BEFORE_SHA", "CI_COMMIT_BRANCH", "CI_COMMIT_MESSAGE", "CI_COMMIT_REF_NAME"),
+    *("CI_COMMIT_REF_PROTECTED", "CI_COMMIT_REF_SLUG", "CI_COMMIT_SHA", "CI_COMMIT_SHORT_SHA", "CI_COMMIT_TAG"),
+    *("CI_COMMIT_TITLE", "CI_DEFAULT_BRANCH", "CI_ENVIRONMENT_NAME", "CI_JOB_NAME", "CI_JOB_TOKEN", "CI_PIPELINE_ID"),
+    *("CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_MERGE_REQUEST_EVENT_TYPE", "CI_MERGE_REQUEST_ID", "CI_MERGE_REQUEST_IID"),
+    *("CI_MERGE_REQUEST_LABELS", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"),
+    *("CI_OPEN_MERGE_REQUESTS", "CI_PIPELINE_SOURCE", "CI_PIPELINE_TRIGGERED", "CI_PROJECT_DIR", "CI_PROJECT_NAME"),
+    *("CI_PROJECT_NAMESPACE", "CI_PROJECT_PATH", "CI_REGISTRY", "CI_REGISTRY_IMAGE", "CI_SERVER_HOST", "GITLAB_CI"),
+    *("CI_COMMIT_DESCRIPTION", "CI_COMMIT_TIMESTAMP", "CI_JOB_ID", "CI_JOB_STAGE", "CI_JOB_STATUS", "CI_JOB_URL"),
+    *("CI_PIPELINE_IID", "CI_PIPELINE_URL", "CI_PROJECT_ID", "CI_PROJECT_URL", "CI_SERVER_URL", "CI_COMMIT_REF"),
+}
 # https://copier.readthedocs.io/en/stable/reference/cli/, https://docs.astral.sh/uv/reference/cli/
 _COMMANDS = {
     "copier": ("check-update", "copy", "recopy", "update"),
@@ -75,7 +87,8 @@ def of_job(name: str, own: dict[Any, Any], whole: dict[Any, Any], pipeline: dict
     """What a job of GitLab names by a slip; `whole` is the job with what it extends, `folder` where the project is."""
     jobs = [pipeline, *map(mapping, pipeline.values())]
     given = {str(key) for each in jobs for key in mapping(each.get("variables"))}
-    before = whole.get("before_script") or dig(pipeline, "default", "before_script") or pipeline.get("before_script")
+    places = (whole, mapping(pipeline.get("default")), pipeline)
+    before: Any = next((each["before_script"] for each in places if "before_script" in each), [])
     above, after = [*_lines(before), *_lines(whole.get("script"))], _lines(own.get("after_script"))
     for part, around in (("before_script", above), ("script", above), ("after_script", after)):
         known = given | {*re.findall(r"(\w+)=", "\n".join(around))}
@@ -88,6 +101,15 @@ def of_job(name: str, own: dict[Any, Any], whole: dict[Any, Any], pipeline: dict
         yield (name, "after_script", after.index(calls[0])), what, f"begin with cd {folder} &&"
     if not name.startswith("."):
         yield from _of_artifacts(name, own, [*above, *_lines(whole.get("after_script"))], folder)
+
+
+def of_conditions(pipeline: dict[Any, Any]) -> Flaws:
+    """Variables of GitLab that its conditions and scripts ask for by a slip: they are always empty."""
+    defined = PREDEFINED | {name for place, name in walk(pipeline) if "variables" in place and name == place[-1]}
+    for place, found in walk(pipeline):
+        for name in dict.fromkeys(re.findall(r"\$\{?(CI_\w+)", found)) if found != place[-1] else ():
+            if name not in defined and (meant := closest(name, PREDEFINED)):
+                yield place, f"GitLab gives no ${name}", f"did you mean ${meant}?"
 
 
 def _lines(value: Any) -> list[str]:

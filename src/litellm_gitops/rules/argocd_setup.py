@@ -38,6 +38,7 @@ _OF_A_PLUGIN = {
     "/home/argocd/cmp-server/plugins": "plugins",
     "/home/argocd/cmp-server/config": _PLUGIN,
 }
+_OF_OURS = {"custom-tools", "litellm-ksops-tmp"}  # volumes; of the others that are needed rules below tell
 _LISTENS = "/var/run/argocd/argocd-cmp-server"
 _KSOPS = "/usr/local/bin/ksops"
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
@@ -66,6 +67,8 @@ def _unstarted(server: Object, pod: dict[Any, Any]) -> Iterator[tuple[str, str]]
         security = mapping(container.get("securityContext"))
         if security.get("runAsNonRoot") is True and security.get("runAsUser") == 0:
             yield f"container {container.get('name')} is to run as root, and not to", "write the user that it was"
+        for mount in _by(container, "volumeMounts").keys() & _OF_OURS - _by(pod, "volumes").keys():
+            yield f"container {container.get('name')} mounts volume {mount}, which is not there", "add that volume"
     image = text(dig(_by(pod, "containers"), _PLUGIN, "image"))
     if image and not VERSIONED.search(image):
         yield f"the image {image} has no version", "write that of your Argo CD"

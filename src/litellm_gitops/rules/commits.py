@@ -69,7 +69,7 @@ _CALL = re.compile(r"^.*\bgitleaks\b.* (?:git|dir|detect|protect)\b.*$", re.IGNO
 _PASSED = re.compile(r"--exit-code[= ]0\b|\|\| *(?:true|:)")
 _READ = ("clusters/", "litellm/", "secrets/")  # by the engine
 _WATCHED = (VALUES, "README.md", "docker-compose.yml", "clusters/own.yaml")  # of many places for a credential
-_MANIFESTS = (VALUES, "docker-compose.yml", "clusters/own.yaml", "secrets/aws/own.yaml")
+_MANIFESTS = (VALUES, "clusters/own.yaml", "secrets/aws/own.yaml")
 _TEXTS = ("x", "Zq7", "0a-b", "A_1")  # a part of any credential
 _LEFT_OUT = {
     "paths": (("every file", _WATCHED), ("every manifest", _MANIFESTS)),
@@ -220,6 +220,11 @@ def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Findi
             return
     for file in sealed or ["secrets/own/own.sops.yaml"]:
         yield from _of_sealed(content, file)
+    for file in [cluster.checksums_file for cluster in repository.clusters][:1]:
+        number, driver = _attribute(content, file, "merge")
+        if driver == "union":
+            what = "a merge would keep both checksums of a Secret, and the later one wins"
+            yield Finding(_ATTRIBUTES, number, what, edit("write: /litellm/checksums-*.yaml -merge"))
 
 
 def _misspelt(repository: Repository, content: str) -> tuple[int, str, str] | None:

@@ -317,7 +317,7 @@ def a_new_pod_is_ready_when_its_load_balancer_calls_it(repository: Repository) -
         if not (namespace := each.find(Identity("Namespace", repository.namespace))):
             continue  # another rule says so
         given = mapping(namespace.get("metadata", "labels"))
-        for name, entry in _labels(each).items():
+        for name, entry in _labels(each).items() if not namespace.get("labels") else ():  # else they lost their place
             if not any(given.get(other) == entry["value"] for other in (name, *entry.get("instead", ()))):
                 what = f"{name} is {show(given.get(name))}: {entry['about']}"
                 fix = f"write {entry['value']}, and apply the file: README.md, Bootstrap"

@@ -172,9 +172,17 @@ def git_ignores_nothing_that_is_deployed(repository: Repository) -> Iterator[Fin
     wanted += [f"policies/{path.name}" for path in sorted((repository.root / "policies").glob("*.yml"))]
     lost = [file for file in wanted if is_ignored(repository, file)]
     patterns = (repository.text(".gitignore") or "").splitlines()
+    if not repository.has("uv.lock") and any(matching(patterns, ["uv.lock"])) and _is_locked(repository):
+        lost.append("uv.lock")  # which the first `uv run` makes
     if CONFIG in lost and any(matching(patterns, ["secrets/own/own.sops.yaml"])):
         lost.remove(CONFIG)  # the line is about sealed files, of which another rule tells
     yield from taken_from_git(repository, lost)
+
+
+def _is_locked(repository: Repository) -> bool:
+    """Whether CI takes the versions that uv.lock has."""
+    files = (".gitlab-ci.yml", *repository.under(".github/workflows"))
+    return any("uv run --locked" in (repository.text(file) or "") for file in filter(repository.has, files))
 
 
 def taken_from_git(repository: Repository, lost: list[str]) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.files import no_key_is_given_twice
 from litellm_gitops.scripts import PART, prints_a_secret, runs_the_suite
 
 _WORKFLOWS = ".github/workflows"
@@ -103,6 +104,7 @@ def _is_refused(repository: Repository) -> bool:
     from litellm_gitops.rules import workflows  # which asks this module
 
     told = (
+        *no_key_is_given_twice(repository),
         *workflows.github_takes_every_workflow(repository),
         *workflows.gitlab_takes_the_pipeline(repository),
         *workflows.every_step_names_what_there_is(repository),

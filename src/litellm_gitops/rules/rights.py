@@ -159,9 +159,16 @@ def _has_token(above: dict[Any, Any]) -> bool:
 
 @rule
 def github_asks_every_code_owner(repository: Repository) -> Iterator[Finding]:
-    """It passes over a line that it cannot read. https://docs.github.com/articles/about-code-owners"""
-    places = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
-    file = next(filter(repository.has, places), "") if repository.answers.get("ci_platform") == "github" else ""
+    """It passes over a line that it cannot read. https://docs.github.com/articles/about-code-owners
+
+    So does GitLab: https://docs.gitlab.com/user/project/codeowners/reference/, with sections in brackets.
+    """
+    platform = str(repository.answers.get("ci_platform"))
+    places = _OWNED.get(platform, ())
+    file = next(filter(repository.has, places), "")
+    if platform == "gitlab":
+        yield from _of_gitlab(repository, file) if file else ()
+        return
     before = placeholder = False
     for number, line in enumerate((repository.text(file) or "").splitlines() if file else (), 1):
         pattern, *owners = re.sub(r"(^|\s)#.*", "", line).split() or [""]
@@ -186,6 +193,24 @@ def github_asks_every_code_owner(repository: Repository) -> Iterator[Finding]:
         before = before or bool(pattern)
         if what:
             yield Finding(file, number, what, edit(fix))
+
+
+_OWNED = {  # where a host reads who owns what: the first file that is there
+    "github": (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"),
+    "gitlab": ("CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"),
+}
+
+
+def _of_gitlab(repository: Repository, file: str) -> Iterator[Finding]:
+    for number, line in enumerate((repository.text(file) or "").splitlines(), 1):
+        pattern, *owners = re.sub(r"(^|\s)#.*", "", line).split() or [""]
+        if "@OWNER" in owners:
+            fix = "write a person or a group of yours, here and in each line below"
+            yield Finding(file, number, "@OWNER is nobody, and GitLab asks nobody", edit(fix))
+            return
+        if pattern and pattern[0] not in "[^!" and (meant := _meant(repository, pattern)):
+            what = f"{pattern} names nothing here, and GitLab asks nobody"
+            yield Finding(file, number, what, edit(f"did you mean {meant}?"))
 
 
 def _meant(repository: Repository, pattern: str) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import json
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 from posixpath import basename, dirname, normpath
 from typing import Any
 
-from litellm_gitops import python_project, releases, renovate, renovate_settings, vendored
+from litellm_gitops import python_project, readme, releases, renovate, renovate_settings, vendored
 from litellm_gitops.documents import dig, mapping, sequence, text, texts, walk
+from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
@@ -26,6 +29,7 @@ from litellm_gitops.sealing.creation_rules import CONFIG
 _COMMITS = ".pre-commit-config.yaml"
 _RENOVATE = "renovate.json"
 _PROJECT = "pyproject.toml"
+_README = "README.md"
 _NAMED = re.compile(r"[\"']litellm-gitops[\[ @=~<>\"']")
 _PINNED = re.compile(r"litellm-gitops(?:\[\w+\])? ?@ ?git\+\S+?@([^\s@#\"']+)")
 
@@ -151,7 +155,10 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
         return  # git ignores them, of which another rule tells
     if not tests:
         yield Finding("tests/", None, "is missing, so that pytest evaluates nothing", restore())
-    elif unclaimed := _unclaimed(repository, tests):
+    elif (unclaimed := _unclaimed(repository, tests)) and (slip := _misclaimed(repository, tests, unclaimed)):
+        file, word, meant = slip
+        yield Finding(file, None, f"there are no rules of {word}", edit(f"did you mean {meant}?"))
+    elif unclaimed:
         what = f"nothing in tests/ claims the rules of {', '.join(unclaimed)}"
         yield Finding("tests/", None, what, restore())
     elif content is not None and not any(normpath(folder) in (".", "tests") for folder in folders):
@@ -242,11 +249,22 @@ def _of_another_python(repository: Repository, wanted: str) -> Iterator[Finding]
             yield Finding(file, line, what, edit('quote a number that is in the range, such as "3.13"'))
 
 
+def _claimed(content: str) -> set[str]:
+    """The subjects that tests name."""
+    return {word for call in re.findall(r"\bof\(([^)]*)\)", content) for word in re.findall(r"\w+", call)}
+
+
+def _misclaimed(repository: Repository, tests: list[str], unclaimed: list[str]) -> tuple[str, str, str] | None:
+    """(file, word, the subject that was meant) of a test that names one by a slip."""
+    words = ((file, word) for file in tests for word in sorted(_claimed(repository.text(file) or "")))
+    return next(((file, word, meant) for file, word in words if (meant := closest(word, unclaimed))), None)
+
+
 def _unclaimed(repository: Repository, tests: list[str]) -> list[str]:
     """The subjects whose rules no test claims; of the engines the chosen one alone has some."""
     engines = {"argocd", "flux"} - {repository.answers.get("gitops_engine")}
-    content = "\n".join(repository.text(file) or "" for file in tests)
-    claimed = {word for call in re.findall(r"\bof\(([^)]*)\)", content) for word in re.findall(r"\w+", call)}
+    content = "\n".join(_texts(repository, tests))
+    claimed = _claimed(content)
     if {"argocd", "flux"} & claimed:
         engines = {"argocd", "flux"}  # of another engine than is answered the answers tell
     subjects = {each.subject for each in load().values()} - engines - claimed
@@ -284,6 +302,37 @@ def every_entry_point_that_is_called_is_there(repository: Repository) -> Iterato
     for file in dict.fromkeys(wanted):
         if not repository.has(file) and not is_ignored(repository, file):
             yield Finding(file, None, "is missing, and is called", restore())
+    for file in filter(repository.has, dict.fromkeys((*wanted, "hooks/guard_staged.py"))):
+        if "litellm_gitops" not in (repository.text(file) or ""):
+            yield Finding(file, None, "calls nothing of litellm_gitops", restore())
+    for file in repository.files:
+        if file.startswith(("hooks/", "tests/")) and file.endswith(".py") and (line := _unread(repository, file)):
+            yield Finding(file, line, "it is no Python, and ends with an error", edit("correct the syntax"))
+    content = repository.text(_README) or "" if repository.has(_README) else ""
+    known = {*repository.files, *(str(each) for file in repository.files for each in PurePosixPath(file).parents)}
+    for line, word, meant in readme.slips(content, partial(_is_there, repository, {*wanted}), known):
+        yield Finding(_README, line, f"there is no {word}", edit(f"did you mean {meant}?"))
+
+
+def _unread(repository: Repository, file: str) -> int:
+    """The line at which Python cannot read a file; 0 where it can."""
+    try:
+        ast.parse(repository.text(file) or "")
+    except SyntaxError as error:
+        return error.lineno or 1
+    except ValueError:  # null bytes, of which another rule tells
+        return 0
+    return 0
+
+
+def _ignored(repository: Repository) -> list[str]:
+    return (repository.text(".gitignore") or "").splitlines()
+
+
+def _is_there(repository: Repository, others: set[str], path: str) -> bool:
+    """Whether a document may name a path, from here or from git's root; of `others` rules tell where they stand."""
+    inside = path.removeprefix(repository.path(""))
+    return inside in others or (repository.root / inside).exists() or any(matching(_ignored(repository), [inside]))
 
 
 @rule

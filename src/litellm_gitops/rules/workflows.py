@@ -79,6 +79,8 @@ def every_expression_has_a_value(repository: Repository) -> Iterator[Finding]:
 def every_step_names_what_there_is(repository: Repository) -> Iterator[Finding]:
     """Of actions that are known, of what GitHub gives a step, of outputs and files that one writes, and variables."""
     pipeline = repository.document(_GITLAB) if repository.has(_GITLAB) else None
+    for place, what, fix in steps.of_conditions(pipeline.value) if pipeline else ():
+        yield Finding(_GITLAB, pipeline.line(*place) if pipeline else None, what, edit(fix))
     for name, own in mapping(pipeline and pipeline.value).items():
         if pipeline and (name == "default" or name not in GITLAB_KEYWORDS):
             whole, folder = extended(pipeline.value, mapping(own)), repository.path("").rstrip("/")
@@ -260,6 +262,8 @@ def _of_pipeline(document: Document) -> _Flaws:
         if "rules" in entry and {"only", "except"} & {*entry}:
             flaws.append(((name,), "a job has rules, or only and except"))
         stage = text(entry.get("stage"))
+        if not stage and "test" not in stages and "script" in entry:
+            flaws.append((("stages",), f"stages lacks test, in which {name} is without a stage of its own"))
         for parent in _parents(own):
             if parent not in jobs:
                 flaws.append(((name, "extends"), f"there is no {parent}"))

@@ -1,0 +1,49 @@
+"""What a document in Markdown names by a slip: files of the repository in its commands, and headings in its links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from litellm_gitops.proxy_facts import closest
+
+_CODE = re.compile(r"`([^`\n]+)`")
+# a path with a slash, that no variable, placeholder or address is a part of
+_PATH = re.compile(r"(?<![\w./$@:~{<>*%=,-])(?:\./)?([\w.-]+(?:/[\w.-]+)+)(?![\w/<{*:$%@…])")
+_LINK = re.compile(r"\]\(#([\w-]+)\)")
+_HEADING = re.compile(r"#{1,6}\s+(.*?)\s*#*\s*")
+_ANCHOR = re.compile(r"\b(?:id|name)=\"([^\"]+)\"")
+
+
+def slips(text: str, exists: Callable[[str], bool], paths: Iterable[str]) -> Iterator[tuple[int, str, str]]:
+    """(line, a path or an anchor, the one that was meant) for each that is not there, and nearly one that is."""
+    known, anchors = {*paths}, {*_ANCHOR.findall(text)}
+    lines = [*_lines(text)]
+    for _, line, is_code in lines:
+        if not is_code and (match := _HEADING.fullmatch(line)):
+            anchors.add(re.sub(r"[^\w -]", "", match[1].lower()).replace(" ", "-"))
+    for number, line, is_code in lines:
+        for anchor in _LINK.findall(line) if not is_code else ():
+            if anchor not in anchors and (meant := closest(anchor, anchors)):
+                yield number, f"#{anchor}", f"#{meant}"
+        for part in [line] if is_code else _CODE.findall(line):
+            for path in _PATH.findall(part):
+                name = path.rstrip("./")
+                if not exists(name) and (meant := closest(name, known)) and not _is_another(name, meant):
+                    yield number, name, meant
+
+
+def _lines(text: str) -> Iterator[tuple[int, str, bool]]:
+    """(number, line, whether it stands in a block of code)."""
+    fence = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        mark = re.match(r"\s*(```+|~~~+)", line)
+        if mark and (not fence or mark[1].startswith(fence)):
+            fence = "" if fence else mark[1]
+        elif not mark or fence:
+            yield number, line, bool(fence)
+
+
+def _is_another(name: str, other: str) -> bool:
+    """Whether two names differ in their numbers alone, as those of two clusters."""
+    return re.sub(r"\d", "", name) == re.sub(r"\d", "", other)
