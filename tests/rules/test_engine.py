@@ -53,7 +53,7 @@ def replaced(**given: object) -> Edit:
 
 FAULTS: dict[str, Fault] = {
     "Secrets that Kustomize makes of plaintext": (
-        "the_engine_knows_every_field",
+        "every_kustomization_lists_exactly_what_is_there",
         append("secrets/aws/kustomization.yaml", "secretGenerator:\n  - name: own\n    files: [kustomization.yaml]\n"),
     ),
     "another identity of the engine": (

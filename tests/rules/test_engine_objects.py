@@ -234,7 +234,7 @@ ARGOCD: dict[str, tuple[str, Edit]] = {
         set_value(ROOT, ("spec", "source", "helm"), {"releaseName": "own"}),
     ),
     "a misspelt kind that is permitted": (
-        "the_project_reaches_the_namespace_alone",
+        "the_project_permits_its_applications",
         change(PROJECT, "kind: ServiceMonitor}", "kind: ServicesMonitor}"),
     ),
     "a window for a misspelt Application": (PERMITS, window(applications=["litelm"])),

@@ -106,11 +106,11 @@ FROM_ELSEWHERE = "path: ./anything, sourceRef: {kind: OCIRepository, name: own}"
 
 FAULTS: dict[str, Fault] = {
     "a group that is misspelt": (
-        "the_account_of_flux_reaches_the_namespace_alone",
+        "every_role_names_what_there_is",
         substitute(ACCOUNT, r"external-secrets\.io", "exteral-secrets.io"),
     ),
     "a resource that is misspelt": (
-        "the_account_of_flux_reaches_the_namespace_alone",
+        "every_role_names_what_there_is",
         substitute(ACCOUNT, r"sealedsecrets", "sealesecrets"),
     ),
     "an object of Flux that nothing applies": (

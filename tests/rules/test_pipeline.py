@@ -401,7 +401,7 @@ HARMLESS: dict[str, Harmless] = {
         VALIDATE,
         "on: [push]\npermissions: {}\njobs:\n  suite:\n    uses: example/ci/.github/workflows/suite.yaml@main\n",
     ),
-    "the suite on the engine's branch": pushed("{branches: ['rel/**', ma?n]}"),
+    "the suite on the engine's branch": pushed("{branches: ['rel/**', mai?n]}"),
     "the suite but for documents": pushed("{paths-ignore: ['docs/**', '*.md']}"),
     "a title in a variable": set_value(
         VALIDATE, (*RUN[:-1], "env"), {"TITLE": "${{ github.event.pull_request.title }}"}
