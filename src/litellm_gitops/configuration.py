@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
+from litellm_gitops.findings import Form
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Values
@@ -30,7 +31,7 @@ ENDS = {
 class Fault(NamedTuple):
     """A mistake: what it ends in, where it stands below the configuration, what it is, what mends it.
 
-    `meant` is the key that was to stand there, where that is known.
+    `meant` is the key that was to stand there, where that is known, `form` how it is not of its form.
     """
 
     end: str
@@ -38,6 +39,7 @@ class Fault(NamedTuple):
     what: str
     fix: str
     meant: str = ""
+    form: Form | None = None
 
 
 Faults = Iterator[Fault]
@@ -136,13 +138,16 @@ def dotted(place: Place) -> str:
 
 def wrong(end: str, place: Place, wanted: str) -> Fault:
     """A value that is not what LiteLLM takes there."""
-    return Fault(end, place, f"{dotted(place)} is not what LiteLLM takes: {ENDS[end]}", f"write {wanted}")
+    what = f"{dotted(place)} is not what LiteLLM takes: {ENDS[end]}"
+    form = Form("type", place, is_part=True) if len(place) == 1 else None
+    return Fault(end, place, what, f"write {wanted}", form=form)
 
 
 def lacking(end: str, place: Place, keys: Iterable[str]) -> Faults:
     """A mapping without what LiteLLM asks for, if there is anything."""
     if names := " and ".join(key.replace("|", " or ") for key in keys):
-        yield Fault(end, place, f"{dotted(place)} lacks {names}: {ENDS[end]}", f"add {names}")
+        form = Form("missing", place, names)
+        yield Fault(end, place, f"{dotted(place)} lacks {names}: {ENDS[end]}", f"add {names}", form=form)
 
 
 def no_word(end: str, place: Place, word: str, words: Iterable[str], wanted: str) -> Fault:

@@ -6,8 +6,9 @@ The words of a fix are made here and nowhere else, so that sealing, the guard, t
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from litellm_gitops.credentials import redacted
 
@@ -126,11 +127,25 @@ class Misspelt:
 
 
 @dataclass(frozen=True)
+class Form:
+    """How a value is not of the form that it should have.
+
+    A field is `unknown`, `missing`, or known elsewhere (`astray`) in the mapping at `place`; what stands at `place` is
+    of no `type` that may stand there, or of no such `value`. `is_part`: a mapping or a list is there, or should be.
+    """
+
+    kind: Literal["unknown", "missing", "astray", "type", "value"]
+    place: tuple[str | int, ...] = ()
+    field: str = ""
+    is_part: bool = False
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing that is wrong: the file, the line (from 1, where there is one), what it is, what mends it.
 
     `code` is the name of the rule that found it; `misspelt` is there where a word that was meant is known to be the
-    cause. No text ever holds the value of a Secret.
+    cause, `form` where a value has not the form that it should have. No text ever holds the value of a Secret.
     """
 
     file: str
@@ -139,6 +154,7 @@ class Finding:
     fix: Fix
     code: str = ""
     misspelt: Misspelt | None = None
+    form: Form | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file

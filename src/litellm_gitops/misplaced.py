@@ -1,30 +1,29 @@
 """What follows from values that are not in their place: a line that is gone, a block that is indented once too often.
 
 The schemas tell of the cause, as a field that does not exist or a value of a type that may not stand there. What other
-rules then miss in the same values is no fault of its own.
+rules then miss in the same values, or in the same manifest, is no fault of its own.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from posixpath import dirname
 
 import yaml
 
-from litellm_gitops.documents import nodes
+from litellm_gitops.documents import dotted, nodes
 from litellm_gitops.findings import Finding
-from litellm_gitops.repository import VALUES, Repository
+from litellm_gitops.repository import ANSWERS, VALUES, Repository
 
-_UNKNOWN = re.compile(r"(.*) has a field that does not exist: (.*?)(?:; did you mean .*)?")
-_OF_NO_TYPE = re.compile(r"(?:(.*)\.)?[^.]+ is not of the type .*")
-_PART = re.compile(r".* is not of the type .*\b(?:object|array)\b.*")  # more belongs there
 _TWICE = "no_key_is_given_twice"
-_OF_SCHEMAS = ("the_values_fit_their_schema", "what_values_put_into_the_pod_fits_its_schema")
-_MISFIT = re.compile(r" is not of the type | does not fit ")
-# of the proxy's configuration
-_ASTRAY = re.compile(r"(?P<name>\S+)(?P<section> stands in .*, and LiteLLM does not look for it there)")
-_NO_SECTION = re.compile(r"\w+_(?:settings|list) is not what LiteLLM takes: .*")
+_OF_SCHEMAS = (
+    "every_manifest_fits_the_schema_of_its_kind",
+    "every_name_is_valid",
+    "the_engine_knows_every_field",
+    "the_values_fit_their_schema",
+    "what_values_put_into_the_pod_fits_its_schema",
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Misplaced:
     """What findings about misplaced values make of others."""
 
     lines: frozenset[tuple[str, int | None]] = frozenset()  # with a value that does not fit
-    files: frozenset[str] = frozenset()  # of values of which nothing can be said until all is in its place
+    files: frozenset[str] = frozenset()  # of which nothing can be said until all is in its place
     instead: dict[Finding, Finding | None] = field(default_factory=dict)  # so that one cause is told once
 
     def told(self, finding: Finding) -> Finding | None:
@@ -44,55 +43,77 @@ class Misplaced:
 
 
 def misplaced(repository: Repository, found: Iterable[Finding]) -> Misplaced:
-    """What findings about the form of values, in their order, say of others."""
+    """What findings about the form of values and manifests, in their order, say of others."""
     found = sorted(found, key=lambda each: (each.file, each.line or 0))
     of_values = {VALUES, *(cluster.values_file for cluster in repository.clusters)}
-    causes = _causes(repository, [each for each in found if each.file in of_values])
+    causes = _causes(repository, [each for each in found if each.file != ANSWERS])  # of which rules of their own tell
     files = {each.file for same in causes for each in same}
     instead: dict[Finding, Finding | None] = {each: each for each in found if each.code in _OF_SCHEMAS}
-    instead |= {each: None for each in found if " lacks " in each.what and files & {each.file, VALUES}}
+    lacking = [each for each in found if each.form and each.form.kind == "missing"]
+    instead |= {each: None for each in lacking if files & {each.file, VALUES} and each.file in of_values}
     instead |= {each: None for same in causes for each in same}
     instead |= {same[0]: _one_of(same) for same in causes}
-    twice = {each.file for each in found if each.code == _TWICE} & of_values
+    twice = {each.file for each in found if each.code == _TWICE} - {ANSWERS}
     instead |= {each: None for each in found if each.code != _TWICE and each.file in twice}
-    lines = frozenset((each.file, each.line) for each in found if each.line and _MISFIT.search(each.what))
-    if files:
+    lines = frozenset(
+        (each.file, each.line) for each in found if each.line and each.form and each.form.kind in ("type", "value")
+    )
+    # what is not there of the objects of a folder is told at its list
+    lists = {(f"{dirname(file)}/kustomization.yaml", None) for file in files - of_values}
+    if files & of_values:
         files |= of_values if VALUES in files else {VALUES}
-    return Misplaced(lines, frozenset(files), instead)
+    return Misplaced(lines | lists, frozenset(files), instead)
 
 
 def _causes(repository: Repository, found: list[Finding]) -> list[list[Finding]]:
-    """Findings about values that are not in their place: those of one mapping, or of one list, together."""
-    together: dict[tuple[str, str], list[Finding]] = {}
+    """Findings about what is not in its place: those of one mapping, or of one list, together."""
+    together: dict[object, list[Finding]] = {}
     for each in found:
-        astray, unknown = _ASTRAY.fullmatch(each.what), _UNKNOWN.fullmatch(each.what)
-        match = unknown or _OF_NO_TYPE.fullmatch(each.what)
-        name = f".{match[1] or ''}".removeprefix(f".{repository.chart.name}") if match else each.what
-        name = astray["section"] if astray else re.sub(r"\b\d+\b", "*", name).strip(".")
-        together.setdefault((each.file, name), []).append(each)
+        form = each.form
+        if form and form.kind in ("unknown", "type", "astray"):
+            above = form.place[form.place[:1] == (repository.chart.name,) :]
+            above = above[:-1] if form.kind == "type" else above
+            place = tuple("*" if isinstance(part, int) else part for part in above)
+            together.setdefault((each.file, form.kind == "astray", place), []).append(each)
+        else:
+            together.setdefault((each.file, each.what), []).append(each)
     return [same for same in together.values() if any(_is_lost(repository, each, len(same)) for each in same)]
 
 
 def _is_lost(repository: Repository, finding: Finding, count: int) -> bool:
     """Whether it tells of a part of the values that nobody finds where it stands, or of one that is not there."""
-    what, astray = finding.what, _ASTRAY.fullmatch(finding.what)
-    if _UNKNOWN.fullmatch(what):
-        return not finding.misspelt
-    if finding.code == _TWICE or (astray and count > 1) or _PART.fullmatch(what) or _NO_SECTION.fullmatch(what):
+    form = finding.form
+    if finding.code == _TWICE:
         return True
-    document = repository.document(finding.file) if astray or _OF_NO_TYPE.fullmatch(what) else None
-    mappings = (node for node in nodes(document.node) if isinstance(node, yaml.MappingNode)) if document else ()
+    match form and form.kind:
+        case "missing":  # of values themselves other rules say what they lack
+            return bool(form and isinstance((*form.place, "")[-2], int)) or not finding.file.startswith("litellm/")
+        case "unknown":
+            return not finding.misspelt
+        case "astray" if count > 1:
+            return True
+        case None | "value":
+            return False
+    if form and form.is_part:
+        return True
+    mappings = (
+        node
+        for document in repository.documents(finding.file)
+        for node in nodes(document.node)
+        if isinstance(node, yaml.MappingNode)
+    )
     parts = (key for node in mappings for key, value in node.value if isinstance(value, yaml.CollectionNode))
     return any(key.start_mark.line + 1 == finding.line for key in parts)
 
 
 def _one_of(same: list[Finding]) -> Finding:
     """Of what is wrong in one mapping, or in one list: the value of a wrong type, else all unknown fields in one."""
-    first = next((each for each in same if not _UNKNOWN.fullmatch(each.what)), same[0])
-    names = [match[2] for each in same if (match := _UNKNOWN.fullmatch(each.what))]
-    strays = [match["name"] for each in same if (match := _ASTRAY.fullmatch(each.what))]
-    if len({*names}) > 1 and (unknown := _UNKNOWN.fullmatch(first.what)):
-        what = f"{unknown[1]} has fields that do not exist: {', '.join(dict.fromkeys(names))}"
+    forms = [(each, each.form) for each in same if each.form]
+    first = next((each for each, form in forms if form.kind != "unknown"), same[0])
+    names = [form.field for _, form in forms if form.kind == "unknown"]
+    strays = [form.field for _, form in forms if form.kind == "astray"]
+    if len({*names}) > 1 and first.form and first.form.kind == "unknown":
+        what = f"{dotted(first.form.place) or 'it'} has fields that do not exist: {', '.join(dict.fromkeys(names))}"
         return replace(first, what=what)
     if len(strays) > 1:
         return replace(first, what=first.what.replace(f"{strays[0]} stands", f"{', '.join(strays)} stand", 1))

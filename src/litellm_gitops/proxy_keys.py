@@ -11,6 +11,7 @@ from litellm_gitops import proxy_facts as known
 from litellm_gitops import schemas
 from litellm_gitops.configuration import ENDS, Configuration, Fault, Faults, dotted, table
 from litellm_gitops.documents import Place, dig, mapping, sequence, walk
+from litellm_gitops.findings import Form
 from litellm_gitops.pod import VARIABLE
 from litellm_gitops.proxy_facts import REFERENCE, closest
 
@@ -31,7 +32,8 @@ def misplaced_keys(config: Configuration) -> Faults:
             meant = closest(key, names) or ("" if section else _section_of(config, key))
             if homes:
                 what = f"{key} stands in {section or 'the top'}, and {ENDS['section']}"
-                yield Fault("section", (*place, key), what, f"it belongs into {' or '.join(homes)}")
+                fix, form = f"it belongs into {' or '.join(homes)}", Form("astray", place, key)
+                yield Fault("section", (*place, key), what, fix, form=form)
             elif meant:
                 what = f"{dotted((*place, key))} is no name that LiteLLM knows"
                 yield Fault("section", (*place, key), what, f"did you mean {meant}?", meant)

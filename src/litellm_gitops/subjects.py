@@ -68,6 +68,11 @@ class Subject:
         """Where it does not fit its schema. What Helm or Flux fills in is not known."""
         return _errors(self)
 
+    def named(self, place: Place) -> Place:
+        """What a place is called where the object stands, such as in values."""
+        located = self.locate(place)
+        return located[1] if located else place
+
     def finding(self, place: Place, what: str, fix: str, named: Place | None = None) -> Finding | None:
         """A finding at `place`, in whose words {} stands for `named` or `place`; None for what no file says."""
         located, name = self.locate(place), self.locate(place if named is None else named)

@@ -48,7 +48,7 @@ def found_by_its_rule_alone(faults: Mapping[str, Fault]) -> Callable[[Fault, Cop
         root = repository(answers[0] if answers else everything())
         edit(root)
         found = findings(root)
-        assert codes(found) == [rule], report(found) or "nothing is found"
+        assert [each.code for each in found] == [rule], report(found) or "nothing is found"
         for finding in found:
             assert re.fullmatch(r"[^\s:]+(?::\d+)?: [^\n]+ — [^\n]+", str(finding))
             assert len(str(finding)) < 400

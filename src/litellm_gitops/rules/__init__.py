@@ -53,6 +53,7 @@ _BY_THEMSELVES = {
     "tooling",
     "workflows",
 }
+_OF_ANSWERS = ("no_key_is_given_twice", "the_kubernetes_version_is_known", "the_recipients_are_those_of_the_answers")
 _BY_NAME_ALONE = ("decrypted", "rendered", "signed")  # subjects that need a private key, helm and a chart, or cosign
 # subjects in which nothing follows from a misspelt word: the guard evaluates them on each commit, without a schema
 _OF_EACH_COMMIT = ("plaintext", "sealing")
@@ -75,11 +76,14 @@ _OF_SPELLING = (
 )
 
 
-# the rules that say of which type a value in the values must be, and where it belongs
+# the rules that say of which type a value must be, and where it belongs
 _OF_FORM = (
+    "every_manifest_fits_the_schema_of_its_kind",
+    "every_name_is_valid",
     "every_setting_stands_in_its_section",
     "every_setting_takes_effect",
     "no_key_is_given_twice",
+    "the_engine_knows_every_field",
     "the_proxy_starts_with_its_configuration",
     "the_values_fit_their_schema",
     "what_values_put_into_the_pod_fits_its_schema",
@@ -185,7 +189,7 @@ def _as_meant(repository: Repository) -> Repository | None:
 def _is_told_beside(finding: Finding) -> bool:
     """Whether it says more than that the answers were changed by hand."""
     if finding.file == ANSWERS:
-        return finding.code not in ("no_key_is_given_twice", "the_kubernetes_version_is_known")
+        return finding.code not in _OF_ANSWERS
     return RULES[finding.code].subject in _BY_THEMSELVES
 
 

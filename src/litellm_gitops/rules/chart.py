@@ -8,7 +8,7 @@ from typing import Any
 
 from litellm_gitops import releases, schemas
 from litellm_gitops.documents import Document, Place, dig, dotted, mapping, sequence, text
-from litellm_gitops.findings import Finding, Misspelt, delete, edit, restore
+from litellm_gitops.findings import Finding, Form, Misspelt, delete, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
@@ -261,8 +261,8 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
     for values in repository.values:
         seen = {place: None for place, _ in _overwritten(values)}
         for place, layer in _overwritten(values):
-            what = f"{dotted(place)} is not of the type object, as another file has it"
-            yield Finding(layer.file, layer.line(*place), what, edit("make it a mapping"))
+            what, form = f"{dotted(place)} is not of the type object, as another file has it", Form("type", place)
+            yield Finding(layer.file, layer.line(*place), what, edit("make it a mapping"), form=form)
         for error in validator.iter_errors(values.merged):
             path = schemas.place(error)
             if path in seen:
@@ -289,7 +289,7 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
             if meant and _is_empty(layer, (*path[:-1], meant.meant)):
                 fix = edit(f"move it into {meant.meant}, which is empty")
                 what, meant = what.partition(";")[0], None
-            yield Finding(layer.file, layer.line(*path), what, fix, misspelt=meant)
+            yield Finding(layer.file, layer.line(*path), what, fix, misspelt=meant, form=schemas.form(error))
 
 
 def _overwritten(values: Values) -> list[tuple[Place, Document]]:
@@ -299,7 +299,7 @@ def _overwritten(values: Values) -> list[tuple[Place, Document]]:
         place = stack.pop()
         there = [(layer, dig(layer.value, *place)) for layer in values.layers if layer.depth(*place) == len(place)]
         mappings = [each for _, each in there if isinstance(each, dict)]
-        if isinstance(there[-1][1], dict):
+        if there and isinstance(there[-1][1], dict):  # else a key is given twice, of which another rule tells
             found += [(place, layer) for layer, each in there if each is not None and not isinstance(each, dict)]
         stack += {
             (*place, str(key)) for each in mappings for key in each if len(mappings) < len(there) or len(there) > 1

@@ -255,7 +255,7 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
                 yield ("", "configs", config, "content"), what, fix
         for entry in (entry for each in documents for entry in sequence(dig(each.value, "model_list"))):
             provider, slash, _ = text(dig(entry, "litellm_params", "model")).partition("/")
-            if not provider and isinstance(dig(entry, "litellm_params"), dict):
+            if not provider and "model" in mapping(dig(entry, "litellm_params")):  # else another rule tells
                 what = (
                     f"the entry {show(dig(entry, 'model_name'))} of model_list has no model: the proxy does not start"
                 )

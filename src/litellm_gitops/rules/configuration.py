@@ -348,7 +348,8 @@ def _ends_in(end: str, values: Values) -> Iterator[Finding]:
     for fault in faults(values.cluster):
         if fault.end == end:
             found = values.finding((*values.chart.config, *fault.place), fault.what, edit(fault.fix))
-            yield replace(found, misspelt=Misspelt(str(fault.place[-1]), fault.meant) if fault.meant else None)
+            slip = Misspelt(str(fault.place[-1]), fault.meant) if fault.meant else None
+            yield replace(found, misspelt=slip, form=fault.form)
 
 
 @rule_of_values

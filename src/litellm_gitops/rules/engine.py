@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from litellm_gitops import credentials, schemas
 from litellm_gitops.documents import Document, Place, dig, text, texts
-from litellm_gitops.findings import Finding, Fix, Misspelt, edit, restore
+from litellm_gitops.findings import Finding, Fix, Form, Misspelt, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
 from litellm_gitops.rules import rule
@@ -67,8 +67,8 @@ class Object:
         return Identity(text(self.get("kind")), "/".join(path).removeprefix("/"))
 
     @cached_property
-    def flaws(self) -> list[tuple[Place, str, Misspelt | None]]:
-        """(where, what, the field that was meant) the engine would not take. The rules leave out what has some."""
+    def flaws(self) -> list[tuple[Place, str, Misspelt | None, Form]]:
+        """(where, what, the field that was meant, how) the engine would not take. The rules leave out what has some."""
         return _flaws(self.document)
 
     def get(self, *path: str | int) -> Any:
@@ -81,7 +81,7 @@ class Object:
 
 
 @cache
-def _flaws(document: Document) -> list[tuple[Place, str, Misspelt | None]]:
+def _flaws(document: Document) -> list[tuple[Place, str, Misspelt | None, Form]]:
     kind, api_version = (text(dig(document.value, key)) for key in ("kind", "apiVersion"))
     validator = schemas.engine(api_version, kind)
     errors = [*validator.iter_errors(document.value)] if validator else []
@@ -90,7 +90,9 @@ def _flaws(document: Document) -> list[tuple[Place, str, Misspelt | None]]:
     # what stands elsewhere was moved
     moved = {str(error.validator_value) for error in errors if error.validator == "additionalProperties"}
     errors = [error for error in errors if error.validator != "required" or error.validator_value not in moved]
-    return [(schemas.place(error), schemas.describe(error), schemas.misspelt(error)) for error in errors]
+    return [
+        (schemas.place(each), schemas.describe(each), schemas.misspelt(each), schemas.form(each)) for each in errors
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,11 +275,11 @@ def the_engine_knows_every_field(repository: Repository) -> Iterator[Finding]:
         for found in [*each.objects, *others]:
             api_version = found.get("apiVersion")
             declared = f"{api_version} {found.identity.kind}" in repository.suite.kinds  # of another release
-            for place, what, slip in () if declared else found.flaws:
+            for place, what, slip, form in () if declared else found.flaws:
                 if what == "metadata lacks name":
                     continue  # another rule says so of every object
                 fix = f"correct it, as the reference of {api_version} has it"
-                yield replace(found.finding(place, what, fix), misspelt=slip)
+                yield replace(found.finding(place, what, fix), misspelt=slip, form=form)
             yield from _of_another_kind(found)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from litellm_gitops import schemas
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
-from litellm_gitops.findings import Finding, Misspelt, edit, update
+from litellm_gitops.findings import Finding, Form, Misspelt, edit, update
 from litellm_gitops.made import Made, made
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, Repository, Values
@@ -184,7 +184,7 @@ def _misfits(subject: Subject, fix: str) -> Iterator[Finding]:
         named = tuple(error.absolute_path)
         what = schemas.describe(error).removeprefix(".".join(map(str, named)) or "it")
         if found := subject.finding(schemas.place(error), f"{{}}{what}", _corrected(error) or fix, named):
-            yield replace(found, misspelt=schemas.misspelt(error))
+            yield replace(found, misspelt=schemas.misspelt(error), form=schemas.form(error, subject.named(named)))
 
 
 def _kind(value: Any) -> tuple[str, str]:
@@ -232,7 +232,8 @@ def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
                 if not name and place == ("metadata", "namespace"):
                     continue  # as if there was none
                 what, fix = (f"{show(name)!r} is no {what}", fix) if name else ("it has no name", "write name")
-                yield replace(found_in(document, place, what, fix), misspelt=_in_other_letters(name, form))
+                lacks = None if name else Form("missing", place[:-1], str(place[-1]))
+                yield replace(found_in(document, place, what, fix), misspelt=_in_other_letters(name, form), form=lacks)
     for values in repository.values:
         for place, name, form in _names_in(values):
             pattern, what, fix = FORMS[form]

@@ -134,7 +134,8 @@ def _replacements(found: Object, names: Names) -> Iterator[Finding]:
     for at in (("replacements", "*", "source"), ("replacements", "*", "targets", "*", "select")):
         for place, entry in places(found.document.value, at):
             # of the release another rule tells
-            is_known = not isinstance(entry, dict) or entry.get("kind") == "Application"
+            kind = text(dig(entry, "kind"))
+            is_known = not isinstance(entry, dict) or kind == "Application" or closest(kind, ["Application"])
             if not is_known and not any(_fits(entry, *name) for name in names):
                 yield found.finding(
                     place, "it is for nothing that is there, so Kustomize renders nothing", "correct it"

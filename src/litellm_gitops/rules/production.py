@@ -216,7 +216,7 @@ def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
             what = "the migrations Job runs as ServiceAccount default, with a token of the Kubernetes API"
             fix = edit("write litellm-migrations")
             yield values.finding(values.chart.job_account, what, fix, VALUES)
-        elif name == "litellm-migrations" and (not account or account.identity.namespace != repository.namespace):
+        elif name == "litellm-migrations" and not account:
             wanted = [Identity("ServiceAccount", f"{repository.namespace}/{name}")]
             # without the Namespace their file is gone, of which another rule tells
             yield from expect(each, wanted if each.find(Identity("Namespace", repository.namespace)) else [])

@@ -8,8 +8,8 @@ chart around it. Kubernetes' own come with kubernetes-validate, whose `validate`
 object; here they are read once.
 
 `validator.iter_errors(value)` gives one error for each field that is unknown or missing and each value that is wrong;
-`place` says where it is, `describe` what it is, `misspelt` which field was meant. `parts` are the values inside of a
-value, with the schema of each.
+`place` says where it is, `describe` and `form` what it is, `misspelt` which field was meant. `parts` are the values
+inside of a value, with the schema of each.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from litellm_gitops.documents import Place
-from litellm_gitops.schemas.errors import describe, dialect, imported, misspelt, place
+from litellm_gitops.schemas.errors import describe, dialect, form, imported, misspelt, place
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -33,6 +33,7 @@ __all__ = [
     "Part",
     "describe",
     "engine",
+    "form",
     "known",
     "kubernetes",
     "misspelt",

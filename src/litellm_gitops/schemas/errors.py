@@ -6,16 +6,17 @@ import importlib
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from litellm_gitops.documents import Place
-from litellm_gitops.findings import Finding, Misspelt, UnreadableError, edit
+from litellm_gitops.findings import Finding, Form, Misspelt, UnreadableError, edit
 from litellm_gitops.proxy_facts import closest
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 Errors = Iterator["ValidationError"]
+_PARTS = frozenset({"object", "array"})
 _BEGUN = 4  # letters that two words have in common at their beginning, at least
 
 
@@ -51,9 +52,29 @@ def describe(error: ValidationError) -> str:
 
 
 def _types(schemas: list[Any]) -> str:
+    return " or ".join(kind for kind in _listed(schemas) if kind != "null")
+
+
+def _listed(schemas: list[Any]) -> list[str]:
     listed = [schema["type"] for schema in schemas]
-    kinds = [kind for each in listed for kind in (each if isinstance(each, list) else [each])]
-    return " or ".join(kind for kind in dict.fromkeys(kinds) if kind != "null")
+    return [*dict.fromkeys(kind for each in listed for kind in (each if isinstance(each, list) else [each]))]
+
+
+def form(error: ValidationError, at: Place | None = None) -> Form:
+    """How a value is not of its form; `at` is how its place is called where it stands, if otherwise."""
+    path, wanted = tuple(error.absolute_path) if at is None else at, cast(Any, error.validator_value)
+    stands = isinstance(error.instance, dict | list)
+    match error.validator:
+        case "additionalProperties":
+            return Form("unknown", path, str(wanted))
+        case "required":
+            return Form("missing", path, str(wanted))
+        case "type":
+            return Form("type", path, is_part=stands or not _PARTS.isdisjoint(_listed([error.schema])))
+        case "anyOf" | "oneOf" if all("type" in each for each in wanted):
+            return Form("type", path, is_part=stands or not _PARTS.isdisjoint(_listed(wanted)))
+        case _:
+            return Form("value", path)
 
 
 def misspelt(error: Any) -> Misspelt | None:
