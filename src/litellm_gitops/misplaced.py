@@ -87,7 +87,8 @@ def _is_lost(repository: Repository, finding: Finding, count: int) -> bool:
         return True
     match form and form.kind:
         case "missing":  # of values themselves other rules say what they lack
-            return bool(form and isinstance((*form.place, "")[-2], int)) or not finding.file.startswith("litellm/")
+            is_item = bool(form and form.place and isinstance(form.place[-1], int))
+            return is_item or not finding.file.startswith("litellm/")
         case "unknown":
             return not finding.misspelt
         case "astray" if count > 1:

@@ -161,7 +161,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "an object of the values": (
         VALUES,
-        add(CHART.objects, [{**ROLE, "rules": [{"resources": ["pods"], "verbs": []}]}]),
+        add(CHART.objects, [{**ROLE, "rules": [{"resources": ["pods"], "verbs": ["get"]}]}]),
     ),
 }
 

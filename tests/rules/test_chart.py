@@ -14,6 +14,7 @@ from tests.support.faults import (
     SUITE,
     Edit,
     Fault,
+    Several,
     add,
     append,
     append_item,
@@ -245,9 +246,11 @@ FAULTS: dict[str, Fault] = {
     "a shared list of Secrets that no cluster reads": (DEAD, add(CHART.env_from, ["litellm-salt-key"], SHARED)),
     "shared volumes that no cluster reads": (
         DEAD,
-        together(
-            add(CHART.volumes, [{"name": "own", "emptyDir": {}}], SHARED),
-            add(CHART.mounts, [{"name": "own", "mountPath": "/own"}], SHARED),
+        Several(
+            together(
+                add(CHART.volumes, [{"name": "own", "emptyDir": {}}], SHARED),
+                add(CHART.mounts, [{"name": "own", "mountPath": "/own"}], SHARED),
+            )
         ),
     ),
 }

@@ -15,6 +15,7 @@ from tests.support.faults import (
     SUITE,
     Edit,
     Fault,
+    Several,
     add,
     append_item,
     delete,
@@ -195,7 +196,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a proxy that waits longer than the load balancer": (
         NEEDS,
-        together(add(CHART.config, {"litellm_settings": {"request_timeout": 900}}), add(CHART.grace, 1000)),
+        Several(together(add(CHART.config, {"litellm_settings": {"request_timeout": 900}}), add(CHART.grace, 1000))),
     ),
     "pods that are ready before the load balancer calls them": (GATE, remove(NAMESPACE, INJECT)),
     "a gate that is not asked for": (GATE, set_value(NAMESPACE, INJECT, "disabled")),

@@ -208,11 +208,11 @@ FAULTS: dict[str, Fault] = {
     "no suite": ("every_push_runs_the_suite", delete(VALIDATE)),
     "an action by its tag": (
         "nothing_that_the_pipeline_runs_can_move",
-        substitute(VALIDATE, r"(actions/checkout)@.*", r"\1@v7"),
+        substitute(VALIDATE, r"(actions/checkout)@.*", r"\1@v7", 1),
     ),
     "an action by its branch": (
         "nothing_that_the_pipeline_runs_can_move",
-        substitute(VALIDATE, r"(astral-sh/setup-uv)@.*", r"\1@main"),
+        substitute(VALIDATE, r"(astral-sh/setup-uv)@.*", r"\1@main", 1),
     ),
     "a commit hook by its branch": (
         "nothing_that_the_pipeline_runs_can_move",

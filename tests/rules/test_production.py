@@ -223,7 +223,15 @@ FAULTS: dict[str, Fault] = {
         remove(SHARED, successor(LITELLM.memory_target)),
         {**SUCCESSOR, "max_replicas": 6},
     ),
-    "two autoscalers": (SCALES, add(CHART.scaled_by_others, {"enabled": True, "minReplicas": 2}, GCP), LOAD),
+    "two autoscalers": (
+        SCALES,
+        add(
+            CHART.scaled_by_others,
+            {"enabled": True, "minReplicas": 2, "triggers": [{"type": "cron", "metadata": {}}]},
+            GCP,
+        ),
+        LOAD,
+    ),
     "no request to measure against": (SCALES, remove(SHARED, at(CHART.resources[0], "requests", "cpu")), LOAD),
     # ---- metrics
     "nothing is counted": (

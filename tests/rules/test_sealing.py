@@ -269,7 +269,7 @@ FAULTS: dict[str, Fault] = {
     "no rules for sops": ("every_cluster_has_one_sound_creation_rule", delete(RULES)),
     "a rule that encrypts nothing": (
         "every_cluster_has_one_sound_creation_rule",
-        substitute(RULES, r"encrypted_regex: .*", "encrypted_regex: ^secret$"),
+        substitute(RULES, r"encrypted_regex: .*", "encrypted_regex: ^secret$", 1),
     ),
     "a rule for every file before the others": (
         "every_cluster_has_one_sound_creation_rule",
@@ -307,7 +307,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a misspelt field of a rule": (
         "every_cluster_has_one_sound_creation_rule",
-        substitute(RULES, r"mac_only_encrypted: true\n", "mac_only: true\n"),
+        substitute(RULES, r"mac_only_encrypted: true\n", "mac_only: true\n", 1),
     ),
     "recipients that differ from the answers": (
         "the_recipients_are_those_of_the_answers",

@@ -29,7 +29,7 @@ FAULTS: dict[str, Fault] = {
     "an expression without its end": (GITHUB, set_value(VALIDATE, (*STEP, "env"), {"A": "${{ github.ref"})),
     "a step with uses misspelt": (
         GITHUB,
-        substitute(VALIDATE, "- uses: astral-sh/setup-uv", "- use: astral-sh/setup-uv"),
+        substitute(VALIDATE, "- uses: astral-sh/setup-uv", "- use: astral-sh/setup-uv", 1),
     ),
     "a job after one that is not there": (GITHUB, set_value(VALIDATE, (*CHART, "needs"), ["build"])),
     "a step that does two things": (GITHUB, set_value(VALIDATE, (*STEP, "uses"), "./own")),

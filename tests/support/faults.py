@@ -14,6 +14,7 @@ import shutil
 import string
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,19 @@ from litellm_gitops.documents import Place, mapping, parse
 from litellm_gitops.rules.secrets import digest_of
 
 Edit = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Several:
+    """An edit in several places, of each of which is told."""
+
+    edit: Edit
+
+    def __call__(self, root: Path) -> None:
+        """Makes the edit in the repository at `root`."""
+        self.edit(root)
+
+
 Fault = tuple[str, Edit] | tuple[str, Edit, dict[str, Any]]  # its rule, the edit, the answers where they are others
 
 CHART = LITELLM_HELM
@@ -112,7 +126,7 @@ def each_model(prefix: str, change: Callable[[dict[str, Any]], None], file: str 
         for entry in changed:
             change(entry["litellm_params"])
 
-    return _edited(file, at(CHART.config, "model_list"), apply)
+    return Several(_edited(file, at(CHART.config, "model_list"), apply))
 
 
 def _edited(file: str, path: Place, change: Callable[[Any], None], document: int = 0) -> Edit:
@@ -271,7 +285,7 @@ def swap(first: str, second: str) -> Edit:
         (root / first).write_bytes(other)
         (root / second).write_bytes(one)
 
-    return apply
+    return Several(apply)
 
 
 def delete(path: str) -> Edit:

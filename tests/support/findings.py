@@ -13,7 +13,7 @@ from litellm_gitops import rules
 from litellm_gitops.findings import Finding, UnreadableError
 from litellm_gitops.repository import Repository
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault
+from tests.support.faults import Edit, Fault, Several
 
 UNREADABLE = "readable"  # in place of a rule's name, where no rule can be evaluated
 
@@ -48,7 +48,8 @@ def found_by_its_rule_alone(faults: Mapping[str, Fault]) -> Callable[[Fault, Cop
         root = repository(answers[0] if answers else everything())
         edit(root)
         found = findings(root)
-        assert [each.code for each in found] == [rule], report(found) or "nothing is found"
+        assert codes(found) == [rule], report(found) or "nothing is found"
+        assert len(found) == 1 or isinstance(edit, Several), report(found)
         for finding in found:
             assert re.fullmatch(r"[^\s:]+(?::\d+)?: [^\n]+ — [^\n]+", str(finding))
             assert len(str(finding)) < 400

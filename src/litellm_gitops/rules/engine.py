@@ -172,8 +172,8 @@ def synced(repository: Repository, engine: str = "") -> list[Synced]:
 
 
 def expect(each: Synced, expected: Iterable[Identity]) -> Iterator[Finding]:
-    """A finding for each object that a cluster does not get."""
-    expected = list(expected)
+    """What a cluster does not get: a finding for each object under another name, and one for all that are not there."""
+    expected, absent = list(expected), list[str]()
     if not all(map(each.is_whole, each.folders)) or each.repository.broken.keys() & set(each.files) or each.is_ignored:
         return  # other rules say so
     for wanted in expected:
@@ -201,8 +201,11 @@ def expect(each: Synced, expected: Iterable[Identity]) -> Iterator[Finding]:
             what = f"the {wanted.kind} is called {stray.identity.path}, not {wanted.path}"
             yield stray.finding(("metadata",), what, "give it that name")
         else:
-            file = f"{each.cluster.folder}/kustomization.yaml"
-            yield Finding(file, None, f"there is no {wanted.kind} {wanted.path}", restore())
+            absent.append(f"{wanted.kind} {wanted.path}")
+    if absent:  # a file may be gone that had several
+        yield Finding(
+            f"{each.cluster.folder}/kustomization.yaml", None, f"there is no {', no '.join(absent)}", restore()
+        )
 
 
 def _may_be(found: Identity, wanted: Identity) -> bool:

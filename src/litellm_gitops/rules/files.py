@@ -225,7 +225,9 @@ def no_merge_is_left_unfinished(repository: Repository) -> Iterator[Finding]:
     for file in repository.files:
         # of who may read the Secrets a rule about sealing tells
         content = (repository.text(file) or "") if _is_ours(file) and file != AGREED else ""
-        for match in _MARKER.finditer(content):
+        for number, match in enumerate(_MARKER.finditer(content)):
+            if number and not match[0].startswith("<"):
+                continue  # of the conflict that begins above
             line = content.count("\n", 0, match.start()) + 1
             yield Finding(file, line, "a merge marker is left", edit("resolve the conflict"))
 

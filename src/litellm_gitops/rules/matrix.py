@@ -268,10 +268,10 @@ def _read(values: Values, variables: list[str], reason: str) -> Iterator[Finding
     chart, cluster = values.chart, values.cluster
     where = ".".join(map(str, chart.env_from))
     for secret in cluster.sealed:
-        for variable in (each for each in variables if secret.name in values.pod.env_from and each in secret.keys):
-            fix = edit(f"take {secret.name} off {where}, or seal it without that key")
-            what = f"{variable} becomes a variable of the proxy; {reason}"
-            yield Finding(secret.file, secret.document.line("stringData", variable), what, fix)
+        if given := [each for each in variables if secret.name in values.pod.env_from and each in secret.keys]:
+            fix = edit(f"take {secret.name} off {where}, or seal it without that")
+            what = f"the proxy gets {' and '.join(given)} of it; {reason}"
+            yield Finding(secret.file, secret.document.line("stringData", given[0]), what, fix)
     config_maps = foreign.config_maps(values.repository, cluster)
     for place, known in (
         (chart.env_from, foreign_secrets(values.repository, cluster)),
@@ -289,8 +289,11 @@ def _patched(values: Values, names: list[str], reason: str) -> Iterator[Finding]
         return
     pattern = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})(?![\w-])")
     listed = values.repository.under(values.cluster.secrets_folder)
+    config_maps = sequence(values.get(*values.chart.env_from_config_maps))
     for document in engine_reads(values.cluster, *(file for file in listed if not SEALED.fullmatch(file))):
-        for place, match in matches(document, pattern) if not is_setup(document) else ():
+        # of one that the proxy reads as it is, what is above tells
+        is_read = dig(document.value, "kind") == "ConfigMap" and dig(document.value, "metadata", "name") in config_maps
+        for place, match in matches(document, pattern) if not (is_read or is_setup(document)) else ():
             if not {"values", "helm"} & {*place}:  # these have a rule of their own
                 what = f"{match[0]} would reach the proxy past its values; {reason}"
                 yield Finding(document.file, document.line(*place), what, edit("take it away"))

@@ -172,12 +172,14 @@ def _unknown(each: _Policies, egress: list[_Peers]) -> Iterator[Finding]:
     known = [name for peers in secured for name in peers.names]
     asked = [peers for peers in egress if peers.allows(network.NAMES)]
     seen = [name for peers in asked for name in peers.lookups or ("*",)]
-    for host in network.hosts(each.cluster):
-        if not any(_covers(name, host) for name in known):
-            yield each.own.finding(("egress",), f"the proxy cannot reach {host}", _fix())
-        elif seen and not any(_covers(name, host) for name in seen):
-            what = f"nobody may look up {host}, so that the proxy cannot reach it"
-            yield each.own.finding(("egress",), what, _fix())
+    hosts = [*network.hosts(each.cluster)]
+    closed = [host for host in hosts if not any(_covers(name, host) for name in known)]
+    unseen = [host for host in hosts if host not in closed and not any(_covers(name, host) for name in seen)]
+    if closed:
+        yield each.own.finding(("egress",), f"the proxy cannot reach {', '.join(closed)}", _fix())
+    elif seen and unseen:
+        what = f"nobody may look up {', '.join(unseen)}, so that the proxy cannot reach it"
+        yield each.own.finding(("egress",), what, _fix())
     for peers in _peers(each.own, "egress"):
         if peers.ports is not None and peers.allows(network.NAMES) and peers.lookups is None:
             what = "Cilium does not see what is looked up here, and so never learns the addresses of its hosts"

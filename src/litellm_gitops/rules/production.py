@@ -269,7 +269,10 @@ def _misfits(values: Values, restricted: bool) -> Iterator[tuple[Place, str]]:
                 yield (*above, "sysctls", number), f"a pod sets {show(name)} of its node"
     for above in (chart.containers, chart.init_containers):
         for number, container in enumerate(map(mapping, sequence(values.get(*above)))):
-            yield from _of_container(values, chart.pod_security[0], (*above, number, "securityContext"), restricted)
+            if restricted and container and not container.get("securityContext"):
+                yield (*above, number), f"container {show(container.get('name'))} limits none of its rights"
+            else:
+                yield from _of_container(values, chart.pod_security[0], (*above, number, "securityContext"), restricted)
             for port in (port for port in sequence(container.get("ports")) if dig(port, "hostPort")):
                 yield (*above, number, "ports"), f"a container takes port {show(dig(port, 'hostPort'))} of its node"
     for above in {chart.volumes, (*chart.job_mounts[:-1], chart.volumes[-1])}:
@@ -319,7 +322,7 @@ def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
             what = f"the root file system is read-only, and {dotted(place)} brings no folder that can be written to"
             none_is_written = not any(_keeps_what_is_written(each, place) for each in values.repository.values)
             at = (*security[0 if place == chart.mounts else -1], "readOnlyRootFilesystem") if none_is_written else place
-            yield values.finding(at, what, edit("mount an emptyDir at /scratch"))
+            yield values.finding(at, what, edit("mount an emptyDir at /scratch"), VALUES)
         for name in _WRITTEN if place == chart.mounts and folders else ():
             variable = values.pod.variables.get(name)
             if variable and not any(f"{variable.value}/".startswith(f"{folder}/") for folder in kept):
