@@ -183,7 +183,7 @@ FAULTS: dict[str, Fault] = {
     "a selector of nodes that is a list": ("the_values_fit_their_schema", add(("nodeSelector",), ["own"])),
     "a password in the address of git": (
         "no_credential_stands_in_plaintext",
-        substitute("clusters/aws/source.yaml", "url: https://", "url: https://own:of-no-known-form@"),
+        substitute("clusters/aws/source.yaml", '^  url: "https://', '  url: "https://own:of-no-known-form@'),
     ),
     "the Secret of another cluster": (
         "no_sealed_value_is_a_copy",
