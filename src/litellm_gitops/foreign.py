@@ -52,6 +52,15 @@ def foreign_secrets(repository: Repository, cluster: Cluster) -> dict[str, froze
     return found
 
 
+def made_by(manifest: dict[Any, Any]) -> tuple[str, Place] | None:
+    """The Secret that a manifest makes as a whole, and where it is named; None for what adds to one, or fills it."""
+    kind = str(manifest.get("kind"))
+    if kind not in _NAMES or kind == "Secret" or dig(manifest, "spec", "target", "creationPolicy") in ("Merge", "None"):
+        return None
+    places: tuple[Place, ...] = (*_NAMES[kind], ("metadata", "name"))
+    return next(((name, place) for place in places if (name := text(dig(manifest, *place)))), None)
+
+
 def known(repository: Repository, cluster: Cluster) -> set[str]:
     """The names of all Secrets that the proxy of a cluster may name, whoever makes them. Raises UnreadableError."""
     return {*cluster.wanted, *(secret.name for secret in cluster.sealed), *foreign_secrets(repository, cluster)}
@@ -89,7 +98,9 @@ def _keys(manifest: dict[Any, Any]) -> frozenset[str] | None:
     match manifest.get("kind"):
         case "SealedSecret":
             return frozenset(map(str, mapping(spec.get("encryptedData"))))
-        case "ExternalSecret" if not spec.get("dataFrom") and not dig(spec, "target", "template"):
+        case "ExternalSecret" if not (spec.get("dataFrom") or dig(spec, "target", "template")) and dig(
+            spec, "target", "creationPolicy"
+        ) in (None, "Owner", "Orphan"):
             return frozenset(str(dig(entry, "secretKey")) for entry in sequence(spec.get("data")))
         case "Certificate":
             return frozenset({"ca.crt", "tls.crt", "tls.key"})

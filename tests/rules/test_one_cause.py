@@ -30,6 +30,7 @@ from tests.support.faults import (
     remove_item,
     set_value,
     substitute,
+    swap,
     together,
     write,
 )
@@ -443,6 +444,31 @@ ONE: dict[str, Told] = {
     ),
     "a key of AWS in a model": (PLAINTEXT, SHARED, key("aws_secret_access_key", 40)),
     "a key in a model": ("nothing_beats_a_chosen_method", SHARED, key("api_key", 32)),
+    "two sealed files of a cluster swapped": (
+        "every_secret_file_holds_the_secret_of_its_name",
+        f"secrets/aws/{REDIS}",
+        swap(f"secrets/aws/{REDIS}", "secrets/aws/litellm-salt-key.sops.yaml"),
+    ),
+    "sealed files of two clusters swapped": (
+        "every_checksum_is_that_of_its_secret",
+        f"secrets/aws/{REDIS}",
+        swap(f"secrets/aws/{REDIS}", f"secrets/gcp/{REDIS}"),
+    ),
+    "checksums of two clusters swapped": (
+        "every_checksum_is_that_of_its_secret",
+        "litellm/checksums-aws.yaml",
+        swap("litellm/checksums-aws.yaml", "litellm/checksums-gcp.yaml"),
+    ),
+    "checksums under another chart": (
+        "the_values_fit_their_schema",
+        "litellm/checksums-aws.yaml",
+        substitute("litellm/checksums-aws.yaml", r"^litellm-helm:", "litellm:"),
+    ),
+    "a checksum of a misspelt name": (
+        "every_checksum_is_that_of_its_secret",
+        "litellm/checksums-aws.yaml",
+        substitute("litellm/checksums-aws.yaml", "checksum/litellm-redis", "cheksum/litellm-redis"),
+    ),
     "a Secret in a list of objects": (UNSEALED, "apps/own.yaml", write("apps/own.yaml", IN_A_LIST)),
     "a Secret that Kyverno makes": (UNSEALED, "apps/own.yaml", write("apps/own.yaml", GENERATED)),
 }

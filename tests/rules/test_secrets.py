@@ -223,6 +223,10 @@ FAULTS: dict[str, Fault] = {
         add(CHART.pull_secrets, [{"name": "registry"}]),
     ),
     "a Secret that was sealed again without its checksum": ("every_checksum_is_that_of_its_secret", append(SALT, "\n")),
+    "a checksum of a misspelt name": (
+        "every_checksum_is_that_of_its_secret",
+        substitute("litellm/checksums-aws.yaml", "checksum/litellm-redis", "checksum/litellm-reds"),
+    ),
     "a checksum that is missing": (
         "every_checksum_is_that_of_its_secret",
         drop("litellm/checksums-aws.yaml", "checksum/litellm-redis"),

@@ -10,12 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from litellm_gitops import foreign, policies
-from litellm_gitops.documents import Document, Place, dig, mapping, text, texts
+from litellm_gitops.documents import Place, dig, mapping, text, texts
 from litellm_gitops.findings import Action, Finding, Fix, Misspelt, delete, edit, restore, rotate, seal, update
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, WantedSecret, secret_name
-from litellm_gitops.rules import rule
+from litellm_gitops.rules import digests, rule
+from litellm_gitops.rules.chart import the_values_fit_their_schema
 from litellm_gitops.rules.files import git_ignores_nothing_that_is_deployed, is_ignored, taken_from_git
 from litellm_gitops.rules.sealing import flawed
 from litellm_gitops.sealing import checksums, history
@@ -150,7 +151,7 @@ def every_secret_file_holds_the_secret_of_its_name(repository: Repository) -> It
     """In the proxy's namespace, and so that the cluster takes a change of it."""
     for cluster in repository.clusters:
         for secret in cluster.sealed:
-            yield from _misnamed(repository, secret)
+            yield from _misnamed(repository, secret, cluster)
             if secret.name in cluster.wanted:
                 yield from _stubborn(repository, secret)
 
@@ -172,10 +173,15 @@ def every_password_is_sealed_as_its_chart_takes_it(repository: Repository) -> It
                     yield Finding(secret.file, secret.document.line(*place), what, fix)
 
 
-def _misnamed(repository: Repository, secret: SealedSecret) -> Iterator[Finding]:
+def _misnamed(repository: Repository, secret: SealedSecret, cluster: Cluster) -> Iterator[Finding]:
     document, expected = secret.document, secret_name(secret.file)
     namespace = dig(document.value, "metadata", "namespace")
-    if secret.name != expected:
+    swapped = [each for each in cluster.sealed if (each.name, secret_name(each.file)) == (expected, secret.name)]
+    if secret.name != expected and swapped:
+        what, fix = f"it holds what belongs into {swapped[0].file}, and that what belongs here", edit("swap them back")
+        if secret.file < swapped[0].file:  # one mistake
+            yield Finding(secret.file, document.line("metadata", "name"), what, fix)
+    elif secret.name != expected:
         what = f"it holds the Secret {secret.name!r}"
         fix = seal("rename the file, or correct metadata.name")
         yield Finding(secret.file, document.line("metadata", "name"), what, fix)
@@ -211,7 +217,7 @@ def no_sealed_value_is_a_copy(repository: Repository) -> Iterator[Finding]:
     """A value is sealed for its place, and a Secret of ours for its cluster; an own Secret may be in several."""
     seen: dict[str, tuple[SealedSecret, str]] = {}
     ours = {secret.file for cluster in repository.clusters for secret in cluster.wanted.values()}
-    changed = {file for cluster in repository.clusters for file in _changed(cluster)}
+    changed = {file for cluster in repository.clusters for file in digests.changed(cluster)}
     placed = (
         secret
         for cluster in repository.clusters
@@ -260,6 +266,20 @@ def no_secret_is_orphaned(repository: Repository) -> Iterator[Finding]:
 
 
 @rule
+def every_secret_has_one_maker(repository: Repository) -> Iterator[Finding]:
+    """What is sealed here, nothing else in the cluster makes, too: each would overwrite the other's."""
+    for cluster in repository.clusters:
+        sealed = {secret.name: secret.file for secret in cluster.sealed}
+        for document in repository.manifests:
+            value = mapping(document.value)
+            made = foreign.made_by(value) if document.file.startswith(f"{cluster.folder}/") else None
+            if made and made[0] in sealed and dig(value, "metadata", "namespace") in (None, repository.namespace):
+                what = f"it makes the Secret {made[0]}, which {sealed[made[0]]} holds"
+                fix = edit("give it another name, or delete the sealed one with its line in the list")
+                yield Finding(document.file, document.line(*made[1]), what, fix)
+
+
+@rule
 def values_name_only_secrets_and_keys_that_exist(repository: Repository) -> Iterator[Finding]:
     """Sealed here, or made by others: in the repository's manifests, or declared in policies/suite.yml."""
     for cluster in repository.clusters:
@@ -295,64 +315,31 @@ def _of_methods(cluster: Cluster) -> list[Place]:
 @rule
 def every_checksum_is_that_of_its_secret(repository: Repository) -> Iterator[Finding]:
     """Sealing writes them, so that a changed Secret restarts the pods that read it."""
+    # where a file is wrong, its digest is the least
+    others = (every_needed_secret_is_there, every_secret_file_holds_the_secret_of_its_name, no_sealed_value_is_a_copy)
+    told = flawed(repository).union(finding.file for other in others for finding in other(repository))
+    told |= {secret.file for each in repository.clusters for secret in each.sealed if _is_misnamed(secret)}
+    passed = {each.file for each in the_values_fit_their_schema(repository)}
+    for finding, files in (*digests.swapped_secrets(repository), *digests.swapped_lists(repository)):
+        yield finding
+        told |= files
+        passed |= files
     for cluster in repository.clusters:
         document, file = repository.document(cluster.checksums_file), cluster.checksums_file
         again = seal(cluster=cluster.name)
+        if file in passed:
+            continue
         if file in repository.broken:
             yield Finding(file, repository.broken[file].line, str(repository.broken[file]), again)
         elif document:
-            yield from _digests(cluster, document, again)
+            yield from digests.misfits(cluster, document, told)
         elif cluster.sealed or repository.has(file):  # without a single Secret there is nothing to sum up
             yield Finding(file, None, "is missing, so that a changed Secret restarts no pod", again)
 
 
-def _changed(cluster: Cluster) -> Iterator[str]:
-    """The sealed files that are no longer as their checksums say."""
-    document = cluster.repository.document(cluster.checksums_file)
-    written = {str(digest) for _, digest in _leaves(document.value)} if document else set()
-    for file in cluster.sealed_files if written else ():
-        if checksums.digest(cluster.repository.content(file) or b"") not in written:
-            yield file
-
-
-def _digests(cluster: Cluster, document: Document, again: Fix) -> Iterator[Finding]:
-    repository, file = cluster.repository, document.file
-    files = [file for file in cluster.sealed_files if not checksums.is_misplaced(cluster, file)]
-    sealed = {secret_name(each): each for each in files}
-    digests = {name: checksums.digest(repository.content(sealed[name]) or b"") for name in sealed}
-    wanted, found = dict(_leaves(checksums.values(cluster, digests))), dict(_leaves(document.value))
-    # where a file is wrong, its digest is the least
-    others = (every_needed_secret_is_there, every_secret_file_holds_the_secret_of_its_name, no_sealed_value_is_a_copy)
-    known = flawed(repository).union(finding.file for other in others for finding in other(repository))
-    known |= {secret.file for secret in cluster.sealed if secret.document.value.get("apiVersion") != "v1"}
-    parents = {place[:-1] for place in wanted}
-    for place, digest in found.items():
-        last, line = str(place[-1]) if place else "it", document.line(*place)
-        name = last.removeprefix("checksum/")
-        secret = cluster.wanted.get(name)
-        if secret and name not in sealed and (repository.root / secret.file).is_file():
-            continue  # git ignores it, which has a rule of its own
-        if place not in wanted and (name == last or place[:-1] not in parents):
-            what = f"{last} is no checksum of a Secret"
-            yield Finding(file, line, what, edit(f"move it to {cluster.values_file}"))
-        elif place not in wanted and name not in cluster.wanted:
-            yield Finding(file, line, f"there is no Secret {name} in {cluster.secrets_folder}/", again)
-        elif name in sealed and digest != wanted.get(place, digest) and sealed[name] not in known:
-            # damage to a sealed file shows here alone, without a key
-            fix = seal("take that file from git history if nobody meant to change it", cluster.name)
-            yield Finding(file, line, f"it is not the SHA-256 of {sealed[name]}", fix)
-    for place in wanted.keys() - found.keys():
-        name = str(place[-1]).removeprefix("checksum/")
-        if name in cluster.wanted and sealed[name] not in known:
-            yield Finding(file, None, f"it lacks {name}, so that its change does not restart every pod", again)
-
-
-def _leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
-    if isinstance(value, dict) and value:
-        for key, child in value.items():
-            yield from _leaves(child, (*place, str(key)))
-    else:
-        yield place, value
+def _is_misnamed(secret: SealedSecret) -> bool:
+    """Whether it is of no version that there is, or lies in the file of another one: of both other rules tell."""
+    return secret.document.value.get("apiVersion") != "v1" or secret.name != secret_name(secret.file)
 
 
 def _list(names: Iterable[Any]) -> str:
