@@ -24,6 +24,7 @@ _AGE, _PEM, _PGP, _PUTTY = "AGE-SECRET-KEY-", "PRIVATE KEY-----", "PRIVATE KEY B
 _ELSEWHERE = r"(?!(?:var|local|data|module|os|process|env|self|settings|config|random_password)\.\w)"
 # what stands where nobody can log in from elsewhere, and in examples
 _KNOWN = "(?:(?i:passw(?:or|0r)d|passwd|postgres|change[-_]?me)|secret)"
+_NOBODYS = r"(?i:(?:my|your|the|this|some|a|user|db)[-_]?(?:passw(?:or)?d|pass))"  # in documents
 # What the keys of a vendor begin with, of those that a gateway calls, logs to, or is deployed from.
 _PREFIXES = {
     "Perplexity": ("pplx-",),
@@ -126,8 +127,19 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         r"--(?:password|passwd|token|api-key)[ =][\"']?(?![$<{%*/])(?=[^\s\"',]*\d)(?=[^\s\"',]*[A-Za-z])[^\s\"',]{12,}"
         r"|--from-literal[ =][\"']?[\w.-]*(?i:password|token|secret|key)=[\"']?(?![$<{%*/])"
         r"(?=[^\s\"',]*\d)[^\s\"',]{12,}"
+        r"|--set(?:-string)?[ =][\"']?(?:[\w.-]+\.)?(?i:\w*password|\w*token|api_?key|secret_?key)=[\"']?(?![$<{%*/])"
+        r"(?=[^\s\"',]*\d)(?=[^\s\"',]*[A-Za-z])[^\s\"',]{12,}"
         r"|curl\s(?:[^\n]*\s)?(?:-u|--user)[ =][\"']?[^\s:$\"'<{]+:(?![$<{%*])[^\s\"'$]{8,}",
-        ("--password", "--passwd", "--token", "--api-key", "--from-literal", "curl"),
+        ("--password", "--passwd", "--token", "--api-key", "--from-literal", "--set", "curl"),
+    ),
+    "a credential in an image": (
+        r"(?m:^)(?:ENV|ARG)\s+\w*(?:PASSWORD|TOKEN|SECRET|API_KEY|SECRET_KEY|ACCESS_KEY)[= ][\"']?"
+        r"(?=\S*\d)(?=\S*[A-Za-z])[^\s\"'$<{/:]{12,}",
+        ("ENV ", "ARG "),
+    ),
+    "a password in XML": (
+        r"<(?i:\w*password|\w*passphrase|api-?key|\w*-?token)>(?=[^<]*\d)(?=[^<]*[A-Za-z])[^\s<>${}]{8,}</",
+        ("</",),
     ),
     "a password in an address": (
         r"[?&;](?i:password|pwd)=(?![$<{%*]|(?i:password|x+)\b)[^\s&;\"'$<{]{8,}",
@@ -155,7 +167,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     # an image by its digest has the same signs
     "a password in a URL": (
-        rf"://(?<=[a-z0-9+]://)[^\s:/@$<{{(\"']*:(?!(?:{_KNOWN}|pass|PASS|\*+|x+|%[svqd])@)[^\s:/@$<{{(\"']+@(?!sha256:)",
+        rf"://(?<=[a-z0-9+]://)[^\s:/@$<{{(\"']*:(?!(?:{_KNOWN}|{_NOBODYS}|pass|PASS|\*+|x+|%[svqd]|\[\w+\])@)[^\s:/@$<{{(\"']+@(?!sha256:)",
         ("://",),
     ),
 }

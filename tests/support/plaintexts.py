@@ -84,6 +84,9 @@ def vendors() -> dict[str, str]:
         "Azure's bus": f"Endpoint=sb://own/;SharedAccessKeyName=root;SharedAccessKey={signs(43)}=",
         "npm's settings": f"//registry.example.com/:_authToken={signs(36)}",
         "an option": f"own login --password={signs(16)}",
+        "a value of Helm": f"helm upgrade own own/own --set auth.password={signs(16)}",
+        "a variable of an image": f"ENV NPM_TOKEN={signs(24)}",
+        "XML": f"<server><password>{signs(16)}</password></server>",
         "a literal": f"kubectl create secret generic own --from-literal=password={signs(16)}",
         "a login of curl": f"curl -sS -u own:{signs(16)} https://example.com",
         "a registry": f'{{"auths": {{"ghcr.io": {{"auth": "{signs(40)}"}}}}}}',
@@ -148,6 +151,8 @@ def named(word: str) -> dict[str, tuple[str, str]]:
         "a script of a shell": ("bin/own.sh", f"#!/bin/sh\nexport DB_PASSWORD={word}\n"),
         "JSON": ("config/own.json", f'{{"db": {{"password": "{word}"}}}}\n'),
         "TOML": ("config/own.toml", f'[db]\npassword = "{word}"\n'),
+        "a kubeconfig": ("ops/kubeconfig", f"users:\n  - name: own\n    user:\n      token: {word}\n"),
+        "PostgreSQL's file": ("ops/.pgpass", f"db.example.internal:5432:own:own:{word}\n"),
         "Terraform": ("infra/own.tf", f'resource "x" "y" {{\n  password = "{word}"\n}}\n'),
         "values of another chart": ("charts/redis-values.yaml", f"auth:\n  password: {word}\n"),
         "a job of CI": (".github/workflows/own.yaml", f"on: push\njobs: {{a: {{env: {{API_TOKEN: {word}}}}}}}\n"),
@@ -183,6 +188,10 @@ def harmless() -> dict[str, tuple[str, str]]:
         "a database that nobody reaches": "postgres://postgres:postgres@localhost/a mysql://user:secret@host:1/b\n",
         "a form of an address": '"postgres://own:%s@db/own"\n',
         "a private key of no one": "-----BEGIN " + "PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n",
+        "values of Helm with placeholders": "--set auth.password=$PW1 --set auth.existingSecret=own-postgresql-2\n",
+        "variables of an image": "ARG NPM_TOKEN\nENV SECRET_KEY=build-time-only TOKEN_FILE=/run/a1b2c3d4e5f6\n",
+        "XML that refers": "<password>${env.PASSWORD1}</password><maxToken>16384</maxToken>\n",
+        "addresses in a document": "redis://:[password]@host postgres://my-username:my-password@host.example.com\n",
         "a hash": f"sha256 {'0123456789abcdef' * 4} sk-learn-contrib-and-other-packages\n",
     }
     manifests = {
@@ -232,6 +241,8 @@ def harmless() -> dict[str, tuple[str, str]]:
         "a sealed key under a telling name": _manifest(
             "SealedSecret", f"spec: {{encryptedData: {{OWN_API_KEY: AgB{signs(700)}}}}}", "bitnami.com/v1alpha1"
         ),
+        "what a password was hashed to": f"users: [{{name: admin, password: $2y$05${signs(53)}}}]\n",
+        "the name of a Secret in a variable": "env: {TS_KUBE_SECRET: tailscale-auth}\n",
         "the right to have a token": "permissions: {id-token: write}\njobs: {a: {permissions: {id-token: read}}}\n",
         "a switch in words": _manifest("Pod", "spec: {automountServiceAccountToken: 'no'}"),
         "a token in a header of a script": "own:\n  script: ['curl --header \"JOB-TOKEN: $CI_JOB_TOKEN\" https://x']\n",
@@ -253,6 +264,10 @@ def harmless() -> dict[str, tuple[str, str]]:
         "words of a model": ("models/tokenizer_config.json", '{"pad_token": "[PAD]", "mask_token": "mask.", "a": 1}\n'),
         "a property that Maven fills in": ("app/own.properties", "ssl.key-store-password=@password@\n"),
         "a Secret's name in a script": ("bin/name.sh", "SECRET=litellm-masterkey\n"),
+        "a Secret of CUE": (
+            "timoni/own.cue",
+            '#Secret: {\n\tkind: "Secret"\n\tstringData: {\n\t\tpassword: "\\\\(config.password)"\n\t}\n}\n',
+        ),
         "TOML that refers": ("config/refer.toml", 'password = "env:PASSWORD"\ntoken = ""\n'),
     }
     found = {name: (f"docs/{number}.md", content) for number, (name, content) in enumerate(texts.items())} | settings

@@ -20,7 +20,7 @@ from litellm_gitops.sealing.forms import problem
 from litellm_gitops.sealing.inputs import ENV_FILE, OWN, never_in_git
 
 _CREDENTIAL = re.compile(
-    r"(?:PASSWORD|PASSWD|(?<![A-Z])(?<!ON_)PASS|(?<![A-Z])PWD|PASSPHRASE|SECRET|CREDENTIALS?"
+    r"(?:PASSWORD|PASSWD|(?<![A-Z])(?<!ON_)PASS|(?<![A-Z])PWD|PASSPHRASE|(?<!KUBE_)SECRET|CREDENTIALS?"
     # what a model or a list of pages calls so
     r"|(?<!(?:PER|PAD|BOS|EOS|UNK|CLS|SEP)_)(?<!(?:MASK|STOP|NEXT|PAGE)_)(?<!IMAGE_)(?<!ServiceAccount)TOKEN"
     r"|AUTH_VALUE|(?:API|APP|MASTER|SALT)[_-]?KEY|(?:ACCESS|PRIVATE|SECRET|ACCOUNT|ENCRYPTION)_KEY)\Z",
@@ -32,7 +32,7 @@ _MAY_TELL = re.compile(rf"""(?<!kind: ){_CREDENTIAL.pattern[:-2]}["']?\s*(?:[:=,
 _NAME_OF_SECRET = re.compile(r"(?<!client)(?<!client_)secret\Z|credentials?\Z", re.IGNORECASE)
 # Nothing, a path in the container, a switch, the right to have a token, a word that says that there is none, what
 # another program puts in or decrypts, where it is kept, what code or Terraform reads from elsewhere, what PGP made for
-# Renovate, and examples that their vendor publishes.
+# Renovate, what a password was hashed to, and examples that their vendor publishes.
 _REFERENCE = re.compile(
     r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|n/a"
     r"|not-needed|sk-no-key-required"
@@ -41,6 +41,7 @@ _REFERENCE = re.compile(
     r"|(?:var|local|data|module|random_password)\.\S+"
     r"|[~^]?\d+(?:\.[\dx*]+){1,2}(?:-[\w.]+)?"  # of a package that is called so
     r"|ENC\[.*|(?:arn|env|vault|op|file|npm|workspace|https?|ref\+\w+|azurekeyvault|gcpsm|awssm|secretref):(?!.*:[^/]*@).*"
+    r"|\$(?:2[abxy]?|[156y]|argon2\w+|pbkdf2[\w-]*|scrypt|apr1)\$.*"
     r"|(?-i:wcFMA.*|wV4D.*|[A-Z0-9]+_(?:[A-Z0-9_]*(?:PASSWORD|TOKEN|KEY|SECRET))|.*EXAMPLE(?:KEY)?)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -56,10 +57,12 @@ _LINE = re.compile(
     re.MULTILINE,
 )
 _PAIR = re.compile(r'"([\w.-]+)"\s*:\s*"([^"\\\s]{4,})"')
+# https://www.postgresql.org/docs/current/libpq-pgpass.html
+_PASSWORD_FILE = re.compile(r"^[^#:\s]+:(?:\d+|\*):[^:\s]+:[^:\s]+:(?![$<{])\S{6,}$", re.MULTILINE)
 _ITEM = re.compile(r"-{0,2}([A-Za-z][\w.-]*)=(.*)", re.DOTALL)
 _ATTRIBUTE = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")  # such as self.token
 _SETTINGS = re.compile(
-    r"(?!tests/|vendor/)(?:.*/)?(?:\.env(?:\.[\w.-]+)?|.+\.(?:env|properties|tf|tfvars|ini|conf|toml|json|sh|bash))"
+    r"(?!tests/|vendor/)(?:.*/)?(?:\.env(?:\.[\w.-]+)?|kubeconfig|Jenkinsfile|.+\.(?:env|properties|tf|tfvars|ini|conf|toml|json|sh|bash))"
 )
 # what is to be copied and filled in
 _EXAMPLES = re.compile(r"(?:.*/)?\.?[\w-]*env(?:\.[\w-]+)*\.(?:example|sample|template|dist|tmpl)")
@@ -81,6 +84,9 @@ def credentials_of(file: str, content: str) -> Iterator[Finding]:
             lines.add(line)
             yield Finding(file, line, f"holds {kind} in plaintext", _TAKE_OUT)
     patterns = (_LINE, _PAIR) if _SETTINGS.fullmatch(file) else ()
+    for match in _PASSWORD_FILE.finditer(content) if file.endswith(".pgpass") else ():
+        line = content.count("\n", 0, match.start()) + 1
+        yield Finding(file, line, "holds a password of PostgreSQL in plaintext", _TAKE_OUT)
     for match in (match for pattern in patterns for match in pattern.finditer(content)):
         if _EXAMPLES.fullmatch(file) and problem(match[2], "text"):
             continue

@@ -28,6 +28,8 @@ from litellm_gitops.sealing.sealed_file import PLACEHOLDER_ANNOTATION, Flaw, Kin
 CONFIG = creation_rules.CONFIG
 # The one list of what else may lie below secrets/; policies/suite.yml adds to it. All of it is searched for plaintext.
 BESIDE = ("*.yaml", "*.yml", "*.md", "*/.gitkeep", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
+# languages that make manifests: what stands in them is computed
+_OF_CODE = (".cue", ".dhall", ".jsonnet", ".libsonnet", ".pkl")
 _PUBLIC_KEY = re.compile(r"^# public key: (age1\w+)", re.MULTILINE)
 _CODE = "mac_only_encrypted"
 _OF_THE_RULE = (Kind.RECIPIENTS, Kind.RULE)
@@ -40,7 +42,7 @@ _SEAL_IT = edit("take the value out, and seal it as secrets/<cluster>/<name>.sop
 
 def plaintext_of(file: str, content: str) -> Iterator[Finding]:
     """The Secrets in plaintext in a file that is no sealed one."""
-    for flaw in unsealed(content) if not SEALED.fullmatch(file) else ():
+    for flaw in unsealed(content) if not (SEALED.fullmatch(file) or file.endswith(_OF_CODE)) else ():
         yield Finding(file, flaw.line, flaw.what, _SEAL_IT)
 
 
