@@ -42,11 +42,11 @@ class Subject:
     validator: Validator
     locate: Callable[[Place], tuple[Finding, Place] | None]  # a finding there without words, and the place's name
     is_whole: bool = True  # else the chart adds more to it
-    is_patch: bool = False  # of an object that somebody else brings
+    is_patch: bool = False  # of an object that somebody else brings, or that Kustomize fills in
 
     @cached_property
-    def _content(self) -> tuple[int, bool, str]:
-        return id(self.validator), self.is_whole, repr(self.value)
+    def _content(self) -> tuple[int, bool, bool, str]:
+        return id(self.validator), self.is_whole, self.is_patch, repr(self.value)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Subject) and self._content == other._content
@@ -85,6 +85,8 @@ class Subject:
 @lru_cache(maxsize=512)  # those of manifests stay the same from one repository to the next, and from cluster to cluster
 def _errors(subject: Subject) -> list[Any]:
     found = [error for error in subject.validator.iter_errors(subject.value) if not is_filled_in(error.instance)]
+    if subject.is_patch:
+        found = [error for error in found if error.validator != "required"]
     return [error for error in found if subject.is_whole or error.absolute_path or error.validator not in _OF_A_CHART]
 
 

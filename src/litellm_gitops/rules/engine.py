@@ -149,6 +149,16 @@ class Synced:
         entries = texts(dig(document and document.value, "resources"))
         return document, [normpath(f"{folder}/{entry}") for entry in entries]
 
+    def namespace_of(self, found: Object) -> str:
+        """The namespace that an object comes into: its own, or the one that a kustomization gives to all it lists."""
+        folder, given = dirname(found.document.file), found.identity.namespace
+        while folder.startswith(self.cluster.folder):
+            document, _ = self.listing(folder)
+            if dig(document and document.value, "namespace") == self.repository.namespace:
+                given = self.repository.namespace  # of another one another rule tells
+            folder = dirname(folder)
+        return given or (self.repository.namespace if self.repository.answers["gitops_engine"] == "argocd" else "")
+
     def lacks(self, folder: str) -> bool:
         """Whether the cluster's own list has a folder under no name: of one that is not there another rule tells."""
         _, listed = self.listing(self.cluster.folder)

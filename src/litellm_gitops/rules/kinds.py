@@ -1,20 +1,25 @@
-"""Kinds that nothing knows: which are misspelt, and which may be of an operator or a program that is not known."""
+"""Which kinds there are: a misspelt one is told where it is known which one was meant."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from litellm_gitops import schemas
-from litellm_gitops.documents import Place, dig, text
+from litellm_gitops.documents import Document, Place, dig, text
+from litellm_gitops.findings import Finding, Misspelt
 from litellm_gitops.policies import SUITE
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.rules.boundaries import kinds_of, meant_group, meant_kind
+from litellm_gitops.rules.engine import found_in
 
 # Argo's other projects, such as Rollouts and Workflows, have kinds in the group of Argo CD, and the clouds have more in
 # theirs than what leads to the proxy.
 _SHARED_GROUPS = {
     *("argoproj.io", "alb.networking.azure.io", "cloud.google.com", "gateway.k8s.aws", "networking.gke.io"),
+    # other releases and channels of these have more kinds
+    *("cilium.io", "gateway.envoyproxy.io", "gateway.networking.k8s.io", "monitoring.coreos.com"),
 }
 # what kubectl reads and no cluster keeps: how it reaches a cluster
 _OF_KUBECTL = {("v1", "Config")}
@@ -28,7 +33,13 @@ _UNDOTTED = ("apps", "autoscaling", "batch", "extensions", "policy")
 _CLOSE = 0.8  # how much two words have in common, of 1, where one of them is the other misspelt
 
 
-def _group(api_version: str) -> str:
+def kind_of(value: Any) -> tuple[str, str]:
+    """The apiVersion and the kind of a manifest."""
+    return text(dig(value, "apiVersion")), text(dig(value, "kind"))
+
+
+def group_of(api_version: str) -> str:
+    """The group of an apiVersion; empty for Kubernetes' first one."""
     return api_version.rpartition("/")[0]
 
 
@@ -36,16 +47,31 @@ def is_of_a_program(api_version: str, kind: str) -> bool:
     """Whether no cluster ever keeps it, but a program reads it: kubectl, kubeadm, kind, or one such as Skaffold."""
     from difflib import get_close_matches
 
-    group = _group(api_version)
+    group = group_of(api_version)
     other = "." not in group and group not in ("", "core") and not get_close_matches(group, _UNDOTTED, 1, _CLOSE)
     is_list = kind.endswith("List")  # objects of one kind, one after the other
     return bool(other or is_list or _OF_PROGRAMS.fullmatch(group)) or (api_version, kind) in _OF_KUBECTL
 
 
+def is_of_another_version(value: Any, version: str) -> bool:
+    """Whether its group has such a kind, in whatever version."""
+    (api_version, kind), known = kind_of(value), schemas.known(version)
+    return any(other == kind and group_of(there) == group_of(api_version) for there, other in known)
+
+
+def half_named(document: Document) -> Finding | None:
+    """Of a manifest whose `kind` or `apiVersion` is misspelt itself."""
+    missing = [name for name in ("apiVersion", "kind") if not dig(document.value, name)]
+    for key in map(str, document.value if len(missing) == 1 else ()):
+        if closest(key, missing) or (len(key) > 2 and missing[0].startswith(key)):
+            what, slip = f"a manifest has no {key}; did you mean {missing[0]}?", Misspelt(key, missing[0])
+            return replace(found_in(document, (key,), what, f"write {missing[0]}"), misspelt=slip)
+    return None
+
+
 def unknown(value: Any, version: str) -> tuple[Place, str, str] | None:
     """Where, what and what to do: a kind that has no schema, unless it may be one of a group that is not known here."""
-    api_version, kind = text(dig(value, "apiVersion")), text(dig(value, "kind"))
-    known = schemas.known(version)
+    (api_version, kind), known = kind_of(value), schemas.known(version)
     if not api_version or not kind:
         lacks = " and ".join(name for name, there in (("apiVersion", api_version), ("kind", kind)) if not there)
         return (), f"it has no {lacks}", "write a Kubernetes manifest"
@@ -53,12 +79,12 @@ def unknown(value: Any, version: str) -> tuple[Place, str, str] | None:
         return None
     from difflib import SequenceMatcher, get_close_matches  # only where there is something to say
 
-    group = _group(api_version)
-    kinds = {other for there, other in known if _group(there) == group}
+    group = group_of(api_version)
+    kinds = {other for there, other in known if group_of(there) == group}
     is_ours = group not in _SHARED_GROUPS and (bool(kinds) or "." not in group)
     near = {there for there, other in known if other == kind}
     if not is_ours:
-        near = {there for there in near if SequenceMatcher(None, _group(there), group).ratio() >= _CLOSE}
+        near = {there for there in near if SequenceMatcher(None, group_of(there), group).ratio() >= _CLOSE}
     meant = [f"{there} {kind}" for there in sorted(near)]
     spelt = {other.lower(): other for other in kinds}
     meant += [f"{api_version} {spelt[other]}" for other in get_close_matches(kind.lower(), spelt, 1, _CLOSE)]

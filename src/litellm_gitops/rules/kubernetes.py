@@ -12,13 +12,13 @@ from litellm_gitops import schemas
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, Form, Misspelt, edit, update
 from litellm_gitops.made import Made, made
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.chart import the_values_fit_their_schema
 from litellm_gitops.rules.engine import found_in, is_setup, read_by_kustomize, show
 from litellm_gitops.rules.forms import FORMS
-from litellm_gitops.rules.kinds import is_of_a_program, unknown
+from litellm_gitops.rules.kinds import group_of, half_named, is_of_a_program, is_of_another_version, kind_of, unknown
+from litellm_gitops.rules.kustomizations import filled_later
 from litellm_gitops.rules.sealing import flawed
 from litellm_gitops.subjects import Subject, is_filled_in
 
@@ -46,7 +46,9 @@ def manifests(repository: Repository) -> list[Subject]:
     version, found = known_version(repository), list[Subject]()
     for document in repository.manifests if version else ():
         if isinstance(document.value, dict) and not _is_of_others(repository, document):
-            found += _manifest(version, document)
+            subjects = _manifest(version, document)
+            is_open = document.file in filled_later(repository)
+            found += [replace(each, is_patch=True) for each in subjects] if is_open else subjects
     return found
 
 
@@ -70,9 +72,9 @@ def engines(repository: Repository) -> list[Subject]:
 
 @cache
 def _of_engine(document: Document) -> Subject | None:
-    validator = schemas.engine(*_kind(document.value))
+    validator = schemas.engine(*kind_of(document.value))
     locate = partial(_in_document, document)
-    return Subject(document.value, _type(*_kind(document.value)), validator, locate) if validator else None
+    return Subject(document.value, _type(*kind_of(document.value)), validator, locate) if validator else None
 
 
 def _type(api_version: str, kind: str) -> str:
@@ -133,7 +135,7 @@ def _subject(version: str, value: dict[Any, Any], locate: Any, kind: str = "", i
 
 def _object(version: str, value: Any, locate: Any, declared: list[str]) -> list[Subject]:
     """A manifest among values, also one of the engines' kinds and others that are known here."""
-    kind = _kind(value)
+    kind = kind_of(value)
     validator = None if " ".join(kind) in declared else schemas.engine(*kind)
     return [Subject(value, _type(*kind), validator, locate)] if validator else _subject(version, value, locate)
 
@@ -153,30 +155,22 @@ def _in_pods(values: Values, pods: Made, place: Place) -> tuple[Finding, Place] 
 
 def _is_of_others(repository: Repository, document: Document) -> bool:
     """Whether another rule speaks of it, or nobody: the engines' kinds, what is declared, and what is no object."""
-    kind = _kind(document.value)
+    kind = kind_of(document.value)
     declared = " ".join(kind) in repository.suite.kinds or schemas.engine(*kind) is not None
     elsewhere = flawed(repository) | read_by_kustomize(repository)
     return declared or document.file in elsewhere or repository.source.is_link(document.file)
 
 
 @rule
-def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterator[Finding]:
+def every_manifest_fits_the_schema_of_itskind_of(repository: Repository) -> Iterator[Finding]:
     version = known_version(repository)
     for document in repository.manifests if version else ():
+        if document.file in filled_later(repository) and is_of_another_version(document.value, version):
+            continue  # for another cluster
         if not _is_of_others(repository, document) and (strange := unknown(document.value, version)):
-            yield _half_named(document) or found_in(document, *strange)
+            yield half_named(document) or found_in(document, *strange)
     for subject in manifests(repository):
         yield from _misfits(subject, f"correct it: kubectl explain {subject.reference}")
-
-
-def _half_named(document: Document) -> Finding | None:
-    """Of a manifest whose `kind` or `apiVersion` is misspelt itself."""
-    missing = [name for name in ("apiVersion", "kind") if not dig(document.value, name)]
-    for key in map(str, document.value if len(missing) == 1 else ()):
-        if closest(key, missing) or (len(key) > 2 and missing[0].startswith(key)):
-            what, slip = f"a manifest has no {key}; did you mean {missing[0]}?", Misspelt(key, missing[0])
-            return replace(found_in(document, (key,), what, f"write {missing[0]}"), misspelt=slip)
-    return None
 
 
 def _misfits(subject: Subject, fix: str) -> Iterator[Finding]:
@@ -185,14 +179,6 @@ def _misfits(subject: Subject, fix: str) -> Iterator[Finding]:
         what = schemas.describe(error).removeprefix(".".join(map(str, named)) or "it")
         if found := subject.finding(schemas.place(error), f"{{}}{what}", _corrected(error) or fix, named):
             yield replace(found, misspelt=schemas.misspelt(error), form=schemas.form(error, subject.named(named)))
-
-
-def _kind(value: Any) -> tuple[str, str]:
-    return text(dig(value, "apiVersion")), text(dig(value, "kind"))
-
-
-def _group(api_version: str) -> str:
-    return api_version.rpartition("/")[0]
 
 
 @rule
@@ -206,9 +192,9 @@ def what_values_put_into_the_pod_fits_its_schema(repository: Repository) -> Iter
     for values in repository.values if version else ():
         for place in _items(values, values.chart.objects):
             value = values.get(*place)
-            declared = " ".join(_kind(value)) in repository.suite.kinds
+            declared = " ".join(kind_of(value)) in repository.suite.kinds
             # of one without a kind another rule speaks
-            if all(_kind(value)) and not declared and (strange := unknown(value, version)):
+            if all(kind_of(value)) and not declared and (strange := unknown(value, version)):
                 at, what, fix = strange
                 yield values.finding((*place, *at), what, edit(fix))
 
@@ -225,7 +211,8 @@ Named = Iterator[tuple[Place, str, str]]  # where, the name, the form that it sh
 
 @rule
 def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
-    for document in repository.manifests:
+    filled = filled_later(repository)
+    for document in (each for each in repository.manifests if each.file not in filled):
         for place, name, form in _names_of(document.value):
             pattern, what, fix = FORMS[form]
             if not re.fullmatch(pattern, name) and not is_filled_in(name):
@@ -250,9 +237,9 @@ def _in_other_letters(name: str, form: str) -> Misspelt | None:
 
 
 def _names_of(value: Any) -> Named:
-    (api_version, kind), metadata = _kind(value), mapping(dig(value, "metadata"))
-    if kind and api_version and _group(api_version) != _NAMELESS_GROUP and not is_of_a_program(api_version, kind):
-        if _group(api_version) != _FREELY_NAMED_GROUP or not metadata.get("name"):
+    (api_version, kind), metadata = kind_of(value), mapping(dig(value, "metadata"))
+    if kind and api_version and group_of(api_version) != _NAMELESS_GROUP and not is_of_a_program(api_version, kind):
+        if group_of(api_version) != _FREELY_NAMED_GROUP or not metadata.get("name"):
             form = "namespace" if (api_version, kind) == ("v1", "Service") else "object"
             # to the beginning of a name the API server adds five letters and digits
             begun = text(metadata.get("generateName")) and f"{metadata['generateName']}x"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
+from litellm_gitops.ambiguous import DEPLOYED
 from litellm_gitops.documents import Document, Place, dig, sequence, text, texts
 from litellm_gitops.findings import Finding, Misspelt, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import SEALED, Repository, WantedSecret, secret_name
 
 GENERATOR = "ksops.yaml"
+_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _LOCK = "litellm-lock"  # goes without a namespace, so that nothing is applied where nobody takes it out
 # the fields of a kustomization that name files or folders
 _LISTS = ("resources", "generators", "transformers", "validators", "components", "crds", "configurations")
@@ -61,6 +64,25 @@ def unlisted(
             yield Finding(at.file, at.line(field), what, edit(f"add {name}"))
 
 
+@lru_cache(maxsize=8)  # several rules ask
+def filled_later(repository: Repository) -> frozenset[str]:
+    """The files of other applications in a tree of Kustomize: what they lack or leave open, an overlay fills in."""
+    folders = {posixpath.dirname(file) for file in repository.files if posixpath.basename(file) in _KUSTOMIZATIONS}
+    trees = tuple(f"{folder}/" for folder in folders if folder and not f"{folder}/".startswith(DEPLOYED))
+    return frozenset(file for file in repository.yaml_files if file.startswith(trees))
+
+
+@lru_cache(maxsize=8)
+def images_with_a_version(repository: Repository) -> frozenset[str]:
+    """The names of images to which a kustomization gives a tag or a digest, or which it replaces."""
+    found = set()
+    for file in repository.yaml_files:
+        for document in repository.documents(file) if posixpath.basename(file) in _KUSTOMIZATIONS else ():
+            entries = sequence(dig(document.value, "images"))
+            found |= {text(dig(each, "name")) for each in entries if dig(each, "newTag") or dig(each, "digest")}
+    return frozenset(found)
+
+
 def field_of(document: Document, entry: str) -> str:
     """In which list of a kustomization a file stands."""
     listed = {
@@ -108,10 +130,16 @@ def misleading(repository: Repository, document: Document, folder: str) -> Itera
     namespace = document.value.get("namespace")
     # under Flux it would move the lock into the namespace, where that locks nothing
     is_argocd = repository.answers.get("gitops_engine") == "argocd"
-    expected = repository.namespace if folder.startswith("secrets/") or is_argocd else None
+    is_the_lock = folder in {cluster.folder for cluster in repository.clusters} and not is_argocd
+    expected = None if is_the_lock else repository.namespace
     if folder.startswith(("secrets/", "clusters/")) and namespace and namespace != expected:
         what = f"namespace: {namespace} moves everything out of its namespace"
         yield Finding(file, document.line("namespace"), what, away)
+    is_ours = folder in {each for cluster in repository.clusters for each in (cluster.folder, cluster.secrets_folder)}
+    for field in ("namePrefix", "nameSuffix") if is_ours else ():
+        if document.value.get(field):
+            what = f"{field} renames what others know by its name, the Secrets among it"
+            yield Finding(file, document.line(field), what, away)
     for number, entry in enumerate(sequence(document.value.get("configMapGenerator"))):
         name = text(dig(entry, "name"))
         if not name or name == _LOCK or closest(name, [_LOCK]):
@@ -163,13 +191,14 @@ def _files_named(content: dict[Any, Any]) -> Iterator[tuple[Place, str]]:
     """(where, name) of each file that a kustomization reads beside its lists, of another repository none."""
     for field in ("patches", "replacements"):
         for number, entry in enumerate(sequence(content.get(field))):
-            if name := text(dig(entry, "path")):
+            if (name := text(dig(entry, "path"))) and "://" not in name:
                 yield (field, number, "path"), name
     for field in ("configMapGenerator", "secretGenerator"):
         for number, entry in enumerate(sequence(content.get(field))):
             for kind in ("files", "envs"):
                 for name in texts(dig(entry, kind)):
-                    yield (field, number, kind), name.rpartition("=")[2]
+                    if "://" not in name:  # which Kustomize fetches
+                        yield (field, number, kind), name.rpartition("=")[2]
 
 
 def listed_by(repository: Repository, document: Document) -> dict[str, tuple[str, int]]:

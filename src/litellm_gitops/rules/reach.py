@@ -37,7 +37,7 @@ def beyond(
         document, listed = each.listing(dirname(found.document.file))
         if document and found.document.file not in listed:
             continue  # it is never applied, and another rule says so
-        if found.identity.namespace != namespace:
+        if each.namespace_of(found) != namespace:
             what = f"{kind} {name} is not in namespace {namespace}, and {writer} may write nowhere else"
             yield found.finding(("metadata",), what, "take it out: what reaches further a person applies")
         elif not permits((api_version := text(found.get("apiVersion"))).rpartition("/")[0], kind):

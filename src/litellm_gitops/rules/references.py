@@ -12,7 +12,7 @@ from litellm_gitops.documents import Document, Place, dig, mapping, sequence, te
 from litellm_gitops.findings import Finding, Misspelt, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository, Values
-from litellm_gitops.rules import rbac, rule, rule_of_values
+from litellm_gitops.rules import links, rbac, rule, rule_of_values
 from litellm_gitops.rules.engine import found_in, synced
 from litellm_gitops.rules.exposure import every_way_in_leads_to_the_proxy
 from litellm_gitops.rules.forms import FORMS
@@ -54,7 +54,7 @@ def what_means_the_proxy_names_it_right(repository: Repository) -> Iterator[Find
                 yield finding(place, f"no pod has the label {place[-1]}: {value}", f"did you mean {_RELEASE}?")
         for place, value in () if is_told else pointing.named:
             is_name = value not in known and re.fullmatch(FORMS["object"][0], value)
-            if is_name and (meant := closest(value, names)):
+            if is_name and not _is_of_the_cluster(each, place) and (meant := links.nearly(value, names)):
                 astray = finding(place, f"nothing is called {value}", f"did you mean {meant}?")
                 if (astray.file, astray.line) not in told:
                     yield astray
@@ -89,6 +89,18 @@ def _pointing(texts: Iterable[Text]) -> _Pointing:
 @cache
 def _pointing_of(document: Document) -> _Pointing:
     return _pointing(document.texts)
+
+
+def _is_of_the_cluster(value: Any, place: Place) -> bool:
+    """Whether it names a ClusterRole, of which Kubernetes and others bring some."""
+    return place[-2:] == ("roleRef", "name") and dig(value, "roleRef", "kind") == "ClusterRole"
+
+
+@rule
+def what_an_owner_adds_fits_together(repository: Repository) -> Iterator[Finding]:
+    """Selectors, ports, kinds, names and keys of objects that stand in one folder."""
+    told = {(each.file, each.line) for each in what_means_the_proxy_names_it_right(repository)}
+    yield from (each for each in links.flaws(repository) if (each.file, each.line) not in told)
 
 
 def _keys(

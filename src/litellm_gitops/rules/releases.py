@@ -13,6 +13,7 @@ from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.chart import the_chart_version_is_exact, the_image_is_pinned
 from litellm_gitops.rules.kubernetes import known_version, manifests, of_values
+from litellm_gitops.rules.kustomizations import images_with_a_version
 from litellm_gitops.subjects import is_filled_in
 
 _COMPOSE = "docker-compose.yml"
@@ -41,11 +42,12 @@ def every_image_beside_the_proxy_has_a_version(repository: Repository) -> Iterat
     """Of containers that values add, and of what a commit brings: without one another program runs tomorrow."""
     version = known_version(repository)
     brought = [each for each in manifests(repository) if not each.is_patch] if version else []
+    given = images_with_a_version(repository)
     for subject in [*brought, *(of_values(repository) if version else ())]:
         for part in subject.parts(version):
             image = text(dig(part.value, "image")) if part.type == "core.v1.Container" else ""
             name, _, tag = image.rpartition(":")
-            moves = not name or "/" in tag or tag == "latest"
+            moves = (not name or "/" in tag or tag == "latest") and image.removesuffix(":latest") not in given
             if image and moves and "@" not in image and not is_filled_in(image):
                 what = f"{{}} is {image}, which may be another one tomorrow"
                 if found := subject.finding((*part.place, "image"), what, "name a version"):

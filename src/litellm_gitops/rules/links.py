@@ -1,0 +1,325 @@
+"""What objects of the owner's own say of each other, where all that it takes to tell stands in one cluster's folder.
+
+Selectors, ports, kinds and keys. What a chart, an operator or another repository makes is not known, so a name that
+nothing here has is wrong only where it is nearly one that is here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from posixpath import basename
+from typing import Any
+
+from litellm_gitops import foreign
+from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
+from litellm_gitops.findings import Finding, edit
+from litellm_gitops.proxy_facts import closest
+from litellm_gitops.repository import Cluster, Repository
+from litellm_gitops.rules.engine import Synced, found_in, read_by_kustomize, synced
+
+Flaws = Iterator[tuple[Place, str, str]]  # where, what is wrong, what to do
+
+# what changes names and labels behind the manifests
+_CHANGES = ("namePrefix", "nameSuffix", "commonLabels", "labels", "components", "patches", "transformers", "helmCharts")
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod")
+_LIST_OF_ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
+_BY_ANNOTATION = "use-annotation"  # a port of an Ingress whose backend stands in an annotation
+_SHORTEST = 4  # letters of a part of a name that can be misspelt: v1 and v2, eu and us are two names
+# names of objects, by the keys above them, and the kinds that they may be of
+_NAMES: dict[tuple[str, str], tuple[str, ...]] = {
+    ("configMapRef", "name"): ("ConfigMap",),
+    ("configMapKeyRef", "name"): ("ConfigMap",),
+    ("configMap", "name"): ("ConfigMap",),
+    ("persistentVolumeClaim", "claimName"): ("PersistentVolumeClaim",),
+    ("issuerRef", "name"): ("Issuer",),
+    ("secretStoreRef", "name"): ("SecretStore",),
+    ("authenticationRef", "name"): ("TriggerAuthentication",),
+    ("cluster", "name"): ("Cluster",),
+    ("backendRefs", "name"): ("Service",),
+    ("spec", "serviceName"): ("Service",),
+}
+
+
+def nearly(word: str, known: set[str]) -> str:
+    """The name that a misspelt one was meant to be; empty where it may be another one, such as own-2 beside own-1."""
+    meant = closest(word, known)
+    one, other = (re.split(r"[-._]", each.lower()) for each in (word, meant))
+    if not meant or "".join(one) == "".join(other):
+        return meant
+    differing = [pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]]
+    return meant if len(one) == len(other) and all(_is_slip(*pair) for pair in differing) else ""
+
+
+def _is_slip(one: str, other: str) -> bool:
+    """Whether a part of a name is another one misspelt: long enough, without a number, or with two letters swapped."""
+    if re.search(r"\d", one + other):
+        return False
+    return min(len(one), len(other)) >= _SHORTEST or (len(one) > 2 and sorted(one) == sorted(other))
+
+
+@dataclass(frozen=True, eq=False)
+class Own:
+    """An object of a cluster, and what makes a finding in it."""
+
+    value: dict[Any, Any]
+    finding: Callable[[Place, str, str], Finding]
+
+    @property
+    def kind(self) -> str:
+        """Its kind, without the group."""
+        return text(self.value.get("kind"))
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return text(dig(self.value, "metadata", "name"))
+
+    @cached_property
+    def template(self) -> dict[Any, Any]:
+        """The pods that it makes; empty where it makes none."""
+        spec = mapping(self.value.get("spec"))
+        if self.kind == "Pod":
+            return self.value
+        return mapping(dig(spec, "jobTemplate", "spec", "template") or spec.get("template"))
+
+    @cached_property
+    def labels(self) -> dict[Any, Any]:
+        """The labels of these pods."""
+        return mapping(dig(self.template, "metadata", "labels"))
+
+    @cached_property
+    def containers(self) -> list[Any]:
+        """The containers of these pods."""
+        spec = mapping(self.template.get("spec"))
+        return [*sequence(spec.get("containers")), *sequence(spec.get("initContainers"))]
+
+    @property
+    def is_added_to(self) -> bool:
+        """Whether something in the cluster may put containers beside those that are here."""
+        return "inject" in str(mapping(self.template.get("metadata"))).lower()
+
+    def ports(self) -> set[str]:
+        """The names of the ports of these containers."""
+        ports = (port for each in self.containers for port in sequence(dig(each, "ports")))
+        return {text(dig(port, "name")) for port in ports} - {""}
+
+
+class Objects:
+    """What the owner adds to a cluster."""
+
+    def __init__(self, each: Synced) -> None:
+        self.cluster: Cluster = each.cluster
+        self.repository: Repository = each.repository
+        self.found = [*self._of_files(each), *self._of_values()]
+        # that of the chart's name is told by another rule
+        self.services = [own for own in self.found if own.kind == "Service" and own.name != "litellm"]
+        self.pods = [own for own in self.found if own.labels and own.containers]
+
+    def _of_files(self, each: Synced) -> Iterator[Own]:
+        passed = read_by_kustomize(self.repository)
+        for file in each.files:
+            for document in self.repository.documents(file) if file not in passed else ():
+                value = mapping(document.value)
+                namespace = dig(value, "metadata", "namespace") or self.repository.namespace
+                if value.get("kind") and namespace == self.repository.namespace:
+                    yield Own(value, partial(found_in, document))
+
+    def _of_values(self) -> Iterator[Own]:
+        values = self.cluster.values
+        place = values.chart.objects if values else ()
+        for number, value in enumerate(sequence(values.get(*place)) if values and place else ()):
+            if isinstance(value, dict):
+
+                def here(at: Place, what: str, fix: str, above: Place = (*place, number)) -> Finding:
+                    assert values
+                    return values.finding((*above, *at), what, edit(fix))
+
+                yield Own(value, here)
+
+    @cached_property
+    def said(self) -> dict[str, int]:
+        """How often each text is a value in the manifests and the values of this repository."""
+        counts: dict[str, int] = {}
+        values = (values.merged for values in self.repository.values)
+        for value in (*(document.value for document in self.repository.manifests), *values):
+            for _, word in walk(value):
+                counts[word] = counts.get(word, 0) + 1
+        return counts
+
+    def names(self, *kinds: str) -> set[str]:
+        """The names of the objects of these kinds."""
+        return {own.name for own in self.found if own.kind in kinds} - {""}
+
+    def selected(self, selector: dict[Any, Any]) -> list[Own]:
+        """What makes the pods that have these labels."""
+        return [own for own in self.pods if selector.items() <= own.labels.items()]
+
+
+def flaws(repository: Repository) -> Iterator[Finding]:
+    """What does not fit, once for each object."""
+    for each in synced(repository):
+        if _is_changed(each):
+            continue
+        objects = Objects(each)
+        for own in objects.found:
+            for check in (_targets, _backends, _selects, _scales, _keys, _named, _scraped, _hosts):
+                if first := next(check(objects, own), None):
+                    yield own.finding(*first)
+                    break
+
+
+def _is_changed(each: Synced) -> bool:
+    """Whether Kustomize changes names or labels, or brings objects that are not here."""
+    kustomizations = (file for file in each.files if basename(file).startswith("kustomization."))
+    for document in (document for file in kustomizations for document in each.repository.documents(file)):
+        elsewhere = [entry for entry in texts(dig(document.value, "resources")) if "://" in entry or "../" in entry]
+        if {*_CHANGES} & mapping(document.value).keys() or set(elsewhere) - {f"../../{each.cluster.secrets_folder}"}:
+            return True
+    return False
+
+
+def _targets(objects: Objects, own: Own) -> Flaws:
+    """Ports of a Service that its pods do not have."""
+    spec = mapping(own.value.get("spec"))
+    found = objects.selected(mapping(spec.get("selector"))) if own.kind == "Service" and spec.get("selector") else []
+    if not found or any(each.is_added_to for each in found):
+        return
+    known = set[str]().union(*(each.ports() for each in found))
+    for number, port in enumerate(sequence(spec.get("ports"))):
+        target = text(dig(port, "targetPort"))
+        if re.search(r"[a-z]", target) and target not in known:
+            what = f"no container of {found[0].kind} {found[0].name} has a port called {target}"
+            fix = f"write {' or '.join(sorted(known))}" if known else "write its number, or name it there"
+            yield ("spec", "ports", number, "targetPort"), what, fix
+
+
+def _backends(objects: Objects, own: Own) -> Flaws:
+    """Ports of a Service of ours that it does not have, where something leads to it."""
+    if own.kind not in ("Ingress", *_LIST_OF_ROUTES):
+        return
+    for place, name in walk(own.value.get("spec")):
+        is_service = place[-2:] == ("service", "name") or (place[-1:] == ("name",) and "backendRefs" in place)
+        above = dig(own.value, "spec", *place[:-1])
+        if not is_service or dig(above, "namespace") or dig(above, "kind") not in (None, "Service"):
+            continue
+        ports = [
+            port
+            for each in objects.services
+            if each.name == name
+            for port in sequence(dig(each.value, "spec", "ports"))
+        ]
+        wanted = dig(above, "port")
+        number, called = (wanted, None) if isinstance(wanted, int) else (dig(wanted, "number"), dig(wanted, "name"))
+        numbers, names = {dig(port, "port") for port in ports}, {dig(port, "name") for port in ports}
+        is_there = number in numbers if number is not None else called in (None, _BY_ANNOTATION, *names)
+        if ports and not is_there:
+            known = ", ".join(sorted(str(each) for each in (numbers if number is not None else names) if each))
+            what = f"Service {name} has no port {number if number is not None else called}"
+            yield ("spec", *place[:-1], "port"), what, f"write {known}" if known else "write its number"
+
+
+# kind -> where its selector is; that of the last one is of Services, the others' of pods
+_SELECTORS: dict[str, Place] = {
+    "Service": ("spec", "selector"),
+    "PodDisruptionBudget": ("spec", "selector", "matchLabels"),
+    "NetworkPolicy": ("spec", "podSelector", "matchLabels"),
+    "PodMonitor": ("spec", "selector", "matchLabels"),
+    "ServiceMonitor": ("spec", "selector", "matchLabels"),
+}
+
+
+def _selects(objects: Objects, own: Own) -> Flaws:
+    """A selector that nothing here has, and that is nearly that of something, or stands in the Service of its name."""
+    place = _SELECTORS.get(own.kind, ())
+    selector = mapping(dig(own.value, *place)) if place else {}
+    is_elsewhere = dig(own.value, *place[:-1], "matchExpressions") or dig(own.value, "spec", "namespaceSelector")
+    there = [(each, each.labels) for each in objects.pods]
+    if own.kind == "ServiceMonitor":
+        there = [(each, mapping(dig(each.value, "metadata", "labels"))) for each in objects.services]
+    if not selector or is_elsewhere or any(selector.items() <= labels.items() for _, labels in there):
+        return
+    for each, labels in there:
+        differing = [key for key, value in selector.items() if labels.get(key, value) != value]
+        if len(differing) != 1 or not selector.keys() <= labels.keys():
+            continue
+        key, value, meant = differing[0], text(selector[differing[0]]), text(labels[differing[0]])
+        is_its = own.kind in ("Service", "PodDisruptionBudget") and own.name == each.name
+        if (is_its or nearly(value, {meant})) and objects.said.get(value, 0) == 1:
+            fix = f"write {meant}, as {each.kind} {each.name} has it"
+            yield (*place, key), f"nothing here has the label {key}: {value}", fix
+
+
+def _scales(objects: Objects, own: Own) -> Flaws:
+    """What is scaled is of another kind."""
+    for field in ("scaleTargetRef", "targetRef"):
+        reference = mapping(dig(own.value, "spec", field))
+        kind, name = text(reference.get("kind")), text(reference.get("name"))
+        kinds = sorted({each.kind for each in objects.pods if each.name == name})
+        if kind in _WORKLOADS and kinds and kind not in kinds:
+            yield ("spec", field, "kind"), f"there is no {kind} {name}, but a {kinds[0]}", f"write {kinds[0]}"
+
+
+def _keys(objects: Objects, own: Own) -> Flaws:
+    """Keys that a Secret or a ConfigMap of ours does not have."""
+    sealed = {secret.name for secret in objects.cluster.sealed}
+    secrets = foreign.foreign_secrets(objects.repository, objects.cluster)
+    known: dict[str, dict[str, Any]] = {
+        "secretKeyRef": {name: keys for name, keys in secrets.items() if name not in sealed},
+        "configMapKeyRef": foreign.config_maps(objects.repository, objects.cluster),
+    }
+    for place, name in walk(own.template):
+        reference = str(place[-2]) if len(place) > 1 and place[-1] == "name" else ""
+        keys = known.get(reference, {}).get(name)
+        above = mapping(dig(own.template, *place[:-1]))
+        key = text(above.get("key"))
+        if keys and key and key not in keys and above.get("optional") is not True:
+            what = f"{'Secret' if reference == 'secretKeyRef' else 'ConfigMap'} {name} has no key {key}"
+            yield _place_of(own, (*place[:-1], "key")), what, f"write {' or '.join(sorted(keys))}"
+
+
+def _place_of(own: Own, below: Place) -> Place:
+    """A place in the pods of an object, from the object on."""
+    for above in ((), ("spec", "template"), ("spec", "jobTemplate", "spec", "template")):
+        if dig(own.value, *above) is own.template:
+            return (*above, *below)
+    return below
+
+
+def _named(objects: Objects, own: Own) -> Flaws:
+    """A name that is nearly one of ours, and that nothing here has."""
+    everything = {each.name for each in objects.found}
+    for place, name in walk(own.value):
+        keys = tuple(key for key in place if isinstance(key, str))[-2:]
+        above = mapping(dig(own.value, *place[:-1]))
+        kinds = _NAMES.get((keys[0], keys[1]), ()) if len(keys) == 2 else ()
+        is_here = above.get("kind") in (None, *kinds) and "namespace" not in above
+        if kinds and is_here and name not in everything and (meant := nearly(name, objects.names(*kinds))):
+            yield place, f"there is no {kinds[0]} {name}", f"did you mean {meant}?"
+
+
+def _scraped(objects: Objects, own: Own) -> Flaws:
+    """Ports that a ServiceMonitor asks, and that no Service has which it selects."""
+    selector = mapping(dig(own.value, "spec", "selector", "matchLabels"))
+    if own.kind != "ServiceMonitor" or not selector or dig(own.value, "spec", "namespaceSelector"):
+        return
+    labels = [(each, mapping(dig(each.value, "metadata", "labels"))) for each in objects.services]
+    found = [each for each, given in labels if selector.items() <= given.items()]
+    known = {text(dig(port, "name")) for each in found for port in sequence(dig(each.value, "spec", "ports"))} - {""}
+    for number, endpoint in enumerate(sequence(dig(own.value, "spec", "endpoints")) if known else ()):
+        port = text(dig(endpoint, "port"))
+        if port and port not in known:
+            what = f"Service {found[0].name} has no port called {port}"
+            yield ("spec", "endpoints", number, "port"), what, f"write {' or '.join(sorted(known))}"
+
+
+def _hosts(objects: Objects, own: Own) -> Flaws:
+    """Names of Services in addresses."""
+    known = objects.names("Service") | {"litellm"}
+    address = re.compile(rf"://([a-z0-9-]+)\.{re.escape(objects.repository.namespace)}(?:\.svc[\w.]*)?(?=[:/]|\Z)")
+    for place, value in walk(own.value):
+        for host in address.findall(value) if "://" in value else ():
+            if host not in known and (meant := nearly(host, known)):
+                yield place, f"there is no Service {host}", f"did you mean {meant}?"
