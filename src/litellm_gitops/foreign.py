@@ -12,7 +12,7 @@ from litellm_gitops.repository import Cluster, Repository, Values
 # kind -> where the name of the Secret stands, the first that is there; the manifest's own name where none is
 _NAMES: dict[str, tuple[Place, ...]] = {
     "ExternalSecret": (("spec", "target", "name"),),
-    "SealedSecret": (("spec", "template", "metadata", "name"),),
+    "SealedSecret": (),  # whatever its template says: the controller gives its own name
     "Certificate": (("spec", "secretName"),),
     "VaultStaticSecret": (("spec", "destination", "name"),),
     "VaultDynamicSecret": (("spec", "destination", "name"),),
@@ -47,7 +47,8 @@ def foreign_secrets(repository: Repository, cluster: Cluster) -> dict[str, froze
         if text(manifest.get("apiVersion")).startswith("postgresql.cnpg.io/") and manifest.get("kind") == "Cluster":
             found |= dict.fromkeys(f"{text(dig(manifest, 'metadata', 'name'))}-{suffix}" for suffix in _DATABASE)
     for declared in repository.suite.secrets:
-        if declared.clusters is None or cluster.name in declared.clusters:
+        absent = {*(declared.clusters or ())} - {each.name for each in repository.clusters}  # another rule tells
+        if declared.clusters is None or cluster.name in declared.clusters or absent:
             found[declared.name] = None if declared.keys is None else frozenset(declared.keys)
     return found
 
@@ -101,7 +102,8 @@ def _keys(manifest: dict[Any, Any]) -> frozenset[str] | None:
         case "ExternalSecret" if not (spec.get("dataFrom") or dig(spec, "target", "template")) and dig(
             spec, "target", "creationPolicy"
         ) in (None, "Owner", "Orphan"):
-            return frozenset(str(dig(entry, "secretKey")) for entry in sequence(spec.get("data")))
+            keys = [text(dig(entry, "secretKey")) for entry in sequence(spec.get("data"))]
+            return frozenset(keys) if all(keys) else None
         case "Certificate":
             return frozenset({"ca.crt", "tls.crt", "tls.key"})
         case _:

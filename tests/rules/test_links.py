@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append_item, change, together, write
+from tests.support.faults import CHART, Edit, Fault, add, append_item, change, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 TOGETHER, MAKER = "what_an_owner_adds_fits_together", "every_secret_has_one_maker"
+OPERATORS = "operators_read_every_field"
 ARGOCD = everything(gitops_engine="argocd")
 LIST = "clusters/aws/kustomization.yaml"
 OWN = "clusters/aws/own.yaml"
@@ -146,6 +147,32 @@ FAULTS: dict[str, Fault] = {
         "the_api_server_takes_every_manifest",
         own(("          volumeMounts", "          livenessProbe: {tcpSocket: {port: wbe}}\n          volumeMounts")),
     ),
+    **{
+        f"a word that no operator reads: {new}": (OPERATORS, own((old, new)))
+        for old, new in (
+            ("  secretStoreRef: {kind: SecretStore", "  secretStore: {kind: SecretStore"),
+            ("remoteRef: {key", "remoteref: {key"),
+            ("{creationPolicy: Owner}", "{creationPolicy: owner}"),
+            ("spec: {provider: {aws", "spec: {providers: {aws"),
+            ("dnsNames: [web", "dnsName: [web"),
+            ("secretName: web-tls, dns", "duration: 90d, secretName: web-tls, dns"),
+            ("external-secrets.io/v1\nkind: SecretStore", "external-secrets.io/v1beta\nkind: SecretStore"),
+        )
+    },
+    "a word that no operator reads, in values": (
+        OPERATORS,
+        add(
+            CHART.objects,
+            [
+                {
+                    "apiVersion": "keda.sh/v1alpha1",
+                    "kind": "ScaledObject",
+                    "metadata": {"name": "own"},
+                    "spec": {"scaleTargetRef": {"name": "own"}, "maxReplicas": 4, "triggers": []},
+                }
+            ],
+        ),
+    ),
     "an address that is none": (
         "the_api_server_takes_every_manifest",
         own(("spec: {selector: {app: open-webui}", "spec: {clusterIP: none, selector: {app: open-webui}")),
@@ -196,6 +223,12 @@ HARMLESS: dict[str, Harmless] = {
             "labels: {app: open-webui}, annotations: {sidecar.istio.io/inject: 'true'}}",
         ),
         ("targetPort: web", "targetPort: envoy"),
+    ),
+    "words of other releases of operators": own(
+        ("external-secrets.io/v1\nkind: ExternalSecret", "external-secrets.io/v1beta1\nkind: ExternalSecret"),
+        ("external-secrets.io/v1\nkind: SecretStore", "external-secrets.io/v2\nkind: SecretStore"),
+        ("{creationPolicy: Owner}", "{creationPolicy: Adopt, retention: 1d}"),
+        ("secretName: web-tls, dns", "duration: 2160h, renewBefore: 360h0m0s, secretName: web-tls, dns"),
     ),
     "a port by its number": own(("port: {name: http}", "port: {number: 80}"), ("targetPort: web", "targetPort: 9090")),
     "a Secret that an operator adds to": own(

@@ -444,6 +444,44 @@ ONE: dict[str, Told] = {
     ),
     "a key of AWS in a model": (PLAINTEXT, SHARED, key("aws_secret_access_key", 40)),
     "a key in a model": ("nothing_beats_a_chosen_method", SHARED, key("api_key", 32)),
+    "a sealed file in a folder of its own": (
+        "nothing_unknown_lies_among_the_sealed_files",
+        f"secrets/aws/redis/{REDIS}",
+        together(
+            write(f"secrets/aws/redis/{REDIS}", ""), renamed(f"secrets/aws/{REDIS}", f"secrets/aws/redis/{REDIS}")
+        ),
+    ),
+    "a value beside the sealed ones": (
+        "every_value_of_every_secret_is_sealed",
+        f"secrets/aws/{REDIS}",
+        substitute(f"secrets/aws/{REDIS}", r"^stringData:\n", "stringData:\n  username: own\n"),
+    ),
+    "a label that Kubernetes refuses on a sealed Secret": (
+        "every_name_is_valid",
+        f"secrets/aws/{REDIS}",
+        substitute(f"secrets/aws/{REDIS}", "^  namespace: litellm", "  namespace: litellm\n  labels: {tier: a b}"),
+    ),
+    "recipients under another name": (
+        "every_cluster_has_one_sound_creation_rule",
+        ".sops.yaml",
+        substitute(".sops.yaml", "^    age:", "    recipients:", count=1),
+    ),
+    "a Secret that is declared for no cluster": (
+        "every_declaration_is_needed",
+        "policies/suite.yml",
+        together(
+            set_value("policies/suite.yml", ("secrets",), [{"name": "own", "made_by": "vault", "clusters": ["eks"]}]),
+            add(CHART.env_from, ["own"]),
+        ),
+    ),
+    "a Secret that is declared by another name": (
+        "values_name_only_secrets_and_keys_that_exist",
+        "litellm/values-aws.yaml",
+        together(
+            set_value("policies/suite.yml", ("secrets",), [{"name": "openia", "made_by": "vault"}]),
+            add(CHART.env_from, ["openai"]),
+        ),
+    ),
     "two sealed files of a cluster swapped": (
         "every_secret_file_holds_the_secret_of_its_name",
         f"secrets/aws/{REDIS}",

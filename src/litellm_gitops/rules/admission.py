@@ -132,17 +132,17 @@ def _rules(part: Part, rows: list[dict[str, Any]], subject: Subject) -> Misfits:
         if row.get("whole") and not subject.is_whole:
             continue
         at = tuple(row["at"].split(".")) if "at" in row else ()
-        for above, key, item in _each(part.value, row["each"].split(".")) if "each" in row else [((), None, None)]:
+        for above, key, item in each(part.value, row["each"].split(".")) if "each" in row else [((), None, None)]:
             if not cel.holds(row["rule"], **names, it=item, key=key):
                 yield Misfit((*part.place, *above, *at), row["what"])
 
 
 def _in(part: Part, path: str) -> Iterator[tuple[Place, Any]]:
     """(place, value) of what a path such as `spec.windows.*.kind` leads to."""
-    return (((*part.place, *place), found) for place, _, found in _each(part.value, path.split(".")))
+    return (((*part.place, *place), found) for place, _, found in each(part.value, path.split(".")))
 
 
-def _each(value: Any, path: list[str], above: Place = ()) -> Iterator[tuple[Place, Any, Any]]:
+def each(value: Any, path: list[str], above: Place = ()) -> Iterator[tuple[Place, Any, Any]]:
     """(place, key, value) of what a path leads to, in which * stands for each item or value."""
     if not path:
         yield above, above[-1], value
@@ -152,7 +152,7 @@ def _each(value: Any, path: list[str], above: Place = ()) -> Iterator[tuple[Plac
         keys = list(range(len(value))) if isinstance(value, list) else [*mapping(value)]
     for key in keys:
         if (found := dig(value, key)) is not None:
-            yield from _each(found, path[1:], (*above, key))
+            yield from each(found, path[1:], (*above, key))
 
 
 def _twice(part: Part) -> Misfits:

@@ -6,10 +6,11 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from litellm_gitops import rules, vendored
+from litellm_gitops import foreign, rules, vendored
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, walk
 from litellm_gitops.findings import Finding, Fix, delete, edit, restore, update
 from litellm_gitops.policies import SUITE
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import beside
@@ -28,9 +29,12 @@ def every_declaration_is_needed(repository: Repository) -> Iterator[Finding]:
     suite, clusters = repository.suite, [cluster.name for cluster in repository.clusters]
     known = {(str(value.get("apiVersion")), str(value.get("kind"))) for value in _objects(repository)}
     for number, secret in enumerate(suite.secrets):
-        for unknown in sorted(set(secret.clusters or ()) - set(clusters)):
+        absent = sorted(set(secret.clusters or ()) - set(clusters))
+        for unknown in absent:
             yield _finding(repository, ("secrets", number, "clusters"), f"there is no cluster {unknown}")
-        if not any(_names(repository, cluster, secret.name) for cluster in secret.clusters or clusters):
+        if not (absent or _is_nearly_named(repository, secret.name)) and not any(
+            _names(repository, cluster, secret.name) for cluster in secret.clusters or clusters
+        ):
             yield _finding(repository, ("secrets", number), f"nothing names the Secret {secret.name}")
     for number, kind in enumerate(suite.kinds):
         version, _, name = kind.rpartition(" ")
@@ -46,6 +50,15 @@ def every_declaration_is_needed(repository: Repository) -> Iterator[Finding]:
     for number, pattern in enumerate(suite.beside):
         if not beside(repository, [pattern]):
             yield _finding(repository, ("beside", number), f"no file below secrets/ matches {pattern}")
+
+
+def _is_nearly_named(repository: Repository, name: str) -> bool:
+    """Whether values name a Secret that nobody makes, and that is nearly this one: another rule tells it."""
+    for cluster in repository.clusters:
+        named = {each.name for each in cluster.values.pod.secret_references()} if cluster.values else set()
+        if name not in named and closest(name, named - foreign.known(repository, cluster)):
+            return True
+    return False
 
 
 def _objects(repository: Repository) -> Iterator[dict[Any, Any]]:

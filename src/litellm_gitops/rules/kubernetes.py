@@ -216,7 +216,7 @@ def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
         for place, name, form in _names_of(document.value):
             pattern, what, fix = FORMS[form]
             if not re.fullmatch(pattern, name) and not is_filled_in(name):
-                if not name and place == ("metadata", "namespace"):
+                if not name and (place == ("metadata", "namespace") or _is_a_setting(repository, document)):
                     continue  # as if there was none
                 what, fix = (f"{show(name)!r} is no {what}", fix) if name else ("it has no name", "write name")
                 lacks = None if name else Form("missing", place[:-1], str(place[-1]))
@@ -227,6 +227,13 @@ def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
             if not re.fullmatch(pattern, name):
                 found = values.finding(place, f"{show(name)!r} is no {what}", edit(fix))
                 yield replace(found, misspelt=_in_other_letters(name, form))
+
+
+def _is_a_setting(repository: Repository, document: Document) -> bool:
+    """Whether it may be what a program reads, which nothing in a cluster keeps."""
+    version = known_version(repository)
+    is_known = bool(version) and kind_of(document.value) in schemas.known(version)
+    return not document.file.startswith(("clusters/", "secrets/")) and not is_known
 
 
 def _in_other_letters(name: str, form: str) -> Misspelt | None:

@@ -13,7 +13,7 @@ from litellm_gitops.documents import LOADER, dig, mapping
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
-from litellm_gitops.rules import rule
+from litellm_gitops.rules import operators, rule
 from litellm_gitops.rules.engine import found_in, show
 from litellm_gitops.subjects import is_filled_in
 
@@ -68,3 +68,9 @@ def _flaws(annotations: Any) -> Iterator[tuple[str, str, str]]:
             yield key, f"nothing reads {key}", f"did you mean {prefix}/{near}?"
         elif key.startswith(_SUBSCRIBED) and re.fullmatch(r"on-[\w-]+", key.removeprefix(_SUBSCRIBED)):
             yield key, f"{key} names no service", f"write {key}.slack, or another service of yours"
+
+
+@rule
+def operators_read_every_field(repository: Repository) -> Iterator[Finding]:
+    """Of the kinds that owners add most: what is misspelt there, the API server drops, or the operator refuses."""
+    yield from operators.misspelt(repository)

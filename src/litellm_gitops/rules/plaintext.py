@@ -32,7 +32,7 @@ _MAY_TELL = re.compile(rf"""(?<!kind: ){_CREDENTIAL.pattern[:-2]}["']?\s*(?:[:=,
 _NAME_OF_SECRET = re.compile(r"(?<!client)(?<!client_)secret\Z|credentials?\Z", re.IGNORECASE)
 # Nothing, a path in the container, a switch, the right to have a token, a word that says that there is none, what
 # another program puts in or decrypts, where it is kept, what code or Terraform reads from elsewhere, what PGP made for
-# Renovate, what a password was hashed to, and examples that their vendor publishes.
+# Renovate or Sealed Secrets encrypted, what a password was hashed to, and examples that their vendor publishes.
 _REFERENCE = re.compile(
     r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|n/a"
     r"|not-needed|sk-no-key-required"
@@ -42,7 +42,7 @@ _REFERENCE = re.compile(
     r"|[~^]?\d+(?:\.[\dx*]+){1,2}(?:-[\w.]+)?"  # of a package that is called so
     r"|ENC\[.*|(?:arn|env|vault|op|file|npm|workspace|https?|ref\+\w+|azurekeyvault|gcpsm|awssm|secretref):(?!.*:[^/]*@).*"
     r"|\$(?:2[abxy]?|[156y]|argon2\w+|pbkdf2[\w-]*|scrypt|apr1)\$.*"
-    r"|(?-i:wcFMA.*|wV4D.*|[A-Z0-9]+_(?:[A-Z0-9_]*(?:PASSWORD|TOKEN|KEY|SECRET))|.*EXAMPLE(?:KEY)?)",
+    r"|(?-i:Ag[A-D][A-Za-z0-9+/]{200,}={0,2}|wcFMA.*|wV4D.*|[A-Z0-9]+_(?:[A-Z0-9_]*(?:PASSWORD|TOKEN|KEY|SECRET))|.*EXAMPLE(?:KEY)?)",
     re.IGNORECASE | re.DOTALL,
 )
 # what everybody knows, where nothing is deployed: a database of a test, the key in LiteLLM's documentation
@@ -261,7 +261,7 @@ def git_ignores_inputs_and_keys(repository: Repository) -> Iterator[Finding]:
         elif file in repository.tracked and (file in wanted or never_in_git(file)):
             first = f"git rm --cached {file}, and take what it holds for known: make new keys, revoke credentials"
             yield Finding(file, None, "is a private key or an input of sealing, which never enters git", edit(first))
-        elif never_in_git(file) and file not in wanted:
+        elif never_in_git(file) and file not in wanted and not credentials.find(repository.characters(file)):
             fix = edit(f"move it out of the repository, or ignore it: add /{file} to .gitignore")
             yield Finding(file, None, "a private key is not ignored by git", fix)
 

@@ -14,7 +14,7 @@ from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.chart import the_chart_version_is_exact, the_image_is_pinned
 from litellm_gitops.rules.kubernetes import known_version, manifests, of_values
 from litellm_gitops.rules.kustomizations import images_with_a_version
-from litellm_gitops.subjects import is_filled_in
+from litellm_gitops.subjects import Subject, is_filled_in
 
 _COMPOSE = "docker-compose.yml"
 # https://github.com/distribution/reference/blob/main/reference.go
@@ -37,11 +37,17 @@ def _images(repository: Repository) -> list[tuple[str, str]]:
     return [] if refused else [_image(values) for values in repository.values]
 
 
+def _is_applied(subject: Subject) -> bool:
+    """Whether it stands where an engine looks: what else is tried out in the repository is nobody's concern."""
+    start = subject.finding((), "", "")
+    return start is not None and start.file.startswith("clusters/")
+
+
 @rule
 def every_image_beside_the_proxy_has_a_version(repository: Repository) -> Iterator[Finding]:
     """Of containers that values add, and of what a commit brings: without one another program runs tomorrow."""
     version = known_version(repository)
-    brought = [each for each in manifests(repository) if not each.is_patch] if version else []
+    brought = [each for each in manifests(repository) if not each.is_patch and _is_applied(each)] if version else []
     given = images_with_a_version(repository)
     for subject in [*brought, *(of_values(repository) if version else ())]:
         for part in subject.parts(version):

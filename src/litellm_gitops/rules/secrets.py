@@ -18,6 +18,7 @@ from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret
 from litellm_gitops.rules import digests, rule
 from litellm_gitops.rules.chart import the_values_fit_their_schema
 from litellm_gitops.rules.files import git_ignores_nothing_that_is_deployed, is_ignored, taken_from_git
+from litellm_gitops.rules.kubernetes import every_name_is_valid
 from litellm_gitops.rules.sealing import flawed
 from litellm_gitops.sealing import checksums, history
 from litellm_gitops.sealing.forms import PASSWORDS
@@ -115,9 +116,9 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
                 again = seal("" if commit == "" else history.back(wanted.file, commit), cluster.name)
                 if is_ignored(repository, wanted.file):
                     ignored.append(wanted.file)
-                else:
+                elif not _is_in_a_folder(repository, wanted.file):
                     yield Finding(wanted.file, None, "is missing", again)
-            if secret is None or not repository.has(wanted.file):
+            if secret is None or not repository.has(wanted.file) or secret.file in flawed(repository):
                 continue  # another rule speaks of what is there
             spare = set(repository.matrix.secrets[name].keys) - set(wanted.keys)
             is_listed = repository.matrix.secrets[name].needed(repository.answers) == set(
@@ -134,6 +135,12 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
                     yield Finding(secret.file, line, f"{key} is empty", _again(repository, secret.file))
     told = {each.line for each in git_ignores_nothing_that_is_deployed(repository)}
     yield from (each for each in taken_from_git(repository, ignored) if each.line not in told)
+
+
+def _is_in_a_folder(repository: Repository, file: str) -> bool:
+    """Whether it lies in a folder beside, where another rule tells that no engine reads it."""
+    folder, _, name = file.rpartition("/")
+    return any(each.endswith(f"/{name}") for each in repository.under(folder) if each != file)
 
 
 def _misplaced(repository: Repository, wanted: WantedSecret, file: str) -> Finding:
@@ -319,6 +326,7 @@ def every_checksum_is_that_of_its_secret(repository: Repository) -> Iterator[Fin
     others = (every_needed_secret_is_there, every_secret_file_holds_the_secret_of_its_name, no_sealed_value_is_a_copy)
     told = flawed(repository).union(finding.file for other in others for finding in other(repository))
     told |= {secret.file for each in repository.clusters for secret in each.sealed if _is_misnamed(secret)}
+    told |= {each.file for each in every_name_is_valid(repository) if each.file.startswith("secrets/")}
     passed = {each.file for each in the_values_fit_their_schema(repository)}
     for finding, files in (*digests.swapped_secrets(repository), *digests.swapped_lists(repository)):
         yield finding

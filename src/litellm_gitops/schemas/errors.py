@@ -101,11 +101,11 @@ def _half_said(error: Any) -> str | None:
     if len(missing) == 1 and len(error.instance.keys() - fields.keys()) == 1:
         return str(missing[0])
     word = str(error.validator_value).lower()
-    begun = [name for name in fields if name not in error.instance and _begin_alike(word, name.lower())]
+    begun = [name for name in fields if name not in error.instance and begin_alike(word, name.lower())]
     return begun[0] if len(begun) == 1 else None
 
 
-def _begin_alike(one: str, other: str) -> bool:
+def begin_alike(one: str, other: str) -> bool:
     """Whether one is the other cut short, or both say the same and end otherwise: repo, replicas, minReplicaCount."""
     alike = next(
         (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),

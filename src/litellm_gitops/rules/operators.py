@@ -1,0 +1,104 @@
+"""What operators read of the kinds that owners add most: operators.yml. Their API drops a field that is misspelt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
+from litellm_gitops.findings import Finding, edit
+from litellm_gitops.proxy_facts import closest
+from litellm_gitops.repository import Repository
+from litellm_gitops.rules.admission import each
+from litellm_gitops.rules.engine import found_in, show
+from litellm_gitops.rules.forms import OWN_FORMS
+from litellm_gitops.rules.kinds import kind_of
+from litellm_gitops.rules.kubernetes import is_filled_in
+from litellm_gitops.schemas.errors import begin_alike
+
+Slips = Iterator[tuple[Place, str, str]]  # where, what is wrong, what to do
+_VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
+
+
+@cache
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = yaml.load(Path(__file__).with_suffix(".yml").read_text("utf-8"), LOADER)
+    for name, row in [*table.items()]:
+        if other := row.get("also"):
+            table[f"{name.partition(' ')[0]} {other}"] = row
+    return table
+
+
+def misspelt(repository: Repository) -> Iterator[Finding]:
+    """Fields, words, durations and versions, in manifests and in what values add to the release."""
+    for document in repository.manifests:
+        value = document.value
+        if not isinstance(value, dict) or " ".join(kind_of(value)) in repository.suite.kinds:
+            continue
+        yield from (found_in(document, *slip) for slip in _slips(value))
+    for values in repository.values:
+        place = values.chart.objects
+        for number, value in enumerate(sequence(values.get(*place)) if place else ()):
+            for at, what, fix in _slips(value):
+                yield values.finding((*place, number, *at), what, edit(fix))
+
+
+def _slips(value: Any) -> Slips:
+    """What an operator does not read of an object, and which word was meant."""
+    api_version, kind = kind_of(value)
+    row = _table().get(f"{api_version} {kind}", {}) if kind else {}
+    yield from _of_version(api_version)
+    for path, words in mapping(row.get("fields")).items():
+        for above, _, found in each(value, path.split(".")):
+            yield from _of_fields(above, mapping(found), words.split(), kind)
+    for path, words in mapping(row.get("words")).items():
+        for place, _, found in each(value, path.split(".")):
+            meant = _meant(text(found), words.split())
+            if meant and not is_filled_in(found):
+                yield place, f"{place[-1]} is {show(found)}", f"write {meant}"
+    for path in text(row.get("durations")).split():
+        found, (pattern, what, fix) = dig(value, *path.split(".")), OWN_FORMS["duration"]
+        if (
+            isinstance(found, str)
+            and not re.fullmatch(str(pattern), found)
+            and not is_filled_in(found)
+            and found != "0"
+        ):
+            place = tuple(path.split("."))
+            yield place, f"{place[-1]} is {show(found)}, which is no {what}", fix
+
+
+def _of_fields(above: Place, found: dict[Any, Any], known: list[str], kind: str) -> Slips:
+    free = [name for name in known if name not in found]
+    for field in map(str, found):
+        begun = [name for name in free if begin_alike(field.lower(), name.lower())]
+        meant = "" if field in known else _meant(field, free) or (begun[0] if len(begun) == 1 else "")
+        if meant:
+            yield (*above, field), f"{kind} has no field {field} there", f"did you mean {meant}?"
+
+
+def _meant(word: str, known: list[str]) -> str:
+    """The word that a misspelt one was meant to be; empty where it is known, or may be another one."""
+    return "" if word in known or not word else closest(word, known)
+
+
+def _of_version(api_version: str) -> Slips:
+    group, _, version = api_version.rpartition("/")
+    known = text(dig(_table(), "versions", group)).split()
+    if not known or version in known:
+        return
+    match, newest = _VERSION.fullmatch(version), max(map(_order, known))
+    if match is None or _order(version) < newest:
+        yield ("apiVersion",), f"{group} has no version {show(version)}", f"write {known[-1]}"
+
+
+def _order(version: str) -> tuple[int, str, int]:
+    """What puts versions into their order: a beta comes before what stays, and is as old as its number says."""
+    match = _VERSION.fullmatch(version)
+    major, stage, number = match.groups() if match else ("0", "", "0")
+    return int(major), stage or "stable", int(number or 0)
