@@ -26,6 +26,7 @@ POD = {"name": "own", "replicas": 3, "labels": {"app": "own"}, "ports": [{"name"
         ("self.labels.all(key, self.labels[key] == 'own')", True),
         ("has(self.none) ? false : self.name == 'a?b:c' ? false : size(self.name) == 3", True),
         ("self.ports.all(port, (port.name == 'a' ? [1, 2] : [1])[0] == 1)", True),
+        ("has(self.ports[0].name) && !has(self.ports[2].name) && self.ports[1].name == 'b'", True),
         ("self.__name__ == 'own' && self.replicas != 2", True),
         ("{'a': 1, 'b': 2}[self.name == 'own' ? 'a' : 'b'] + 1 == 2", True),
         ("has(self.from) || self.name.upperAscii() == 'OWN'", True),

@@ -190,6 +190,8 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
 
 
 def _item(above: Any, key: Any) -> Any:
+    if isinstance(above, list) and isinstance(key, int) and 0 <= key < len(above):
+        return above[key]
     if not isinstance(above, Mapping) or above.get(key) is None:
         raise CelError
     return above[key]

@@ -146,7 +146,14 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("assword=", "ASSWORD=", "wd=", "WD="),
     ),
     "a key of Azure's bus": (r"SharedAccessKey=[A-Za-z0-9/+]{43}=", ("SharedAccessKey=",)),
-    "a token of npm's settings": (r"_authToken=(?!\$)[\w.=+/-]{20,}", ("_authToken=",)),
+    "a token of npm's settings": (
+        r"_authToken=(?!\$)[\w.=+/-]{20,}|(?m:^|:)_(?:auth|password)=(?!\$)[\w.=+/-]{20,}",
+        ("_auth", "_password="),
+    ),
+    "a password in SQL": (
+        r"(?i:\b(?:PASSWORD|IDENTIFIED BY)) '(?=[^']*\d)(?=[^']*[A-Za-z])[^'\s$<{:]{8,}'",
+        ("PASSWORD '", "password '", "IDENTIFIED BY '", "identified by '"),
+    ),
     "a login of a registry": (
         r"\"auths?\"\s*:\s*(?:\{\s*\"[^\"]+\"\s*:\s*\{[^{}]*\"auth\"\s*:\s*)?\"[A-Za-z0-9+/]{16,}={0,2}\"",
         ('"auth"', '"auths"'),

@@ -70,7 +70,9 @@ def known(repository: Repository, cluster: Cluster) -> set[str]:
 def config_maps(repository: Repository, cluster: Cluster) -> dict[str, frozenset[str]]:
     """The ConfigMaps of the proxy's namespace that the repository has manifests of, with their keys."""
     return {
-        text(dig(manifest, "metadata", "name")): frozenset(map(str, mapping(manifest.get("data"))))
+        text(dig(manifest, "metadata", "name")): frozenset(
+            str(key) for block in ("data", "binaryData") for key in mapping(manifest.get(block))
+        )
         for manifest in _manifests(repository, cluster)
         if manifest.get("kind") == "ConfigMap"
         and dig(manifest, "metadata", "namespace") in (None, repository.namespace)

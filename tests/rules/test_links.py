@@ -129,6 +129,10 @@ _SLIPS = {
         "envFrom: [{configMapRef: {name: web-settings",
         "envFrom: [{configMapRef: {name: web-setting",
     ),
+    "a file of a ConfigMap": (
+        "volumes: [{name: data, pers",
+        "volumes: [{name: own, configMap: {name: web-settings, items: [{key: log, path: a}]}}, {name: data, pers",
+    ),
     "a store": ("kind: SecretStore, name: vault", "kind: SecretStore, name: valut"),
     "a monitor of no Service": ("matchLabels: {team: web-users}", "matchLabels: {team: web-user}"),
     "a port of a monitor": ("endpoints: [{port: http}]", "endpoints: [{port: metrics}]"),
@@ -229,6 +233,13 @@ HARMLESS: dict[str, Harmless] = {
         ("external-secrets.io/v1\nkind: SecretStore", "external-secrets.io/v2\nkind: SecretStore"),
         ("{creationPolicy: Owner}", "{creationPolicy: Adopt, retention: 1d}"),
         ("secretName: web-tls, dns", "duration: 2160h, renewBefore: 360h0m0s, secretName: web-tls, dns"),
+    ),
+    "a route that takes a prefix away": own(
+        (
+            "rules: [{backendRefs",
+            "rules: [{matches: [{path: {type: PathPrefix, value: /web}}], filters: [{type: URLRewrite, urlRewrite: "
+            "{path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}], backendRefs",
+        )
     ),
     "a port by its number": own(("port: {name: http}", "port: {number: 80}"), ("targetPort: web", "targetPort: 9090")),
     "a Secret that an operator adds to": own(

@@ -86,6 +86,8 @@ def vendors() -> dict[str, str]:
         "an option": f"own login --password={signs(16)}",
         "a value of Helm": f"helm upgrade own own/own --set auth.password={signs(16)}",
         "a variable of an image": f"ENV NPM_TOKEN={signs(24)}",
+        "SQL": f"CREATE USER own WITH PASSWORD '{signs(16)}';",
+        "npm's password": f"//registry.example.com/:_password={signs(24)}",
         "XML": f"<server><password>{signs(16)}</password></server>",
         "a literal": f"kubectl create secret generic own --from-literal=password={signs(16)}",
         "a login of curl": f"curl -sS -u own:{signs(16)} https://example.com",
@@ -190,6 +192,8 @@ def harmless() -> dict[str, tuple[str, str]]:
         "a private key of no one": "-----BEGIN " + "PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n",
         "values of Helm with placeholders": "--set auth.password=$PW1 --set auth.existingSecret=own-postgresql-2\n",
         "variables of an image": "ARG NPM_TOKEN\nENV SECRET_KEY=build-time-only TOKEN_FILE=/run/a1b2c3d4e5f6\n",
+        "SQL that refers": "ALTER USER own WITH PASSWORD '${PASSWORD1}'; IDENTIFIED BY '<password1>'\n"
+        "db_password=module.database.admin_password1\n",
         "XML that refers": "<password>${env.PASSWORD1}</password><maxToken>16384</maxToken>\n",
         "addresses in a document": "redis://:[password]@host postgres://my-username:my-password@host.example.com\n",
         "a hash": f"sha256 {'0123456789abcdef' * 4} sk-learn-contrib-and-other-packages\n",

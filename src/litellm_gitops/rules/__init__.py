@@ -53,7 +53,8 @@ _BY_THEMSELVES = {
     "tooling",
     "workflows",
 }
-_OF_ANSWERS = ("no_key_is_given_twice", "the_kubernetes_version_is_known", "the_recipients_are_those_of_the_answers")
+# what they find in answers that were changed by hand follows from that
+_FOLLOWING = ("no_key_is_given_twice", "the_kubernetes_version_is_known", "the_recipients_are_those_of_the_answers")
 _BY_NAME_ALONE = ("decrypted", "rendered", "signed")  # subjects that need a private key, helm and a chart, or cosign
 # subjects in which nothing follows from a misspelt word: the guard evaluates them on each commit, without a schema
 _OF_EACH_COMMIT = ("plaintext", "sealing")
@@ -189,7 +190,7 @@ def _as_meant(repository: Repository) -> Repository | None:
 def _is_told_beside(finding: Finding) -> bool:
     """Whether it says more than that the answers were changed by hand."""
     if finding.file == ANSWERS:
-        return finding.code not in _OF_ANSWERS
+        return finding.code not in _FOLLOWING
     return RULES[finding.code].subject in _BY_THEMSELVES
 
 

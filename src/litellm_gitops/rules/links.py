@@ -57,7 +57,9 @@ def _is_slip(one: str, other: str) -> bool:
     """Whether a part of a name is another one misspelt: long enough, without a number, or with two letters swapped."""
     if re.search(r"\d", one + other):
         return False
-    return min(len(one), len(other)) >= _SHORTEST or (len(one) > 2 and sorted(one) == sorted(other))
+    if min(len(one), len(other)) >= _SHORTEST:
+        return True
+    return len(one) > 2 and (sorted(one) == sorted(other) or f"{one}s" == other or f"{other}s" == one)
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,6 +272,7 @@ def _keys(objects: Objects, own: Own) -> Flaws:
         "secretKeyRef": {name: keys for name, keys in secrets.items() if name not in sealed},
         "configMapKeyRef": foreign.config_maps(objects.repository, objects.cluster),
     }
+    yield from _items(own, known)
     for place, name in walk(own.template):
         reference = str(place[-2]) if len(place) > 1 and place[-1] == "name" else ""
         keys = known.get(reference, {}).get(name)
@@ -278,6 +281,22 @@ def _keys(objects: Objects, own: Own) -> Flaws:
         if keys and key and key not in keys and above.get("optional") is not True:
             what = f"{'Secret' if reference == 'secretKeyRef' else 'ConfigMap'} {name} has no key {key}"
             yield _place_of(own, (*place[:-1], "key")), what, f"write {' or '.join(sorted(keys))}"
+
+
+def _items(own: Own, known: dict[str, dict[str, Any]]) -> Flaws:
+    """The same of keys that become files in a volume."""
+    for number, volume in enumerate(sequence(dig(own.template, "spec", "volumes"))):
+        for field, named, reference in (
+            ("secret", "secretName", "secretKeyRef"),
+            ("configMap", "name", "configMapKeyRef"),
+        ):
+            source = mapping(dig(volume, field))
+            keys = known[reference].get(text(source.get(named)))
+            for at, item in enumerate(sequence(source.get("items")) if keys else ()):
+                key = text(dig(item, "key"))
+                if keys and key and key not in keys and source.get("optional") is not True:
+                    place = _place_of(own, ("spec", "volumes", number, field, "items", at, "key"))
+                    yield place, f"{source.get(named)} has no key {key}", f"write {' or '.join(sorted(keys))}"
 
 
 def _place_of(own: Own, below: Place) -> Place:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from litellm_gitops.rules.kubernetes import is_filled_in
 from litellm_gitops.schemas.errors import begin_alike
 
 Slips = Iterator[tuple[Place, str, str]]  # where, what is wrong, what to do
+_CLOSE = 0.85  # how much of two fields is the same, of 1, where one is the other misspelt
 _VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
 
 
@@ -76,7 +78,10 @@ def _slips(value: Any) -> Slips:
 def _of_fields(above: Place, found: dict[Any, Any], known: list[str], kind: str) -> Slips:
     free = [name for name in known if name not in found]
     for field in map(str, found):
+        lower = {name.lower(): name for name in free}
         begun = [name for name in free if begin_alike(field.lower(), name.lower())]
+        near = get_close_matches(field.lower(), lower, 1, _CLOSE)
+        begun = [lower[near[0]]] if near else begun
         meant = "" if field in known else _meant(field, free) or (begun[0] if len(begun) == 1 else "")
         if meant:
             yield (*above, field), f"{kind} has no field {field} there", f"did you mean {meant}?"
