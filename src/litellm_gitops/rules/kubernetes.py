@@ -162,7 +162,7 @@ def _is_of_others(repository: Repository, document: Document) -> bool:
 
 
 @rule
-def every_manifest_fits_the_schema_of_itskind_of(repository: Repository) -> Iterator[Finding]:
+def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterator[Finding]:
     version = known_version(repository)
     for document in repository.manifests if version else ():
         if document.file in filled_later(repository) and is_of_another_version(document.value, version):

@@ -19,8 +19,8 @@ from litellm_gitops.rules.admission import each
 from litellm_gitops.rules.engine import found_in, show
 from litellm_gitops.rules.forms import OWN_FORMS
 from litellm_gitops.rules.kinds import kind_of
-from litellm_gitops.rules.kubernetes import is_filled_in
 from litellm_gitops.schemas.errors import begin_alike
+from litellm_gitops.subjects import is_filled_in
 
 Slips = Iterator[tuple[Place, str, str]]  # where, what is wrong, what to do
 _CLOSE = 0.85  # how much of two fields is the same, of 1, where one is the other misspelt
