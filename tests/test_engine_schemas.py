@@ -261,9 +261,9 @@ ERRORS: dict[str, tuple[str, tuple[str | int, ...], Any, tuple[str | int, ...], 
     "a Secret that Kustomize makes": (
         KUSTOMIZATION,
         ("secretGenerator",),
-        [{"literals": [VALUE]}],
-        ("secretGenerator",),
-        "it has a field that does not exist: secretGenerator",
+        [{"literal": [VALUE]}],
+        ("secretGenerator", 0, "literal"),
+        "secretGenerator.0 has a field that does not exist: literal; did you mean literals?",
     ),
     "a Secret that KSOPS makes of any file": (
         KSOPS,

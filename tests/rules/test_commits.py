@@ -12,6 +12,19 @@ RUNS = "gitleaks_runs_on_every_push"
 GUARD = "        always_run: true\n"
 
 FAULTS: dict[str, Fault] = {
+    "a guard that is not at the root of git": (
+        "a_commit_is_guarded",
+        change(COMMITS, "python platform/llm/hooks", "python hooks"),
+        everything(repo_path="platform/llm"),
+    ),
+    "every manifest, which gitleaks leaves out": (
+        "gitleaks_looks_for_every_credential",
+        append(GITLEAKS, "\n[[allowlists]]\npaths = ['''.*\\.yaml$''']\n"),
+    ),
+    "checksums of both sides": (
+        "git_keeps_sealed_files_to_the_byte",
+        change(".gitattributes", "/litellm/checksums-*.yaml -merge", "/litellm/checksums-*.yaml merge=union"),
+    ),
     "a rule that yamllint does not know": (
         "yamllint_can_read_its_settings",
         change(".yamllint.yml", "  truthy:", "  trthy:"),

@@ -10,6 +10,8 @@ KMS_KEY = "arn:aws:kms:us-west-2:123456789012:alias/gitops"
 IDENTITY = "arn:aws:iam::123456789012:role/gitops-engine"
 KMS = answers(["aws"], ["bedrock"], aws_kms_key=KMS_KEY, aws_kms_identity=IDENTITY)
 ARGOCD = everything(gitops_engine="argocd")
+LISTED, LIST = "every_kustomization_lists_exactly_what_is_there", "clusters/aws/kustomization.yaml"
+POLICED, POLICED_LIST = everything(network_policy="kubernetes"), ("clusters/aws/kustomization.yaml", ("labels",))
 FLUX_SECRETS, RELEASE = "clusters/aws/secrets.yaml", "clusters/aws/release/helmrelease.yaml"
 HOOK = change(SHARED, "argocd:\n        enabled: false", "argocd:\n        enabled: true")
 
@@ -52,8 +54,31 @@ def replaced(**given: object) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    "names by which nothing finds what is applied": (LISTED, append(LIST, "namePrefix: own-\n")),
+    "patches in an older field": (LISTED, append(LIST, "patchesJson6902: [{target: {kind: Ingress}, patch: '[]'}]\n")),
+    "a chart that Flux does not render": (LISTED, append(LIST, "helmCharts: [{name: own, version: 1.0.0}]\n")),
+    "labels that a policy then asks for": (LISTED, append(LIST, "commonLabels: {team: own}\n"), POLICED),
+    "labels that a policy then asks for, too": (
+        LISTED,
+        set_value(*POLICED_LIST, [{"pairs": {"team": "own"}, "includeSelectors": True}]),
+        POLICED,
+    ),
+    "a list that is emptied": ("flux_applies_the_secrets", set_value(LIST, ("resources",), []), POLICED),
+    "a file that is listed by a part of its name": (
+        LISTED,
+        change(LIST, "- network-policy.yaml", "- network.yaml"),
+        POLICED,
+    ),
+    "a Role for all of the cluster": (
+        "every_cluster_has_its_flux_objects",
+        change("clusters/aws/account.yaml", "kind: Role\n", "kind: ClusterRole\n"),
+    ),
+    "labels of the namespace in another place": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        change("clusters/aws/namespace.yaml", "  labels:\n", "labels:\n"),
+    ),
     "Secrets that Kustomize makes of plaintext": (
-        "every_kustomization_lists_exactly_what_is_there",
+        LISTED,
         append("secrets/aws/kustomization.yaml", "secretGenerator:\n  - name: own\n    files: [kustomization.yaml]\n"),
     ),
     "another identity of the engine": (
@@ -91,6 +116,29 @@ FAULTS: dict[str, Fault] = {
     "the chart's own Argo CD hook, with Argo CD": ("the_migrations_run_before_the_pods", HOOK, ARGOCD),
 }
 HARMLESS: dict[str, Harmless] = {
+    "labels that nothing selects by": append(LIST, "commonLabels: {team: own}\n"),
+    "labels beside selectors": (
+        set_value(*POLICED_LIST, [{"pairs": {"team": "own"}, "includeTemplates": True}]),
+        POLICED,
+    ),
+    "a policy of one's own with labels": together(
+        own(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: own, namespace: litellm}\n"
+            "spec: {podSelector: {matchLabels: {app: own}}, policyTypes: [Ingress]}\n"
+        ),
+        append(LIST, "commonLabels: {team: own}\n"),
+    ),
+    "a chart that Argo CD renders": (
+        together(
+            append(LIST, "helmCharts: [{name: own, version: 1.0.0}]\n"),
+            change(
+                "clusters/aws/argocd-setup/argocd-cm.yaml",
+                "--enable-alpha-plugins --enable-exec",
+                "--enable-alpha-plugins --enable-exec --enable-helm",
+            ),
+        ),
+        ARGOCD,
+    ),
     "a variable of a program": own(SCRIPT),
     "a variable of a program, with Argo CD": (own(SCRIPT), ARGOCD),
     "a part of a pattern": own(MONITOR),

@@ -75,6 +75,16 @@ def own_application(**fields: Any) -> Edit:
     return write(OWN, yaml.safe_dump(made))
 
 
+def set_of(name: str, **fields: Any) -> Edit:
+    """An ApplicationSet of the owner's own, whose Applications are called so."""
+    source = {"repoURL": "https://github.com/example/own.git", "targetRevision": "main", "path": "own"}
+    template = {"metadata": {"name": name}, "spec": {"project": "own", "source": source, "destination": SERVER}}
+    generators = [{"list": {"elements": [{"name": "own"}]}}]
+    spec = {**fields, "generators": generators, "template": template}
+    content = {"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet"}
+    return write(OWN, yaml.safe_dump({**content, "metadata": {"name": "own", "namespace": "argocd"}, "spec": spec}))
+
+
 def drift(*paths: str, **target: str) -> Edit:
     """A difference that Flux does not look at."""
     entry = {"paths": [*paths], "target": {"kind": "Deployment", **target}}
@@ -233,8 +243,32 @@ ARGOCD: dict[str, tuple[str, Edit]] = {
         "argo_cd_renders_every_source_as_it_is_meant",
         set_value(ROOT, ("spec", "source", "helm"), {"releaseName": "own"}),
     ),
+    "a kind in other letters that is permitted": (PERMITS, change(PROJECT, "kind: HTTPRoute}", "kind: HttpRoute}")),
+    "a kind of an operator in other letters": (PERMITS, change(PROJECT, "kind: ScaledObject}", "kind: Scaledobject}")),
+    "a group without its end that is permitted": (
+        PERMITS,
+        change(PROJECT, "{group: keda.sh, kind: ScaledObject}", "{group: keda, kind: ScaledObject}"),
+    ),
+    "true in other letters": ("argo_cd_knows_every_option", change(ROOT, "Apply=true", "Apply=True")),
+    "an option that is cut short": (
+        "argo_cd_knows_every_option",
+        append_item(APPLICATION, OPTIONS, "ApplyOutOfSync=true"),
+    ),
+    "a parameter as it was before Go templates": (
+        "argo_cd_renders_every_source_as_it_is_meant",
+        set_of("{{name}}", goTemplate=True),
+    ),
+    "a parameter of a Go template that is none": ("argo_cd_renders_every_source_as_it_is_meant", set_of("{{.name}}")),
+    "a repo server of another namespace": (
+        KSOPS,
+        change(SERVER_PATCH, "namespace: argocd", "namespace: argo"),
+    ),
+    "a volume that is nowhere": (
+        KSOPS,
+        change(PLUGIN, "        - name: litellm-ksops-tmp\n          emptyDir: {}\n", ""),
+    ),
     "a misspelt kind that is permitted": (
-        "the_project_permits_its_applications",
+        PERMITS,
         change(PROJECT, "kind: ServiceMonitor}", "kind: ServicesMonitor}"),
     ),
     "a window for a misspelt Application": (PERMITS, window(applications=["litelm"])),
@@ -378,6 +412,13 @@ FLUX: dict[str, tuple[str, Edit]] = {
             kustomization("other", dependsOn=[{"name": "own"}]),
         ),
     ),
+    "a source of another kind": (EXISTS, kustomization(sourceRef={"kind": "OCIRepository", "name": "litellm-gitops"})),
+    "news of another kind": (EXISTS, news(eventSources=[{"kind": "HelmRelease", "name": "litellm-secrets"}])),
+    "an image with a scheme": (
+        TAKEN,
+        by_hand(("ImageRepository", "image.toolkit.fluxcd.io/v1", {"interval": "1h", "image": "https://ghcr.io/own"})),
+    ),
+    "a Secret with a name that there is not": (TAKEN, set_value(SOURCE, ("spec", "secretRef"), {"name": "own_git"})),
     "a misspelt dependency": (EXISTS, kustomization(dependsOn=[{"name": "litelm-secrets"}])),
     "a misspelt source": (EXISTS, kustomization(sourceRef={"kind": "GitRepository", "name": "litellm-gitop"})),
     "a source that takes in nothing": (
@@ -491,6 +532,21 @@ FAULTS: dict[str, Fault] = {
 }
 
 HARMLESS: dict[str, Harmless] = {
+    "a source of another repository": kustomization(sourceRef={"kind": "OCIRepository", "name": "platform"}),
+    "an image that is called like the release": by_hand(
+        ("ImageRepository", "image.toolkit.fluxcd.io/v1", {"interval": "1h", "image": "ghcr.io/example/own"}),
+        name="litellm",
+    ),
+    "a release by the name of its Application": (
+        remove(APPLICATION, ("spec", "source", "helm", "releaseName")),
+        OF_ARGOCD,
+    ),
+    "a parameter of a Go template": (set_of("{{.name}}-{{ .name | lower }}", goTemplate=True), OF_ARGOCD),
+    "a parameter in two braces": (set_of("{{name}}"), OF_ARGOCD),
+    "a kind of a group of which some are known": (
+        append_item(PROJECT, WHITELIST, {"group": "traefik.io", "kind": "MiddlewareTCP"}),
+        OF_ARGOCD,
+    ),
     **{
         name: (edit, OF_ARGOCD)
         for name, edit in {

@@ -33,6 +33,7 @@ BOMB = "b0: &b0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 
 
 FAULTS: dict[str, Fault] = {
+    "versions that each clone chooses": ("git_ignores_nothing_that_is_deployed", append(".gitignore", "uv.lock\n")),
     "a bracket that is not closed": ("every_yaml_file_is_yaml", append("policies/renovate.yaml", "broken: [\n")),
     "values that are not YAML": ("every_yaml_file_is_yaml", append(AZURE, " wrong\n   indentation: {\n")),
     "a sealed file that is not YAML": ("every_value_of_every_secret_is_sealed", append(REDIS, "}\n")),

@@ -113,6 +113,14 @@ FAULTS: dict[str, Fault] = {
         "every_role_names_what_there_is",
         substitute(ACCOUNT, r"sealedsecrets", "sealesecrets"),
     ),
+    "a resource that is one of several": (
+        "every_role_names_what_there_is",
+        change(ACCOUNT, "middlewares]", "middleware]"),
+    ),
+    "a group without its end": (
+        "every_role_names_what_there_is",
+        substitute(ACCOUNT, r"cert-manager\.io", "cert-manager"),
+    ),
     "an object of Flux that nothing applies": (
         "every_file_of_a_cluster_is_applied",
         write(

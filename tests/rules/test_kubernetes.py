@@ -34,6 +34,18 @@ def own(content: str) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    **{
+        f"a slip in what an operator reads: {kind} of {group}": (
+            "every_manifest_fits_the_schema_of_its_kind",
+            own(f"apiVersion: {group}\nkind: {kind}\nmetadata: {{name: own, namespace: litellm}}\nspec: {{}}\n"),
+        )
+        for group, kind in (
+            ("autoscaling.k8s.io/v1", "VerticalPodAutoScaler"),
+            ("external-secrets.io/v1", "ExternalSecrets"),
+            ("cert-manger.io/v1", "Certificate"),
+            ("traefik.io/v1alpha1", "Midleware"),
+        )
+    },
     "a version of Kubernetes that is not known": (
         "the_kubernetes_version_is_known",
         substitute(ANSWERS, r"kubernetes_version: .*", "kubernetes_version: '1.99'"),
@@ -132,6 +144,16 @@ def foreign(kind: str) -> Edit:
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    **{
+        f"another kind of an operator: {kind}": own(
+            f"apiVersion: {group}\nkind: {kind}\nmetadata: {{name: own, namespace: litellm}}\nspec: {{}}\n"
+        )
+        for group, kind in (
+            ("traefik.io/v1alpha1", "MiddlewareTCP"),
+            ("external-secrets.io/v1alpha1", "PushSecret"),
+            ("keda.sh/v1alpha1", "ScaledJob"),
+        )
+    },
     **{kind: foreign(kind) for kind in FOREIGN},
     **{
         f"a configuration for {api_version}": own(f"kind: {kind}\napiVersion: {api_version}\n")

@@ -75,6 +75,8 @@ def copied(source: dict[str, str], target: dict[str, str]) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    "a patch for a misspelt kind": (RULE, listed(LABEL, {"kind": "Ingres", "name": "litellm"})),
+    "replicas of nothing": (RULE, set_value(LIST, ("replicas",), [{"name": "litellm", "count": 3}]), ARGOCD),
     "an operation that is none": (RULE, listed("- {op: ad, path: /metadata/labels, value: {a: b}}", INGRESS)),
     "a path without a beginning": (RULE, applied("- {op: add, path: metadata/labels, value: {a: b}}", INGRESS)),
     "an operation without a value": (RULE, rendered("- {op: replace, path: /spec/replicas}", DEPLOYMENT)),
@@ -107,6 +109,11 @@ FAULTS: dict[str, Fault] = {
 }
 
 HARMLESS: dict[str, Harmless] = {
+    "replicas of a Deployment of one's own": together(
+        append_item(LIST, ("resources",), "own.yaml"),
+        write("clusters/aws/own.yaml", json.dumps(OWN)),
+        set_value(LIST, ("replicas",), [{"name": "own", "count": 2}]),
+    ),
     "a label of an Ingress": listed(LABEL, INGRESS),
     "a label of an Ingress, by Argo CD": (listed(LABEL, INGRESS), ARGOCD),
     "a label of every Secret": applied(LABEL, {"kind": "Secret"}),

@@ -44,6 +44,20 @@ def pushed(filters: str = "{}", run: str = "pytest") -> Edit:
 
 DEPTH = ("with", "fetch-depth")
 FAULTS: dict[str, Fault] = {
+    "files of one folder alone": ("every_push_runs_the_suite", pushed("{paths: ['*']}")),
+    "a run that another workflow cancels": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, ("concurrency", "group"), "update"),
+    ),
+    "a run that another branch cancels": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, ("concurrency", "group"), "validate"),
+    ),
+    "a step that GitLab does not take": (
+        "gitlab_takes_the_pipeline",
+        set_value(GITLAB_FILE, ("suite", "script"), [{"name": "uv run --locked pytest"}]),
+        GITLAB,
+    ),
     "pushes to another branch alone": (
         "every_push_runs_the_suite",
         set_value(VALIDATE, ("on", "push"), {"branches": ["develop"]}),
@@ -402,6 +416,18 @@ HARMLESS: dict[str, Harmless] = {
         "on: [push]\npermissions: {}\njobs:\n  suite:\n    uses: example/ci/.github/workflows/suite.yaml@main\n",
     ),
     "the suite on the engine's branch": pushed("{branches: ['rel/**', mai?n]}"),
+    "runs of a branch and a workflow of their own": set_value(
+        VALIDATE, ("concurrency", "group"), "${{ github.workflow }}-${{ github.ref }}"
+    ),
+    "two workflows of one's own that wait for each other": together(
+        *(
+            write(
+                f".github/workflows/{name}.yaml",
+                "on: workflow_dispatch\nconcurrency: {group: own}\njobs: {a: {runs-on: own, steps: [{run: make}]}}\n",
+            )
+            for name in ("one", "other")
+        )
+    ),
     "the suite but for documents": pushed("{paths-ignore: ['docs/**', '*.md']}"),
     "a title in a variable": set_value(
         VALIDATE, (*RUN[:-1], "env"), {"TITLE": "${{ github.event.pull_request.title }}"}

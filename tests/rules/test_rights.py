@@ -11,7 +11,7 @@ VALIDATE, UPDATE = (f".github/workflows/{name}.yaml" for name in ("validate", "u
 GITLAB_FILE, GITLAB = ".gitlab-ci.yml", everything(ci_platform="gitlab")
 
 MAY, OWNERS = "a_workflow_may_do_what_it_does", "github_asks_every_code_owner"
-CODEOWNERS = ".github/CODEOWNERS"
+CODEOWNERS, GITLAB_OWNERS = ".github/CODEOWNERS", ".gitlab/CODEOWNERS"
 SUITE, TEMPLATE = ("jobs", "suite", "permissions"), ("jobs", "template")
 
 FAULTS: dict[str, Fault] = {
@@ -37,6 +37,9 @@ FAULTS: dict[str, Fault] = {
             "/secrets/ @example/security\n* @example/platform",
         )
     },
+    "owners that are not written yet": (OWNERS, substitute(CODEOWNERS, "^#/", "/")),
+    "owners that are not written yet (GitLab)": (OWNERS, substitute(GITLAB_OWNERS, "^#/", "/"), GITLAB),
+    "owners of a misspelt folder (GitLab)": (OWNERS, append(GITLAB_OWNERS, "/policy/ @example/platform\n"), GITLAB),
     "gitleaks of any release": (MOVES, substitute(VALIDATE, r"version: v8\.\S+", "version: latest")),
     "gitleaks of any release (GitLab)": (
         MOVES,
@@ -47,6 +50,10 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "owners of a section (GitLab)": (
+        append(GITLAB_OWNERS, "[Platform][2] @example/platform\n/clusters/\n/policies/ @alice\n"),
+        GITLAB,
+    ),
     "rights for the whole workflow": together(
         remove(VALIDATE, SUITE), set_value(VALIDATE, ("permissions",), {"contents": "read"})
     ),

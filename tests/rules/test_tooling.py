@@ -19,6 +19,7 @@ INSTALLED, VALIDATE = "the_tooling_can_be_installed", ".github/workflows/validat
 UV = ("jobs", "suite", "steps", 1, "with")
 READS, FITS = "renovate_can_read_its_configuration", "renovate_proposes_what_fits"
 OTHER = everything(chart=LITELLM.name)
+VENDORED = everything(tooling="vendored")
 
 
 def edited(change: Callable[[dict[str, Any]], object]) -> Edit:
@@ -55,6 +56,29 @@ def settings(**given: Any) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    "a folder that Renovate does not find": (
+        READS,
+        substitute(RENOVATE, r"github/workflows/", "github/workflow/"),
+    ),
+    "a type of manager that there is not": (READS, manager(customType="regexp")),
+    "a range without its comma": (INSTALLED, change(PROJECT, "copier>=9.19,<10", "copier>=9.19<10")),
+    "a switch of uv in words": (INSTALLED, change(PROJECT, "package = false", 'package = "no"')),
+    "a vendored package that pytest does not find": (
+        INSTALLED,
+        change(PROJECT, 'pythonpath = ["vendor"]\n', ""),
+        VENDORED,
+    ),
+    "what the vendored package imports": (INSTALLED, substitute(PROJECT, r'  "pydantic.*\n', ""), VENDORED),
+    "rules that nothing loads": (WHOLE, delete("tests/conftest.py")),
+    "rules that are misspelt": (WHOLE, change("tests/test_auth_matrix.py", 'of("matrix")', 'of("matrx")')),
+    "a test that is no Python": (THERE, append("tests/test_files.py", "def (\n")),
+    "a guard that is empty": (THERE, write("hooks/guard_staged.py", "")),
+    "a file that a document misspells": (THERE, append("README.md", "\nSee `clusters/aws/secret.yaml`.\n")),
+    "a command with a misspelt file": (
+        THERE,
+        append("README.md", "\n```sh\nkubectl apply --filename cluster/aws/account.yaml\n```\n"),
+    ),
+    "a heading that is not there": (THERE, append("README.md", "\nSee [Bootstrap](#bootsrap).\n")),
     **{
         f"an entry point that is gone: {name}": (THERE, delete(f"hooks/{name}.py"))
         for name in ("seal_secrets", "auth_matrix", "get_copilot_token")
@@ -181,6 +205,20 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "files that a document names for others": append(
+        "README.md",
+        "\n## Ours\n\nSee [ours](#ours), `clusters/aws2/own.yaml`, `secrets/<cluster>/own.sops.yaml`, `docs/own.md`.\n"
+        "\n```sh\ncurl https://example.com/cluster/aws/account.yaml\n"
+        "helm lint litellm/ --values /tmp/values-aws.yaml\n```\n",
+    ),
+    "files that Renovate alone knows": manager(managerFilePatterns=["/^docs/.+\\.md$/"]),
+    "a dependency for some": change(
+        PROJECT, '  "copier>=9.19,<10",', '  "copier>=9.19,<10",\n  "tomli>=2; python_version<\'3.11\'",'
+    ),
+    "a dependency beside a vendored package": (
+        change(PROJECT, '  "copier>=9.19,<10",', '  "copier>=9.19,<10",\n  "ruff>=0.14",'),
+        VENDORED,
+    ),
     "an auth matrix that nobody shows": together(
         delete("hooks/auth_matrix.py"),
         remove(".github/workflows/validate.yaml", ("jobs", "suite", "steps", 3)),

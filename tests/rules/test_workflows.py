@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.support.answers import everything
 from tests.support.faults import Edit, Fault, append_item, change, remove, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
@@ -14,12 +16,44 @@ PIPELINE, ANSWERS = ".gitlab-ci.yml", everything(ci_platform="gitlab")
 CHART, STEP = ("jobs", "chart"), ("jobs", "chart", "steps", 3)
 
 
+IN_A_FOLDER = everything(ci_platform="gitlab", repo_path="platform/llm")
+
+
+def own(script: str, **more: Any) -> Edit:
+    """One more step, with an environment."""
+    return append_item(VALIDATE, (*CHART, "steps"), {"run": script, **more})
+
+
 def gitlab(edit: Edit) -> Fault:
     """A fault of GitLab's file."""
     return GITLAB, edit, ANSWERS
 
 
 FAULTS: dict[str, Fault] = {
+    "a variable that is misspelt": (STEPS, own('echo "$RELESE"', env={"RELEASE": "1"})),
+    "a variable in other letters": (STEPS, own('echo "$release"', env={"RELEASE": "1"})),
+    "a command of copier that is misspelt": (STEPS, own("uv run copier chek-update")),
+    "a secret that nobody may have": (EMPTY, own("make", env={"TOKEN": "${{ secrets.GITHUB_TOKN }}"})),
+    **{
+        f"a slip in a script (GitLab): {new}": (STEPS, change(PIPELINE, old, new), ANSWERS)
+        for old, new in (
+            ('run "$GITLEAKS"', 'run "$GITLEAK"'),
+            ('COMMITS="$BEFORE..HEAD"', 'COMMITS="$BFORE..HEAD"'),
+            ('install "$COSIGN"', 'install "$COSGN"'),
+            ('$CI_PIPELINE_SOURCE != "schedule"', '$CI_PIPELINE_SORCE != "schedule"'),
+            ("      - auth-matrix.md", "      - auth-matrx.md"),
+            ("junit: report.xml", "junit: reports.xml"),
+            ("check-update\n", "chek-update\n"),
+        )
+    },
+    **{
+        f"a slip in a folder (GitLab): {new}": (STEPS, change(PIPELINE, old, new), IN_A_FOLDER)
+        for old, new in (
+            ("junit: platform/llm/report.xml", "junit: report.xml"),
+            ("    - cd platform/llm && uv run --locked hooks", "    - uv run --locked hooks"),
+        )
+    },
+    "stages without that of the jobs (GitLab)": gitlab(set_value(PIPELINE, ("stages",), ["build"])),
     "an output that is misspelt": (STEPS, change(UPDATE, "outputs.release != ''", "outputs.relese != ''")),
     "a job without a runner": (GITHUB, remove(VALIDATE, (*CHART, "runs-on"))),
     "a runner that is misspelt": (GITHUB, set_value(VALIDATE, (*CHART, "runs_on"), "ubuntu-24.04")),
@@ -119,6 +153,34 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "variables of a script": own(
+        'for each in a b; do read -r first rest; total=1; echo "$each $first $rest $total"; done', env={"EACHES": "1"}
+    ),
+    "a variable of an earlier step": together(
+        own('echo "RELEASE=1" >> "$GITHUB_ENV"', env={"RELEASES": "2"}), own('echo "$RELEASE"', env={"RELEASES": "2"})
+    ),
+    "variables of another program": own("echo a | awk '{ version=$1; print $version }'", env={"VERSIONS": "a"}),
+    "variables of a file": own('. ./own.sh\necho "$VERSION"', env={"VERSIONS": "a"}),
+    "what a job keeps of a program (GitLab)": (
+        set_value(
+            PIPELINE,
+            ("own",),
+            {"script": ["make own"], "artifacts": {"paths": ["own.txt"], "reports": {"junit": "platform/llm/own.xml"}}},
+        ),
+        IN_A_FOLDER,
+    ),
+    "what a job at the root of git keeps (GitLab)": (
+        set_value(
+            PIPELINE,
+            ("own",),
+            {"before_script": [], "script": ["make > own.txt"], "artifacts": {"paths": ["own.txt"]}},
+        ),
+        IN_A_FOLDER,
+    ),
+    "a variable of the settings (GitLab)": (
+        set_value(PIPELINE, ("own",), {"script": ['curl --data ok "$WEBHOOK"', "echo $CI_JOB_IMAGE"]}),
+        ANSWERS,
+    ),
     "steps of one's own": write(
         OWN,
         """\
