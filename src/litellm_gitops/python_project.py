@@ -111,6 +111,8 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
             yield "version", "project.version is no version of Python", "write one such as 0.0.0"
         yield from _of_python(project)
         yield from _of_dependencies(project)
+        if not isinstance(project.get("dependencies", []), list):
+            yield "dependencies", "project.dependencies is no list, so that nothing can be installed", "write it in [ ]"
     backend = text(dig(settings, "build-system", "build-backend"))
     if meant := closest(backend, _BACKENDS):
         yield "build-backend", f"there is no {backend}", f"did you mean {meant}?"

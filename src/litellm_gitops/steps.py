@@ -56,6 +56,8 @@ _COMMANDS = {
     ),
 }
 _CALLED = re.compile(r"(?:^|[\s;&|(])(copier|uv)\s+([a-z][\w-]*)", re.MULTILINE)
+_INTO = re.compile(r"\bcd ([\w./-]+)")
+_GO = re.compile(r"\bgo (?:run|install) [^\n;|&]*?@(\d+\.\d+\.\d+\S*?)(?=[\"'\s]|$)")
 _WORD = re.compile(r"[\w./-]+")
 
 
@@ -83,6 +85,8 @@ def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
     """What a script at a place names by a slip."""
     for name, meant in lost(script, given):
         yield place, f"nothing gives ${name} a value", f"did you mean ${meant}?"
+    for version in _GO.findall(script):
+        yield place, f"Go knows no release {version}", f"write v{version}"
     for command, meant in miscalled(script):
         yield place, f"there is no command {command}", f"did you mean {meant}?"
 
@@ -94,23 +98,26 @@ def of_workflow(workflow: dict[Any, Any]) -> Flaws:
         before = set[str]()  # what earlier steps put into the environment of later ones
         for number, step in enumerate(steps):
             script = text(step.get("run"))
-            given = {str(key) for each in (workflow, job, step) for key in mapping(dig(each, "env"))}
-            yield from of_script(("jobs", str(name), "steps", number, "run"), script, given | before)
+            given = {str(key): str(value) for each in (workflow, job, step) for key, value in _given(each, "env")}
+            place: Place = ("jobs", str(name), "steps", number, "run")
+            yield from of_script(place, _filled(script, given), {*given} | before)
             before |= {*re.findall(r"(\w+)=", script)} if "GITHUB_ENV" in script else set()
 
 
 def of_job(name: str, own: dict[Any, Any], whole: dict[Any, Any], pipeline: dict[Any, Any], folder: str) -> Flaws:
     """What a job of GitLab names by a slip; `whole` is the job with what it extends, `folder` where the project is."""
     jobs = [pipeline, *map(mapping, pipeline.values())]
-    given = {str(key) for each in jobs for key in mapping(each.get("variables"))}
+    given = {str(key): str(value) for each in jobs for key, value in _given(each, "variables")}
     places = (whole, mapping(pipeline.get("default")), pipeline)
     before: Any = next((each["before_script"] for each in places if "before_script" in each), [])
     above, after = [*_lines(before), *_lines(whole.get("script"))], _lines(own.get("after_script"))
     for part, around in (("before_script", above), ("script", above), ("after_script", after)):
-        known = given | {*re.findall(r"(\w+)=", "\n".join(around))}
+        known = {*given} | {*re.findall(r"(\w+)=", "\n".join(around))}
         for number, line in enumerate(_lines(own.get(part))):
             place: Place = (name, part, number) if isinstance(own[part], list) else (name, part)
-            yield from of_script(place, line, known)
+            yield from of_script(place, _filled(line, given), known)
+            if folder and (other := next((each for each in _INTO.findall(line) if closest(each, [folder])), "")):
+                yield place, f"there is no {other}", f"did you mean {folder}?"
     calls = [line for line in after if re.search(r"\bhooks/\w+\.py|\bpytest\b", line)]
     if folder and calls and not re.search(r"\bcd\b|--directory|--project", "\n".join(after)):
         what = "after_script begins at the root of git, where the project is not"
@@ -126,6 +133,18 @@ def of_conditions(pipeline: dict[Any, Any]) -> Flaws:
         for name in dict.fromkeys(re.findall(r"\$\{?(CI_\w+)", found)) if found != place[-1] else ():
             if name not in defined and (meant := closest(name, PREDEFINED)):
                 yield place, f"GitLab gives no ${name}", f"did you mean ${meant}?"
+
+
+def _given(part: Any, field: str) -> Iterator[tuple[Any, Any]]:
+    yield from mapping(dig(part, field)).items()
+
+
+def _filled(script: str, given: dict[str, str]) -> str:
+    """A script in which a version that Go fetches stands in its place."""
+    for name, value in given.items() if re.search(r"\bgo (?:run|install)\b", script) else ():
+        if re.fullmatch(r"(?:\S+@)?\d+(?:\.\d+)+", value):
+            script = re.sub(rf"\$(?:{name}\b|\{{{name}\}})", value, script)
+    return script
 
 
 def _lines(value: Any) -> list[str]:

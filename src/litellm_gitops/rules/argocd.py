@@ -17,9 +17,10 @@ from litellm_gitops.repository import CHART_FILE, Repository
 from litellm_gitops.rules import argocd_setup
 from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.boundaries import meant_group, meant_kind
-from litellm_gitops.rules.engine import Object, found_in, leads_somewhere, show
+from litellm_gitops.rules.engine import Object, found_in, show
 from litellm_gitops.rules.forms import cadence
 from litellm_gitops.rules.kubernetes import known_version
+from litellm_gitops.rules.kustomizations import leads_somewhere
 from litellm_gitops.rules.reach import beyond, beyond_in_values
 from litellm_gitops.rules.table import Table, is_named, places
 

@@ -64,6 +64,11 @@ _IDS = {
     ),
     "meta": ("check-hooks-apply", "check-useless-excludes", "identity"),
 }
+_FLAGS = {  # what the rendered hooks take
+    "yamllint": ("--strict", "--format", "--config-file", "--config-data", "--no-warnings", "--list-files"),
+    "check-merge-conflict": ("--assume-in-merge",),
+    "gitleaks": ("--config", "--redact", "--verbose", "--no-banner", "--baseline-path", "--log-level", "--staged"),
+}
 _PIPELINES = (".github/workflows/", ".gitlab-ci.yml")
 _CALL = re.compile(r"^.*\bgitleaks\b.* (?:git|dir|detect|protect)\b.*$", re.IGNORECASE | re.MULTILINE)
 _PASSED = re.compile(r"--exit-code[= ]0\b|\|\| *(?:true|:)")
@@ -168,6 +173,11 @@ def _unfit(document: Document) -> Iterator[Finding]:
             if name not in known and name not in _HOOKS and (meant := closest(name, known)):
                 what = f"there is no hook {name}, and pre-commit then runs none"
                 yield Finding(_COMMITS, document.line(*here, "id"), what, edit(f"did you mean {meant}?"))
+            for at_arg, word in enumerate(texts(hook.get("args"))):
+                flag = word.partition("=")[0]
+                if flag not in (flags := _FLAGS.get(name, ())) and (meant := closest(flag, flags)):
+                    what = f"{name} knows no {flag}, and no commit is possible"
+                    yield Finding(_COMMITS, document.line(*here, "args", at_arg), what, edit(f"did you mean {meant}?"))
             for field in ("files", "exclude"):
                 if isinstance(pattern := hook.get(field), str) and not gitleaks_settings.is_pattern(pattern):
                     what = f"{field} of {name} is no regular expression, and pre-commit runs nothing"

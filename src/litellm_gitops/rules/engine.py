@@ -15,6 +15,7 @@ from litellm_gitops.findings import Finding, Fix, Form, Misspelt, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.kustomizations import is_part_of_one
 
 _BY_HAND = {  # what a person applies: git brings what is in a cluster, and these say how far it reaches
     "flux": ("namespace.yaml", "account.yaml", "source.yaml", "secrets.yaml", "release/helmrelease.yaml"),
@@ -181,11 +182,15 @@ def synced(repository: Repository, engine: str = "") -> list[Synced]:
     return [Synced(cluster) for cluster in repository.clusters]
 
 
-def expect(each: Synced, expected: Iterable[Identity]) -> Iterator[Finding]:
-    """What a cluster does not get: a finding for each object under another name, and one for all that are not there."""
-    expected, absent = list(expected), list[str]()
+def expect(each: Synced, expected: Iterable[Identity], home: str = "kustomization.yaml") -> Iterator[Finding]:
+    """What a cluster does not get: a finding for each object under another name, and one for all that are not there.
+
+    `home` is where one is looked for that is in no file.
+    """
+    expected = list(expected)
     if not all(map(each.is_whole, each.folders)) or each.repository.broken.keys() & set(each.files) or each.is_ignored:
         return  # other rules say so
+    absent, engine = list[Identity](), each.repository.answers["gitops_engine"]
     for wanted in expected:
         # what lists files for Kustomize has no name
         same = [found for found in each.objects if found.identity.kind == wanted.kind and found.identity.name]
@@ -211,11 +216,19 @@ def expect(each: Synced, expected: Iterable[Identity]) -> Iterator[Finding]:
             what = f"the {wanted.kind} is called {stray.identity.path}, not {wanted.path}"
             yield stray.finding(("metadata",), what, "give it that name")
         else:
-            absent.append(f"{wanted.kind} {wanted.path}")
-    if absent:  # a file may be gone that had several
-        yield Finding(
-            f"{each.cluster.folder}/kustomization.yaml", None, f"there is no {', no '.join(absent)}", restore()
-        )
+            absent.append(wanted)
+    # one file that is not there brings all of them
+    gone = [file for file in by_hand(each.cluster.folder, engine) if not each.repository.has(file)]
+    names = [f"{wanted.kind} {wanted.path}" for wanted in absent]
+    if len(gone) == 1 and absent:
+        yield Finding(gone[0], None, f"is missing, and with it {', '.join(names)}", restore())
+    elif absent:
+        yield Finding(f"{each.cluster.folder}/{home}", None, f"there is no {', no '.join(names)}", restore())
+
+
+def by_hand(folder: str, engine: str) -> list[str]:
+    """The files of a cluster's folder that a person applies."""
+    return [f"{folder}/{file}" for file in _BY_HAND[engine]]
 
 
 def _may_be(found: Identity, wanted: Identity) -> bool:
@@ -321,7 +334,7 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
                 if dirname(file) != folder or file in {own, *listed} or told:
                     continue
                 lost = [entry for entry in listed if not repository.has(entry)]
-                if closest(file, lost) or _is_part_of_one(basename(file), lost):
+                if closest(file, lost) or is_part_of_one(basename(file), lost):
                     continue  # it is listed by a misspelt name, of which another rule tells
                 if not listed and each.lacks(each.cluster.secrets_folder):
                     continue  # nothing at all is listed, of which a rule of the engine tells
@@ -331,13 +344,10 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
                 else:
                     what = f"{own} does not list it, so the engine never applies it"
                     fix = f"list it, or move it out of {each.cluster.folder} where a person applies it"
+                    named = by_hand(each.cluster.folder, repository.answers["gitops_engine"])
+                    if meant := closest(file, [other for other in named if not repository.has(other)]):
+                        fix = f"call it {basename(meant)}, by which name README.md applies it"
                     yield Finding(file, None, what, edit(fix))
-
-
-def _is_part_of_one(name: str, others: list[str]) -> bool:
-    """Whether the beginning of a name is that of another, such as monitor.yaml for monitoring.yaml."""
-    stems = (basename(other).partition(".")[0] for other in others)
-    return any(len(stem) > 3 and (name.startswith(stem) or stem.startswith(name.partition(".")[0])) for stem in stems)
 
 
 @rule
@@ -395,16 +405,10 @@ def the_engine_has_the_identity_that_decrypts(repository: Repository) -> Iterato
         if not (identity := each.cluster.answer("kms_identity")):
             continue
         place = ("metadata", "annotations", each.cluster.place.kms.annotation)
-        yield from expect(each, [wanted])
+        setup = next(name for name in _SETUP if name.startswith(str(repository.answers["gitops_engine"])))
+        yield from expect(each, [wanted], f"{setup}/serviceaccount.yaml")
         account = each.find(wanted)
         question = each.cluster.answer_name("kms_identity")
         if account and account.get(*place) != identity:
             what = f"{place[-1]} is {show(account.get(*place))}, not the answer {question}"
             yield account.finding(place, what, f"write {identity}")
-
-
-def leads_somewhere(repository: Repository, path: str) -> bool:
-    """Whether a path from git's root leads to files: of other folders of a monorepo nothing is known."""
-    inside = path.removeprefix(repository.path(""))
-    elsewhere = inside == path and repository.path("")
-    return path == "." or bool(elsewhere or repository.under(inside))

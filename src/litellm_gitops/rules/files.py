@@ -67,7 +67,9 @@ def no_key_is_given_twice(repository: Repository) -> Iterator[Finding]:
         for again in _twice(repository.documents(file), repository.text(file) or ""):
             # of several in one mapping the line above is gone that parted them
             told = ", ".join(f"{key!r} stands at line {first} already" for key, first, _ in again)
-            yield Finding(file, again[0][2], f"the key {told}, and the last one wins", edit("keep one of them"))
+            is_object = {"apiVersion", "kind"} <= {key for key, *_ in again}
+            fix = "write --- before the second object" if is_object else "keep one of them"
+            yield Finding(file, again[0][2], f"the key {told}, and the last one wins", edit(fix))
 
 
 @cache

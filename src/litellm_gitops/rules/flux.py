@@ -23,9 +23,9 @@ from litellm_gitops.rules.engine import (
     Object,
     Synced,
     found_in,
-    leads_somewhere,
 )
 from litellm_gitops.rules.kubernetes import known_version
+from litellm_gitops.rules.kustomizations import leads_somewhere
 from litellm_gitops.rules.rbac import resource_of
 from litellm_gitops.rules.reach import beyond, beyond_in_values
 from litellm_gitops.rules.table import Table, places
@@ -52,6 +52,9 @@ def flux_follows_this_repository(repository: Repository) -> Iterator[Finding]:
             what = "spec.secretRef is missing: without a key nothing is cloned over ssh"
             fix = "write spec.secretRef.name: litellm-git, and see README.md, Bootstrap"
             yield found.finding(("spec", "url"), what, fix)
+        if name := closest(text(found.get("spec", "secretRef", "name")), ["litellm-git"]):
+            place = ("spec", "secretRef", "name")
+            yield found.finding(place, "README.md, Bootstrap, makes no such Secret", f"did you mean {name}?")
 
 
 @FLUX.rule

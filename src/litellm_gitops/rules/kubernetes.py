@@ -238,6 +238,8 @@ def _is_a_setting(repository: Repository, document: Document) -> bool:
 
 def _in_other_letters(name: str, form: str) -> Misspelt | None:
     """The key of a label or an annotation that was meant, where the name before its / is in capital letters."""
+    if name != name.strip() and re.fullmatch(FORMS[form][0], name.strip()):
+        return Misspelt(name, name.strip())
     before, slash, after = name.partition("/")
     meant = f"{before.lower()}{slash}{after}"
     return Misspelt(name, meant) if form == "mark" and slash and re.fullmatch(FORMS[form][0], meant) else None

@@ -218,3 +218,16 @@ def listed_by(repository: Repository, document: Document) -> dict[str, tuple[str
                     sealed = posixpath.normpath(posixpath.join(posixpath.dirname(path), str(listed)))
                     found[sealed] = (path, generator.line("files", position))
     return found
+
+
+def is_part_of_one(name: str, others: list[str]) -> bool:
+    """Whether the beginning of a name is that of another, such as monitor.yaml for monitoring.yaml."""
+    stems = (posixpath.basename(other).partition(".")[0] for other in others)
+    return any(len(stem) > 3 and (name.startswith(stem) or stem.startswith(name.partition(".")[0])) for stem in stems)
+
+
+def leads_somewhere(repository: Repository, path: str) -> bool:
+    """Whether a path from git's root leads to files: of other folders of a monorepo nothing is known."""
+    inside = path.removeprefix(repository.path(""))
+    elsewhere = inside == path and repository.path("")
+    return path == "." or bool(elsewhere or repository.under(inside))

@@ -20,6 +20,7 @@ from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import load, rule
+from litellm_gitops.rules.engine import by_hand
 from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.pipeline import GITLAB, OURS
 from litellm_gitops.schemas import published
@@ -30,6 +31,10 @@ _COMMITS = ".pre-commit-config.yaml"
 _RENOVATE = "renovate.json"
 _PROJECT = "pyproject.toml"
 _README = "README.md"
+_LOADS = re.compile(
+    r"\bpytest_plugins\s*[:=+][^#]*?litellm_gitops\.pytest_plugin\b|-p[ =]?litellm_gitops\.pytest_plugin\b"
+    r"|from litellm_gitops(?:\.pytest_plugin)? import"
+)
 _NAMED = re.compile(r"[\"']litellm-gitops[\[ @=~<>\"']")
 _PINNED = re.compile(r"litellm-gitops(?:\[\w+\])? ?@ ?git\+\S+?@([^\s@#\"']+)")
 
@@ -171,7 +176,7 @@ def _finds_the_rules(repository: Repository, options: str) -> bool:
     if any((repository.root / file).is_file() and not repository.has(file) for file in places):
         return True  # git ignores it, of which another rule tells
     contents = (*_texts(repository, [*filter(repository.has, places)]), options)
-    return any(re.search(r"litellm_gitops\.pytest_plugin\b", each) for each in contents)
+    return any(map(_LOADS.search, contents))
 
 
 def _of_pytest(repository: Repository, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -202,7 +207,10 @@ def the_tooling_can_be_installed(repository: Repository) -> Iterator[Finding]:
     yield from _of_vendored(repository, settings)
     called = next((file for file in (*OURS, GITLAB) if "copier check-update" in (repository.text(file) or "")), "")
     names = {re.split(r"[^\w.-]", line)[0] for line in texts(dig(settings, "project", "dependencies"))}
-    near = "copier" in names or any(closest(name, ["copier"]) for name in names)  # of a misspelt one is told above
+    is_list = isinstance(dig(settings, "project", "dependencies"), list | None)  # else it is told above
+    near = (
+        not is_list or "copier" in names or any(closest(name, ["copier"]) for name in names)
+    )  # of a misspelt one is told above
     if called and settings.get("project") and not near:
         what = f"copier is no dependency, and {called} calls it"
         yield Finding(_PROJECT, None, what, edit('add "copier>=9.19,<10"'))
@@ -278,7 +286,8 @@ def everything_runs_the_same_commit_of_the_tooling(repository: Repository) -> It
     pins = {file: match[1] for file, match in found.items() if match}
     content = repository.text(_PROJECT)
     is_pinned = repository.answers.get("tooling") == "pinned" and not repository.under(vendored.FOLDER)
-    if is_pinned and content and not _NAMED.search(content):
+    is_read = not re.search(r"^dependencies\s*=\s*[\"']", content or "", re.MULTILINE)  # else another rule tells
+    if is_pinned and content and is_read and not _NAMED.search(content):
         yield Finding(_PROJECT, None, "litellm-gitops is no dependency, so nothing here runs", restore())
     for file, pin in pins.items():
         if not re.fullmatch("[0-9a-f]{40}", pin):
@@ -310,7 +319,8 @@ def every_entry_point_that_is_called_is_there(repository: Repository) -> Iterato
             yield Finding(file, line, "it is no Python, and ends with an error", edit("correct the syntax"))
     content = repository.text(_README) or "" if repository.has(_README) else ""
     known = {*repository.files, *(str(each) for file in repository.files for each in PurePosixPath(file).parents)}
-    for line, word, meant in readme.slips(content, partial(_is_there, repository, {*wanted}), known):
+    named = (file for each in repository.clusters for file in by_hand(each.folder, repository.answers["gitops_engine"]))
+    for line, word, meant in readme.slips(content, partial(_is_there, repository, {*wanted, *named}), known):
         yield Finding(_README, line, f"there is no {word}", edit(f"did you mean {meant}?"))
 
 

@@ -46,6 +46,7 @@ _KEYS = {  # https://docs.gitlab.com/ci/yaml/#cache, and #artifacts
 }
 _STAGES = ("build", "test", "deploy")  # where none are listed
 _TEXT = re.compile(r"\"[^\"]*\"|'[^']*'|(?<=~)\s*/.*?/[ismU]*(?=\s*(?:&&|\|\||\)|$))")  # of a condition, and a pattern
+_BARE = re.compile(r"(?:[=!]=|[=!]~)\s*(?!null\b)[A-Za-z_]")
 _NO_OPERATOR = re.compile(r"(?<![=!])=(?![=~])|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|\b(?:and|or|not)\b", re.IGNORECASE)
 
 
@@ -265,8 +266,9 @@ def _of_pipeline(document: Document) -> _Flaws:
         if not stage and "test" not in stages and "script" in entry:
             flaws.append((("stages",), f"stages lacks test, in which {name} is without a stage of its own"))
         for parent in _parents(own):
-            if parent not in jobs:
-                flaws.append(((name, "extends"), f"there is no {parent}"))
+            lost = f"there is no {parent}"
+            if parent not in jobs and lost not in [what for _, what in flaws]:  # of several jobs once
+                flaws.append(((name, "extends"), lost))
         if name.startswith("."):
             continue
         if stage and stage not in stages:
@@ -307,6 +309,8 @@ def _of_text(place: Place, found: str) -> Iterator[str]:
         yield f"timeout is {found}, which is no time"
     if place[-1] == "if" and "rules" in place and "$[[" not in found and _NO_OPERATOR.search(_TEXT.sub("", found)):
         yield "a condition has an operator that GitLab does not know; it knows == != =~ !~ && ||"
+    elif place[-1] == "if" and "rules" in place and "$[[" not in found and _BARE.search(_TEXT.sub("''", found)):
+        yield "a condition compares with a word that stands in no quotes"
 
 
 def _parents(entry: dict[Any, Any]) -> list[str]:
