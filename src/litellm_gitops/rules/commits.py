@@ -110,6 +110,13 @@ def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
             yield Finding(_COMMITS, document.line(*place, "id"), what, edit(f"did you mean {meant}?"))
     if not repository.has("hooks/guard_staged.py") and not is_ignored(repository, "hooks/guard_staged.py"):
         yield Finding("hooks/guard_staged.py", None, "is missing, and no commit is possible", restore())
+    yield from _of_guards(repository, document, hooks)
+
+
+def _of_guards(
+    repository: Repository, document: Document, hooks: list[tuple[Place, dict[Any, Any]]]
+) -> Iterator[Finding]:
+    """What keeps the guard from running before every commit."""
     guards = [(place, hook) for place, hook in hooks if "hooks/guard_staged.py" in text(hook.get("entry"))]
     if not guards:
         what = "no hook runs hooks/guard_staged.py, which keeps unsealed Secrets out of git"

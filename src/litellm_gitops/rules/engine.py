@@ -134,10 +134,14 @@ class Synced:
         """The sound object of that kind and name, in whatever namespace."""
         return next((found for found in self.all(wanted.kind) if found.identity.name == wanted.name), None)
 
+    @cached_property
+    def by_hand(self) -> list[str]:
+        """The files of the cluster's folder that a person applies, without those for the engine itself."""
+        return [f"{self.cluster.folder}/{file}" for file in _BY_HAND[self.repository.answers["gitops_engine"]]]
+
     def is_by_hand(self, file: str) -> bool:
         """Whether a person applies a file, and no commit."""
-        by_hand = _BY_HAND[self.repository.answers["gitops_engine"]]
-        return file.removeprefix(f"{self.cluster.folder}/") in by_hand or dirname(file).endswith(_SETUP)
+        return file in self.by_hand or dirname(file).endswith(_SETUP)
 
     @cached_property
     def folders(self) -> list[str]:
@@ -190,7 +194,7 @@ def expect(each: Synced, expected: Iterable[Identity], home: str = "kustomizatio
     expected = list(expected)
     if not all(map(each.is_whole, each.folders)) or each.repository.broken.keys() & set(each.files) or each.is_ignored:
         return  # other rules say so
-    absent, engine = list[Identity](), each.repository.answers["gitops_engine"]
+    absent = list[Identity]()
     for wanted in expected:
         # what lists files for Kustomize has no name
         same = [found for found in each.objects if found.identity.kind == wanted.kind and found.identity.name]
@@ -218,17 +222,12 @@ def expect(each: Synced, expected: Iterable[Identity], home: str = "kustomizatio
         else:
             absent.append(wanted)
     # one file that is not there brings all of them
-    gone = [file for file in by_hand(each.cluster.folder, engine) if not each.repository.has(file)]
+    gone = [file for file in each.by_hand if not each.repository.has(file)]
     names = [f"{wanted.kind} {wanted.path}" for wanted in absent]
     if len(gone) == 1 and absent:
         yield Finding(gone[0], None, f"is missing, and with it {', '.join(names)}", restore())
     elif absent:
         yield Finding(f"{each.cluster.folder}/{home}", None, f"there is no {', no '.join(names)}", restore())
-
-
-def by_hand(folder: str, engine: str) -> list[str]:
-    """The files of a cluster's folder that a person applies."""
-    return [f"{folder}/{file}" for file in _BY_HAND[engine]]
 
 
 def _may_be(found: Identity, wanted: Identity) -> bool:
@@ -344,8 +343,7 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
                 else:
                     what = f"{own} does not list it, so the engine never applies it"
                     fix = f"list it, or move it out of {each.cluster.folder} where a person applies it"
-                    named = by_hand(each.cluster.folder, repository.answers["gitops_engine"])
-                    if meant := closest(file, [other for other in named if not repository.has(other)]):
+                    if meant := closest(file, [other for other in each.by_hand if not repository.has(other)]):
                         fix = f"call it {basename(meant)}, by which name README.md applies it"
                     yield Finding(file, None, what, edit(fix))
 
