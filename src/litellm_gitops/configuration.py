@@ -180,7 +180,7 @@ def _matches(pattern: str, shown: Callable[[Any], str] = text) -> Callable[[Any]
     return lambda value: bool(re.fullmatch(pattern, shown(value)))
 
 
-_is_address = _matches(r"https?://[^\s/].*")
+_is_address = _matches(r"https?://[^\s/]\S*")
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "mapping": (lambda value: isinstance(value, dict), "a mapping"),
     "headers": (_is_headers, "names with texts"),

@@ -81,6 +81,12 @@ def misspelt_keys(config: Configuration) -> Faults:
 
 _NEARLY = re.compile(r"[\s\"']*([A-Za-z_./ -]{2,14}?)([\s/\[(:.\\]+)[\s\"']*[A-Z][A-Z0-9_]*[\"'\])\s]*")
 _MEANT = ("os.environ", "os.environment", "environ", "env", "os.env", "os.getenv", "process.env")
+_NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+# what is mostly a reference, and never a word in capital letters
+_ADDRESSES = {
+    *("api_base", "api_key", "api_version", "aws_region_name", "host", "password", "port", "redis_host"),
+    *("redis_password", "redis_port", "redis_url", "url", "vertex_location", "vertex_project"),
+}
 _SHELL = re.compile(r"\$(\{[A-Z][A-Z0-9_]*\}|\([A-Z][A-Z0-9_]*\)|[A-Z][A-Z0-9_]*)")
 
 
@@ -107,6 +113,9 @@ def misspelt_references(config: Configuration) -> Faults:
         elif _is_none(value, bool(stored)) if of_variable else is_meant(place, value, inside):
             what = f"{dotted(place)} is no reference to a variable: {ENDS['spelt']}"
             yield Fault("spelt", place, what, f"write {REFERENCE}NAME, and nothing before or after it")
+        elif place[0] in _PARTS and place[-1] in _ADDRESSES and _NAME.fullmatch(value) and config.may_have(value):
+            what = f"{dotted(place)} is the name of a variable, not a reference to it: {ENDS['spelt']}"
+            yield Fault("spelt", place, what, f"write {REFERENCE}{value}")
     for key in own:
         if key in table()["blocked"].split():
             what = f"LiteLLM does not take {key} from the configuration"

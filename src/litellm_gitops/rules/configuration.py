@@ -7,11 +7,9 @@ without a word. Each rule is for one of these ends. What is known of single sett
 from __future__ import annotations
 
 import difflib
-import fnmatch
-import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from litellm_gitops import proxy_facts as known
@@ -27,15 +25,13 @@ from litellm_gitops.configuration import (
     table,
     wrong,
 )
-from litellm_gitops.documents import Place, dig, mapping, text, texts
+from litellm_gitops.documents import Place, dig, mapping, text
 from litellm_gitops.findings import Finding, Misspelt, edit
 from litellm_gitops.proxy_facts import REFERENCE, closest
-from litellm_gitops.proxy_keys import is_meant, misplaced_keys, misspelt_keys, misspelt_references
+from litellm_gitops.proxy_keys import misplaced_keys, misspelt_keys, misspelt_references
+from litellm_gitops.proxy_models import models, names_of_models
 from litellm_gitops.repository import Cluster, Values
 from litellm_gitops.rules import rule_of_values
-
-Model = dict[Any, Any]
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Single settings
@@ -52,6 +48,14 @@ def _kinds(config: Configuration) -> Faults:
                 nothing = kind.endswith("?") and (value is None or value in ("", [], {}))
                 if not (reference or function or nothing or fits(value)):
                     yield wrong(end, place, wanted)
+
+
+def _amounts(config: Configuration) -> Faults:
+    for end, amounts in table()["least"].items():
+        for least, paths in amounts.items():
+            for place, value in config.at(paths):
+                if isinstance(value, int | float) and not isinstance(value, bool) and value < least:
+                    yield wrong(end, place, f"{least} or more")
 
 
 def _words(config: Configuration) -> Faults:
@@ -156,6 +160,11 @@ def _hints(config: Configuration) -> Faults:
                 at = (*place, *misfit.place)
                 what = f"{dotted(at)} is not what LiteLLM takes: it has no effect, or fails where it is used"
                 yield Fault("effect", at, what, f"write {misfit.wanted}")
+            kinds = known.facts()["hints"][path] if path == "litellm_settings" else {}
+            for key, given in mapping(value).items():
+                if kinds.get(key) == "bool" and text(given).lower() in ("false", "no", "off"):
+                    what = f"{dotted((*place, key))} is a text, which LiteLLM takes for true"
+                    yield Fault("effect", (*place, key), what, "write false, without quotes")
     for path in table()["complete"].split():
         names = known.hinted(path)
         for place, value in config.at(path):
@@ -168,7 +177,7 @@ def _hints(config: Configuration) -> Faults:
                     )
 
 
-def _fields(end: str, place: Place, value: Model, model: str) -> Faults:
+def _fields(end: str, place: Place, value: dict[Any, Any], model: str) -> Faults:
     for misfit in known.misfits(model, value):
         at = (*place, *misfit.place)
         if misfit.missing:
@@ -183,126 +192,6 @@ def _fields(end: str, place: Place, value: Model, model: str) -> Faults:
             what = f"{dotted((*place, key))} is no name that LiteLLM knows"
             ends = end if closed == "forbid" else "section"
             yield Fault(ends, (*place, key), what, f"did you mean {meant}?", meant)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Models, their names and what names them
-
-
-def _models(config: Configuration) -> Faults:
-    providers = known.words("providers") | known.words("callbacks")
-    providers |= {text(each) for _, each in config.at("litellm_settings.custom_provider_map.*.provider")}
-    credentials = {text(each) for _, each in config.at("credential_list.*.credential_name")}
-    listed = _is_whole(config.get("credential_list"), "credential_name")
-    for place, params in config.at("model_list.*.litellm_params"):
-        yield from _provider(place, mapping(params), providers)
-        for parameter, (form, wanted) in _FORMS.items():
-            found, at = text(mapping(params).get(parameter)), (*place, parameter)
-            reference = found.startswith(REFERENCE) or is_meant(at, found)  # one that is misspelt is told below
-            if found and not reference and not re.fullmatch(form, found):
-                yield wrong("calls", at, wanted)
-        name = mapping(params).get("litellm_credential_name")
-        if isinstance(name, str) and name not in credentials and listed and not config.has_store:
-            what = "litellm_credential_name names a credential that credential_list does not have"
-            yield Fault("effect", (*place, "litellm_credential_name"), what, "correct the name")
-    for place, mode in config.at("model_list.*.model_info.mode"):
-        modes = table()["modes"].split()
-        if isinstance(mode, str) and mode not in modes and not mode.startswith(REFERENCE):
-            yield no_word("effect", place, mode, modes, f"one of {', '.join(modes)}")
-    for place, entry in config.at("model_list.*"):
-        for key in map(str, mapping(entry)):
-            if meant := closest(key, _PARTS_OF_A_MODEL):
-                yield Fault("section", (*place, key), f"{key} is no part of a model", f"did you mean {meant}?", meant)
-        for part in ("litellm_params", "model_info"):
-            if part in mapping(entry) and not isinstance(entry[part], dict):
-                continue  # of which the kinds tell
-            # LiteLLM looks for these two beside the parameters as well
-            fields = known.fields(known.facts()["classes"][f"model_list.*.{part}"]) - {"tpm", "rpm", "model_info"}
-            for key in {*mapping(entry)} & (fields | ({"mode"} if part == "model_info" else set())):
-                what = f"{key} stands beside {part}, and {ENDS['section']}"
-                yield Fault("section", (*place, key), what, f"move it into {part}")
-
-
-@cache
-def _endpoints() -> list[str]:
-    return [re.sub(r"https?://", "", each) for each in known.words("endpoints")]
-
-
-_PARTS_OF_A_MODEL = ("model_name", "litellm_params", "model_info")
-_SIDE = r"(?:central|north|south|(?:north|south)?(?:east|west))"
-_FORMS = {  # of a parameter: (a pattern, what it must be)
-    "aws_region_name": (rf"[a-z]{{2,4}}(?:-[a-z]+)?-{_SIDE}-\d", "a place of that cloud, such as us-east-1"),
-    "vertex_location": (rf"global|us|eu|[a-z]+-{_SIDE}\d{{1,2}}", "a place of that cloud, such as us-central1"),
-    "api_base": (r"https?://[^\s/].*", "an address, such as https://example.openai.azure.com/"),
-    "api_version": (r"(?!\d{4}-\d\d).*|\d{4}-(?:0\d|1[0-2])-(?:[0-2]\d|3[01])(?:-.+)?", "a date, such as 2025-04-01"),
-}
-
-
-def _provider(place: Place, params: Model, providers: frozenset[str]) -> Faults:
-    model, named = text(params.get("model")), params.get("custom_llm_provider")
-    start, slash, rest = model.partition("/")
-    ends = _endpoints()
-    if isinstance(named, str) and not named.startswith(REFERENCE):
-        if named not in providers:
-            yield no_word("kept", (*place, "custom_llm_provider"), named, providers, "a provider of LiteLLM")
-    elif slash and not rest:
-        yield wrong("kept", (*place, "model"), "<provider>/<model>, such as openai/gpt-4o")
-    elif not model or model.startswith(REFERENCE) or (slash and start in providers):
-        pass
-    elif any(each in text(params.get("api_base")) for each in ends):
-        pass  # LiteLLM knows the provider by its address
-    elif slash:
-        yield no_word("kept", (*place, "model"), start, providers, "<provider>/<model> with a provider of LiteLLM")
-    elif model not in known.words("models") | {"*"} and not re.search(r"claude-|ft:gpt-|\Agpt-image|:.{64}", model):
-        yield wrong("kept", (*place, "model"), "<provider>/<model>, such as openai/gpt-4o")
-
-
-_FALLBACKS = ("fallbacks", "content_policy_fallbacks", "context_window_fallbacks")
-
-
-def _is_whole(entries: Any, key: str) -> bool:
-    """Whether each entry of a list has its name, or there is no list; else what names an entry follows from that."""
-    return entries is None or (isinstance(entries, list) and all(key in mapping(each) for each in entries))
-
-
-def _names(config: Configuration) -> Faults:
-    """What names a model that is not there."""
-    names = [text(each) for _, each in config.at("model_list.*.model_name router_settings.routing_groups.*.group_name")]
-    names += [str(alias) for alias in mapping(config.get("router_settings.model_group_alias"))]
-    named = [
-        *config.at("router_settings.routing_groups.*.models", "general_settings.completion_model"),
-        *config.at("router_settings.default_fallbacks", "litellm_settings.default_fallbacks"),
-        *config.at("litellm_settings.public_model_groups"),
-        *((place, place[-1]) for place, _ in config.at("router_settings.model_group_retry_policy.*")),
-        *((place, dig(to, "model") or to) for place, to in config.at("router_settings.model_group_alias.*")),
-    ]
-    for name in _FALLBACKS:
-        yield from _fallbacks(config, name)
-        for place, entry in config.at(f"router_settings.{name}.*", f"litellm_settings.{name}.*"):
-            named += [(place, [key for key in mapping(entry) if key != "*"])]
-            named += [((*place, key), targets) for key, targets in mapping(entry).items()]
-    unknown = config.has_store or not _is_whole(config.get("model_list"), "model_name")
-    for place, targets in () if unknown else named:
-        for target in [targets] if isinstance(targets, str) else texts(targets):
-            if not target.startswith(REFERENCE) and not any(fnmatch.fnmatchcase(target, each) for each in names):
-                end = "calls" if place[-1] == "completion_model" else "effect"
-                what = f"{dotted(place)} names a model that model_list does not have"
-                yield Fault(end, place, what, "correct the name, or add the model")
-
-
-def _fallbacks(config: Configuration, name: str) -> Faults:
-    end = "effect" if name == "context_window_fallbacks" else "starts"
-    for place, entry in config.at(f"router_settings.{name}.*", f"litellm_settings.{name}.*"):
-        if isinstance(place[-1], int) and (not isinstance(entry, dict) or len(entry) != 1):
-            yield wrong(end, place, "a mapping with one model, one entry for each")
-            if not isinstance(entry, dict):
-                return  # nor will the others be
-        for key, targets in mapping(entry).items():
-            if isinstance(place[-1], int) and not isinstance(targets, list):
-                yield wrong(end, (*place, key), "a list of models")
-    if config.get(f"router_settings.{name}") and config.get(f"litellm_settings.{name}"):
-        what = f"router_settings.{name} is there as well, and wins"
-        yield Fault("effect", ("litellm_settings", name), what, "move its entries there")
 
 
 def _others(config: Configuration) -> Faults:
@@ -325,8 +214,8 @@ def _others(config: Configuration) -> Faults:
 
 _OF_KEYS = (misplaced_keys, misspelt_keys)
 _AROUND = (_surroundings, _redis, _others, *_OF_KEYS, misspelt_references)
-_CHECKS = (_kinds, _required, _models, _classes, _names, _words, *_AROUND, _hints)
-BY_ITSELF = (_kinds, _required, _models, _classes, _words, *_OF_KEYS, _hints)  # whatever is around it
+_CHECKS = (_kinds, _amounts, _required, models, _classes, names_of_models, _words, *_AROUND, _hints)
+BY_ITSELF = (_kinds, _amounts, _required, models, _classes, _words, *_OF_KEYS, _hints)  # whatever is around it
 
 
 @lru_cache(maxsize=16)
