@@ -9,6 +9,7 @@ or of the keys of a mapping. A conditional (`? :`) becomes Python's.
 from __future__ import annotations
 
 import ast
+import ipaddress
 import operator
 import re
 from collections import deque
@@ -43,6 +44,22 @@ def duration(value: Any) -> float:
     return -found if str(value).startswith("-") else found
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def cidr(value: Any) -> Network:
+    """The addresses of a range such as 10.0.0.0/8. Raises CelError."""
+    try:
+        return ipaddress.ip_network(str(value), strict=False)
+    except ValueError:
+        raise CelError from None
+
+
+def _contains(whole: Network, part: Any) -> bool:
+    inner: Any = cidr(part)
+    return whole.version == inner.version and bool(inner.subnet_of(whole))
+
+
 def seconds(value: Any) -> float:
     """The seconds of a duration; 0 where it is none."""
     try:
@@ -57,6 +74,7 @@ _FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {
     "string": str,
     "quantity": quantity,
     "duration": duration,
+    "cidr": cidr,
 }
 _METHODS: Mapping[str, Callable[..., Any]] = {
     "startsWith": str.startswith,
@@ -67,6 +85,8 @@ _METHODS: Mapping[str, Callable[..., Any]] = {
     "size": len,
     "lowerAscii": str.lower,
     "upperAscii": str.upper,
+    "containsCIDR": _contains,
+    "prefixLength": lambda network: network.prefixlen,
 }
 _EACH: Mapping[str, Callable[[Iterator[Any]], Any]] = {
     "all": all,

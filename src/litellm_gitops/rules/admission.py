@@ -16,7 +16,7 @@ import yaml
 
 from litellm_gitops import cel, schemas
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence
-from litellm_gitops.findings import Finding
+from litellm_gitops.findings import Finding, edit
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import chart, pods, rule
 from litellm_gitops.rules.engine import Object, show
@@ -277,6 +277,9 @@ def the_api_server_takes_what_values_make(repository: Repository) -> Iterator[Fi
     """What they put into the objects of the chart."""
     others = (pods.every_mount_has_its_volume, pods.no_variable_is_set_twice, chart.the_values_fit_their_schema)
     told = {(each.file, each.line) for other in others for each in other(repository)}
+    for values in repository.values:  # of which the first of these tells once
+        mounts = (values.finding((*each.place, "name"), "", edit("")) for each in pods.mounts_of_nothing(values))
+        told |= {(each.file, each.line) for each in mounts}
     for found in _findings(repository, of_values(repository)):
         if (found.file, found.line) not in told:
             yield found

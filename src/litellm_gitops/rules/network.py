@@ -195,7 +195,8 @@ def no_pod_reaches_the_credentials_of_its_node(repository: Repository) -> Iterat
         login = {port for cidr, port in logins if any(address in _network(cidr) for address in _METADATA)}
         for peers in each.peers("egress"):
             reached = [address for address in peers.metadata if not any(address in net for net in denied)]
-            if reached and not peers.is_only_for({network.NAMES, *login}):
+            known = not is_refused(repository, peers.policy.found)  # else the API server keeps what was there
+            if reached and known and not peers.is_only_for({network.NAMES, *login}):
                 what = f"it lets pods reach {reached[0]}, where a node gives its own credentials to whoever asks"
                 fix = update("network_policy", "none", first=f"leave out {_METADATA[reached[0]]}")
                 yield peers.policy.finding(peers.place, what, fix)
