@@ -144,6 +144,13 @@ class Pod:
         """The environment variables that are set by name; the last one wins."""
         return {variable.name: variable for variable in self.variable_entries}
 
+    @cached_property
+    def job_variables(self) -> dict[str, Variable]:
+        """Those of the migrations, where they have a list of their own."""
+        entries = self._items(self.chart.job_variables)
+        found = [Variable(place, text(entry.get("name")), entry.get("value")) for place, entry in entries]
+        return {each.name: each for each in found}
+
     @property
     def env_from(self) -> list[str]:
         """The Secrets of which every key becomes an environment variable."""

@@ -115,6 +115,21 @@ FAULTS: dict[str, Fault] = {
         remove(SHARED, at(CHART.redis_secret[:-1])),
         BUNDLED,
     ),
+    "a Redis of no kind": (
+        "the_values_fit_their_schema",
+        set_value(SHARED, at(CHART.redis, "architecture"), "replicaset"),
+        BUNDLED,
+    ),
+    "a Redis for everybody": (
+        "the_values_fit_their_schema",
+        set_value(SHARED, at(CHART.redis, "auth", "enabled"), False),
+        BUNDLED,
+    ),
+    "another key of the Redis": (
+        "the_chart_makes_no_secret_of_its_own",
+        set_value(SHARED, at(CHART.redis, "auth", "existingSecretPasswordKey"), "password"),
+        BUNDLED,
+    ),
     "no Redis": ("the_chart_makes_no_secret_of_its_own", add(CHART.redis, {"enabled": False}, SHARED), BUNDLED),
     "no migrations": ("the_migrations_run_before_the_pods", add(MIGRATIONS[0], False, SHARED)),
     "migrations that are no Helm hook": ("the_migrations_run_before_the_pods", add(MIGRATIONS[1], False, SHARED)),

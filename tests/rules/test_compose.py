@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.faults import Edit, Fault, append_item, remove, set_value, substitute, together
+from tests.support.faults import SHARED, Edit, Fault, append_item, remove, set_value, substitute, together
 from tests.support.findings import accepted, found_by_its_rule_alone
 
 FILE = "docker-compose.yml"
@@ -11,6 +11,14 @@ READS = "the_proxy_here_takes_its_configuration"
 TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 
 FAULTS: dict[str, Fault] = {
+    "a model under a name that is misspelt": (
+        "the_proxy_here_takes_its_configuration",
+        substitute(FILE, "model_name: claude-sonnet-5$", "model_name: claude-sonet-5"),
+    ),
+    "a switch in other words": (
+        "the_proxy_here_finds_its_configuration",
+        substitute(FILE, 'STORE_MODEL_IN_DB: "True"', 'STORE_MODEL_IN_DB: "yes"'),
+    ),
     "an entry without a model": (
         "the_proxy_here_finds_its_configuration",
         substitute(FILE, r"model: bedrock/.*sonnet-5$", "model:"),
@@ -89,6 +97,11 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a model under another name": substitute(FILE, "model_name: claude-sonnet-5$", "model_name: claude"),
+    "a newer model": substitute(FILE, "model_name: claude-sonnet-5$", "model_name: claude-sonnet-6"),
+    "a model of the clusters under another name": substitute(
+        SHARED, "model_name: claude-sonnet-5$", "model_name: claude"
+    ),
     "a service that is restarted": set_value(FILE, (*PROXY, "restart"), "on-failure:3"),
     "a service that is not restarted": substitute(
         FILE, '    image: "pgvector', '    restart: "no"\n    image: "pgvector'

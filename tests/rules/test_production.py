@@ -215,6 +215,20 @@ FAULTS: dict[str, Fault] = {
         substitute(AWS, r"^ +- name: scratch\n +mountPath: /tmp\n", ""),
         SUCCESSOR,
     ),
+    "the folder of the migrations elsewhere": (
+        WRITES,
+        set_value(SHARED, successor(LITELLM.job_mounts, 0, "mountPath"), "/scratches"),
+        SUCCESSOR,
+    ),
+    "no volume for what is written": (
+        "every_mount_has_its_volume",
+        substitute(AWS, r"^ +- name: scratch\n +emptyDir:\n +sizeLimit: .*\n", ""),
+        SUCCESSOR,
+    ),
+    "memory in a smaller unit": (
+        "a_pod_has_time_to_start",
+        set_value(SHARED, at(CHART.resources[0], "requests", "memory"), "4Mi"),
+    ),
     "no folder for the migrations": (WRITES, remove(SHARED, successor(LITELLM.job_mounts)), SUCCESSOR),
     # ---- load
     "more at least than at most": (SCALES, add(CHART.autoscaler, {"maxReplicas": 1}, GCP), LOAD),

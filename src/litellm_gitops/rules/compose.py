@@ -10,11 +10,12 @@ from litellm_gitops.configuration import Configuration
 from litellm_gitops.documents import Document, NotYamlError, Place, dig, mapping, parse, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import REFERENCE, as_rendered, closest, words
-from litellm_gitops.repository import Repository
+from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.configuration import BY_ITSELF
 from litellm_gitops.rules.engine import show
 from litellm_gitops.rules.files import no_key_is_given_twice
+from litellm_gitops.rules.pods import is_no_answer
 from litellm_gitops.rules.proxy import NAMED
 from litellm_gitops.schemas import published
 
@@ -211,6 +212,9 @@ def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     inside = [each[2] for each in _ports(service)]
     if inside and all(each.isdigit() for each in (*inside, port)) and port not in inside:
         yield ("ports",), f"nothing in the container listens on {inside[0]}", f"publish {port}"
+    for name, found in ((str(name), text(found)) for name, found in variables.items()):
+        if found and "$" not in found and is_no_answer(name, found):
+            yield ("environment", name), f"{name} is {found}, which LiteLLM takes for no answer", "write True or False"
     for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GITHUB_COPILOT_TOKEN_DIR"):
         path = text(variables.get(name))
         above = any(each.startswith(f"{path.rstrip('/')}/") for each in _mounted(service))  # of a folder a file
@@ -307,6 +311,8 @@ def the_proxy_here_takes_its_configuration(repository: Repository) -> Iterator[F
         except (NotYamlError, IndexError):
             continue  # the rule above says so
         start = document.line("configs", name, "content")
+        for place, what, fix in _misnamed(read.value, values[0]):
+            yield Finding(_FILE, start + read.line(*place), what, edit(fix))
         told: list[Place] = []
         for check in BY_ITSELF if isinstance(read.value, dict) else ():
             for fault in check(Configuration(values[0], read.value)):
@@ -314,3 +320,18 @@ def the_proxy_here_takes_its_configuration(repository: Repository) -> Iterator[F
                 if not provider and not any(fault.place[: len(place)] == place for place in told):
                     told.append(fault.place)
                     yield Finding(_FILE, start + read.line(*fault.place), fault.what, edit(fault.fix))
+
+
+def _misnamed(content: Any, values: Values) -> Iterator[tuple[Place, str, str]]:
+    """Names that are nearly those of the clusters, for the same model: any other may be one of this machine."""
+    theirs, entries = (
+        [*map(mapping, sequence(each))] for each in (values.pod.config("model_list"), dig(content, "model_list"))
+    )
+    here, there = ({text(each.get("model_name")) for each in some} for some in (entries, theirs))
+    for number, entry in enumerate(entries):
+        name, model = text(entry.get("model_name")), text(dig(entry, "litellm_params", "model"))
+        same = {text(each.get("model_name")) for each in theirs if dig(each, "litellm_params", "model") == model}
+        meant = closest(name, same - here) if name not in there else ""
+        # whichever of them the model's own name holds is spelt right
+        if meant and meant in model and name not in model and re.findall(r"\d", name) == re.findall(r"\d", meant):
+            yield ("model_list", number, "model_name"), f"no cluster has a model {name}", f"did you mean {meant}?"

@@ -223,11 +223,11 @@ def expect(each: Synced, expected: Iterable[Identity], home: str = "kustomizatio
             absent.append(wanted)
     # one file that is not there brings all of them
     gone = [file for file in each.by_hand if not each.repository.has(file)]
-    names = [f"{wanted.kind} {wanted.path}" for wanted in absent]
+    lost = [f"{wanted.kind} {wanted.path}" for wanted in absent]
     if len(gone) == 1 and absent:
-        yield Finding(gone[0], None, f"is missing, and with it {', '.join(names)}", restore())
+        yield Finding(gone[0], None, f"is missing, and with it {', '.join(lost)}", restore())
     elif absent:
-        yield Finding(f"{each.cluster.folder}/{home}", None, f"there is no {', no '.join(names)}", restore())
+        yield Finding(f"{each.cluster.folder}/{home}", None, f"there is no {', no '.join(lost)}", restore())
 
 
 def _may_be(found: Identity, wanted: Identity) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from litellm_gitops import cel, credentials
-from litellm_gitops.documents import LOADER, Place, dotted, mapping, sequence, text
+from litellm_gitops.documents import LOADER, Place, dig, dotted, mapping, sequence, text
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.pod import VARIABLE, Mount
@@ -19,6 +19,10 @@ from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Values
 from litellm_gitops.rules import rule_of_values
 from litellm_gitops.rules.plaintext import tells
+
+# variables that name a folder, or a file, which LiteLLM writes
+_WRITTEN = ("HOME", "TMPDIR", "LITELLM_MIGRATION_DIR", "GITHUB_COPILOT_API_KEY_FILE", "PROMETHEUS_MULTIPROC_DIR")
+_WRITABLE = {"csi", "emptyDir", "ephemeral", "persistentVolumeClaim"}
 
 
 @cache
@@ -115,6 +119,11 @@ def every_variable_that_the_proxy_reads_is_set(values: Values) -> Iterator[Findi
             yield values.finding(place, what, fix)
 
 
+def is_no_answer(name: str, given: str) -> bool:
+    """Whether a variable is a switch, and LiteLLM takes what is given for neither of its ends."""
+    return name in _known()["switches"].split() and given.strip().lower() not in ("true", "false")
+
+
 @rule_of_values
 def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
     """A misspelt name is one that nobody asks for; of those that are known the right one is not there, then."""
@@ -122,7 +131,7 @@ def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
     for name, each in values.pod.variables.items():
         meant = closest(name, known) if name not in known else ""
         given = text(each.value)
-        if name in _known()["switches"].split() and given and given.strip().lower() not in ("true", "false"):
+        if given and is_no_answer(name, given):
             what = f"{name} is {given}, which LiteLLM takes for no answer"
             yield values.finding(each.place, what, edit('write "True" or "False"'), VALUES)
         if meant and meant not in there and VARIABLE.fullmatch(name):
@@ -132,6 +141,13 @@ def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Volumes
+
+
+def mounts_of_nothing(values: Values) -> list[Mount]:
+    """The mounts in the proxy of volumes that are not there."""
+    is_there = values.get(*values.chart.config_map) is not False  # the configuration, as a volume that is mounted
+    names = [*(values.chart.own_volumes[:1] if is_there else ()), *(volume.name for volume in values.pod.volumes)]
+    return [mount for mount in values.pod.mounts if mount.volume and mount.volume not in names]
 
 
 @rule_of_values
@@ -144,11 +160,11 @@ def every_mount_has_its_volume(values: Values) -> Iterator[Finding]:
         if volume.name in names:
             yield values.finding(volume.place, f"the volume {volume.name!r} is there twice", edit("rename one"))
         names.append(volume.name)
-    lost = [mount for mount in values.pod.mounts if mount.volume and mount.volume not in names]
+    lost = mounts_of_nothing(values)
     if lost and not values.pod.volumes:
         what = f"it mounts volumes, and there is none: {', '.join(mount.volume for mount in lost)}"
         yield values.finding(chart.mounts, what, edit(f"restore {dotted(chart.volumes)}"))
-    for mount in lost if values.pod.volumes else ():
+    for mount in {mount.volume: mount for mount in reversed(lost)}.values() if values.pod.volumes else ():
         what = f"it mounts the volume {mount.volume!r}, which does not exist"
         yield values.finding(mount.place, what, edit("add the volume, or take the mount away"))
     paths: list[Any] = [*chart.own_mounts] if is_there else []
@@ -164,3 +180,51 @@ def every_mount_has_its_volume(values: Values) -> Iterator[Finding]:
 
 def _is_there(mount: Mount, names: list[str]) -> bool:
     return not mount.sub_path and mount.volume in names
+
+
+@rule_of_values
+def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
+    """Where the root file system is read-only, each pod has a volume to write to, and its home is in it."""
+    chart = values.chart
+    security = chart.container_security  # of the proxy, and that of the migrations, where it is another
+    sealed = [place for place in security if values.get(*place, "readOnlyRootFilesystem") is True]
+    for place in dict.fromkeys(chart.mounts if at == security[0] else chart.job_mounts for at in sealed):
+        volumes = sequence(values.get(*place[:-1], chart.volumes[-1]))
+        names = {text(dig(volume, "name")) for volume in volumes if mapping(volume).keys() & _WRITABLE}
+        entries = [entry for entry in map(mapping, sequence(values.get(*place))) if entry.get("readOnly") is not True]
+        folders = [text(entry.get("mountPath")) for entry in entries if text(entry.get("name")) in names]
+        kept = [*folders, *(chart.own_folders if place == chart.mounts else ())]
+        known = {text(dig(volume, "name")) for volume in volumes}
+        if not folders and all(text(entry.get("name")) in known for entry in entries):  # else another rule tells
+            what = f"the root file system is read-only, and {dotted(place)} brings no folder that can be written to"
+            none_is_written = not any(_keeps_what_is_written(each, place) for each in values.repository.values)
+            at = (*security[0 if place == chart.mounts else -1], "readOnlyRootFilesystem") if none_is_written else place
+            yield values.finding(at, what, edit("mount an emptyDir at /scratch"))
+        variables = values.pod.variables if place == chart.mounts else values.pod.job_variables
+        named = [variables[name] for name in _WRITTEN if name in variables and folders]
+        lost = [each for each in named if not any(f"{each.value}/".startswith(f"{folder}/") for folder in kept)]
+        what = f"{', '.join(each.name for each in lost)}: nothing that can be written to is mounted there"
+        fix = f"mount an emptyDir there, or name {folders[0]}" if folders else ""
+        if lost:
+            yield values.finding(place if len(lost) > 1 else lost[0].place, what, edit(fix))
+
+
+def _keeps_what_is_written(values: Values, mounts: Place) -> bool:
+    """Whether a cluster has any volume for this: else the switch was changed, and not the list of one cluster."""
+    volumes = sequence(values.get(*mounts[:-1], values.chart.volumes[-1]))
+    return any(mapping(volume).keys() & _WRITABLE for volume in volumes)
+
+
+@rule_of_values
+def the_kubelet_starts_the_image(values: Values) -> Iterator[Finding]:
+    """It looks at the user of the image where the values ask for another than root and name none."""
+    chart = values.chart
+    image = text(values.get(*chart.image, "repository")).rpartition("/")[2]
+    if image not in chart.rooted or values.repository.answers.get("pod_security") == "restricted":
+        return  # of the latter the rule above speaks
+    for above, place in zip(chart.pod_security, chart.container_security, strict=True):
+        users = [values.get(*each, "runAsUser") for each in (above, place)]
+        asking = next((each for each in (place, above) if values.get(*each, "runAsNonRoot") is True), None)
+        if asking and users == [None, None]:
+            what = f"the user of image {image} is root, so that the kubelet does not start it"
+            yield values.finding((*asking, "runAsNonRoot"), what, edit("write runAsUser: 65532 beside it"), VALUES)

@@ -35,17 +35,15 @@ _SENT = {"none": 5, "": 10}  # by the answer exposure
 _DAY = 86400  # seconds of which nobody means more
 _START = 30  # seconds that a start may take, at least
 _MILLISECONDS = 1000  # of seconds nobody means so many
+_SLIP = 16 * 2.0**20  # memory that is asked for in a wrong unit
 _SMALLEST, _THOUSANDTHS = 512 * 2.0**20, 0.01  # the memory and the CPU with which no proxy starts
 _IDLE = {"bin", "usr", "sh", "bash", "-c", "-ec", "true", "false", "exit", "echo", "sync", ":", "0", "1"}
-# variables that name a folder, or a file, which LiteLLM writes
-_WRITTEN = ("HOME", "TMPDIR", "GITHUB_COPILOT_API_KEY_FILE", "PROMETHEUS_MULTIPROC_DIR")
 _SYSCTLS = {  # that any pod may set
     *("kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports"),
     *("net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.tcp_fin_timeout"),
     *("net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_keepalive_time"),
     *("net.ipv4.tcp_rmem", "net.ipv4.tcp_syncookies", "net.ipv4.tcp_wmem"),
 }
-_WRITABLE = {"csi", "emptyDir", "ephemeral", "persistentVolumeClaim"}
 
 
 @rule_of_values
@@ -188,6 +186,10 @@ def _starved(values: Values) -> Iterator[Finding]:
     if all(QUANTITY.fullmatch(str(each)) for each in (limit, least)) and quantity(least) <= quantity(limit) < _SMALLEST:
         what = f"{dotted(place)}.limits.memory is {limit}: the proxy alone takes more, and is killed, again and again"
         yield values.finding((*place, "limits", "memory"), what, edit("give 2Gi or more"), VALUES)
+    given = values.get(*place, "requests", "memory")
+    if QUANTITY.fullmatch(str(given)) and 1000 <= quantity(given) < _SLIP:  # less is refused
+        what = f"{dotted(place)}.requests.memory is {given}, so that nodes take more pods than they have memory for"
+        yield values.finding((*place, "requests", "memory"), what, edit("write one such as 4Gi"), VALUES)
     if QUANTITY.fullmatch(str(asked)) and 0 < quantity(asked) < _THOUSANDTHS:
         what = f"{dotted(place)}.requests.cpu is {asked}, where 1000m is a processor"
         yield values.finding((*place, "requests", "cpu"), what, edit("write one such as 250m or 1"), VALUES)
@@ -304,51 +306,6 @@ def _of_container(values: Values, above: Place, place: Place, restricted: bool) 
     if own.get("runAsNonRoot", pod.get("runAsNonRoot")) in (None, False):
         where = place if "runAsNonRoot" in own else above
         yield (*where, "runAsNonRoot"), "a container may run as root"
-
-
-@rule_of_values
-def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
-    """Where the root file system is read-only, each pod has a volume to write to, and its home is in it."""
-    chart = values.chart
-    security = chart.container_security  # of the proxy, and that of the migrations, where it is another
-    sealed = [place for place in security if values.get(*place, "readOnlyRootFilesystem") is True]
-    for place in dict.fromkeys(chart.mounts if at == security[0] else chart.job_mounts for at in sealed):
-        volumes = sequence(values.get(*place[:-1], chart.volumes[-1]))
-        names = {text(dig(volume, "name")) for volume in volumes if mapping(volume).keys() & _WRITABLE}
-        entries = [entry for entry in map(mapping, sequence(values.get(*place))) if entry.get("readOnly") is not True]
-        folders = [text(entry.get("mountPath")) for entry in entries if text(entry.get("name")) in names]
-        kept = [*folders, *(chart.own_folders if place == chart.mounts else ())]
-        if not folders:
-            what = f"the root file system is read-only, and {dotted(place)} brings no folder that can be written to"
-            none_is_written = not any(_keeps_what_is_written(each, place) for each in values.repository.values)
-            at = (*security[0 if place == chart.mounts else -1], "readOnlyRootFilesystem") if none_is_written else place
-            yield values.finding(at, what, edit("mount an emptyDir at /scratch"), VALUES)
-        for name in _WRITTEN if place == chart.mounts and folders else ():
-            variable = values.pod.variables.get(name)
-            if variable and not any(f"{variable.value}/".startswith(f"{folder}/") for folder in kept):
-                what = f"{name} is {show(variable.value)}, which cannot be written to"
-                yield values.finding(variable.place, what, edit(f"mount an emptyDir there, or name {folders[0]}"))
-
-
-def _keeps_what_is_written(values: Values, mounts: Place) -> bool:
-    """Whether a cluster has any volume for this: else the switch was changed, and not the list of one cluster."""
-    volumes = sequence(values.get(*mounts[:-1], values.chart.volumes[-1]))
-    return any(mapping(volume).keys() & _WRITABLE for volume in volumes)
-
-
-@rule_of_values
-def the_kubelet_starts_the_image(values: Values) -> Iterator[Finding]:
-    """It looks at the user of the image where the values ask for another than root and name none."""
-    chart = values.chart
-    image = text(values.get(*chart.image, "repository")).rpartition("/")[2]
-    if image not in chart.rooted or values.repository.answers.get("pod_security") == "restricted":
-        return  # of the latter the rule above speaks
-    for above, place in zip(chart.pod_security, chart.container_security, strict=True):
-        users = [values.get(*each, "runAsUser") for each in (above, place)]
-        asking = next((each for each in (place, above) if values.get(*each, "runAsNonRoot") is True), None)
-        if asking and users == [None, None]:
-            what = f"the user of image {image} is root, so that the kubelet does not start it"
-            yield values.finding((*asking, "runAsNonRoot"), what, edit("write runAsUser: 65532 beside it"), VALUES)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

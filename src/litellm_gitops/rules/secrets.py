@@ -308,6 +308,8 @@ def values_name_only_secrets_and_keys_that_exist(repository: Repository) -> Iter
                     yield cluster.values.finding(each.place, what, fix)
             elif each.place in _of_methods(cluster) or text(each.key).startswith("/"):
                 continue  # a rule of the auth matrix tells, or that of the API server
+            elif each.place == cluster.values.chart.redis_secret and repository.answers.get("redis") == "bundled":
+                continue  # what the chart of Redis is to read has a rule of its own
             elif each.key is not None and each.key not in (keys[each.name] or {each.key}):
                 what = f"the Secret {each.name!r} has no key {each.key!r}, only {_list(keys[each.name] or ())}"
                 yield cluster.values.finding(each.place, what, edit("correct the key"))
