@@ -12,11 +12,11 @@ from posixpath import dirname
 
 import yaml
 
-from litellm_gitops.documents import dotted, nodes
+from litellm_gitops.documents import Place, dotted, nodes
 from litellm_gitops.findings import Finding
 from litellm_gitops.repository import ANSWERS, VALUES, Repository
 
-_TWICE = "no_key_is_given_twice"
+_TWICE, _AMBIGUOUS = "no_key_is_given_twice", "yaml_means_the_same_to_every_reader"
 _OF_SCHEMAS = (
     "every_manifest_fits_the_schema_of_its_kind",
     "every_name_is_valid",
@@ -45,7 +45,8 @@ class Misplaced:
 def misplaced(repository: Repository, found: Iterable[Finding]) -> Misplaced:
     """What findings about the form of values and manifests, in their order, say of others."""
     found = sorted(found, key=lambda each: (each.file, each.line or 0))
-    of_values = {VALUES, *(cluster.values_file for cluster in repository.clusters)}
+    own = {cluster.values_file: cluster.checksums_file for cluster in repository.clusters}
+    of_values = {VALUES, *own, *own.values()}
     causes = _causes(repository, [each for each in found if each.file != ANSWERS])  # of which rules of their own tell
     files = {each.file for same in causes for each in same}
     instead: dict[Finding, Finding | None] = {each: each for each in found if each.code in _OF_SCHEMAS}
@@ -55,6 +56,8 @@ def misplaced(repository: Repository, found: Iterable[Finding]) -> Misplaced:
     instead |= {same[0]: _one_of(same) for same in causes}
     twice = {each.file for each in found if each.code == _TWICE} - {ANSWERS}
     instead |= {each: None for each in found if each.code != _TWICE and each.file in twice}
+    ambiguous = {(each.file, each.line) for each in found if each.code == _AMBIGUOUS}
+    instead |= {each: None for each in found if each.code in _OF_SCHEMAS and (each.file, each.line) in ambiguous}
     lines = frozenset(
         (each.file, each.line) for each in found if each.line and each.form and each.form.kind in ("type", "value")
     )
@@ -62,21 +65,25 @@ def misplaced(repository: Repository, found: Iterable[Finding]) -> Misplaced:
     lists = {(f"{dirname(file)}/kustomization.yaml", None) for file in files - of_values}
     if files & of_values:
         files |= of_values if VALUES in files else {VALUES}
+        files |= {each for pair in own.items() if files & {*pair} for each in pair}
     return Misplaced(lines | lists, frozenset(files), instead)
 
 
 def _causes(repository: Repository, found: list[Finding]) -> list[list[Finding]]:
     """Findings about what is not in its place: those of one mapping, or of one list, together."""
     together: dict[object, list[Finding]] = {}
+    wrong: dict[tuple[str, Place], object] = {}  # what is of a wrong type, and what is told together with it
     for each in found:
-        form = each.form
+        form, key = each.form, (each.file, each.what)
         if form and form.kind in ("unknown", "type", "astray"):
-            above = form.place[form.place[:1] == (repository.chart.name,) :]
-            above = above[:-1] if form.kind == "type" else above
-            place = tuple("*" if isinstance(part, int) else part for part in above)
-            together.setdefault((each.file, form.kind == "astray", place), []).append(each)
-        else:
-            together.setdefault((each.file, each.what), []).append(each)
+            place = form.place[form.place[:1] == (repository.chart.name,) :]
+            place = tuple("*" if isinstance(part, int) else part for part in place)
+            above = place[:-1] if form.kind == "type" else place
+            around = [other for (file, at), other in wrong.items() if file == each.file and above[: len(at)] == at]
+            key = (around or [(each.file, form.kind == "astray", above)])[0]
+            if form.kind == "type":
+                wrong[each.file, place] = key
+        together.setdefault(key, []).append(each)
     return [same for same in together.values() if any(_is_lost(repository, each, len(same)) for each in same)]
 
 
@@ -115,7 +122,7 @@ def _one_of(same: list[Finding]) -> Finding:
     strays = [form.field for _, form in forms if form.kind == "astray"]
     if len({*names}) > 1 and first.form and first.form.kind == "unknown":
         what = f"{dotted(first.form.place) or 'it'} has fields that do not exist: {', '.join(dict.fromkeys(names))}"
-        return replace(first, what=what)
+        return replace(first, what=what, misspelt=None)
     if len(strays) > 1:
         return replace(first, what=first.what.replace(f"{strays[0]} stands", f"{', '.join(strays)} stand", 1))
     return first

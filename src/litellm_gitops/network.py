@@ -5,10 +5,11 @@ includes/network.jinja renders network policies of the same data, policies/auth-
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
-from litellm_gitops.documents import text
+from litellm_gitops.documents import mapping, sequence, text
 from litellm_gitops.policies import Value
 from litellm_gitops.repository import Cluster
 
@@ -31,6 +32,17 @@ def stores(cluster: Cluster) -> list[int]:
     redis = cluster.repository.answers.get("redis")
     port = text(cluster.answer("redis_host")).partition(":")[2] if redis == "external" else ""
     return [DATABASE, *([int(port) if port.isdecimal() else REDIS] if redis in ("external", "bundled") else [])]
+
+
+def names_over(entries: Iterable[Any]) -> set[str]:
+    """The protocols over which rules of NetworkPolicies let names be looked up, also by an entry for every port."""
+    found = set[str]()
+    for ports in (sequence(mapping(entry).get("ports")) for entry in entries):
+        named = [each for each in map(mapping, ports) if each.get("port") in (NAMES, None) or "endPort" in each]
+        # one by its name, such as dns, is that of other pods
+        found |= {text(each.get("protocol")) or "TCP" for each in named} if ports else {"TCP", "UDP"}
+        found |= {"UDP" for each in map(mapping, ports) if isinstance(each.get("port"), str)}
+    return found
 
 
 def _values(cluster: Cluster) -> Iterator[Value]:

@@ -170,7 +170,7 @@ class Pod:
                     tuple(str(dig(item, "key")) for item in sequence(source.get("items"))),
                 )
                 for source in map(mapping, [volume.get("secret"), *projected])
-                if source and not source.get("optional")
+                if source and source.get("optional") is not True
             ]
             minted = [
                 Token(each.get("audience"), each.get("expirationSeconds"), each.get("path")) for each in tokens if each
@@ -285,7 +285,7 @@ class Pod:
         """The number of pods below which nothing scales by itself; None where something that is no switch decides."""
         chart = self.chart
         switches = [self.get(place, "enabled") for place in (chart.autoscaler, chart.scaled_by_others)]
-        if not all(isinstance(each, bool | None) for each in switches):
+        if not all(isinstance(each, bool | None) for each in switches) or all(switches):
             return None
         for place, least in ((chart.scaled_by_others, chart.bounds_of_others[0]), (chart.autoscaler, "minReplicas")):
             if self.get(place, "enabled"):

@@ -91,6 +91,9 @@ _OF_AZURE = {
 }
 
 
+_PREFIXES = ("azure", "bedrock", "github_copilot", "vertex_ai")  # of models with other names than these
+
+
 def _provider(place: Place, params: Model, providers: frozenset[str]) -> Faults:
     model, named = text(params.get("model")), params.get("custom_llm_provider")
     start, slash, rest = model.partition("/")
@@ -98,6 +101,8 @@ def _provider(place: Place, params: Model, providers: frozenset[str]) -> Faults:
     if isinstance(named, str) and not named.startswith(REFERENCE):
         if named not in providers:
             yield no_word("kept", (*place, "custom_llm_provider"), named, providers, "a provider of LiteLLM")
+    elif start in _PREFIXES and rest.startswith(f"{start}/"):
+        yield wrong("calls", (*place, "model"), f"{start}/ once")
     elif slash and not rest:
         yield wrong("kept", (*place, "model"), "<provider>/<model>, such as openai/gpt-4o")
     elif not model or model.startswith(REFERENCE) or (slash and start in providers):

@@ -120,6 +120,11 @@ FAULTS: dict[str, Fault] = {
         set_value(SHARED, at(CHART.redis, "architecture"), "replicaset"),
         BUNDLED,
     ),
+    "a disk of no amount": (
+        "the_values_fit_their_schema",
+        set_value(GCP, at(CHART.redis, "master", "persistence", "size"), "8GB"),
+        BUNDLED,
+    ),
     "a Redis for everybody": (
         "the_values_fit_their_schema",
         set_value(SHARED, at(CHART.redis, "auth", "enabled"), False),

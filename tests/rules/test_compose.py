@@ -11,6 +11,8 @@ READS = "the_proxy_here_takes_its_configuration"
 TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 
 FAULTS: dict[str, Fault] = {
+    "a port in words": (TAKES, substitute(FILE, "127.0.0.1:4000:4000", "127.0.0.1:http:4000")),
+    "a command without the configuration": (FINDS, substitute(FILE, r"command:\n +- .*", "command: --port=4000")),
     "a model under a name that is misspelt": (
         "the_proxy_here_takes_its_configuration",
         substitute(FILE, "model_name: claude-sonnet-5$", "model_name: claude-sonet-5"),
@@ -97,6 +99,11 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a port by an address of IPv6": substitute(FILE, "127.0.0.1:4000:4000", '"[::1]:4000:4000"'),
+    "a configuration by a variable": together(
+        substitute(FILE, r"    command:\n +- --config.*\n", ""),
+        set_value(FILE, (*PROXY, "environment", "CONFIG_FILE_PATH"), "/app/config.yaml"),
+    ),
     "a model under another name": substitute(FILE, "model_name: claude-sonnet-5$", "model_name: claude"),
     "a newer model": substitute(FILE, "model_name: claude-sonnet-5$", "model_name: claude-sonnet-6"),
     "a model of the clusters under another name": substitute(

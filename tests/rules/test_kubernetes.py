@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.answers import everything
+from tests.support.answers import answers, everything
 from tests.support.faults import (
     ANSWERS,
     AWS,
@@ -16,6 +16,7 @@ from tests.support.faults import (
     add,
     append,
     append_item,
+    at,
     change,
     set_value,
     substitute,
@@ -46,6 +47,11 @@ FAULTS: dict[str, Fault] = {
             ("traefik.io/v1alpha1", "Midleware"),
         )
     },
+    "an account in capital letters": (
+        "every_name_is_valid",
+        set_value(SHARED, at(CHART.service_account, "name"), "LiteLLM"),
+        answers(["aws"], ["bedrock"], "aws_user"),
+    ),
     "a version of Kubernetes that is not known": (
         "the_kubernetes_version_is_known",
         substitute(ANSWERS, r"kubernetes_version: .*", "kubernetes_version: '1.99'"),

@@ -80,6 +80,32 @@ FAULTS: dict[str, Fault] = {
         "the_proxy_here_takes_its_configuration",
         substitute(COMPOSE, r"(litellm_params:\n)  ( +model: github_copilot/claude.*\n)", r"\1\2", 1),
     ),
+    "a key of another file with nothing behind it": (
+        VALUES,
+        set_value(AWS, ("litellm", "database", "writer"), None),
+        MONOLITH,
+    ),
+    "a Secret of the database without its indentation": (VALUES, shifted(SHARED, "secret", -2, whole=False)),
+    "the storage of Redis one step too far out": (VALUES, shifted(AWS, "master", -2), BUNDLED),
+    "a list in place of annotations": (
+        VALUES,
+        set_value("litellm/values-gcp.yaml", ("litellm", "gateway", "service", "annotations"), [None, {"a": "b"}]),
+        MONOLITH,
+    ),
+    "a user in octal": (
+        "yaml_means_the_same_to_every_reader",
+        substitute(SHARED, "runAsUser: 65532", "runAsUser: 0o65532", 1),
+        LOCKED,
+    ),
+    "the time of a token as a text": (
+        POD,
+        substitute(AWS, "expirationSeconds: 3600", 'expirationSeconds: "3600"', 1),
+        LOCKED,
+    ),
+    "a Secret that is optional in words": (
+        POD,
+        substitute(AWS, "secretName: litellm-gcp-auth", "secretName: litellm-gcp-auth\n        optional: yes please"),
+    ),
     "a word in place of all variables": (VALUES, set_value(AWS, ("litellm", "gateway", "extraEnv"), "x"), MONOLITH),
     "variables as a mapping": (
         VALUES,

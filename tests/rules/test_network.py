@@ -69,6 +69,16 @@ FAULTS: dict[str, Fault] = {
     ),
     # ---- the answered policy
     "no policy": (THERE, together(delete(NETWORK), drop("clusters/aws/kustomization.yaml", "network-policy")), PORTS),
+    "names that are asked over TCP alone": (
+        POLICY,
+        substitute(NETWORK, r" +- port: 53\n +protocol: UDP\n", ""),
+        PORTS,
+    ),
+    "an exception outside of its network": (
+        "the_api_server_takes_every_manifest",
+        substitute(NETWORK, r"- 169\.254\.0\.0/16", "- 2001:db8::/32"),
+        PORTS,
+    ),
     "a policy for other pods": (
         POLICY,
         set_value(NETWORK, ("spec", "podSelector", "matchLabels"), {"app": "litellm"}),
@@ -245,6 +255,14 @@ HARMLESS: dict[str, Harmless] = {
     "a pattern for more hosts": (
         change(NETWORK, "matchName: bedrock-runtime.us-west-2.amazonaws.com", 'matchPattern: "*.*.amazonaws.com"'),
         NAMES,
+    ),
+    "the names are asked in two rules": (
+        substitute(
+            NETWORK,
+            r"( +)- port: 53\n( +)- port: 53\n( +)protocol: UDP\n",
+            r"\1- port: 53\n    - ports:\n\2- port: 53\n\3protocol: UDP\n",
+        ),
+        PORTS,
     ),
     "who may ask is narrowed": (
         set_value(

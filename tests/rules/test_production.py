@@ -231,6 +231,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "no folder for the migrations": (WRITES, remove(SHARED, successor(LITELLM.job_mounts)), SUCCESSOR),
     # ---- load
+    "two autoscalers, of which one knows no load": (SCALES, add(CHART.scaled_by_others, {"enabled": True}), LOAD),
     "more at least than at most": (SCALES, add(CHART.autoscaler, {"maxReplicas": 1}, GCP), LOAD),
     "a target of memory that is the chart's own": (
         SCALES,

@@ -88,6 +88,7 @@ _OF_FORM = (
     "the_proxy_starts_with_its_configuration",
     "the_values_fit_their_schema",
     "what_values_put_into_the_pod_fits_its_schema",
+    "yaml_means_the_same_to_every_reader",
 )
 
 
@@ -182,7 +183,7 @@ def _misplaced(repository: Repository) -> Misplaced:
 def _as_meant(repository: Repository) -> Repository | None:
     """The repository with its misspelt words corrected; None where there are none, or where no schema can tell."""
     try:
-        return corrected(repository, _kept(repository, [load()[name] for name in _OF_SPELLING]))
+        return corrected(repository, _as_told(repository, [load()[name] for name in _OF_SPELLING]))
     except UnreadableError:
         return None
 

@@ -293,7 +293,11 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
 
 
 def _overwritten(values: Values) -> list[tuple[Place, Document]]:
-    """Where one file has a mapping, and one below it something else: (place, the document of that)."""
+    """Where one file has a mapping, and another something else, or nothing: (place, the document of that).
+
+    Nothing takes away what the file below has, which is the owner's choice but above what is guarded.
+    """
+    guards = (*values.chart.guards(values.repository.answers), *values.chart.migrations, values.chart.master_key)
     found, stack = list[tuple[Place, Document]](), list[Place]([(values.chart.name,)])
     while stack:
         place = stack.pop()
@@ -301,6 +305,8 @@ def _overwritten(values: Values) -> list[tuple[Place, Document]]:
         mappings = [each for _, each in there if isinstance(each, dict)]
         if there and isinstance(there[-1][1], dict):  # else a key is given twice, of which another rule tells
             found += [(place, layer) for layer, each in there if each is not None and not isinstance(each, dict)]
+        elif there[-1][1] is None and mappings and any(guard[: len(place) - 1] == place[1:] for guard in guards):
+            found.append((place, there[-1][0]))
         stack += {
             (*place, str(key)) for each in mappings for key in each if len(mappings) < len(there) or len(there) > 1
         }

@@ -149,12 +149,27 @@ def _of_ports(services: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     for name, service in services.items():
         for number, (ip, host, inside, protocol) in enumerate(_ports(mapping(service))):
             place = ("services", name, "ports", number)
-            if any(int(port) > 65535 for each in (host, inside) for port in each.split("-") if port.isdigit()):
+            if number in _unread_ports(mapping(service)):
+                yield (
+                    place,
+                    "it is no port, nor two with an address before them",
+                    "write one such as 127.0.0.1:4000:4000",
+                )
+            elif any(int(port) > 65535 for each in (host, inside) for port in each.split("-") if port.isdigit()):
                 yield place, "there are 65535 ports", "correct the number"
             elif host and "-" not in host and not dig(service, "profiles"):
                 other = taken.setdefault((ip, host, protocol), name)
                 if other != name:
                     yield place, f"{other} takes the port {host} of this machine already", "take another one"
+
+
+def _unread_ports(service: dict[Any, Any]) -> list[int]:
+    entries = enumerate(sequence(service.get("ports")))
+    return [
+        number
+        for number, entry in entries
+        if isinstance(entry, str) and not _PORT.fullmatch(entry) and "$" not in entry
+    ]
 
 
 def _ports(service: dict[Any, Any]) -> Iterator[tuple[str, str, str, str]]:
@@ -235,6 +250,17 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
     if file and not _is_mounted(file[1], service) and not any("${" in each for each in texts(service.get("volumes"))):
         yield ("command",), f"nothing mounts {file[1]}, which its command names", "correct the path"
     given = service.get("environment")
+    read = {
+        text(dig(content, "configs", text(dig(each, "source") or each), "content"))
+        for each in sequence(service.get("configs"))
+    }
+    is_told = "entrypoint" in service or "CONFIG_FILE_PATH" in str(given) or "env_file" in service
+    if not file and not is_told and any("model_list" in each for each in read):
+        yield (
+            ("command",),
+            "its command names no configuration, so that it serves no model",
+            "write --config=/app/config.yaml",
+        )
     names = {*mapping(given), *(entry.partition("=")[0] for entry in texts(given))}
     yield from _database(content, mapping(given))
     for config in map(text, (dig(each, "source") or each for each in sequence(service.get("configs")))):

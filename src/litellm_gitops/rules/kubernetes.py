@@ -268,6 +268,8 @@ def _names_in(values: Values) -> Named:
         yield from _marks(place, values.get(*place))
     for place in chart.labels:
         yield from _marks(place, values.get(*place), is_label=True)
+    for place in ((*chart.service_account, "name"), chart.job_account):
+        yield from ((place, name, "object") for name in [text(values.get(*place))] if name)
     for place in _items(values, chart.objects):
         named = _names_of(values.get(*place))  # of an object without a name another rule tells
         yield from (((*place, *at), name, form) for at, name, form in named if name and not is_filled_in(name))

@@ -104,9 +104,9 @@ def _token(values: Values, token: Token, needs: str) -> Iterator[Finding]:
 
 
 def _fits(token: pod.Token, wanted: pod.Token) -> bool:
-    """More time is the owner's choice, and what is too short for the API server it refuses: another rule says so."""
+    """More time is the owner's choice; none is an hour. Of what the API server refuses another rule speaks."""
     seconds = token.seconds
-    time_enough = isinstance(seconds, int) and (seconds >= wanted.seconds or seconds < _LEAST)
+    time_enough = not isinstance(seconds, int) or seconds >= wanted.seconds or seconds < _LEAST
     return (token.audience, token.file) == (wanted.audience, wanted.file) and time_enough
 
 

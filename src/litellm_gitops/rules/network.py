@@ -129,6 +129,10 @@ def the_network_policy_is_the_answered_one(repository: Repository) -> Iterator[F
                 what = f"it lets nothing through at port {', '.join(map(str, closed))}"
                 yield each.own.finding((direction,), what, _fix())
         yield from _nearly(each.own)
+        entries = [entry for policy in each.all for entry in sequence(policy.get("egress"))]
+        if not each.own.is_of_cilium and network.names_over(entries) == {"TCP"}:
+            what = f"names are looked up at port {network.NAMES} over UDP, which nothing lets through"
+            yield each.own.finding(("egress",), what, edit("add protocol: UDP beside it"))
 
 
 def _for_other_pods(policy: _Policy, repository: Repository) -> Iterator[Finding]:

@@ -199,7 +199,7 @@ def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
             what = f"the root file system is read-only, and {dotted(place)} brings no folder that can be written to"
             none_is_written = not any(_keeps_what_is_written(each, place) for each in values.repository.values)
             at = (*security[0 if place == chart.mounts else -1], "readOnlyRootFilesystem") if none_is_written else place
-            yield values.finding(at, what, edit("mount an emptyDir at /scratch"))
+            yield values.finding(at, what, edit("mount an emptyDir at /scratch"), VALUES)
         variables = values.pod.variables if place == chart.mounts else values.pod.job_variables
         named = [variables[name] for name in _WRITTEN if name in variables and folders]
         lost = [each for each in named if not any(f"{each.value}/".startswith(f"{folder}/") for folder in kept)]

@@ -317,7 +317,7 @@ def an_autoscaler_can_scale(values: Values) -> Iterator[Finding]:
     """One autoscaler, with bounds in their order, and the request of CPU that it measures against."""
     chart, pod = values.chart, values.pod
     place = chart.autoscaler
-    if pod.get(chart.scaled_by_others, "enabled") is True:
+    if pod.get(chart.scaled_by_others, "enabled") is True and not pod.get(place, "enabled"):
         yield from _scaled_by_others(values)
     if not pod.get(place, "enabled"):
         return
