@@ -74,7 +74,8 @@ def _causes(repository: Repository, found: list[Finding]) -> list[list[Finding]]
     together: dict[object, list[Finding]] = {}
     wrong: dict[tuple[str, Place], object] = {}  # what is of a wrong type, and what is told together with it
     for each in found:
-        form, key = each.form, (each.file, each.what)
+        form = each.form
+        key: object = (each.file, each.what)
         if form and form.kind in ("unknown", "type", "astray"):
             place = form.place[form.place[:1] == (repository.chart.name,) :]
             place = tuple("*" if isinstance(part, int) else part for part in place)

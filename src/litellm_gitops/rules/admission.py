@@ -17,9 +17,9 @@ import yaml
 from litellm_gitops import cel, schemas
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.objects import Object, show
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import chart, pods, rule
-from litellm_gitops.rules.engine import Object, show
 from litellm_gitops.rules.forms import FORMS, OWN_FORMS
 from litellm_gitops.rules.kubernetes import engines, known_version, manifests, of_values
 from litellm_gitops.schemas import Part

@@ -12,12 +12,12 @@ from litellm_gitops.cel import seconds
 from litellm_gitops.charts import MADE
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, Misspelt, restore
+from litellm_gitops.objects import Object, found_in, show
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, Repository
 from litellm_gitops.rules import argocd_setup
 from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.boundaries import meant_group, meant_kind
-from litellm_gitops.rules.engine import Object, found_in, show
 from litellm_gitops.rules.forms import cadence
 from litellm_gitops.rules.kubernetes import known_version
 from litellm_gitops.rules.kustomizations import leads_somewhere

@@ -11,9 +11,10 @@ import yaml
 
 from litellm_gitops.documents import LOADER, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding
+from litellm_gitops.objects import Object
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
-from litellm_gitops.rules.engine import Object, Synced
+from litellm_gitops.rules.engine import Synced
 from litellm_gitops.rules.rights import VERSIONED
 
 # https://argo-cd.readthedocs.io/en/stable/operator-manual/argocd-cm-yaml/: those that are misspelt easily

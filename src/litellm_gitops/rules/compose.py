@@ -9,11 +9,11 @@ from typing import Any
 from litellm_gitops.configuration import Configuration
 from litellm_gitops.documents import Document, NotYamlError, Place, dig, mapping, parse, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.objects import show
 from litellm_gitops.proxy_facts import REFERENCE, as_rendered, closest, words
 from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.configuration import BY_ITSELF
-from litellm_gitops.rules.engine import show
 from litellm_gitops.rules.files import no_key_is_given_twice
 from litellm_gitops.rules.pods import is_no_answer
 from litellm_gitops.rules.proxy import NAMED

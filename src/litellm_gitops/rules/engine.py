@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from posixpath import basename, dirname, normpath
-from typing import Any, NamedTuple
 
-from litellm_gitops import credentials, schemas
-from litellm_gitops.documents import Document, Place, dig, text, texts
-from litellm_gitops.findings import Finding, Fix, Form, Misspelt, edit, restore
+from litellm_gitops import schemas
+from litellm_gitops.documents import Document, dig, text, texts
+from litellm_gitops.findings import Finding, Misspelt, edit, restore
+from litellm_gitops.objects import Identity, Object, found_in, show
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
 from litellm_gitops.rules import rule
@@ -24,8 +24,6 @@ _BY_HAND = {  # what a person applies: git brings what is in a cluster, and thes
 # what is rendered, and listed, where it was answered
 RENDERED = ("exposure.yaml", "monitoring.yaml", "network-policy.yaml", "release.yaml")
 _SETUP = ("argocd-setup", "flux-setup")  # so too everything in these folders
-# beside an unknown field they follow from it
-_COUNTED = ("required", "minProperties", "maxProperties", "anyOf", "oneOf")
 _GROUPS = ("toolkit.fluxcd.io", "argoproj.io")  # all of whose kinds are known
 _KUSTOMIZE = "kustomize.config.k8s.io/v1beta1"
 _STANDARD = "pod-security.kubernetes.io/enforce"
@@ -33,67 +31,8 @@ _KEY = re.compile(r"--from-file=(?P<name>[^=\s]+)=")
 # what Kustomize would fetch, and the commit by which nothing moves
 _ELSEWHERE = re.compile(r"[a-z+]+://|git@|(?:[\w-]+\.)+[a-z]{2,}/.+//|github\.com/")
 _COMMIT = re.compile(r"[?&](?:ref|version)=[0-9a-f]{40}(?:&|\Z)")
-_USER = re.compile(r"://(?!git@)[^/@\s]+@")
 # the ServiceAccount that decrypts with a cloud's key service
 _DECRYPTS = {"flux": "flux-system/kustomize-controller", "argocd": "argocd/argocd-repo-server"}
-
-
-class Identity(NamedTuple):
-    """What tells an object from the others of a cluster."""
-
-    kind: str
-    path: str  # `namespace/name`, or the name alone
-
-    @property
-    def name(self) -> str:
-        """The name in its metadata."""
-        return self.path.rpartition("/")[2]
-
-    @property
-    def namespace(self) -> str:
-        """The namespace in its metadata; empty where it has none."""
-        return self.path.rpartition("/")[0]
-
-
-@dataclass(frozen=True)
-class Object:
-    """A manifest that the engine of a cluster reads."""
-
-    document: Document
-
-    @cached_property
-    def identity(self) -> Identity:
-        """Its kind, namespace and name."""
-        path = (text(self.get("metadata", field)) for field in ("namespace", "name"))
-        return Identity(text(self.get("kind")), "/".join(path).removeprefix("/"))
-
-    @cached_property
-    def flaws(self) -> list[tuple[Place, str, Misspelt | None, Form]]:
-        """(where, what, the field that was meant, how) the engine would not take. The rules leave out what has some."""
-        return _flaws(self.document)
-
-    def get(self, *path: str | int) -> Any:
-        """The value at `path`; None where there is none."""
-        return dig(self.document.value, *path)
-
-    def finding(self, place: Place, what: str, fix: Fix | str) -> Finding:
-        """A finding at `place`, or at the deepest part of it that exists. A fix in words is an edit."""
-        return found_in(self.document, place, what, fix)
-
-
-@cache
-def _flaws(document: Document) -> list[tuple[Place, str, Misspelt | None, Form]]:
-    kind, api_version = (text(dig(document.value, key)) for key in ("kind", "apiVersion"))
-    validator = schemas.engine(api_version, kind)
-    errors = [*validator.iter_errors(document.value)] if validator else []
-    unknown = [error.absolute_path for error in errors if error.validator == "additionalProperties"]
-    errors = [error for error in errors if error.validator not in _COUNTED or error.absolute_path not in unknown]
-    # what stands elsewhere was moved
-    moved = {str(error.validator_value) for error in errors if error.validator == "additionalProperties"}
-    errors = [error for error in errors if error.validator != "required" or error.validator_value not in moved]
-    return [
-        (schemas.place(each), schemas.describe(each), schemas.misspelt(each), schemas.form(each)) for each in errors
-    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,23 +209,6 @@ def is_setup(document: Document) -> bool:
 @cache
 def _is_setup(file: str) -> bool:
     return dirname(file).endswith(_SETUP)
-
-
-def found_in(document: Document, place: Place, what: str, fix: Fix | str) -> Finding:
-    """A finding in a document. A fix in words is an edit."""
-    return Finding(document.file, document.line(*place), what, edit(fix) if isinstance(fix, str) else fix)
-
-
-def show(value: Any) -> str:
-    """A value in a message: of a mapping or a list only what it is, of a URL not the credential in it."""
-    if value is None or value == "":
-        return "not set" if value is None else "empty"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict | list):
-        return "a mapping" if isinstance(value, dict) else "a list"
-    shown = _USER.sub("://…@", str(value))
-    return "a value that is not shown" if credentials.find(shown) else shown
 
 
 # ---------------------------------------------------------------------------------------------------------------------

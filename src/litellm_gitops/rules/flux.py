@@ -14,16 +14,12 @@ from litellm_gitops.charts import MADE
 from litellm_gitops.documents import Place, dig, sequence, text, texts
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, Misspelt, edit, restore
+from litellm_gitops.objects import Identity, Object, found_in
 from litellm_gitops.policies import SUITE
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository
 from litellm_gitops.rules.admission import is_refused
-from litellm_gitops.rules.engine import (
-    Identity,
-    Object,
-    Synced,
-    found_in,
-)
+from litellm_gitops.rules.engine import Synced
 from litellm_gitops.rules.kubernetes import known_version
 from litellm_gitops.rules.kustomizations import leads_somewhere
 from litellm_gitops.rules.rbac import resource_of

@@ -12,10 +12,11 @@ from litellm_gitops import schemas
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, Form, Misspelt, edit, update
 from litellm_gitops.made import Made, made
+from litellm_gitops.objects import found_in, show
 from litellm_gitops.repository import ANSWERS, Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.chart import the_values_fit_their_schema
-from litellm_gitops.rules.engine import found_in, is_setup, read_by_kustomize, show
+from litellm_gitops.rules.engine import is_setup, read_by_kustomize
 from litellm_gitops.rules.forms import FORMS
 from litellm_gitops.rules.kinds import group_of, half_named, is_of_a_program, is_of_another_version, kind_of, unknown
 from litellm_gitops.rules.kustomizations import filled_later

@@ -16,9 +16,10 @@ from typing import Any
 from litellm_gitops import foreign
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.objects import found_in
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
-from litellm_gitops.rules.engine import Synced, found_in, read_by_kustomize, synced
+from litellm_gitops.rules.engine import Synced, read_by_kustomize, synced
 
 Flaws = Iterator[tuple[Place, str, str]]  # where, what is wrong, what to do
 

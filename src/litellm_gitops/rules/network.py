@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 from litellm_gitops import network
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, Fix, edit, update
+from litellm_gitops.objects import Identity, Object, show
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Cluster, Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.admission import is_refused
-from litellm_gitops.rules.engine import Identity, Object, Synced, expect, show, synced
+from litellm_gitops.rules.engine import Synced, expect, synced
 
 _KINDS = {"kubernetes": "NetworkPolicy", "cilium": "CiliumNetworkPolicy"}  # by the answer
 _SELECTORS = {"NetworkPolicy": "podSelector", "CiliumNetworkPolicy": "endpointSelector"}  # for which pods it is

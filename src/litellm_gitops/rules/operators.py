@@ -13,10 +13,10 @@ import yaml
 
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.objects import found_in, show
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules.admission import each
-from litellm_gitops.rules.engine import found_in, show
 from litellm_gitops.rules.forms import OWN_FORMS
 from litellm_gitops.rules.kinds import kind_of
 from litellm_gitops.schemas.errors import begin_alike

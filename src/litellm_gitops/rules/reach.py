@@ -7,8 +7,9 @@ from posixpath import basename, dirname
 
 from litellm_gitops.documents import dig, sequence, text
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.objects import Identity, Object, found_in
 from litellm_gitops.rules.admission import is_refused_value
-from litellm_gitops.rules.engine import RENDERED, Identity, Object, Synced, found_in
+from litellm_gitops.rules.engine import RENDERED, Synced
 from litellm_gitops.rules.kinds import is_nearly_known
 from litellm_gitops.rules.kubernetes import known_version
 from litellm_gitops.subjects import is_filled_in

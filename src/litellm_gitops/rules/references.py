@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, walk
 from litellm_gitops.findings import Finding, Misspelt, edit
+from litellm_gitops.objects import found_in
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import links, rbac, rule, rule_of_values
-from litellm_gitops.rules.engine import found_in, synced
+from litellm_gitops.rules.engine import synced
 from litellm_gitops.rules.exposure import every_way_in_leads_to_the_proxy
 from litellm_gitops.rules.forms import FORMS
 from litellm_gitops.rules.kubernetes import engines

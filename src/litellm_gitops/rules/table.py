@@ -32,10 +32,11 @@ import yaml
 from litellm_gitops import cel, credentials
 from litellm_gitops.documents import LOADER, Place, dig, sequence, text, texts
 from litellm_gitops.findings import Finding
+from litellm_gitops.objects import Identity, Object, show
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import RULES, Function, Rule
 from litellm_gitops.rules.admission import is_refused
-from litellm_gitops.rules.engine import Identity, Object, Synced, expect, show, synced
+from litellm_gitops.rules.engine import Synced, expect, synced
 
 _REFUSED = ("RoleBinding",)  # kinds in which what is refused is what the rows here are about
 # its name -> (whether what stands there passes, given the row's value; what is wrong; what to do)
