@@ -1,4 +1,4 @@
-"""An object that a GitOps engine applies: what tells it from others, what the engine would not take, how it is shown."""
+"""An object that a GitOps engine applies: what tells it from others, what is wrong with it, how it is shown."""
 
 from __future__ import annotations
 

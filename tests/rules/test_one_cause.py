@@ -381,7 +381,7 @@ ONE: dict[str, Told] = {
     ),
     "no namespace": (
         "every_cluster_has_its_flux_objects",
-        "clusters/aws/kustomization.yaml",
+        "clusters/aws/namespace.yaml",
         delete("clusters/aws/namespace.yaml"),
     ),
     "no .gitignore": ("git_ignores_inputs_and_keys", ".gitignore", delete(".gitignore")),

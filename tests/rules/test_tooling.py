@@ -70,7 +70,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "what the vendored package imports": (INSTALLED, substitute(PROJECT, r'  "pydantic.*\n', ""), VENDORED),
     "rules that nothing loads": (WHOLE, delete("tests/conftest.py")),
-    "rules that are misspelt": (WHOLE, change("tests/test_auth_matrix.py", 'of("matrix")', 'of("matrx")')),
+    "rules that are misspelt": (WHOLE, change("tests/test_auth_matrix.py", 'of("matrix",', 'of("matrx",')),
     "a test that is no Python": (THERE, append("tests/test_files.py", "def (\n")),
     "a guard that is empty": (THERE, write("hooks/guard_staged.py", "")),
     "a file that a document misspells": (THERE, append("README.md", "\nSee `clusters/aws/secret.yaml`.\n")),

@@ -261,7 +261,10 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
     for values in repository.values:
         seen = {place: None for place, _ in _overwritten(values)}
         for place, layer in _overwritten(values):
-            what, form = f"{dotted(place)} is not of the type object, as another file has it", Form("type", place)
+            what, form = (
+                f"{dotted(place)} is not of the type object, as another file has it",
+                Form("type", place, "", True),
+            )
             yield Finding(layer.file, layer.line(*place), what, edit("make it a mapping"), form=form)
         for error in validator.iter_errors(values.merged):
             path = schemas.place(error)

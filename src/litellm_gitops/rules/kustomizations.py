@@ -19,13 +19,10 @@ _LOCK = "litellm-lock"  # goes without a namespace, so that nothing is applied w
 # the fields of a kustomization that name files or folders
 _LISTS = ("resources", "generators", "transformers", "validators", "components", "crds", "configurations")
 _OF_CHARTS = ("helmCharts", "helmGlobals", "helmChartInflationGenerator")
-_RENAMES = "gives everything a name by which nothing finds it"
 _OLDER = "is an older field, which no rule here follows"
 _MENDED = "run `kustomize edit fix`, which writes the newer one"
 # fields that Kustomize knows, and with which something is amiss: (what, what to do)
 _AMISS = {
-    "namePrefix": (_RENAMES, "take it away"),
-    "nameSuffix": (_RENAMES, "take it away"),
     "bases": (_OLDER, _MENDED),
     "patchesStrategicMerge": (_OLDER, _MENDED),
     "patchesJson6902": (_OLDER, _MENDED),

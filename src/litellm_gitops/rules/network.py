@@ -25,11 +25,8 @@ _SELECTORS = {"NetworkPolicy": "podSelector", "CiliumNetworkPolicy": "endpointSe
 _LABELS = {"app.kubernetes.io/name": "litellm", "app.kubernetes.io/instance": "litellm"}  # of both pods
 _COMPONENT = "app.kubernetes.io/component"
 # where a node gives its credentials, each with the range to leave out: of all three clouds, of EKS and of GKE by IPv6
-_METADATA = {
-    ipaddress.ip_address("169.254.169.254"): "169.254.0.0/16",
-    ipaddress.ip_address("fd00:ec2::254"): "fd00:ec2::/32",
-    ipaddress.ip_address("fd20:ce::254"): "fd20:ce::254/128",
-}
+_LEFT_OUT = {"169.254.169.254": "169.254.0.0/16", "fd00:ec2::254": "fd00:ec2::/32", "fd20:ce::254": "fd20:ce::254/128"}
+_METADATA = {ipaddress.ip_address(address): net for address, net in _LEFT_OUT.items()}
 _EVERYWHERE = {"all", "world"}  # entities of Cilium that hold these addresses
 _PRIVATE = {4: 8, 6: 7}  # the biggest ranges of addresses of one's own: 10.0.0.0/8 and fc00::/7
 _OF_DNS = ("coredns", "kube-dns", "kube-system", "node-local-dns")  # labels of a cluster's own, and of its namespace
