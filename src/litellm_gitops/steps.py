@@ -56,6 +56,8 @@ _COMMANDS = {
     ),
 }
 _CALLED = re.compile(r"(?:^|[\s;&|(])(copier|uv)\s+([a-z][\w-]*)", re.MULTILINE)
+_RELATIVE = re.compile(r"\bGOBIN=[\"']?(?![/$~\"'\s])")
+_OF_UV = re.compile(r"\bpytest\b[^\n;&|]*\s(--(?:locked|frozen|no-sync))\b")
 _INTO = re.compile(r"\bcd ([\w./-]+)")
 _GO = re.compile(r"\bgo (?:run|install) [^\n;|&]*?@(\d+\.\d+\.\d+\S*?)(?=[\"'\s]|$)")
 _WORD = re.compile(r"[\w./-]+")
@@ -85,6 +87,10 @@ def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
     """What a script at a place names by a slip."""
     for name, meant in lost(script, given):
         yield place, f"nothing gives ${name} a value", f"did you mean ${meant}?"
+    if _RELATIVE.search(script):
+        yield place, "GOBIN is no absolute path, which Go refuses", 'write GOBIN="$PWD/…"'
+    for flag in _OF_UV.findall(script):
+        yield place, f"pytest knows no {flag}", f"write it behind uv run: uv run {flag} pytest"
     for version in _GO.findall(script):
         yield place, f"Go knows no release {version}", f"write v{version}"
     for command, meant in miscalled(script):

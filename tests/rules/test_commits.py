@@ -12,6 +12,11 @@ RUNS = "gitleaks_runs_on_every_push"
 GUARD = "        always_run: true\n"
 
 FAULTS: dict[str, Fault] = {
+    "an option that is misspelt": ("a_commit_is_guarded", change(COMMITS, "[--strict]", "[--stict]")),
+    "files that yamllint cannot leave out": (
+        "yamllint_can_read_its_settings",
+        set_value(YAMLLINT, ("ignore",), {"a": 1}),
+    ),
     "a guard that is not at the root of git": (
         "a_commit_is_guarded",
         change(COMMITS, "python platform/llm/hooks", "python hooks"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.answers import answers, everything
-from tests.support.faults import SHARED, Edit, Fault, append, append_item, change, set_value, together, write
+from tests.support.faults import SHARED, Edit, Fault, append, append_item, change, delete, set_value, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 KMS_KEY = "arn:aws:kms:us-west-2:123456789012:alias/gitops"
@@ -54,6 +54,16 @@ def replaced(**given: object) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    "an identity that is gone": (
+        "the_engine_has_the_identity_that_decrypts",
+        delete("clusters/aws/flux-setup/serviceaccount.yaml"),
+        KMS,
+    ),
+    "two objects without a line between them": (
+        "no_key_is_given_twice",
+        change("clusters/aws/argocd-setup/plugin.yaml", "\n---\n", "\n"),
+        ARGOCD,
+    ),
     "names by which nothing finds what is applied": (LISTED, append(LIST, "namePrefix: own-\n")),
     "patches in an older field": (LISTED, append(LIST, "patchesJson6902: [{target: {kind: Ingress}, patch: '[]'}]\n")),
     "a chart that Flux does not render": (LISTED, append(LIST, "helmCharts: [{name: own, version: 1.0.0}]\n")),

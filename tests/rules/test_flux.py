@@ -105,6 +105,17 @@ FROM_HERE = "path: ./litellm, sourceRef: {kind: GitRepository, name: litellm-git
 FROM_ELSEWHERE = "path: ./anything, sourceRef: {kind: OCIRepository, name: own}"
 
 FAULTS: dict[str, Fault] = {
+    "a file that is gone": ("every_cluster_has_its_flux_objects", delete(SOURCE)),
+    "a file that is gone with three objects": ("every_cluster_has_its_flux_objects", delete(ACCOUNT)),
+    "a file under another name": (
+        "every_file_of_a_cluster_is_applied",
+        together(write("clusters/aws/secret.yaml", ""), swap(SECRETS, "clusters/aws/secret.yaml"), delete(SECRETS)),
+    ),
+    "a token that is misspelt": (
+        "flux_follows_this_repository",
+        set_value(SOURCE, ("spec", "secretRef"), {"name": "litellm-gti"}),
+    ),
+    "a space behind a name": ("every_name_is_valid", set_value(SOURCE, ("metadata", "namespace"), "flux-system ")),
     "a group that is misspelt": (
         "every_role_names_what_there_is",
         substitute(ACCOUNT, r"external-secrets\.io", "exteral-secrets.io"),

@@ -56,6 +56,11 @@ def settings(**given: Any) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    "dependencies in one text": (
+        INSTALLED,
+        substitute(PROJECT, r"(?s)dependencies = \[.*?\n\]", 'dependencies = "copier"'),
+    ),
+    "a list of plugins that is misspelt": (WHOLE, change("tests/conftest.py", "pytest_plugins", "pytest_plugin")),
     "a folder that Renovate does not find": (
         READS,
         substitute(RENOVATE, r"github/workflows/", "github/workflow/"),
@@ -70,7 +75,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "what the vendored package imports": (INSTALLED, substitute(PROJECT, r'  "pydantic.*\n', ""), VENDORED),
     "rules that nothing loads": (WHOLE, delete("tests/conftest.py")),
-    "rules that are misspelt": (WHOLE, change("tests/test_auth_matrix.py", 'of("matrix",', 'of("matrx",')),
+    "rules that are misspelt": (WHOLE, substitute("tests/test_auth_matrix.py", '"matrix"', '"matrx"')),
     "a test that is no Python": (THERE, append("tests/test_files.py", "def (\n")),
     "a guard that is empty": (THERE, write("hooks/guard_staged.py", "")),
     "a file that a document misspells": (THERE, append("README.md", "\nSee `clusters/aws/secret.yaml`.\n")),

@@ -30,6 +30,12 @@ def gitlab(edit: Edit) -> Fault:
 
 
 FAULTS: dict[str, Fault] = {
+    "a release as Go knows none": (STEPS, change(VALIDATE, "version: v3.1.3", "version: 3.1.3")),
+    "a folder that Go does not take": (STEPS, change(VALIDATE, 'GOBIN="$PWD/.bin"', "GOBIN=.bin")),
+    "a flag of uv behind pytest": (STEPS, own("uv run pytest -m chart --locked")),
+    "a release as Go knows none (GitLab)": (STEPS, change(PIPELINE, "gitleaks/v8@v8", "gitleaks/v8@8"), ANSWERS),
+    "a parent of many that is gone (GitLab)": gitlab(substitute(PIPELINE, r"\.validate:", ".valid:")),
+    "a condition without quotes (GitLab)": gitlab(change(PIPELINE, '!= "schedule"', "!= schedule")),
     "a variable that is misspelt": (STEPS, own('echo "$RELESE"', env={"RELEASE": "1"})),
     "a variable in other letters": (STEPS, own('echo "$release"', env={"RELEASE": "1"})),
     "a command of copier that is misspelt": (STEPS, own("uv run copier chek-update")),
@@ -153,6 +159,18 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "conditions of any form (GitLab)": (
+        set_value(
+            PIPELINE,
+            ("own",),
+            {
+                "script": ["make"],
+                "rules": [{"if": each} for each in ("$A == null && $B =~ /^a=b/", '$A != $B || "a" == $C', "$A !~ $B")],
+            },
+        ),
+        ANSWERS,
+    ),
+    "a release of Go's by its commit": own('go install "example.com/own@$own"', env={"own": "0a1b2c3d"}),
     "variables of a script": own(
         'for each in a b; do read -r first rest; total=1; echo "$each $first $rest $total"; done', env={"EACHES": "1"}
     ),

@@ -48,7 +48,8 @@ def flux_follows_this_repository(repository: Repository) -> Iterator[Finding]:
             what = "spec.secretRef is missing: without a key nothing is cloned over ssh"
             fix = "write spec.secretRef.name: litellm-git, and see README.md, Bootstrap"
             yield found.finding(("spec", "url"), what, fix)
-        if name := closest(text(found.get("spec", "secretRef", "name")), ["litellm-git"]):
+        name = closest(text(found.get("spec", "secretRef", "name")), ["litellm-git"])
+        if name and not is_refused(repository, found):  # of which another rule tells
             place = ("spec", "secretRef", "name")
             yield found.finding(place, "README.md, Bootstrap, makes no such Secret", f"did you mean {name}?")
 
