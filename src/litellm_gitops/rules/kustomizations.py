@@ -139,6 +139,13 @@ def misleading(repository: Repository, document: Document, folder: str) -> Itera
         if document.value.get(field):
             what = f"{field} renames what others know by its name, the Secrets among it"
             yield Finding(file, document.line(field), what, away)
+    yield from _made_elsewhere(repository, document, folder)
+
+
+def _made_elsewhere(repository: Repository, document: Document, folder: str) -> Iterator[Finding]:
+    """ConfigMaps that are made where the engine may write nothing."""
+    namespace = document.value.get("namespace")
+    is_argocd = repository.answers.get("gitops_engine") == "argocd"
     for number, entry in enumerate(sequence(document.value.get("configMapGenerator"))):
         name = text(dig(entry, "name"))
         if not name or name == _LOCK or closest(name, [_LOCK]):
@@ -147,7 +154,7 @@ def misleading(repository: Repository, document: Document, folder: str) -> Itera
         if folder.startswith("clusters/") and given != repository.namespace:
             what = f"it makes a ConfigMap in namespace {given or 'default'}, where the engine may write nothing"
             fix = edit(f"write namespace: {repository.namespace}")
-            yield Finding(file, document.line("configMapGenerator", number), what, fix)
+            yield Finding(document.file, document.line("configMapGenerator", number), what, fix)
 
 
 def _amiss(repository: Repository, document: Document) -> Iterator[tuple[Place, str, str]]:
