@@ -126,6 +126,11 @@ FAULTS: dict[str, Fault] = {
     "the chart's own Argo CD hook, with Argo CD": ("the_migrations_run_before_the_pods", HOOK, ARGOCD),
 }
 HARMLESS: dict[str, Harmless] = {
+    "older fields of a folder of one's own": write(
+        "apps/own/kustomization.yaml",
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamePrefix: own-\n"
+        "vars: [{name: OWN, objref: {apiVersion: v1, kind: ConfigMap, name: own}}]\n",
+    ),
     "labels that nothing selects by": append(LIST, "commonLabels: {team: own}\n"),
     "labels beside selectors": (
         set_value(*POLICED_LIST, [{"pairs": {"team": "own"}, "includeTemplates": True}]),

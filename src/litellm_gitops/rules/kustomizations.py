@@ -119,8 +119,6 @@ def misleading(repository: Repository, document: Document, folder: str) -> Itera
                 yield Finding(file, line, what, edit("take one line away"))
             elif strange or (folder.startswith("secrets/") and text(entry).startswith("../")):
                 yield Finding(file, line, f"it lists {entry}, which belongs to another cluster", away)
-    for place, what, way in _amiss(repository, document):
-        yield Finding(file, document.line(*place), what, edit(way))
     for place, name in _files_named(document.value):
         path = posixpath.normpath(posixpath.join(folder, name))
         if not (repository.has(path) or (repository.root / path).exists()):
@@ -135,6 +133,8 @@ def misleading(repository: Repository, document: Document, folder: str) -> Itera
         what = f"namespace: {namespace} moves everything out of its namespace"
         yield Finding(file, document.line("namespace"), what, away)
     is_ours = folder in {each for cluster in repository.clusters for each in (cluster.folder, cluster.secrets_folder)}
+    for place, what, way in _amiss(repository, document) if is_ours else ():  # elsewhere an owner does as he likes
+        yield Finding(file, document.line(*place), what, edit(way))
     for field in ("namePrefix", "nameSuffix") if is_ours else ():
         if document.value.get(field):
             what = f"{field} renames what others know by its name, the Secrets among it"
