@@ -12,6 +12,10 @@ RUNS = "gitleaks_runs_on_every_push"
 GUARD = "        always_run: true\n"
 
 FAULTS: dict[str, Fault] = {
+    "a file that gitleaks does not find": (
+        "gitleaks_looks_for_every_credential",
+        change(GITLEAKS, "useDefault = true", 'path = "own.toml"'),
+    ),
     "an option that is misspelt": ("a_commit_is_guarded", change(COMMITS, "[--strict]", "[--stict]")),
     "files that yamllint cannot leave out": (
         "yamllint_can_read_its_settings",

@@ -105,6 +105,14 @@ FROM_HERE = "path: ./litellm, sourceRef: {kind: GitRepository, name: litellm-git
 FROM_ELSEWHERE = "path: ./anything, sourceRef: {kind: OCIRepository, name: own}"
 
 FAULTS: dict[str, Fault] = {
+    "a kind that is cut short": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        substitute(ACCOUNT, r"^kind: Role$", "kind: Rol"),
+    ),
+    "a binding to a misspelt Role": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        substitute(ACCOUNT, r"kind: Role, name: litellm-flux", "kind: Role, name: litellm-fluxs"),
+    ),
     "a file that is gone": ("every_cluster_has_its_flux_objects", delete(SOURCE)),
     "a file that is gone with three objects": ("every_cluster_has_its_flux_objects", delete(ACCOUNT)),
     "a file under another name": (

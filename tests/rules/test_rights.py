@@ -15,6 +15,10 @@ CODEOWNERS, GITLAB_OWNERS = ".github/CODEOWNERS", ".gitlab/CODEOWNERS"
 SUITE, TEMPLATE = ("jobs", "suite", "permissions"), ("jobs", "template")
 
 FAULTS: dict[str, Fault] = {
+    "rights at the top that are misspelt": (
+        "github_takes_every_workflow",
+        substitute(VALIDATE, r"^permissions: \{\}", "permission: {}"),
+    ),
     "a suite that reads no private repository": (MAY, remove(VALIDATE, SUITE)),
     "a suite that may read nothing": (MAY, set_value(VALIDATE, SUITE, {"contents": "none"})),
     "an issue that nobody may open": (MAY, remove(UPDATE, (*TEMPLATE, "permissions", "issues"))),

@@ -30,6 +30,9 @@ def gitlab(edit: Edit) -> Fault:
 
 
 FAULTS: dict[str, Fault] = {
+    "variables that are misspelt (GitLab)": gitlab(
+        substitute(PIPELINE, r"  variables:\n    GIT_DEPTH: 0 #", "  variable:\n    GIT_DEPTH: 0 #")
+    ),
     "a release as Go knows none": (STEPS, change(VALIDATE, "version: v3.1.3", "version: 3.1.3")),
     "a folder that Go does not take": (STEPS, change(VALIDATE, 'GOBIN="$PWD/.bin"', "GOBIN=.bin")),
     "a flag of uv behind pytest": (STEPS, own("uv run pytest -m chart --locked")),

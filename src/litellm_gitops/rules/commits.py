@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from posixpath import normpath
 from typing import Any
 
 from litellm_gitops import gitleaks_settings
@@ -309,6 +310,10 @@ def gitleaks_looks_for_every_credential(repository: Repository) -> Iterator[Find
         yield Finding(
             _GITLEAKS, _line(content, "extend"), "gitleaks looks for nothing", edit("write useDefault = true")
         )
+    base = text(dig(settings, "extend", "path"))  # from the folder that gitleaks is called in
+    if base and not repository.path("") and not base.startswith(("/", "~")) and not repository.has(normpath(base)):
+        what, fix = f"extend.path is {base}, which is not there, so that gitleaks ends at once", edit("correct it")
+        yield Finding(_GITLEAKS, _line(content, "path"), what, fix)
     for word, what, way in gitleaks_settings.refused(settings):
         yield Finding(_GITLEAKS, _line(content, word), f"{what}, so that gitleaks ends at once", edit(way))
     for entry in [*sequence(settings.get("allowlists")), mapping(settings.get("allowlist"))]:

@@ -54,6 +54,8 @@ def what_means_the_proxy_names_it_right(repository: Repository) -> Iterator[Find
             if value not in known and closest(value, [_RELEASE]):
                 yield finding(place, f"no pod has the label {place[-1]}: {value}", f"did you mean {_RELEASE}?")
         for place, value in () if is_told else pointing.named:
+            if place[0] == "roleRef" and dig(each, "metadata", "name") == f"{_RELEASE}-flux":
+                continue  # of that binding another rule tells
             is_name = value not in known and re.fullmatch(FORMS["object"][0], value)
             if is_name and not _is_of_the_cluster(each, place) and (meant := links.nearly(value, names)):
                 astray = finding(place, f"nothing is called {value}", f"did you mean {meant}?")
