@@ -241,6 +241,18 @@ HARMLESS: dict[str, Harmless] = {
             "{path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}], backendRefs",
         )
     ),
+    "credentials of another program": own(
+        ("secretKey: api-key, remoteRef", "secretKey: AWS_ACCESS_KEY_ID, remoteRef"),
+        ("name: own-keys, key: api-key", "name: own-keys, key: AWS_ACCESS_KEY_ID"),
+    ),
+    "an identity of another program": together(
+        append_item(LIST, ("resources",), "own.yaml"),
+        write(
+            OWN,
+            "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: own\n  namespace: litellm\n"
+            "  annotations: {iam.gke.io/gcp-service-account: own@example-ai.iam.gserviceaccount.com}\n",
+        ),
+    ),
     "a port by its number": own(("port: {name: http}", "port: {number: 80}"), ("targetPort: web", "targetPort: 9090")),
     "a Secret that an operator adds to": own(
         ("{creationPolicy: Owner}", f"{{name: {SEALED}, creationPolicy: Merge}}"),
@@ -257,6 +269,15 @@ HARMLESS: dict[str, Harmless] = {
     "an object without a namespace, with Argo CD": (
         together(append_item(LIST, ("resources",), "own.yaml"), write(OWN, _POD.replace("IMAGE", "chat:1"))),
         ARGOCD,
+    ),
+    "lists of another application": together(
+        base(_POD.replace("IMAGE", "chat")),
+        write(
+            "apps/chat/kustomization.yaml",
+            "resources: [own.yaml]\nnameSuffix: -dev\npatchesStrategicMerge: [patch.yaml]\n"
+            "helmCharts: [{name: redis, repo: https://charts.example.com, version: 1.0.0}]\n",
+        ),
+        write("apps/chat/patch.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: chat}\n"),
     ),
     "a base without versions": base(_POD.replace("IMAGE", "chat")),
     "a base with a name that is replaced": base("apiVersion: v1\nkind: Namespace\nmetadata: {name: _}\n"),

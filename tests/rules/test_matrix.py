@@ -371,7 +371,7 @@ FAULTS: dict[str, Fault] = {
         TRACE,
         append(
             "clusters/aws/namespace.yaml",
-            "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: own\n  namespace: litellm\n"
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: litellm-own\n  namespace: litellm\n"
             "data:\n  secret: litellm-aws-auth\n",
         ),
     ),

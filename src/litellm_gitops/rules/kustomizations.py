@@ -19,10 +19,13 @@ _LOCK = "litellm-lock"  # goes without a namespace, so that nothing is applied w
 # the fields of a kustomization that name files or folders
 _LISTS = ("resources", "generators", "transformers", "validators", "components", "crds", "configurations")
 _OF_CHARTS = ("helmCharts", "helmGlobals", "helmChartInflationGenerator")
+_OF_NAMES = ("namePrefix", "nameSuffix")
+_RENAMES = "gives everything a name by which nothing finds it"
 _OLDER = "is an older field, which no rule here follows"
 _MENDED = "run `kustomize edit fix`, which writes the newer one"
 # fields that Kustomize knows, and with which something is amiss: (what, what to do)
 _AMISS = {
+    **dict.fromkeys(_OF_NAMES, (_RENAMES, "take it away")),
     "bases": (_OLDER, _MENDED),
     "patchesStrategicMerge": (_OLDER, _MENDED),
     "patchesJson6902": (_OLDER, _MENDED),
@@ -132,13 +135,8 @@ def misleading(repository: Repository, document: Document, folder: str) -> Itera
     if folder.startswith(("secrets/", "clusters/")) and namespace and namespace != expected:
         what = f"namespace: {namespace} moves everything out of its namespace"
         yield Finding(file, document.line("namespace"), what, away)
-    is_ours = folder in {each for cluster in repository.clusters for each in (cluster.folder, cluster.secrets_folder)}
-    for place, what, way in _amiss(repository, document) if is_ours else ():  # elsewhere an owner does as he likes
+    for place, what, way in _amiss(repository, document):
         yield Finding(file, document.line(*place), what, edit(way))
-    for field in ("namePrefix", "nameSuffix") if is_ours else ():
-        if document.value.get(field):
-            what = f"{field} renames what others know by its name, the Secrets among it"
-            yield Finding(file, document.line(field), what, away)
     yield from _made_elsewhere(repository, document, folder)
 
 
@@ -159,8 +157,11 @@ def _made_elsewhere(repository: Repository, document: Document, folder: str) -> 
 
 def _amiss(repository: Repository, document: Document) -> Iterator[tuple[Place, str, str]]:
     """(where, what, what to do) of fields with which objects get lost, or that the rules cannot follow."""
-    value = document.value
-    for field in filter(value.get, _AMISS):
+    value, folder = document.value, posixpath.dirname(document.file)
+    of_clusters = {each for cluster in repository.clusters for each in (cluster.folder, cluster.secrets_folder)}
+    is_read = document.file.startswith(("clusters/", "secrets/"))  # else it is of another application
+    passed = () if folder in of_clusters else _OF_NAMES  # in a folder of one's own all have them
+    for field in (each for each in _AMISS if is_read and value.get(each) and each not in passed):
         what, fix = _AMISS[field]
         is_told = field == "secretGenerator" and any(dig(each, "literals") for each in sequence(value[field]))
         is_on = field in _OF_CHARTS and _renders_charts(repository)

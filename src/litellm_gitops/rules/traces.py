@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from litellm_gitops.documents import Document, Place, walk
+from litellm_gitops.documents import Document, Place, dig, text, walk
 from litellm_gitops.findings import Finding, Fix, edit, update
 from litellm_gitops.policies import Method
 from litellm_gitops.repository import VALUES, Cluster, Repository
 from litellm_gitops.rules import rule
-from litellm_gitops.rules.engine import is_setup
+from litellm_gitops.rules.engine import is_setup, read_by_kustomize
+
+# kinds of which an owner has some for other programs: what the proxy takes of them shows in its values
+_OF_OTHERS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "ConfigMap", "ServiceAccount"}
+_OF_OTHERS |= {"ExternalSecret", "SealedSecret", "SecretProviderClass", "VaultStaticSecret", "VaultDynamicSecret"}
 
 
 @rule
@@ -36,9 +40,13 @@ def no_unchosen_method_leaves_a_trace(repository: Repository) -> Iterator[Findin
 
 
 def engine_reads(cluster: Cluster, *more: str) -> Iterator[Document]:
-    """What the engine of a cluster reads of its folder, and of these files."""
+    """What the engine of a cluster reads of its folder, and of these files, but for other programs of the owner's."""
+    patches = read_by_kustomize(cluster.repository)
     for file in (*cluster.repository.under(cluster.folder), *more):
-        yield from cluster.repository.documents(file)
+        for document in cluster.repository.documents(file):
+            is_other = dig(document.value, "kind") in _OF_OTHERS and file not in patches
+            if not is_other or text(dig(document.value, "metadata", "name")).startswith("litellm"):
+                yield document
 
 
 def matches(document: Document, pattern: re.Pattern[str]) -> Iterator[tuple[Place, re.Match[str]]]:
