@@ -54,6 +54,8 @@ def misplaced(repository: Repository, found: Iterable[Finding]) -> Misplaced:
     instead |= {each: None for each in lacking if files & {each.file, VALUES} and each.file in of_values}
     instead |= {each: None for same in causes for each in same}
     instead |= {same[0]: _one_of(same) for same in causes}
+    moved = {each.file for same in causes for each in same if each.form and each.form.kind == "unknown"}
+    instead |= {each: None for each in lacking if each.file in moved}
     twice = {each.file for each in found if each.code == _TWICE} - {ANSWERS}
     instead |= {each: None for each in found if each.code != _TWICE and each.file in twice}
     ambiguous = {(each.file, each.line) for each in found if each.code == _AMBIGUOUS}

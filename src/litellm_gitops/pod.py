@@ -189,7 +189,7 @@ class Pod:
                 text(entry.get("name")),
                 entry.get("mountPath"),
                 entry.get("subPath"),
-                str(entry.get("readOnly")).lower() == "true",  # of a text the schema tells
+                entry.get("readOnly") not in (None, False),  # of what is neither on nor off the schema tells
             )
             for place, entry in self._items(self.chart.mounts)
         ]

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from litellm_gitops import proxy_facts as known
-from litellm_gitops.configuration import ENDS, Configuration, Fault, Faults, dotted, no_word, table, wrong
+from litellm_gitops.configuration import ENDS, Configuration, Fault, Faults, dotted, lacking, no_word, table, wrong
 from litellm_gitops.documents import Place, dig, mapping, text, texts
 from litellm_gitops.proxy_facts import REFERENCE, closest
 from litellm_gitops.proxy_keys import is_meant
@@ -32,10 +32,19 @@ def models(config: Configuration) -> Faults:
             if found and not reference and not re.fullmatch(form, found):
                 yield wrong("calls", at, wanted)
         name = mapping(params).get("litellm_credential_name")
+        if is_azure and not (name or _has_address(config, mapping(params))):
+            yield from lacking("calls", place, ["api_base"])
         if isinstance(name, str) and name not in credentials and listed and not config.has_store:
             what = "litellm_credential_name names a credential that credential_list does not have"
             yield Fault("effect", (*place, "litellm_credential_name"), what, "correct the name")
     yield from _parts(config)
+
+
+def _has_address(config: Configuration, params: Model) -> bool:
+    """Whether LiteLLM knows the address of a resource of Azure: by the model, for all models, or by a variable."""
+    given = any(params.get(key) for key in ("api_base", "base_url", "azure_ad_token"))
+    for_all = config.get("litellm_settings.api_base") or config.get("router_settings.default_litellm_params")
+    return bool(given or for_all) or config.may_have("AZURE_API_BASE", "AZURE_OPENAI_ENDPOINT")
 
 
 def _named(config: Configuration, providers: frozenset[str]) -> Faults:

@@ -48,6 +48,37 @@ _UV = {
     *("python-preference", "python-downloads", "resolution", "prerelease", "link-mode", "exclude-newer", "pip"),
     *("find-links", "no-index", "native-tls", "offline", "conflicts", "dependency-groups", "required-environments"),
 }
+_TABLES, _BUILDS = (
+    {"project", "build-system", "tool", "dependency-groups"},
+    {"requires", "build-backend", "backend-path"},
+)
+_PROGRAMS = {
+    "black",
+    "coverage",
+    "hatch",
+    "isort",
+    "mypy",
+    "poetry",
+    "pyright",
+    "pytest",
+    "ruff",
+    "setuptools",
+    "pdm",
+    "uv",
+}
+_OF_PROGRAMS = {  # what the rendered file has of these, and others that look like it
+    "setuptools": {"packages", "package-dir", "package-data", "py-modules", "include-package-data", "dynamic"},
+    "ruff": {
+        "line-length",
+        "target-version",
+        "extend-exclude",
+        "extend-include",
+        "exclude",
+        "include",
+        "extend",
+        "lint",
+    },
+}
 _PYTEST = {
     *(
         "addopts",
@@ -100,6 +131,13 @@ _BACKENDS = ("setuptools.build_meta", "hatchling.build", "flit_core.buildapi", "
 def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
     """What is wrong, of the file as a whole; `tests` are the names of the files of the suite."""
     project, tool = mapping(settings.get("project")), mapping(settings.get("tool"))
+    yield from _misspelt("", settings, _TABLES)
+    for key in (key for key, value in settings.items() if key not in _TABLES and _PROGRAMS & {*mapping(value)}):
+        yield f"[{key}.", f"no program reads its settings in {key}", "did you mean tool?"
+    yield from _misspelt("build-system", mapping(settings.get("build-system")), _BUILDS)
+    yield from _misspelt("tool", tool, _PROGRAMS)
+    for program, known in _OF_PROGRAMS.items():
+        yield from _misspelt(f"tool.{program}", mapping(tool.get(program)), known)
     yield from _misspelt("project", project, _PROJECT)
     yield from _misspelt("tool.uv", mapping(tool.get("uv")), _UV)
     if not isinstance(dig(tool, "uv", "package"), bool | None):
@@ -126,7 +164,7 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
 def _misspelt(above: str, given: dict[Any, Any], known: set[str]) -> Flaws:
     for key in map(str, given):
         if key not in known and (meant := closest(key, known)):
-            yield key, f"nothing reads {above}.{key}", f"did you mean {meant}?"
+            yield key, f"nothing reads {above}.{key}".replace(" .", " "), f"did you mean {meant}?"
 
 
 def _of_python(project: dict[Any, Any]) -> Flaws:
@@ -214,7 +252,8 @@ def of_pytest(options: dict[Any, Any], tests: list[str]) -> Flaws:
         if mark not in (*_MARKS, "not", "and", "or") and (meant := closest(mark, _MARKS)):
             yield "addopts", f"no test has the mark {mark}", f"did you mean {meant}?"
     declared = {line.partition(":")[0].partition("(")[0].strip() for line in texts(options.get("markers"))}
-    if "--strict-markers" in words and (missing := [mark for mark in _MARKS if mark not in declared]):
+    slip = any(closest(str(key), ("markers",)) for key in options)  # of which is told above
+    if "--strict-markers" in words and not slip and (missing := [mark for mark in _MARKS if mark not in declared]):
         yield "markers", f"markers lacks {missing[0]}, so that pytest ends with an error", f"declare {missing[0]}"
     for key, known, sample in (("python_files", "test_*.py", tests), ("python_functions", "test", ["test_own"])):
         patterns = options.get(key)

@@ -92,9 +92,11 @@ def _known(option: str) -> frozenset[str]:
 
 def unread(settings: dict[Any, Any]) -> Flaws:
     """What Renovate does not know, or refuses."""
-    for key in settings:
-        if key not in _options() and (meant := closest(str(key), _options())):
-            yield str(key), f"Renovate knows no {key}", f"did you mean {meant}?"
+    # what is nearly the name of a package's property is told below
+    inside = (key for entry in sequence(settings.get("packageRules")) for key in map(str, mapping(entry)))
+    for key in (*map(str, settings), *(key for key in inside if not closest(key, _MATCHERS))):
+        if key not in _options() and (meant := closest(key, _options())):
+            yield key, f"Renovate knows no {key}", f"did you mean {meant}?"
     for preset in texts(settings.get("extends")):
         if meant := closest(preset, PRESETS):
             yield preset, f"Renovate knows no preset {preset}, and does nothing", f"did you mean {meant}?"

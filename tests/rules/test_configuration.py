@@ -45,6 +45,7 @@ FAULTS: dict[str, Fault] = {
         CALLS,
         model({"model": "azure/gpt-4o", "api_base": "https://example.openai.azure.com/", "api_version": "2025-13-01"}),
     ),
+    "a resource of Azure without its address": (CALLS, model({"model": "azure/gpt-4o"})),
     "a region under another name": (
         SECTION,
         model({"model": "bedrock/amazon.titan-embed-text-v2:0", "aws_region": "us-west-2"}),

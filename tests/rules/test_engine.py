@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from tests.support.answers import answers, everything
-from tests.support.faults import SHARED, Edit, Fault, append, append_item, change, delete, set_value, together, write
+from tests.support.faults import (
+    SHARED,
+    Edit,
+    Fault,
+    append,
+    append_item,
+    change,
+    delete,
+    drop,
+    set_value,
+    together,
+    write,
+)
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 KMS_KEY = "arn:aws:kms:us-west-2:123456789012:alias/gitops"
@@ -64,6 +76,8 @@ FAULTS: dict[str, Fault] = {
         change("clusters/aws/argocd-setup/plugin.yaml", "\n---\n", "\n"),
         ARGOCD,
     ),
+    "a list whose line is gone": ("every_manifest_fits_the_schema_of_its_kind", drop(LIST, "resources:")),
+    "a list with a line too far in": (LISTED, change(LIST, "  - ../../secrets/aws", "    - ../../secrets/aws")),
     "names by which nothing finds what is applied": (LISTED, append(LIST, "namePrefix: own-\n")),
     "patches in an older field": (LISTED, append(LIST, "patchesJson6902: [{target: {kind: Ingress}, patch: '[]'}]\n")),
     "a chart that Flux does not render": (LISTED, append(LIST, "helmCharts: [{name: own, version: 1.0.0}]\n")),

@@ -372,6 +372,14 @@ FAULTS: dict[str, Fault] = {
         set_value(SOURCE, ("spec", "interval"), "0s"),
     ),
     "no time to decrypt": ("the_flux_release_has_time_to_start", set_value(SECRETS, ("spec", "timeout"), "2s")),
+    "a lock under a name of its own": (
+        "flux_applies_the_secrets",
+        change("clusters/aws/kustomization.yaml", "disableNameSuffixHash: true", "disableNameSuffixHash: false"),
+    ),
+    "a patch that is for nothing": (
+        "flux_applies_the_secrets",
+        change(SECRETS, "metadata: {name: ", "metadata: {naem: "),
+    ),
     "a lock that nothing takes out": ("flux_applies_the_secrets", change(SECRETS, "$patch: delete, ", "")),
     "an account that reaches into pods": (
         "the_account_of_flux_reaches_the_namespace_alone",

@@ -11,7 +11,7 @@ import yaml
 
 from litellm_gitops.documents import LOADER, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding
-from litellm_gitops.objects import Object
+from litellm_gitops.objects import Object, show
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules.engine import Synced
@@ -48,7 +48,7 @@ _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
 def of_server(each: Synced, server: Object) -> Iterator[Finding]:
     """What keeps the repo server from decrypting, or from starting at all."""
     pod = mapping(server.get("spec", "template", "spec"))
-    for what, fix in (*_ksops(each, pod), *_unstarted(server, pod)):
+    for what, fix in [*_unstarted(server, pod)] or _ksops(each, pod):  # one that does not start runs nothing
         yield server.finding(("spec", "template", "spec"), what, fix)
 
 
@@ -59,6 +59,7 @@ def _unstarted(server: Object, pod: dict[Any, Any]) -> Iterator[tuple[str, str]]
     )
     if wanted and given and not mapping(wanted).items() <= mapping(given).items():
         yield "its pods have other labels than its selector names", "give both the same"
+    lost: dict[str, list[str]] = {}
     for name, volume in _by(pod, "volumes").items():
         if not any(value is not None for key, value in volume.items() if key != "name"):
             yield f"volume {name} is nothing", "write emptyDir: {}, or what it was"
@@ -69,7 +70,9 @@ def _unstarted(server: Object, pod: dict[Any, Any]) -> Iterator[tuple[str, str]]
         if security.get("runAsNonRoot") is True and security.get("runAsUser") == 0:
             yield f"container {container.get('name')} is to run as root, and not to", "write the user that it was"
         for mount in _by(container, "volumeMounts").keys() & _OF_OURS - _by(pod, "volumes").keys():
-            yield f"container {container.get('name')} mounts volume {mount}, which is not there", "add that volume"
+            lost.setdefault(mount, []).append(text(container.get("name")))
+    for mount, names in lost.items():
+        yield f"volume {mount}, which {' and '.join(names)} mount, is not there", "add that volume"
     image = text(dig(_by(pod, "containers"), _PLUGIN, "image"))
     if image and not VERSIONED.search(image):
         yield f"the image {image} has no version", "write that of your Argo CD"
@@ -151,6 +154,10 @@ def of_plugin(plugin: Object) -> Iterator[Finding]:
     except yaml.YAMLError:
         yield plugin.finding(place, "it is no YAML, so that nothing is rendered", "correct it")
         return
+    version = dig(settings, "apiVersion")
+    if settings and version != "argoproj.io/v1alpha1":
+        what = f"its apiVersion is {show(version)}, which Argo CD does not read"
+        yield plugin.finding(place, what, "write apiVersion: argoproj.io/v1alpha1")
     generate = mapping(dig(settings, "spec", "generate"))
     if dig(settings, "kind") == "ConfigManagementPlugin" and generate is not None and not generate.get("command"):
         what = "spec.generate has no command, so that nothing is rendered"

@@ -308,7 +308,12 @@ def _overwritten(values: Values) -> list[tuple[Place, Document]]:
         mappings = [each for _, each in there if isinstance(each, dict)]
         if there and isinstance(there[-1][1], dict):  # else a key is given twice, of which another rule tells
             found += [(place, layer) for layer, each in there if each is not None and not isinstance(each, dict)]
-        elif there[-1][1] is None and mappings and any(guard[: len(place) - 1] == place[1:] for guard in guards):
+        elif (
+            there
+            and there[-1][1] is None
+            and mappings
+            and any(guard[: len(place) - 1] == place[1:] for guard in guards)
+        ):
             found.append((place, there[-1][0]))
         stack += {
             (*place, str(key)) for each in mappings for key in each if len(mappings) < len(there) or len(there) > 1

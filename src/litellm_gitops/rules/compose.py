@@ -313,9 +313,13 @@ def _database(content: dict[Any, Any], given: dict[Any, Any]) -> Iterator[tuple[
     if not url or not other:
         return
     made = mapping(other.get("environment"))
-    for what, named, known in (("database", url["name"], "POSTGRES_DB"), ("user", url["user"], "POSTGRES_USER")):
-        if text(made.get(known)) not in ("", named) and "$" not in f"{made[known]}{named}":
-            yield place, f"it names the {what} {named}, but {url['host']} makes {made[known]}", "correct one of them"
+    # https://github.com/docker-library/docs/blob/master/postgres/README.md#environment-variables
+    by_itself = "POSTGRES_PASSWORD" in made and "env_file" not in other
+    user = text(made.get("POSTGRES_USER")) or ("postgres" if by_itself else "")
+    database = text(made.get("POSTGRES_DB")) or (user if by_itself else "")
+    for what, named, found in (("user", url["user"], user), ("database", url["name"], database)):
+        if found not in ("", named) and "$" not in f"{found}{named}":
+            yield place, f"it names the {what} {named}, but {url['host']} makes {found}", "correct one of them"
     ours, theirs = (_VARIABLE.fullmatch(text(each)) for each in (url["password"], made.get("POSTGRES_PASSWORD")))
     if ours and theirs and ours[1] != theirs[1]:
         yield place, f"its password is {ours[1]}, but that of {url['host']} is {theirs[1]}", "correct one of them"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from itertools import combinations
 from typing import Any
 
-from litellm_gitops.documents import Document, Place
+from litellm_gitops.documents import Document, Place, dotted
 from litellm_gitops.findings import Finding, edit, seal
 from litellm_gitops.repository import Cluster, Repository, secret_name
 from litellm_gitops.sealing import checksums
@@ -84,8 +84,9 @@ def misfits(cluster: Cluster, document: Document, told: Collection[str]) -> Iter
         secret = cluster.wanted.get(name)
         if secret and name not in sealed and (repository.root / secret.file).is_file():
             continue  # git ignores it, which has a rule of its own
-        if place not in wanted and place[:-1] in parents and str(digest) in missing:
-            meant = str(missing.pop(str(digest))[-1])
+        if place not in wanted and str(digest) in missing:
+            at = missing.pop(str(digest))
+            meant = str(at[-1]) if place[:-1] in parents else dotted(at)
             if sealed[meant.removeprefix("checksum/")] not in told:
                 yield Finding(file, line, f"{last} is no checksum of a Secret; did you mean {meant}?", again)
         elif place not in wanted and (name == last or place[:-1] not in parents):

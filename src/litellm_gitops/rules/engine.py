@@ -15,7 +15,7 @@ from litellm_gitops.objects import Identity, Object, found_in, show
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
 from litellm_gitops.rules import rule
-from litellm_gitops.rules.kustomizations import is_part_of_one
+from litellm_gitops.rules.kustomizations import is_part_of_one, parts_of
 
 _BY_HAND = {  # what a person applies: git brings what is in a cluster, and these say how far it reaches
     "flux": ("namespace.yaml", "account.yaml", "source.yaml", "secrets.yaml", "release/helmrelease.yaml"),
@@ -91,7 +91,7 @@ class Synced:
         """(the kustomization of a folder, what it lists, as paths of the repository); None where none can be read."""
         document = self.repository.document(f"{folder}/kustomization.yaml")
         entries = texts(dig(document and document.value, "resources"))
-        return document, [normpath(f"{folder}/{entry}") for entry in entries]
+        return document, [normpath(f"{folder}/{part}") for entry in entries for part in parts_of(entry)]
 
     def namespace_of(self, found: Object) -> str:
         """The namespace that an object comes into: its own, or the one that a kustomization gives to all it lists."""

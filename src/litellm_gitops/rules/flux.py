@@ -11,7 +11,7 @@ from typing import Any
 from litellm_gitops import schemas
 from litellm_gitops.cel import seconds
 from litellm_gitops.charts import MADE
-from litellm_gitops.documents import Place, dig, sequence, text, texts
+from litellm_gitops.documents import NotYamlError, Place, dig, parse, sequence, text, texts
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, Misspelt, edit, restore
 from litellm_gitops.objects import Identity, Object, found_in
@@ -231,15 +231,29 @@ def flux_applies_the_secrets(repository: Repository) -> Iterator[Finding]:
                     f"ConfigMap {_LOCK} locks nothing in a namespace",
                 )
                 yield found_in(document, at, what, "take the line away")
+            place: Place = ("options", "disableNameSuffixHash")
+            is_kept = dig(entry, *place) or dig(document and document.value, "generatorOptions", place[-1])
+            if document and dig(entry, "name") == _LOCK and lock.count(_LOCK) == 1 and is_kept is not True:
+                what = f"ConfigMap {_LOCK} gets another name, by which no patch takes it out"
+                yield found_in(document, ("configMapGenerator", number, *place), what, f"write {place[-1]}: true")
         if document and _LOCK not in lock and None not in lock:  # of one without a name another rule tells
             what = f"ConfigMap {_LOCK} is missing, which keeps older objects of Flux from applying ciphertext"
             yield found_in(document, ("configMapGenerator",), what, restore())
     for _, found in FLUX.each(repository, "secrets"):
         patches = sequence(found.get("spec", "patches"))
         ours = [text(dig(entry, "patch")) for entry in patches if _is_for_the_lock(dig(entry, "target"))]
-        if not any("$patch: delete" in each or "op: remove" in each for each in ours):
+        if not any(("$patch: delete" in each and _is_whole(each)) or "op: remove" in each for each in ours):
             what = f"no patch takes ConfigMap {_LOCK} out, so nothing is applied"
             yield found.finding(("spec", "patches"), what, restore())
+
+
+def _is_whole(patch: str) -> bool:
+    """Whether Kustomize takes a text for a patch: it asks for a kind and a name, though the target says both."""
+    try:
+        content = [each.value for each in parse("", patch)]
+    except NotYamlError:
+        return False
+    return bool(content) and all(dig(each, "kind") and dig(each, "metadata", "name") for each in content)
 
 
 def _is_for_the_lock(target: Any) -> bool:

@@ -77,6 +77,12 @@ def unknown(value: Any, version: str) -> tuple[Place, str, str] | None:
         return (), f"it has no {lacks}", "write a Kubernetes manifest"
     if (api_version, kind) in known or is_of_a_program(api_version, kind):
         return None
+    if " - " in kind:
+        return (
+            ("kind",),
+            "the list below kind is a part of it, because the line between them is gone",
+            "restore that line",
+        )
     from difflib import SequenceMatcher, get_close_matches  # only where there is something to say
 
     group = group_of(api_version)

@@ -47,6 +47,7 @@ def unlisted(
     below = [generator] if repository.has(generator) and generator not in listed else repository.under(folder)
     elsewhere = {posixpath.basename(path) for path in listed if posixpath.dirname(path) != folder}
     is_list = all(isinstance(document.value.get(field), list | None) for field in _LISTS)  # else another rule tells
+    is_list = is_list and len(parts_of(text(document.value.get("kind")))) == 1
     for path in below if is_list else ():
         name = posixpath.basename(path)
         if path.endswith((".sops.yaml", ".sops.yml")) and not SEALED.fullmatch(path):
@@ -85,6 +86,11 @@ def images_with_a_version(repository: Repository) -> frozenset[str]:
     return frozenset(found)
 
 
+def parts_of(entry: str) -> list[str]:
+    """The entries that YAML reads as one, where the second is indented too far."""
+    return entry.split(" - ")
+
+
 def field_of(document: Document, entry: str) -> str:
     """In which list of a kustomization a file stands."""
     listed = {
@@ -114,6 +120,9 @@ def misleading(repository: Repository, document: Document, folder: str) -> Itera
         paths = [posixpath.normpath(posixpath.join(folder, text(e))) for e in sequence(document.value.get(field))]
         for number, path in enumerate(paths):
             line, entry = document.line(field, number), document.value[field][number]
+            if len(parts_of(text(entry))) > 1:
+                what = f"{entry!r} is one entry, because a line is indented too far"
+                yield Finding(file, line, what, edit("indent all lines of the list alike"))
             strange = folder.startswith("clusters/") and path in {each.secrets_folder for each in repository.clusters}
             own = f"secrets/{folder.split('/')[1]}" if strange else ""
             strange = strange and path != own and own in paths  # else another rule tells
@@ -217,7 +226,8 @@ def listed_by(repository: Repository, document: Document) -> dict[str, tuple[str
             if not isinstance(entry, str) or "://" in entry or "\n" in entry:
                 continue
             path = posixpath.normpath(posixpath.join(folder, entry))
-            found[path] = (document.file, document.line(field, number))
+            for part in parts_of(entry):
+                found[posixpath.normpath(posixpath.join(folder, part))] = (document.file, document.line(field, number))
             for generator in repository.documents(path) if field == "generators" else ():
                 for position, listed in enumerate(sequence(dig(generator.value, "files"))):
                     sealed = posixpath.normpath(posixpath.join(posixpath.dirname(path), str(listed)))

@@ -134,6 +134,11 @@ def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
         if given and is_no_answer(name, given):
             what = f"{name} is {given}, which LiteLLM takes for no answer"
             yield values.finding(each.place, what, edit('write "True" or "False"'), VALUES)
+        words = _known()["words"].get(name, "").split()
+        if given not in words and (near := closest(given, words)) and given.upper() != near:
+            yield values.finding(
+                each.place, f"{name} is {given}, which LiteLLM does not know", edit(f"write {near}"), VALUES
+            )
         if meant and meant not in there and VARIABLE.fullmatch(name):
             what = f"nothing reads the variable {name}; did you mean {meant}?"
             yield values.finding(each.place, what, edit(f"write {meant}"), VALUES)

@@ -287,6 +287,8 @@ def everything_runs_the_same_commit_of_the_tooling(repository: Repository) -> It
     content = repository.text(_PROJECT)
     is_pinned = repository.answers.get("tooling") == "pinned" and not repository.under(vendored.FOLDER)
     is_read = not re.search(r"^dependencies\s*=\s*[\"']", content or "", re.MULTILINE)  # else another rule tells
+    names = re.findall(r'"([\w.-]+)(?:\[[\w,]*\])? ?@ ', content or "")
+    is_read = is_read and not any(closest(name, ["litellm-gitops"]) for name in names)
     if is_pinned and content and is_read and not _NAMED.search(content):
         yield Finding(_PROJECT, None, "litellm-gitops is no dependency, so nothing here runs", restore())
     for file, pin in pins.items():
