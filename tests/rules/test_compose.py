@@ -11,7 +11,7 @@ READS = "the_proxy_here_takes_its_configuration"
 TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 
 FAULTS: dict[str, Fault] = {
-    "another user of the database": (FINDS, drop(FILE, "POSTGRES_USER: litellm")),
+    "a database with its own user": (FINDS, drop(FILE, "POSTGRES_USER: litellm")),
     "a port in words": (TAKES, substitute(FILE, "127.0.0.1:4000:4000", "127.0.0.1:http:4000")),
     "a command without the configuration": (FINDS, substitute(FILE, r"command:\n +- .*", "command: --port=4000")),
     "a model under a name that is misspelt": (
