@@ -67,6 +67,7 @@ _PROGRAMS = {
     "uv",
 }
 _OF_PROGRAMS = {  # what the rendered file has of these, and others that look like it
+    "ruff.lint": {"select", "ignore", "extend-select", "per-file-ignores", "fixable", "isort", "pydocstyle", "mccabe"},
     "setuptools": {"packages", "package-dir", "package-data", "py-modules", "include-package-data", "dynamic"},
     "ruff": {
         "line-length",
@@ -132,12 +133,13 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
     """What is wrong, of the file as a whole; `tests` are the names of the files of the suite."""
     project, tool = mapping(settings.get("project")), mapping(settings.get("tool"))
     yield from _misspelt("", settings, _TABLES)
-    for key in (key for key, value in settings.items() if key not in _TABLES and _PROGRAMS & {*mapping(value)}):
-        yield f"[{key}.", f"no program reads its settings in {key}", "did you mean tool?"
+    unknown = [key for key in settings if key not in _TABLES and not closest(key, _TABLES)]
+    for key in (key for key in unknown if _PROGRAMS & {*mapping(settings[key])}):
+        yield f"[{key}.", f"nothing reads {key}", "did you mean tool?"
     yield from _misspelt("build-system", mapping(settings.get("build-system")), _BUILDS)
     yield from _misspelt("tool", tool, _PROGRAMS)
     for program, known in _OF_PROGRAMS.items():
-        yield from _misspelt(f"tool.{program}", mapping(tool.get(program)), known)
+        yield from _misspelt(f"tool.{program}", mapping(dig(tool, *program.split("."))), known)
     yield from _misspelt("project", project, _PROJECT)
     yield from _misspelt("tool.uv", mapping(tool.get("uv")), _UV)
     if not isinstance(dig(tool, "uv", "package"), bool | None):

@@ -42,11 +42,9 @@ RULES: dict[str, Rule] = {}
 ANSWERS = ".copier-answers.yml"
 # subjects that compare nothing with the answers
 _BY_THEMSELVES = {
-    "commits",
     "compose",
     "declarations",
     "files",
-    "pipeline",
     "plaintext",
     "rights",
     "sealing",

@@ -158,6 +158,8 @@ def of_plugin(plugin: Object) -> Iterator[Finding]:
     if settings and version != "argoproj.io/v1alpha1":
         what = f"its apiVersion is {show(version)}, which Argo CD does not read"
         yield plugin.finding(place, what, "write apiVersion: argoproj.io/v1alpha1")
+    elif settings and not dig(settings, "metadata", "name") and "litellm-ksops" in text(plugin.get(*place)):
+        yield plugin.finding(place, "its name is not under metadata, where Argo CD looks for it", "write metadata:")
     generate = mapping(dig(settings, "spec", "generate"))
     if dig(settings, "kind") == "ConfigManagementPlugin" and generate is not None and not generate.get("command"):
         what = "spec.generate has no command, so that nothing is rendered"

@@ -11,7 +11,7 @@ from typing import Any
 from litellm_gitops import schemas
 from litellm_gitops.cel import seconds
 from litellm_gitops.charts import MADE
-from litellm_gitops.documents import NotYamlError, Place, dig, parse, sequence, text, texts
+from litellm_gitops.documents import NotYamlError, Place, dig, mapping, parse, sequence, text, texts
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, Misspelt, edit, restore
 from litellm_gitops.objects import Identity, Object, found_in
@@ -248,12 +248,12 @@ def flux_applies_the_secrets(repository: Repository) -> Iterator[Finding]:
 
 
 def _is_whole(patch: str) -> bool:
-    """Whether Kustomize takes a text for a patch: it asks for a kind and a name, though the target says both."""
+    """Whether a text is a patch of the lock: Kustomize asks for a kind and a name, though the target says both."""
     try:
-        content = [each.value for each in parse("", patch)]
+        content = [mapping(each.value) for each in parse("", patch)]
     except NotYamlError:
         return False
-    return bool(content) and all(dig(each, "kind") and dig(each, "metadata", "name") for each in content)
+    return bool(content) and all(_is_for_the_lock({**each, **mapping(each.get("metadata"))}) for each in content)
 
 
 def _is_for_the_lock(target: Any) -> bool:

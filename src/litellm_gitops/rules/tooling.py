@@ -207,7 +207,9 @@ def the_tooling_can_be_installed(repository: Repository) -> Iterator[Finding]:
     yield from _of_vendored(repository, settings)
     called = next((file for file in (*OURS, GITLAB) if "copier check-update" in (repository.text(file) or "")), "")
     names = {re.split(r"[^\w.-]", line)[0] for line in texts(dig(settings, "project", "dependencies"))}
-    is_list = isinstance(dig(settings, "project", "dependencies"), list | None)  # else it is told above
+    project = mapping(settings.get("project"))
+    is_list = isinstance(project.get("dependencies"), list | None)  # else it is told above
+    is_list = is_list and not any(closest(str(key), ["dependencies"]) for key in project)
     near = (
         not is_list or "copier" in names or any(closest(name, ["copier"]) for name in names)
     )  # of a misspelt one is told above
