@@ -185,7 +185,7 @@ def _is_nearly(found: Object, wanted: Identity) -> bool:
     group = text(found.get("apiVersion")).partition("/")[0]
     is_unknown = group.endswith(_GROUPS) and schemas.engine(text(found.get("apiVersion")), kind) is None
     is_refused = kind == f"Cluster{wanted.kind}" and found.get("roleRef", "kind") == "Role"
-    is_close = meant.startswith(kind.lower()) or bool(closest(kind.lower(), [meant]))
+    is_close = kind.lower() in (meant, meant[:-1]) or bool(closest(kind.lower(), [meant]))
     return path == wanted.path and (bool(found.flaws) or is_close or is_unknown or is_refused)
 
 
