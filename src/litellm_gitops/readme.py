@@ -45,5 +45,10 @@ def _lines(text: str) -> Iterator[tuple[int, str, bool]]:
 
 
 def _is_another(name: str, other: str) -> bool:
-    """Whether two names differ in their numbers alone, as those of two clusters."""
-    return re.sub(r"\d", "", name) == re.sub(r"\d", "", other)
+    """Whether a name is one of its own, such as that of another cluster: no word of it is nearly one of the other."""
+    words, others = (re.findall(r"[A-Za-z]+", each) for each in (name, other))
+    if "".join(words) == "".join(others):
+        return words == others  # then they differ in numbers
+    unlike = [pair for pair in zip(words, others, strict=False) if pair[0] != pair[1]]
+    is_one = len(words) == len(others) and len(unlike) == 1
+    return not is_one or not (closest(unlike[0][0], [unlike[0][1]]) or {*unlike[0]} == {"yaml", "yml"})

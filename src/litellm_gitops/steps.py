@@ -122,7 +122,8 @@ def of_job(name: str, own: dict[Any, Any], whole: dict[Any, Any], pipeline: dict
         for number, line in enumerate(_lines(own.get(part))):
             place: Place = (name, part, number) if isinstance(own[part], list) else (name, part)
             yield from of_script(place, _filled(line, given), known)
-            if folder and (other := next((each for each in _INTO.findall(line) if closest(each, [folder])), "")):
+            into = [each for each in _INTO.findall(line) if closest(each, [folder]) and not re.search(r"\d\Z", each)]
+            for other in into if folder else ():
                 yield place, f"there is no {other}", f"did you mean {folder}?"
     calls = [line for line in after if re.search(r"\bhooks/\w+\.py|\bpytest\b", line)]
     if folder and calls and not re.search(r"\bcd\b|--directory|--project", "\n".join(after)):

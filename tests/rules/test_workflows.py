@@ -30,6 +30,11 @@ def gitlab(edit: Edit) -> Fault:
 
 
 FAULTS: dict[str, Fault] = {
+    "a folder that is misspelt (GitLab)": (
+        STEPS,
+        change(PIPELINE, "    - cd platform/llm && uv", "    - cd platform/lm && uv"),
+        IN_A_FOLDER,
+    ),
     "variables that are misspelt (GitLab)": gitlab(
         substitute(PIPELINE, r"  variables:\n    GIT_DEPTH: 0 #", "  variable:\n    GIT_DEPTH: 0 #")
     ),
@@ -162,6 +167,10 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "a folder beside the project (GitLab)": (
+        set_value(PIPELINE, ("own",), {"before_script": ["cd platform/llm2"], "script": ["make"]}),
+        IN_A_FOLDER,
+    ),
     "conditions of any form (GitLab)": (
         set_value(
             PIPELINE,
