@@ -131,10 +131,11 @@ class Form:
     """How a value is not of the form that it should have.
 
     A field is `unknown`, `missing`, or known elsewhere (`astray`) in the mapping at `place`; what stands at `place` is
-    of no `type` that may stand there, or of no such `value`. `is_part`: a mapping or a list is there, or should be.
+    of no `type` that may stand there, or of no such `value`, or it is `gone` as a whole. `is_part`: a
+    mapping or a list is there, or should be.
     """
 
-    kind: Literal["unknown", "missing", "astray", "type", "value"]
+    kind: Literal["unknown", "missing", "astray", "type", "value", "gone"]
     place: tuple[str | int, ...] = ()
     field: str = ""
     is_part: bool = False

@@ -44,15 +44,20 @@ class Misplaced:
 
 def misplaced(repository: Repository, found: Iterable[Finding]) -> Misplaced:
     """What findings about the form of values and manifests, in their order, say of others."""
-    found = sorted(found, key=lambda each: (each.file, each.line or 0))
+    found = sorted(found, key=lambda each: (each.file, each.line or 0, each.code not in _OF_SCHEMAS))
     own = {cluster.values_file: cluster.checksums_file for cluster in repository.clusters}
     of_values = {VALUES, *own, *own.values()}
     causes = _causes(repository, [each for each in found if each.file != ANSWERS])  # of which rules of their own tell
+    gone = [same for same in causes if all(each.form and each.form.kind == "gone" for each in same)]
+    files = {each.file for same in causes if same not in gone for each in same}
+    hidden = of_values if VALUES in files else {VALUES} if files & of_values else set[str]()
+    # what is gone as a whole follows from what is not in its place in another file
+    causes = [same for same in causes if same not in gone or same[0].file not in files | hidden]
     files = {each.file for same in causes for each in same}
     instead: dict[Finding, Finding | None] = {each: each for each in found if each.code in _OF_SCHEMAS}
     lacking = [each for each in found if each.form and each.form.kind == "missing"]
     instead |= {each: None for each in lacking if files & {each.file, VALUES} and each.file in of_values}
-    instead |= {each: None for same in causes for each in same}
+    instead |= {each: None for same in (*causes, *gone) for each in same}
     instead |= {same[0]: _one_of(same) for same in causes}
     moved = {each.file for same in causes for each in same if each.form and each.form.kind == "unknown"}
     instead |= {each: None for each in lacking if each.file in moved}
@@ -63,6 +68,9 @@ def misplaced(repository: Repository, found: Iterable[Finding]) -> Misplaced:
     lines = frozenset(
         (each.file, each.line) for each in found if each.line and each.form and each.form.kind in ("type", "value")
     )
+    typed = {(each.file, each.line) for each in found if each.code in _OF_SCHEMAS and (each.file, each.line) in lines}
+    sections = [each for each in found if each.code not in _OF_SCHEMAS and each.form and each.form.kind == "type"]
+    instead |= {each: None for each in sections if (each.file, each.line) in typed}  # of the proxy's configuration
     # what is not there of the objects of a folder is told at its list
     lists = {(f"{dirname(file)}/kustomization.yaml", None) for file in files - of_values}
     if files & of_values:
@@ -78,11 +86,14 @@ def _causes(repository: Repository, found: list[Finding]) -> list[list[Finding]]
     for each in found:
         form = each.form
         key: object = (each.file, each.what)
-        if form and form.kind in ("unknown", "type", "astray"):
+        if form and form.kind in ("unknown", "type", "astray", "gone"):
             place = form.place[form.place[:1] == (repository.chart.name,) :]
             place = tuple("*" if isinstance(part, int) else part for part in place)
             above = place[:-1] if form.kind == "type" else place
-            around = [other for (file, at), other in wrong.items() if file == each.file and above[: len(at)] == at]
+            there = [(at, other) for (file, at), other in wrong.items() if file == each.file]
+            around = [other for at, other in there if above[: len(at)] == at]
+            # a setting that stands beside the section that it belongs into
+            around += [other for at, other in there if form.kind == "astray" and str(at[-1]) in each.fix.text]
             key = (around or [(each.file, form.kind == "astray", above)])[0]
             if form.kind == "type":
                 wrong[each.file, place] = key
@@ -99,6 +110,8 @@ def _is_lost(repository: Repository, finding: Finding, count: int) -> bool:
         case "missing":  # of values themselves other rules say what they lack
             is_item = bool(form and form.place and isinstance(form.place[-1], int))
             return is_item or not finding.file.startswith("litellm/")
+        case "gone":
+            return True
         case "unknown":
             return not finding.misspelt
         case "astray" if count > 1:

@@ -12,6 +12,11 @@ TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 
 FAULTS: dict[str, Fault] = {
     "a database with its own user": (FINDS, drop(FILE, "POSTGRES_USER: litellm")),
+    "a model without its dash": (READS, substitute(FILE, "- model_name: gpt-5.4$", "  model_name: gpt-5.4")),
+    "a volume without its dash": (
+        "no_key_is_given_twice",
+        substitute(FILE, r"- type: bind\n( +source: .*access-token)", r"  type: bind\n\1"),
+    ),
     "a port in words": (TAKES, substitute(FILE, "127.0.0.1:4000:4000", "127.0.0.1:http:4000")),
     "a command without the configuration": (FINDS, substitute(FILE, r"command:\n +- .*", "command: --port=4000")),
     "a model under a name that is misspelt": (

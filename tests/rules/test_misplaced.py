@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from tests.support.answers import database_hosts, everything, keyless
-from tests.support.faults import AWS, AZURE, CHART, SHARED, Edit, Fault, at, set_value, substitute
-from tests.support.findings import found_by_its_rule_alone
+from tests.support.faults import AWS, AZURE, CHART, SHARED, Edit, Fault, at, remove, set_value, substitute
+from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 COMPOSE = "docker-compose.yml"
 MONOLITH, LOCKED = (
@@ -20,6 +20,7 @@ VALUES, POD, DOCKER = (
     "what_values_put_into_the_pod_fits_its_schema",
     "docker_takes_its_file",
 )
+NEEDS = "every_chosen_method_has_what_it_needs"
 GUARDS, SECTIONS = "the_chart_makes_no_secret_of_its_own", "every_setting_stands_in_its_section"
 
 
@@ -67,7 +68,7 @@ FAULTS: dict[str, Fault] = {
     "what stands below one step too far out": (VALUES, shifted(SHARED, "database", -2, whole=False), MONOLITH),
     "a configuration without its indentation": (VALUES, shifted(AZURE, "config", -2, whole=False), MONOLITH),
     "settings of the proxy without their indentation": (
-        SECTIONS,
+        VALUES,
         shifted(SHARED, "litellm_settings", -2, whole=False),
         METRICS,
     ),
@@ -106,6 +107,26 @@ FAULTS: dict[str, Fault] = {
         POD,
         substitute(AWS, "secretName: litellm-gcp-auth", "secretName: litellm-gcp-auth\n        optional: yes please"),
     ),
+    "no variables of Secrets": (NEEDS, set_value(AWS, at(CHART.env_from), [])),
+    "no mounts": (NEEDS, set_value(AWS, ("litellm", "gateway", "volumeMounts"), []), LOCKED),
+    "no migrations": ("the_migrations_run_before_the_pods", remove(SHARED, at(("migrationJob",)))),
+    "migrations with nothing behind them": (VALUES, set_value(SHARED, at(("migrationJob",)), None)),
+    "a configuration with nothing behind it": (VALUES, set_value(SHARED, at(CHART.config), None)),
+    "an account with nothing behind it": (
+        VALUES,
+        set_value(SHARED, ("litellm", "serviceAccounts", "gateway"), None),
+        LOCKED,
+    ),
+    "settings of a cluster with nothing behind them": (
+        VALUES,
+        set_value(AWS, at(CHART.config, "litellm_settings"), None),
+        METRICS,
+    ),
+    "a list in place of a cluster's settings": (VALUES, set_value(AWS, at(CHART.config, "litellm_settings"), ["x"])),
+    "no variables in Compose": (
+        "the_proxy_here_finds_its_configuration",
+        set_value(COMPOSE, ("services", "litellm", "environment"), None),
+    ),
     "a word in place of all variables": (VALUES, set_value(AWS, ("litellm", "gateway", "extraEnv"), "x"), MONOLITH),
     "variables as a mapping": (
         VALUES,
@@ -134,4 +155,12 @@ FAULTS: dict[str, Fault] = {
     ),
 }
 
+HARMLESS: dict[str, Harmless] = {
+    "what a cluster takes away from all": set_value(AWS, at(("nodeSelector",)), None),
+    "a list that a cluster takes away from all": set_value(AWS, at(("tolerations",)), None),
+    "a mapping without content": set_value(SHARED, at(CHART.pod_labels), {}),
+    "a key of one's own beside the chart's": set_value(SHARED, ("x-own",), {"team": "ai"}),
+}
+
 test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)

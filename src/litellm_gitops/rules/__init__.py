@@ -77,12 +77,16 @@ _OF_SPELLING = (
 
 # the rules that say of which type a value must be, and where it belongs
 _OF_FORM = (
+    "every_chosen_method_has_what_it_needs",
     "every_manifest_fits_the_schema_of_its_kind",
     "every_name_is_valid",
+    "every_request_needs_a_key",
     "every_setting_stands_in_its_section",
     "every_setting_takes_effect",
     "no_key_is_given_twice",
+    "the_chart_makes_no_secret_of_its_own",
     "the_engine_knows_every_field",
+    "the_migrations_run_before_the_pods",
     "the_proxy_starts_with_its_configuration",
     "the_values_fit_their_schema",
     "what_values_put_into_the_pod_fits_its_schema",

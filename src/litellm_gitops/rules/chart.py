@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from litellm_gitops import releases, schemas
@@ -56,7 +57,11 @@ def every_request_needs_a_key(values: Values) -> Iterator[Finding]:
     why = "without it the proxy serves anybody, or does not start"
     # of a key in plaintext another rule speaks, and of one in another section
     elsewhere = any(values.pod.config(section, "master_key") for section in ("router_settings", "litellm_settings"))
-    if is_reference(values.get(*values.chart.master_key)) and not elsewhere:
+    gone = next((place for place in (values.chart.config[:-1], values.chart.config) if not values.pod.get(place)), None)
+    if gone and values.chart.config:
+        what = f"{dotted(gone)} is missing: {why}"
+        yield replace(values.finding(gone, what, edit("restore it"), VALUES), form=Form("gone", gone))
+    elif is_reference(values.get(*values.chart.master_key)) and not elsewhere:
         yield from _exactly(values, values.chart.master_key, "os.environ/PROXY_MASTER_KEY", why)
     if variable := values.pod.variables.get("PROXY_MASTER_KEY"):
         what = "PROXY_MASTER_KEY is set, which the chart sets from the sealed Secret"
@@ -259,13 +264,13 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
     guards = (*chart.guards(repository.answers), *chart.migrations, chart.master_key)
     guards = (*guards, (*chart.image, "repository"), (*chart.image, "tag"), chart.database_host)
     for values in repository.values:
-        seen = {place: None for place, _ in _overwritten(values)}
+        seen = dict[Place, None]()
         for place, layer in _overwritten(values):
-            what, form = (
-                f"{dotted(place)} is not of the type object, as another file has it",
-                Form("type", place, "", True),
-            )
-            yield Finding(layer.file, layer.line(*place), what, edit("make it a mapping"), form=form)
+            seen[place] = None
+            why = "nothing stands below it" if _is_empty(layer, place) else "another file has one"
+            what, form = f"{dotted(place)} is not of the type object: {why}", Form("type", place, "", True)
+            fix = edit("restore what belongs into it, or take it away")
+            yield Finding(layer.file, layer.line(*place), what, fix, form=form)
         for error in validator.iter_errors(values.merged):
             path = schemas.place(error)
             if path in seen:
@@ -296,29 +301,30 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
 
 
 def _overwritten(values: Values) -> list[tuple[Place, Document]]:
-    """Where one file has a mapping, and another something else, or nothing: (place, the document of that).
+    """Where one file has a mapping, and another something else: (place, the document of that).
 
-    Nothing takes away what the file below has, which is the owner's choice but above what is guarded.
+    Nothing at all takes away what the file below has, which is the owner's choice but above what is needed.
     """
-    guards = (*values.chart.guards(values.repository.answers), *values.chart.migrations, values.chart.master_key)
-    found, stack = list[tuple[Place, Document]](), list[Place]([(values.chart.name,)])
+    chart, found, stack = values.chart, dict[Place, Document](), list[Place]([(values.chart.name,)])
+    guards = (*chart.guards(values.repository.answers), *chart.migrations, chart.master_key)
+    guards = (*guards, (*chart.config, "litellm_settings", ""))
+    if any(each.keyless for each in values.cluster.logins.values()):
+        guards = (*guards, (*chart.service_account, ""))
+    for place in ((chart.name, *guard[:depth]) for guard in guards for depth in range(1, len(guard))):
+        found |= dict.fromkeys([place], layer) if (layer := _empty(values, place)) else {}
     while stack:
         place = stack.pop()
         there = [(layer, dig(layer.value, *place)) for layer in values.layers if layer.depth(*place) == len(place)]
         mappings = [each for _, each in there if isinstance(each, dict)]
-        if there and isinstance(there[-1][1], dict):  # else a key is given twice, of which another rule tells
-            found += [(place, layer) for layer, each in there if each is not None and not isinstance(each, dict)]
-        elif (
-            there
-            and there[-1][1] is None
-            and mappings
-            and any(guard[: len(place) - 1] == place[1:] for guard in guards)
-        ):
-            found.append((place, there[-1][0]))
-        stack += {
-            (*place, str(key)) for each in mappings for key in each if len(mappings) < len(there) or len(there) > 1
-        }
-    return found
+        others = [layer for layer, each in there if each is not None and not isinstance(each, dict)]
+        if mappings and others:
+            found[place] = others[-1]
+        stack += {(*place, str(key)) for each in mappings for key in each} if len(there) > 1 else ()
+    return [*found.items()]
+
+
+def _empty(values: Values, place: Place) -> Document | None:
+    return next((layer for layer in reversed(values.layers) if _is_empty(layer, place)), None)
 
 
 def _is_empty(layer: Document, path: Place) -> bool:
@@ -365,7 +371,8 @@ def _all_exactly(values: Values, guards: Mapping[Place, Any], why: str) -> Itera
             yield from _exactly(values, place, expected, why)
         elif above not in told and not tells(str(above[-1]), values.get(*above)):  # else another rule speaks of it
             inside = ", ".join(dotted(each[len(above) :]) for each in guards if each[: len(above)] == above)
-            yield values.finding(above, f"{dotted(above)} is missing: {why}", edit(f"restore {inside} in it"), VALUES)
+            found = values.finding(above, f"{dotted(above)} is missing: {why}", edit(f"restore {inside} in it"), VALUES)
+            yield replace(found, form=Form("gone", above))
         told.add(above)
 
 

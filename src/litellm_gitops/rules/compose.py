@@ -14,7 +14,7 @@ from litellm_gitops.proxy_facts import REFERENCE, as_rendered, closest, words
 from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.configuration import BY_ITSELF
-from litellm_gitops.rules.files import no_key_is_given_twice
+from litellm_gitops.rules.files import no_key_is_given_twice, twice
 from litellm_gitops.rules.pods import is_no_answer
 from litellm_gitops.rules.proxy import NAMED
 from litellm_gitops.schemas import published
@@ -40,6 +40,8 @@ _TOGETHER = (
 
 
 def _compose(repository: Repository) -> Document | None:
+    if any(each.file == _FILE for each in no_key_is_given_twice(repository)):
+        return None  # one of them is not seen, and that rule says so
     return repository.document(_FILE) if repository.has(_FILE) else None
 
 
@@ -47,7 +49,7 @@ def _compose(repository: Repository) -> Document | None:
 def docker_takes_its_file(repository: Repository) -> Iterator[Finding]:
     """Every key is known, and what a service names is there."""
     document = _compose(repository)
-    if document is None or any(each.file == _FILE for each in no_key_is_given_twice(repository)):
+    if document is None:
         return
     services = mapping(document.value.get("services"))
     for place, what, fix in _flaws(document.value, services):
@@ -270,12 +272,11 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
         except NotYamlError as error:
             yield ("", "configs", config, "content"), f"the configuration is not YAML: {error}", "correct the syntax"
             continue
-        for found in (value for each in documents for _, value in walk(each.value)):
-            variable = found.removeprefix(REFERENCE)
-            if variable != found and variable not in names and "env_file" not in service:
-                what = f"the proxy reads the variable {variable}, which nothing sets here"
-                yield ("", "configs", config, "content"), what, "set it under environment, or correct the name"
         read = {found for each in documents for _, found in walk(each.value)}
+        wanted = {found.removeprefix(REFERENCE) for found in read if found.startswith(REFERENCE)}
+        if (unset := sorted(wanted - names)) and "env_file" not in service:
+            what = f"the proxy reads the variable {', '.join(unset)}, which nothing sets here"
+            yield ("", "configs", config, "content"), what, "set it under environment, or correct the name"
         if file and inner and "PROXY_MASTER_KEY" in names and not {f"{REFERENCE}PROXY_MASTER_KEY"} & read:
             what = "nothing reads PROXY_MASTER_KEY, so that anybody may call the proxy"
             fix = "write general_settings.master_key: os.environ/PROXY_MASTER_KEY"
@@ -341,6 +342,9 @@ def the_proxy_here_takes_its_configuration(repository: Repository) -> Iterator[F
         except (NotYamlError, IndexError):
             continue  # the rule above says so
         start = document.line("configs", name, "content")
+        for again in twice((read,), inner):
+            what = f"the key {again[0][0]!r} stands at line {start + again[0][1]} already, and the last one wins"
+            yield Finding(_FILE, start + again[0][2], what, edit("keep one of them"))
         for place, what, fix in _misnamed(read.value, values[0]):
             yield Finding(_FILE, start + read.line(*place), what, edit(fix))
         told: list[Place] = []

@@ -64,7 +64,7 @@ def every_yaml_file_is_yaml(repository: Repository) -> Iterator[Finding]:
 def no_key_is_given_twice(repository: Repository) -> Iterator[Finding]:
     """A merge key brings keys that may be given again: that is what it is for."""
     for file in filter(_is_ours, repository.yaml_files):
-        for again in _twice(repository.documents(file), repository.text(file) or ""):
+        for again in twice(repository.documents(file), repository.text(file) or ""):
             # of several in one mapping the line above is gone that parted them
             told = ", ".join(f"{key!r} stands at line {first} already" for key, first, _ in again)
             is_object = {"apiVersion", "kind"} <= {key for key, *_ in again}
@@ -73,7 +73,7 @@ def no_key_is_given_twice(repository: Repository) -> Iterator[Finding]:
 
 
 @cache
-def _twice(documents: tuple[Document, ...], content: str) -> list[list[tuple[str, int, int]]]:
+def twice(documents: tuple[Document, ...], content: str) -> list[list[tuple[str, int, int]]]:
     """(key, line of the first, line of another) of each key that is given twice, by the mapping that they are in."""
     # a document's own nodes have the merged keys in them
     tops = roots(content) if documents and "<<" in content else (document.node for document in documents)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 from litellm_gitops import foreign, pod
-from litellm_gitops.documents import Place, dig, mapping, sequence, text
-from litellm_gitops.findings import Finding, Fix, edit, restore, update
+from litellm_gitops.documents import Place, dig, dotted, mapping, sequence, text
+from litellm_gitops.findings import Finding, Fix, Form, edit, restore, update
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.policies import MATRIX, Method, Mount, Token, Value, names_in
-from litellm_gitops.repository import SEALED, Repository, Values
+from litellm_gitops.repository import SEALED, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.engine import is_setup
 from litellm_gitops.rules.plaintext import is_known_by_its_form, tells
 from litellm_gitops.rules.traces import engine_reads, matches
 
 _ACCOUNT = "litellm"  # README.md, First steps
+_TRUSTED = f"what has no credential is trusted as the service account {_ACCOUNT} alone"
 # azure-identity keeps what it read for ten minutes, and the kubelet renews a token after 80 % of its life
 _SECONDS = 3600
 _LEAST = 600  # seconds of a token, of the API server
@@ -41,14 +43,22 @@ def the_matrix_is_that_of_the_answers(repository: Repository) -> Iterator[Findin
 @rule_of_values
 def every_chosen_method_has_what_it_needs(values: Values) -> Iterator[Finding]:
     """What a method leaves in the pod by the matrix is there, with the answered values."""
-    told = set()
+    told, account = set(), values.chart.service_account
+    trusted = any(each.keyless or each.service_account_annotations for each in values.cluster.logins.values())
+    if trusted and values.get(*account) in (None, {}, []):
+        what = f"{dotted(account)} is missing: {_TRUSTED}"
+        found = values.finding(account, what, edit(f"restore create: true and name: {_ACCOUNT} in it"), VALUES)
+        yield replace(found, form=Form("gone", account))
+        return
     for name, method in values.cluster.logins.items():
         needs = f"{method.provider} by {name}"
         parts = (part(values, method, needs) for part in (_service_account, _secret, _settings))
         for found in chain(*parts, _token(values, method.token, needs) if method.token else ()):
-            if (found.file, found.line, found.fix) not in told:  # the whole list is gone, which one finding says
+            empty = not values.get(*values.chart.env_from) and "needs the variables of" in found.what
+            key = (found.file, found.line, None if empty else found.fix)
+            if key not in told:  # the whole list is gone, which one finding says
                 yield found
-            told.add((found.file, found.line, found.fix))
+            told.add(key)
 
 
 def _service_account(values: Values, method: Method, needs: str) -> Iterator[Finding]:
@@ -57,7 +67,7 @@ def _service_account(values: Values, method: Method, needs: str) -> Iterator[Fin
         what = f"the service account is not created, but {needs} annotates it"
         yield values.finding((*place, "create"), what, edit("set create: true"))
     if method.keyless and values.get(*place, "name") != _ACCOUNT:
-        what = f"what has no credential is trusted as the service account {_ACCOUNT} alone"
+        what = _TRUSTED
         yield values.finding((*place, "name"), what, edit(f"write name: {_ACCOUNT}"))
     given = values.get(*place, "annotations")
     for annotation, value in annotations.items() if given is None or isinstance(given, dict) else ():

@@ -266,6 +266,9 @@ def no_secret_is_orphaned(repository: Repository) -> Iterator[Finding]:
         for name in (
             cluster.wanted if named <= foreign.known(repository, cluster) else ()
         ):  # else a name is wrong, of which another rule tells
+            listed = any(each.env_from for each in cluster.methods.values())
+            if listed and cluster.values and not cluster.values.pod.env_from:
+                continue  # the whole list is gone, of which a rule of the auth matrix tells
             if cluster.values and name in known and name not in reported | named:
                 what = f"no value names the Secret {name}, so that the proxy never sees it"
                 place = cluster.values.chart.env_from
