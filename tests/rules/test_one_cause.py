@@ -461,6 +461,16 @@ ONE: dict[str, Told] = {
         f"secrets/aws/{REDIS}",
         substitute(f"secrets/aws/{REDIS}", "^  namespace: litellm", "  namespace: litellm\n  labels: {tier: a b}"),
     ),
+    "a Secret whose name has a capital letter": (
+        "every_name_is_valid",
+        f"secrets/aws/{REDIS}",
+        substitute(f"secrets/aws/{REDIS}", "^  name: litellm-redis", "  name: Litellm-redis"),
+    ),
+    "a Secret in a script": (
+        UNSEALED,
+        "scripts/own.sh",
+        write("scripts/own.sh", "kubectl apply -f - <<EOF\nkind: Secret\nstringData:\n  token: Ahz8chei4Ooy\nEOF\n"),
+    ),
     "recipients under another name": (
         "every_cluster_has_one_sound_creation_rule",
         ".sops.yaml",

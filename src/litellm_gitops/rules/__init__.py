@@ -192,7 +192,7 @@ def _as_meant(repository: Repository) -> Repository | None:
 
 def _is_told_beside(finding: Finding) -> bool:
     """Whether it says more than that the answers were changed by hand."""
-    if finding.file == ANSWERS:
+    if finding.file == ANSWERS or finding.code in _FOLLOWING:
         return finding.code not in _FOLLOWING
     return RULES[finding.code].subject in _BY_THEMSELVES
 

@@ -18,6 +18,7 @@ from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import no_secret_stands_outside_of_the_sealed_files
 from litellm_gitops.sealing.forms import problem
 from litellm_gitops.sealing.inputs import ENV_FILE, OWN, never_in_git
+from litellm_gitops.sealing.plaintext import unsealed
 
 _CREDENTIAL = re.compile(
     r"(?:PASSWORD|PASSWD|(?<![A-Z])(?<!ON_)PASS|(?<![A-Z])PWD|PASSPHRASE|(?<!KUBE_)SECRET|CREDENTIALS?"
@@ -83,6 +84,7 @@ def credentials_of(file: str, content: str) -> Iterator[Finding]:
         if line not in lines:
             lines.add(line)
             yield Finding(file, line, f"holds {kind} in plaintext", _TAKE_OUT)
+    lines |= {flaw.line for flaw in unsealed(content)}  # of a Secret in it another rule speaks
     patterns = (_LINE, _PAIR) if _SETTINGS.fullmatch(file) else ()
     for match in _PASSWORD_FILE.finditer(content) if file.endswith(".pgpass") else ():
         line = content.count("\n", 0, match.start()) + 1

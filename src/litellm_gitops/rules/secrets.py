@@ -18,6 +18,7 @@ from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret
 from litellm_gitops.rules import digests, rule
 from litellm_gitops.rules.chart import the_values_fit_their_schema
 from litellm_gitops.rules.files import git_ignores_nothing_that_is_deployed, is_ignored, taken_from_git
+from litellm_gitops.rules.forms import FORMS
 from litellm_gitops.rules.kubernetes import every_name_is_valid
 from litellm_gitops.rules.sealing import flawed
 from litellm_gitops.sealing import checksums, history
@@ -188,7 +189,7 @@ def _misnamed(repository: Repository, secret: SealedSecret, cluster: Cluster) ->
         what, fix = f"it holds what belongs into {swapped[0].file}, and that what belongs here", edit("swap them back")
         if secret.file < swapped[0].file:  # one mistake
             yield Finding(secret.file, document.line("metadata", "name"), what, fix)
-    elif secret.name != expected:
+    elif secret.name != expected and re.fullmatch(FORMS["object"][0], secret.name):  # of another form a rule tells
         what = f"it holds the Secret {secret.name!r}"
         fix = seal("rename the file, or correct metadata.name")
         yield Finding(secret.file, document.line("metadata", "name"), what, fix)
