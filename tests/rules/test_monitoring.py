@@ -103,6 +103,7 @@ FAULTS: dict[str, Fault] = {
     "a label with a hyphen": (ALERTS, alert("x", "labels", "my-team"), WATCHED),
     "a template that is not closed": (ALERTS, alert("{{ $labels.pod }", "annotations", "summary"), WATCHED),
     "a misspelt function of a template": (ALERTS, alert("{{ $value | humanise }}", "annotations", "summary"), WATCHED),
+    "a misspelt variable of a template": (ALERTS, alert("{{ $label.pod }}", "annotations", "summary"), WATCHED),
     "an alert that is a record": (ALERTS, alert("litellm:up", "record"), WATCHED),
     "a record that waits": (ALERTS, alert({"record": "a:b", "expr": "sum(up)", "for": "5m"}), WATCHED),
     "a record that is no metric": (ALERTS, alert({"record": "a-b", "expr": "sum(up)"}), WATCHED),
@@ -228,6 +229,10 @@ HARMLESS: dict[str, Harmless] = {
         )
     },
     "a template": (alert("{{ $labels.pod }} is {{ $value | humanize }}", "annotations", "summary"), WATCHED),
+    "variables of a template's own": (
+        alert('{{ $labl := $labels.pod }}{{ range $i, $v := query "up" }}{{ $v }}{{ end }}', "annotations", "summary"),
+        WATCHED,
+    ),
     "JSON in an address": (
         alert('https://example.com/?left={"range":{"from":"{{ $value }}"}}', "annotations", "link"),
         WATCHED,

@@ -62,6 +62,8 @@ class Misfit(NamedTuple):
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Alerts
+# https://prometheus.io/docs/prometheus/latest/configuration/template_reference/
+_FILLED_IN = ("labels", "externalLabels", "externalURL", "value")
 
 
 @rule
@@ -146,6 +148,10 @@ def _of_template(place: Place, value: str) -> Iterator[Misfit]:
     for name in re.findall(r"\|\s*(\w+)(?=[^{}]*\}\})", value):
         if name not in _known()["functions"] and (meant := closest(name, _known()["functions"])):
             yield Misfit(place, f"Prometheus has no function {name} for templates", edit(f"did you mean {meant}?"))
+    own = {*re.findall(r"\$(\w+)(?:\s*,\s*\$\w+)?\s*:?=", value), *re.findall(r",\s*\$(\w+)\s*:?=", value)}
+    for name in re.findall(r"\$(\w+)(?=[^{}]*\}\})", value):
+        if name not in own and (meant := closest(name, _FILLED_IN)) and name not in _FILLED_IN:
+            yield Misfit(place, f"no template has ${name}", edit(f"did you mean ${meant}?"))
 
 
 def _of_expression(expression: str, jobs: set[str], namespace: str) -> Iterator[Misfit]:
