@@ -163,6 +163,16 @@ FAULTS: dict[str, Fault] = {
             ("external-secrets.io/v1\nkind: SecretStore", "external-secrets.io/v1beta\nkind: SecretStore"),
         )
     },
+    "a database of no size": (
+        OPERATORS,
+        own(
+            (
+                "---\napiVersion: v1\nkind: ConfigMap",
+                "---\napiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: own-db, namespace: litellm}\n"
+                "spec: {instances: 2, storage: {size: 10GB}}\n---\napiVersion: v1\nkind: ConfigMap",
+            )
+        ),
+    ),
     "a word that no operator reads, in values": (
         OPERATORS,
         add(

@@ -63,16 +63,20 @@ def _slips(value: Any) -> Slips:
             meant = _meant(text(found), words.split())
             if meant and not is_filled_in(found):
                 yield place, f"{place[-1]} is {show(found)}", f"write {meant}"
-    for path in text(row.get("durations")).split():
-        found, (pattern, what, fix) = dig(value, *path.split(".")), OWN_FORMS["duration"]
-        if (
-            isinstance(found, str)
-            and not re.fullmatch(str(pattern), found)
-            and not is_filled_in(found)
-            and found != "0"
-        ):
+    for form in ("duration", "quantity"):
+        for path in text(row.get(f"of_{form}")).split():
             place = tuple(path.split("."))
-            yield place, f"{place[-1]} is {show(found)}, which is no {what}", fix
+            if (found := dig(value, *place)) is not None and not _is_of(form, found):
+                _, what, fix = OWN_FORMS[form]
+                yield place, f"{place[-1]} is {show(found)}, which is no {what}", fix
+
+
+def _is_of(form: str, found: Any) -> bool:
+    """Whether a text has a form; of one that is filled in, and of another type, nothing is known."""
+    fits, _, _ = OWN_FORMS[form]
+    if not isinstance(found, str) or is_filled_in(found) or found == "0":
+        return True
+    return bool(re.fullmatch(fits, found) if isinstance(fits, str) else fits(found))
 
 
 def _of_fields(above: Place, found: dict[Any, Any], known: list[str], kind: str) -> Slips:
