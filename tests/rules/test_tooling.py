@@ -220,7 +220,8 @@ FAULTS: dict[str, Fault] = {
 HARMLESS: dict[str, Harmless] = {
     "files that a document names for others": append(
         "README.md",
-        "\n## Ours\n\n`litellm/values-gke.yaml` [ours](#ours), `clusters/aws2/own.yaml`, `secrets/<cluster>/own.sops.yaml`, `docs/own.md`.\n"
+        "\n## Ours\n\n`litellm/values-gke.yaml` [ours](#ours), `clusters/aws2/own.yaml`, `docs/own.md`,\n"
+        "`secrets/<cluster>/own.sops.yaml`.\n"
         "\n```sh\ncurl https://example.com/cluster/aws/account.yaml\n"
         "helm lint litellm/ --values /tmp/values-aws.yaml\n```\n",
     ),
