@@ -168,7 +168,10 @@ class Memory:
 
 
 def findings(config: Any, own: Any = None, **values: Any) -> list[Finding]:
-    """What the rules of the configuration find in the values of a chart, and in those of one cluster."""
+    """What the rules of the configuration find in the values of a chart, and in those of one cluster.
+
+    These are not whole, of which other rules tell first: here each of the rules is asked by itself.
+    """
     variables = dict.fromkeys(VARIABLES, "set")
     image = {"repository": "ghcr.io/berriai/litellm-database"}
     places: dict[str, Any] = {str(LITELLM_HELM.variables[0]): variables, str(LITELLM_HELM.config[0]): config}
@@ -178,7 +181,8 @@ def findings(config: Any, own: Any = None, **values: Any) -> list[Finding]:
         AWS: yaml.safe_dump({LITELLM_HELM.name: {LITELLM_HELM.config[0]: own or {}}}),
     }
     repository = Repository(Path("/nonexistent"), Memory({**FILES, **files}))
-    return rules.evaluate(repository, rules.of("configuration"))
+    found = dict.fromkeys(each for rule in rules.of("configuration") for each in rules.run(rule, repository))
+    return sorted(found, key=lambda each: (each.file, each.line or 0, each.what))
 
 
 @pytest.mark.parametrize(("change", "rule"), MISTAKES, ids=[change for change, _ in MISTAKES])
