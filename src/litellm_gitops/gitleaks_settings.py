@@ -16,6 +16,8 @@ _KNOWN = {
     "extend": ("useDefault", "path", "url", "disabledRules"),
 }
 
+_DIGESTS = r"(^|/)litellm/checksums-[^/]+\.yaml$"  # that of the rendered file
+
 Told = Iterator[tuple[str, str, str]]
 
 
@@ -25,6 +27,10 @@ def unknown(settings: dict[str, Any]) -> Told:
         for key in mapping(settings.get(field) if field else settings):
             if key not in known and (meant := closest(key, known)):
                 yield key, f"gitleaks knows no {key}, and passes over it", f"did you mean {meant}?"
+    entries = sequence(settings.get("allowlists"))
+    for pattern in (each for entry in entries for each in texts(mapping(entry).get("paths"))):
+        if meant := closest(pattern, [_DIGESTS]):
+            yield pattern, f"no file is like {pattern}", f"did you mean {meant}?"
 
 
 def refused(settings: dict[str, Any]) -> Told:

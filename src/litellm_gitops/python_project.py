@@ -136,6 +136,11 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
     unknown = [key for key in settings if key not in _TABLES and not closest(key, _TABLES)]
     for key in (key for key in unknown if _PROGRAMS & {*mapping(settings[key])}):
         yield f"[{key}.", f"nothing reads {key}", "did you mean tool?"
+    if not project and not any(closest(key, ["project"]) for key in settings):
+        yield "name", "there is no table project, so that nothing is installed", "write [project] above name"
+    for place, table in (("project", project), *((f"tool.{key}", mapping(each)) for key, each in tool.items())):
+        if stray := next((key for key in table if key in _PYTEST), ""):
+            yield stray, f"nothing reads {place}.{stray}", "write [tool.pytest.ini_options] above it"
     yield from _misspelt("build-system", mapping(settings.get("build-system")), _BUILDS)
     yield from _misspelt("tool", tool, _PROGRAMS)
     for program, known in _OF_PROGRAMS.items():

@@ -41,7 +41,7 @@ _OF_A_PLUGIN = {
 }
 _OF_OURS = {"custom-tools", "litellm-ksops-tmp"}  # volumes; of the others that are needed rules below tell
 _LISTENS = "/var/run/argocd/argocd-cmp-server"
-_KSOPS = "/usr/local/bin/ksops"
+_KSOPS, _IMAGE = "/usr/local/bin/ksops", "viaductoss/ksops"
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
 
 
@@ -73,9 +73,15 @@ def _unstarted(server: Object, pod: dict[Any, Any]) -> Iterator[tuple[str, str]]
             lost.setdefault(mount, []).append(text(container.get("name")))
     for mount, names in lost.items():
         yield f"volume {mount}, which {' and '.join(names)} mount, is not there", "add that volume"
-    image = text(dig(_by(pod, "containers"), _PLUGIN, "image"))
+    plugin = _by(pod, "containers").get(_PLUGIN)
+    image = text(dig(plugin, "image"))
     if image and not VERSIONED.search(image):
         yield f"the image {image} has no version", "write that of your Argo CD"
+    if plugin is not None and not image:
+        yield f"container {_PLUGIN} has no image", "write that of your Argo CD"
+    used = (text(each.get("image")).partition(":")[0] for each in _by(pod, "initContainers").values())
+    if other := next((each for each in used if closest(each, [_IMAGE])), ""):
+        yield f"there is no image {other}", f"write {_IMAGE}"
 
 
 def of_settings(settings: Object) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.configuration import BY_ITSELF
 from litellm_gitops.rules.files import no_key_is_given_twice, twice
-from litellm_gitops.rules.pods import is_no_answer
+from litellm_gitops.rules.pods import is_no_answer, misspelt_variable
 from litellm_gitops.rules.proxy import NAMED
 from litellm_gitops.schemas import published
 
@@ -230,6 +230,8 @@ def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     if inside and all(each.isdigit() for each in (*inside, port)) and port not in inside:
         yield ("ports",), f"nothing in the container listens on {inside[0]}", f"publish {port}"
     for name, found in ((str(name), text(found)) for name, found in variables.items()):
+        if (meant := misspelt_variable(name)) and meant not in variables:
+            yield ("environment", name), f"nothing reads the variable {name}", f"did you mean {meant}?"
         if found and "$" not in found and is_no_answer(name, found):
             yield ("environment", name), f"{name} is {found}, which LiteLLM takes for no answer", "write True or False"
     for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GITHUB_COPILOT_TOKEN_DIR"):

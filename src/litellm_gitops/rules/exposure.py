@@ -251,7 +251,9 @@ def the_ingress_is_the_answered_one(repository: Repository) -> Iterator[Finding]
 
 def _agrees(found: Object, place: Place, question: str, cluster: Cluster) -> Iterator[Finding]:
     answer = cluster.repository.answers.get(question)
-    if found.get(*place) != answer:
+    above = mapping(found.get(*place[:-1]))
+    is_null = place[-1] in above and above[place[-1]] is None  # of which another rule tells
+    if found.get(*place) != answer and not is_null:
         what = f"{place[-1]} is {show(found.get(*place))}, but the answer {question} says {answer}"
         yield found.finding(place, what, update(question, first="restore it"))
 

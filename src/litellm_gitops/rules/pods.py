@@ -119,6 +119,12 @@ def every_variable_that_the_proxy_reads_is_set(values: Values) -> Iterator[Findi
             yield values.finding(place, what, fix)
 
 
+def misspelt_variable(name: str) -> str:
+    """The variable that LiteLLM reads and that a misspelt one was meant to be; empty where it is none of these."""
+    known = _known()["variables"]
+    return closest(name, known) if name not in known else ""
+
+
 def is_no_answer(name: str, given: str) -> bool:
     """Whether a variable is a switch, and LiteLLM takes what is given for neither of its ends."""
     return name in _known()["switches"].split() and given.strip().lower() not in ("true", "false")
@@ -127,9 +133,9 @@ def is_no_answer(name: str, given: str) -> bool:
 @rule_of_values
 def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
     """A misspelt name is one that nobody asks for; of those that are known the right one is not there, then."""
-    known, there = _known()["variables"], {*values.pod.variables, *values.pod.set_by_the_chart}
+    there = {*values.pod.variables, *values.pod.set_by_the_chart}
     for name, each in values.pod.variables.items():
-        meant = closest(name, known) if name not in known else ""
+        meant = misspelt_variable(name)
         given = text(each.value)
         if given and is_no_answer(name, given):
             what = f"{name} is {given}, which LiteLLM takes for no answer"

@@ -63,7 +63,8 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
     document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
     for number, entry in enumerate(sequence(dig(document and document.value, "repos"))):
         revision = str(dig(entry, "rev") or "")
-        if document and dig(entry, "repo") not in ("builtin", "local", "meta") and not re.search(r"\d", revision):
+        is_other = text(dig(entry, "repo")) not in ("", "builtin", "local", "meta")
+        if document and is_other and not re.search(r"\d", revision):
             line = document.line("repos", number, "rev")
             yield Finding(
                 _COMMITS, line, f"rev {revision!r} of {dig(entry, 'repo')} can be moved", edit("name a release")
