@@ -6,7 +6,7 @@ rules then miss in the same values, or in the same manifest, is no fault of its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
 
@@ -32,13 +32,18 @@ class Misplaced:
 
     lines: frozenset[tuple[str, int | None]] = frozenset()  # with a value that does not fit
     files: frozenset[str] = frozenset()  # of which nothing can be said until all is in its place
+    lacking: frozenset[str] = frozenset()  # of which only what stands there can be judged by itself
     instead: dict[Finding, Finding | None] = field(default_factory=dict)  # so that one cause is told once
 
-    def told(self, finding: Finding) -> Finding | None:
-        """The finding, or what is told in its place; None where it only follows from these, or another says it."""
+    def told(self, finding: Finding, by_itself: bool = False) -> Finding | None:
+        """The finding, or what is told in its place; None where it only follows from these, or another says it.
+
+        `by_itself`: it is one of a rule that judges what stands there, and misses nothing.
+        """
         if finding in self.instead:
             return self.instead[finding]
-        follows = (finding.file, finding.line) in self.lines or (finding.file in self.files and not finding.misspelt)
+        files = self.files if by_itself else self.files | self.lacking
+        follows = (finding.file, finding.line) in self.lines or (finding.file in files and not finding.misspelt)
         return None if follows else finding
 
 
@@ -50,13 +55,14 @@ def misplaced(repository: Repository, found: Iterable[Finding]) -> Misplaced:
     causes = _causes(repository, [each for each in found if each.file != ANSWERS])  # of which rules of their own tell
     gone = [same for same in causes if all(each.form and each.form.kind == "gone" for each in same)]
     files = {each.file for same in causes if same not in gone for each in same}
-    hidden = of_values if VALUES in files else {VALUES} if files & of_values else set[str]()
-    # what is gone as a whole follows from what is not in its place in another file
-    causes = [same for same in causes if same not in gone or same[0].file not in files | hidden]
-    files = {each.file for same in causes for each in same}
+    around = _around(own, files)
+    # what is gone as a whole follows from what is not in its place, in another file as well
+    causes = [same for same in causes if same not in gone or same[0].file not in around]
+    lacking = _around(own, {each.file for same in causes if same in gone for each in same})
     instead: dict[Finding, Finding | None] = {each: each for each in found if each.code in _OF_SCHEMAS}
-    lacking = [each for each in found if each.form and each.form.kind == "missing"]
-    instead |= {each: None for each in lacking if files & {each.file, VALUES} and each.file in of_values}
+    missing = [each for each in found if each.form and each.form.kind == "missing" and each.file in of_values]
+    instead |= {each: None for each in missing if {each.file, VALUES} & files}
+    instead |= {each: None for each in missing if {each.file, VALUES} & lacking and each.code in _OF_SCHEMAS}
     instead |= {each: None for same in (*causes, *gone) for each in same}
     instead |= {same[0]: _one_of(same) for same in causes}
     moved = {each.file for same in causes for each in same if each.form and each.form.kind == "unknown"}
@@ -73,10 +79,14 @@ def misplaced(repository: Repository, found: Iterable[Finding]) -> Misplaced:
     instead |= {each: None for each in sections if (each.file, each.line) in typed}  # of the proxy's configuration
     # what is not there of the objects of a folder is told at its list
     lists = {(f"{dirname(file)}/kustomization.yaml", None) for file in files - of_values}
-    if files & of_values:
-        files |= of_values if VALUES in files else {VALUES}
-        files |= {each for pair in own.items() if files & {*pair} for each in pair}
-    return Misplaced(lines | lists, frozenset(files), instead)
+    return Misplaced(lines | lists, frozenset(files | around), frozenset(lacking), instead)
+
+
+def _around(own: Mapping[str, str], files: set[str]) -> set[str]:
+    """The files of values that belong to one of these: those of its cluster, and with the shared one all."""
+    there = files & {VALUES, *own, *own.values()}
+    pairs = [{*pair} for pair in own.items() if VALUES in there or there & {*pair}]
+    return {VALUES, *(file for pair in pairs for file in pair)} if there else set()
 
 
 def _causes(repository: Repository, found: list[Finding]) -> list[list[Finding]]:

@@ -171,7 +171,9 @@ def _as_told(repository: Repository, rules: Iterable[Rule]) -> Iterator[Finding]
     """As `_kept`, without what follows from values that are not in their place, of which the rules of forms tell."""
     for each in _kept(repository, rules):
         rule = RULES.get(each.code)
-        told = _misplaced(repository).told(each) if rule and rule.subject not in _IN_ANY_CASE else each
+        told: Finding | None = each
+        if rule and rule.subject not in _IN_ANY_CASE:
+            told = _misplaced(repository).told(each, by_itself=rule.subject == "configuration")
         if told:
             yield told
 

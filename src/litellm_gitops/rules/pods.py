@@ -207,7 +207,7 @@ def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
         kept = [*folders, *(chart.own_folders if place == chart.mounts else ())]
         known = {text(dig(volume, "name")) for volume in volumes}
         needed = [each for method in values.cluster.methods.values() for each in (method.mount, method.token) if each]
-        if not values.get(*place) and needed and place == chart.mounts:
+        if not sequence(values.get(*place)) and needed and place == chart.mounts:
             continue  # the whole list is gone, of which a rule of the auth matrix tells
         if not folders and all(text(entry.get("name")) in known for entry in entries):  # else another rule tells
             what = f"the root file system is read-only, and {dotted(place)} brings no folder that can be written to"
