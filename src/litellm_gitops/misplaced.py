@@ -60,13 +60,14 @@ def misplaced(repository: Repository, found: Iterable[Finding]) -> Misplaced:
     causes = [same for same in causes if same not in gone or same[0].file not in around]
     lacking = _around(own, {each.file for same in causes if same in gone for each in same})
     instead: dict[Finding, Finding | None] = {each: each for each in found if each.code in _OF_SCHEMAS}
-    missing = [each for each in found if each.form and each.form.kind == "missing" and each.file in of_values]
-    instead |= {each: None for each in missing if {each.file, VALUES} & files}
-    instead |= {each: None for each in missing if {each.file, VALUES} & lacking and each.code in _OF_SCHEMAS}
+    missing = [each for each in found if each.form and each.form.kind == "missing"]
+    for each in (each for each in missing if each.file in of_values):
+        if {each.file, VALUES} & (files | lacking if each.code in _OF_SCHEMAS else files):
+            instead[each] = None
     instead |= {each: None for same in (*causes, *gone) for each in same}
     instead |= {same[0]: _one_of(same) for same in causes}
     moved = {each.file for same in causes for each in same if each.form and each.form.kind == "unknown"}
-    instead |= {each: None for each in lacking if each.file in moved}
+    instead |= {each: None for each in missing if each.file in moved}
     twice = {each.file for each in found if each.code == _TWICE} - {ANSWERS}
     instead |= {each: None for each in found if each.code != _TWICE and each.file in twice}
     ambiguous = {(each.file, each.line) for each in found if each.code == _AMBIGUOUS}
