@@ -168,10 +168,7 @@ class Memory:
 
 
 def findings(config: Any, own: Any = None, **values: Any) -> list[Finding]:
-    """What the rules of the configuration find in the values of a chart, and in those of one cluster.
-
-    These are not whole, of which other rules tell first: here each of the rules is asked by itself.
-    """
+    """What the rules of the configuration find in the values of a chart, and in those of one cluster."""
     variables = dict.fromkeys(VARIABLES, "set")
     image = {"repository": "ghcr.io/berriai/litellm-database"}
     places: dict[str, Any] = {str(LITELLM_HELM.variables[0]): variables, str(LITELLM_HELM.config[0]): config}
@@ -181,8 +178,7 @@ def findings(config: Any, own: Any = None, **values: Any) -> list[Finding]:
         AWS: yaml.safe_dump({LITELLM_HELM.name: {LITELLM_HELM.config[0]: own or {}}}),
     }
     repository = Repository(Path("/nonexistent"), Memory({**FILES, **files}))
-    found = dict.fromkeys(each for rule in rules.of("configuration") for each in rules.run(rule, repository))
-    return sorted(found, key=lambda each: (each.file, each.line or 0, each.what))
+    return rules.evaluate(repository, rules.of("configuration"))
 
 
 @pytest.mark.parametrize(("change", "rule"), MISTAKES, ids=[change for change, _ in MISTAKES])
