@@ -264,13 +264,9 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
     guards = (*chart.guards(repository.answers), *chart.migrations, chart.master_key)
     guards = (*guards, (*chart.image, "repository"), (*chart.image, "tag"), chart.database_host)
     for values in repository.values:
-        seen = dict[Place, None]()
-        for place, layer in _overwritten(values):
-            seen[place] = None
-            why = "nothing stands below it" if _is_empty(layer, place) else "another file has one"
-            what, form = f"{dotted(place)} is not of the type object: {why}", Form("type", place, "", True)
-            fix = edit("restore what belongs into it, or take it away")
-            yield Finding(layer.file, layer.line(*place), what, fix, form=form)
+        overwritten = _overwritten(values)
+        yield from (_nothing_below(place, layer) for place, layer in overwritten)
+        seen = {place: None for place, _ in overwritten}
         for error in validator.iter_errors(values.merged):
             path = schemas.place(error)
             if path in seen:
@@ -298,6 +294,13 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
                 fix = edit(f"move it into {meant.meant}, which is empty")
                 what, meant = what.partition(";")[0], None
             yield Finding(layer.file, layer.line(*path), what, fix, misspelt=meant, form=schemas.form(error))
+
+
+def _nothing_below(place: Place, layer: Document) -> Finding:
+    why = "nothing stands below it" if _is_empty(layer, place) else "another file has one"
+    what, form = f"{dotted(place)} is not of the type object: {why}", Form("type", place, is_part=True)
+    fix = edit("restore what belongs into it, or take it away")
+    return Finding(layer.file, layer.line(*place), what, fix, form=form)
 
 
 def _overwritten(values: Values) -> list[tuple[Place, Document]]:

@@ -286,17 +286,21 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
             settings = [dig(each.value, "general_settings") or {} for each in documents]
             if not any("MASTER_KEY" in each for each in read) and all(isinstance(each, dict) for each in settings):
                 yield ("", "configs", config, "content"), what, fix
-        for entry in (entry for each in documents for entry in sequence(dig(each.value, "model_list"))):
-            provider, slash, _ = text(dig(entry, "litellm_params", "model")).partition("/")
-            if not provider and "model" in mapping(dig(entry, "litellm_params")):  # else another rule tells
-                what = (
-                    f"the entry {show(dig(entry, 'model_name'))} of model_list has no model: the proxy does not start"
-                )
-                yield ("", "configs", config, "content"), what, "write <provider>/<model>, such as openai/gpt-4o"
-            if slash and provider not in words("providers"):
-                meant = closest(provider, words("providers"))
-                what = f"LiteLLM knows no provider {provider}"
-                yield ("", "configs", config, "content"), what, f"did you mean {meant}?" if meant else "correct it"
+        for what, fix in (flaw for each in documents for flaw in _of_models(each.value)):
+            yield ("", "configs", config, "content"), what, fix
+
+
+def _of_models(configuration: Any) -> Iterator[tuple[str, str]]:
+    """What keeps models from a provider: (what, what to do)."""
+    for entry in sequence(dig(configuration, "model_list")):
+        provider, slash, _ = text(dig(entry, "litellm_params", "model")).partition("/")
+        if not provider and "model" in mapping(dig(entry, "litellm_params")):  # else another rule tells
+            name = show(dig(entry, "model_name"))
+            what = f"the entry {name} of model_list has no model: the proxy does not start"
+            yield what, "write <provider>/<model>, such as openai/gpt-4o"
+        if slash and provider not in words("providers"):
+            meant = closest(provider, words("providers"))
+            yield f"LiteLLM knows no provider {provider}", f"did you mean {meant}?" if meant else "correct it"
 
 
 def _database(content: dict[Any, Any], given: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:

@@ -144,8 +144,6 @@ def expect(each: Synced, expected: Iterable[Identity], home: str = "kustomizatio
             what = f"the {wanted.kind} {wanted.path} is a {wider.kind}, which is for the whole cluster"
             yield stray.finding(("kind",), what, f"write {wanted.kind}")
             continue
-        if any(found.identity == wanted or _is_nearly(found, wanted) for found in each.objects):
-            continue
         names = {other.name for other in expected if other.kind == wanted.kind} - {wanted.name}
         # there are several ServiceAccounts, and another one is none that was renamed
         close = [
