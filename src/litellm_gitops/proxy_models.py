@@ -32,7 +32,8 @@ def models(config: Configuration) -> Faults:
             if found and not reference and not re.fullmatch(form, found):
                 yield wrong("calls", at, wanted)
         name = mapping(params).get("litellm_credential_name")
-        if is_azure and not (name or _has_address(config, mapping(params))):
+        chosen = "azure_openai" in config.values.repository.providers  # of a model of another one another rule tells
+        if is_azure and chosen and not (name or _has_address(config, mapping(params))):
             yield from lacking("calls", place, ["api_base"])
         if isinstance(name, str) and name not in credentials and listed and not config.has_store:
             what = "litellm_credential_name names a credential that credential_list does not have"
