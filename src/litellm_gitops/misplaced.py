@@ -14,6 +14,7 @@ import yaml
 
 from litellm_gitops.documents import Place, dotted, nodes
 from litellm_gitops.findings import Finding
+from litellm_gitops.proxy_facts import sections_of
 from litellm_gitops.repository import ANSWERS, VALUES, Repository
 
 _TWICE, _AMBIGUOUS = "no_key_is_given_twice", "yaml_means_the_same_to_every_reader"
@@ -104,7 +105,8 @@ def _causes(repository: Repository, found: list[Finding]) -> list[list[Finding]]
             there = [(at, other) for (file, at), other in wrong.items() if file == each.file]
             around = [other for at, other in there if above[: len(at)] == at]
             # a setting that stands beside the section that it belongs into
-            around += [other for at, other in there if form.kind == "astray" and str(at[-1]) in each.fix.text]
+            homes = sections_of(form.field) if form.kind == "astray" else []
+            around += [other for at, other in there if at[-1] in homes]
             key = (around or [(each.file, form.kind == "astray", above)])[0]
             if form.kind == "type":
                 wrong[each.file, place] = key
