@@ -55,6 +55,9 @@ _COMMANDS = {
         *("run", "self", "sync", "tool", "tree", "venv", "version"),
     ),
 }
+# what the environment of a step has, beside what GitHub says of the run
+_OF_A_STEP = {f"GITHUB_{name}" for name in ("ENV", "OUTPUT", "PATH", "STEP_SUMMARY", "TOKEN", "WORKSPACE")}
+_RUN = re.compile(r"\buv run(?: --?[\w-]+)* ([a-z][\w-]*)")
 _CALLED = re.compile(r"(?:^|[\s;&|(])(copier|uv)\s+([a-z][\w-]*)", re.MULTILINE)
 _RELATIVE = re.compile(r"\bGOBIN=[\"']?(?![/$~\"'\s])")
 _OF_UV = re.compile(r"\bpytest\b[^\n;&|]*\s(--(?:locked|frozen|no-sync))\b")
@@ -72,12 +75,16 @@ def lost(script: str, given: Iterable[str]) -> Iterator[tuple[str, str]]:
         defined.update((match[1] or match[2] or match[3]).split())
     used = dict.fromkeys(match[1] or match[2] for match in _USED.finditer(_QUOTED.sub("", script)))
     for name in used:
-        if name not in defined and (meant := closest(name, defined)):
+        # of what GitHub sets under its own name another look tells
+        if name not in defined and not name.startswith("GITHUB_") and (meant := closest(name, defined)):
             yield name, meant
 
 
 def miscalled(script: str) -> Iterator[tuple[str, str]]:
     """(a command, the one that was meant) of programs whose commands are known."""
+    for program in _RUN.findall(script):
+        if meant := closest(program, ("copier", "pytest", "python")):
+            yield program, meant
     for program, command in _CALLED.findall(script):
         if command not in _COMMANDS[program] and (meant := closest(command, _COMMANDS[program])):
             yield f"{program} {command}", f"{program} {meant}"
@@ -106,7 +113,7 @@ def of_workflow(workflow: dict[Any, Any]) -> Flaws:
             script = text(step.get("run"))
             given = {str(key): str(value) for each in (workflow, job, step) for key, value in _given(each, "env")}
             place: Place = ("jobs", str(name), "steps", number, "run")
-            yield from of_script(place, _filled(script, given), {*given} | before)
+            yield from of_script(place, _filled(script, given), {*given} | before | _OF_A_STEP)
             before |= {*re.findall(r"(\w+)=", script)} if "GITHUB_ENV" in script else set()
 
 

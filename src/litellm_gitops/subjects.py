@@ -86,7 +86,10 @@ class Subject:
 def _errors(subject: Subject) -> list[Any]:
     found = [error for error in subject.validator.iter_errors(subject.value) if not is_filled_in(error.instance)]
     if subject.is_patch:
-        found = [error for error in found if error.validator != "required"]
+        # what it is merged into has the rest, but for the names by which items are found
+        of_items = [each for each in found if each.absolute_path and isinstance(each.absolute_path[-1], int)]
+        named = [each for each in of_items if each.validator_value == "name"]
+        found = [error for error in found if error.validator != "required" or error in named]
     return [error for error in found if subject.is_whole or error.absolute_path or error.validator not in _OF_A_CHART]
 
 

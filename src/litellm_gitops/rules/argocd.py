@@ -353,7 +353,12 @@ def _ksops(ksops: Document) -> Iterator[Finding]:
 def argo_cd_runs_ksops(repository: Repository) -> Iterator[Finding]:
     for each in ARGOCD.clusters(repository):
         wanted = ARGOCD.identity(each, "server")
-        servers = [found for found in each.all("Deployment") if found.identity.name == wanted.name]
+        deployments = each.all("Deployment")
+        servers = [found for found in deployments if found.identity.name == wanted.name]
+        for stray in () if servers else deployments:
+            if stray.identity.namespace == wanted.namespace and closest(stray.identity.name, [wanted.name]):
+                what = f"Argo CD has no Deployment {stray.identity.name}, so that nothing decrypts"
+                yield stray.finding(("metadata", "name"), what, f"write name: {wanted.name}")
         for server in servers:
             if server.identity == wanted:
                 yield from argocd_setup.of_server(each, server)

@@ -33,6 +33,7 @@ _NO_HEALTH = re.compile(
     r"(?:docker\.io/)?(?:library/)?(?:pgvector/pgvector|postgres|redis|valkey/valkey)(?::.*)?(?:@.*)?"
 )
 _IMAGES = ("ghcr.io/berriai/litellm", "ghcr.io/berriai/litellm-database", "pgvector/pgvector")
+_OF_A_DATABASE = ("DATABASE_URL", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_USER")
 _TOGETHER = (
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"),
@@ -230,7 +231,8 @@ def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     if inside and all(each.isdigit() for each in (*inside, port)) and port not in inside:
         yield ("ports",), f"nothing in the container listens on {inside[0]}", f"publish {port}"
     for name, found in ((str(name), text(found)) for name, found in variables.items()):
-        if (meant := misspelt_variable(name)) and meant not in variables:
+        meant = misspelt_variable(name) or (closest(name, _OF_A_DATABASE) if name not in _OF_A_DATABASE else "")
+        if meant and meant not in variables:
             yield ("environment", name), f"nothing reads the variable {name}", f"did you mean {meant}?"
         if found and "$" not in found and is_no_answer(name, found):
             yield ("environment", name), f"{name} is {found}, which LiteLLM takes for no answer", "write True or False"
@@ -320,6 +322,10 @@ def _database(content: dict[Any, Any], given: dict[Any, Any]) -> Iterator[tuple[
     if not url or not other:
         return
     made = mapping(other.get("environment"))
+    for name in map(str, made):
+        if name not in _OF_A_DATABASE and (meant := closest(name, _OF_A_DATABASE)) and meant not in made:
+            yield ("", "services", url["host"], "environment", name), f"nothing reads {name}", f"did you mean {meant}?"
+            return
     # https://github.com/docker-library/docs/blob/master/postgres/README.md#environment-variables
     by_itself = "POSTGRES_PASSWORD" in made and "env_file" not in other
     user = text(made.get("POSTGRES_USER")) or ("postgres" if by_itself else "")
@@ -341,7 +347,7 @@ def the_proxy_here_takes_its_configuration(repository: Repository) -> Iterator[F
     document = _compose(repository)
     for name, config in mapping(document and document.value.get("configs")).items():
         inner, values = text(dig(config, "content")), repository.values[:1]
-        if document is None or "model_list" not in inner or not values:
+        if document is None or "litellm_params" not in inner or not values:
             continue
         try:
             read = parse("", inner)[0]

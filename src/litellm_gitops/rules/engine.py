@@ -172,6 +172,10 @@ def _may_be(found: Identity, wanted: Identity) -> bool:
     return wanted.kind != "ServiceAccount" or bool(closest(found.name, [wanted.name]))
 
 
+def _is_known(kind: str) -> bool:
+    return any(kind == other for _, other in schemas.known(schemas.versions()[-1]))
+
+
 def _is_nearly(found: Object, wanted: Identity) -> bool:
     """Whether an object is the wanted one but for its kind, which is misspelt or does not fit: another rule says so."""
     (kind, path), meant = found.identity, wanted.kind.lower()
@@ -183,7 +187,7 @@ def _is_nearly(found: Object, wanted: Identity) -> bool:
     group = text(found.get("apiVersion")).partition("/")[0]
     is_unknown = group.endswith(_GROUPS) and schemas.engine(text(found.get("apiVersion")), kind) is None
     is_refused = kind == f"Cluster{wanted.kind}" and found.get("roleRef", "kind") == "Role"
-    is_close = kind.lower() in (meant, meant[:-1]) or bool(closest(kind.lower(), [meant]))
+    is_close = kind.lower() in (meant, meant[:-1]) or bool(closest(kind.lower(), [meant])) or not _is_known(kind)
     return path == wanted.path and (bool(found.flaws) or is_close or is_unknown or is_refused)
 
 

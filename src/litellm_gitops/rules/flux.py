@@ -331,8 +331,9 @@ def the_account_of_flux_reaches_the_namespace_alone(repository: Repository) -> I
         for found in each.objects:
             if found.identity.path == binding.path and is_refused(repository, found):
                 continue  # of which another rule tells
-            if not is_there and (found.identity.kind, found.identity.name) == (binding.kind, binding.name):
-                continue  # it is in another namespace, of which another rule tells
+            near = binding.name in (found.identity.name, closest(found.identity.name, [binding.name]))
+            if not is_there and found.identity.kind == binding.kind and near:
+                continue  # it is in another namespace, or misspelt, of which another rule tells
             if found.identity.kind in ("RoleBinding", "ClusterRoleBinding") and found.identity != binding:
                 for number, subject in enumerate(sequence(found.get("subjects"))):
                     if (dig(subject, "namespace"), dig(subject, "name")) == (account.namespace, account.name):

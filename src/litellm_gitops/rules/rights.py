@@ -63,7 +63,7 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
     document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
     for number, entry in enumerate(sequence(dig(document and document.value, "repos"))):
         revision = str(dig(entry, "rev") or "")
-        is_other = text(dig(entry, "repo")) not in ("", "builtin", "local", "meta")
+        is_other = text(dig(entry, "repo")) not in ("", "builtin", "local", "meta") and dig(entry, "hooks")
         if document and is_other and not re.search(r"\d", revision):
             line = document.line("repos", number, "rev")
             yield Finding(
@@ -123,6 +123,8 @@ def a_workflow_may_do_what_it_does(repository: Repository) -> Iterator[Finding]:
         document = repository.document(file)
         value = mapping(document and document.value)
         for name, job in mapping(value.get("jobs")).items():
+            if any(closest(str(key), ["permissions"]) for key in mapping(job)):
+                continue  # it is misspelt, of which another rule tells
             rights = dig(job, "permissions") if "permissions" in mapping(job) else value.get("permissions")
             steps = [*map(mapping, sequence(dig(job, "steps")))]
             for right, least, user in dict.fromkeys(_needed(steps)):
