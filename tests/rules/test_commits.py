@@ -16,6 +16,10 @@ FAULTS: dict[str, Fault] = {
         "gitleaks_looks_for_every_credential",
         change(GITLEAKS, "useDefault = true", 'path = "own.toml"'),
     ),
+    "digests that gitleaks takes for keys": (
+        "gitleaks_looks_for_every_credential",
+        change(GITLEAKS, "litellm/checksums-", "litellm/chceksums-"),
+    ),
     "an option that is misspelt": ("a_commit_is_guarded", change(COMMITS, "[--strict]", "[--stict]")),
     "files that yamllint cannot leave out": (
         "yamllint_can_read_its_settings",

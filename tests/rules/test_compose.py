@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.faults import SHARED, Edit, Fault, append_item, drop, remove, set_value, substitute, together
+from tests.support.faults import SHARED, Edit, Fault, append_item, change, drop, remove, set_value, substitute, together
 from tests.support.findings import accepted, found_by_its_rule_alone
 
 FILE = "docker-compose.yml"
@@ -11,6 +11,9 @@ READS = "the_proxy_here_takes_its_configuration"
 TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 
 FAULTS: dict[str, Fault] = {
+    "a password of the database that nothing reads": (FINDS, change(FILE, "POSTGRES_PASSWORD:", "POSTGRES_ASSWORD:")),
+    "an address that nothing reads": (FINDS, substitute(FILE, "DATABASE_URL:", "DATABAES_URL:")),
+    "a list of models that is misspelt": (READS, substitute(FILE, "model_list:", "model_liist:")),
     "a database with its own user": (FINDS, drop(FILE, "POSTGRES_USER: litellm")),
     "a model without its dash": (READS, substitute(FILE, "- model_name: gpt-5.4$", "  model_name: gpt-5.4")),
     "a volume without its dash": (

@@ -344,6 +344,19 @@ ARGOCD: dict[str, tuple[str, Edit]] = {
         KSOPS,
         change(PLUGIN, "configMap:\n            name: litellm-ksops", "configMap:\n            name: ksops"),
     ),
+    "a plugin of another version of its API": (KSOPS, change(PLUGIN, "    apiVersion: argo", "    apiVersoin: argo")),
+    "a plugin without its name": (KSOPS, substitute(PLUGIN, r"^    metadata:$", "    mteadata:", 1)),
+    "a plugin without an image": (KSOPS, substitute(PLUGIN, r"^ +image: .*argocd:v.*\n", "")),
+    "arguments of a plugin that are misspelt": (KSOPS, substitute(PLUGIN, r"^( +)args:$", r"\1aargs:", 1)),
+    "a Deployment that Argo CD does not have": (
+        KSOPS,
+        substitute(PLUGIN, r"^  name: argocd-repo-server$", "  name: argocd-reo-server"),
+    ),
+    "a program of another image": (KSOPS, change(PLUGIN, "viaductoss/ksops", "viaductoss/kosps")),
+    "a program without a name": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        change(PLUGIN, "- name: install-ksops", "- name:"),
+    ),
     "a plugin of no version": (KSOPS, substitute(PLUGIN, r"argocd:v[\d.]+", "argocd:latest")),
     "a plugin that builds nothing": (KSOPS, change(PLUGIN, "kustomize build ", "kustomize buid ")),
     "a plugin without its command": (

@@ -372,6 +372,19 @@ FAULTS: dict[str, Fault] = {
         set_value(SOURCE, ("spec", "interval"), "0s"),
     ),
     "no time to decrypt": ("the_flux_release_has_time_to_start", set_value(SECRETS, ("spec", "timeout"), "2s")),
+    "a binding under a misspelt name": (
+        "every_cluster_has_its_flux_objects",
+        substitute(ACCOUNT, r"(kind: RoleBinding\nmetadata:\n  name: litellm)-flux", r"\1-lux"),
+    ),
+    "a kind with a letter less": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        substitute(ACCOUNT, r"^kind: Role$", "kind: Roe"),
+    ),
+    "rights for nobody": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        substitute(ACCOUNT, r"^  - \{kind: ServiceAccount, name: litellm, .*\n", ""),
+    ),
+    "a line between two objects that is gone": ("no_key_is_given_twice", substitute(ACCOUNT, r"^---\n", "", 1)),
     "a lock under a name of its own": (
         "flux_applies_the_secrets",
         change("clusters/aws/kustomization.yaml", "disableNameSuffixHash: true", "disableNameSuffixHash: false"),

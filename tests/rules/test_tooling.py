@@ -9,7 +9,19 @@ from typing import Any
 
 from litellm_gitops.charts import LITELLM
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append, change, delete, remove, set_value, substitute, together, write
+from tests.support.faults import (
+    Edit,
+    Fault,
+    append,
+    change,
+    delete,
+    drop,
+    remove,
+    set_value,
+    substitute,
+    together,
+    write,
+)
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 PROJECT, RENOVATE = "pyproject.toml", "renovate.json"
@@ -60,6 +72,8 @@ FAULTS: dict[str, Fault] = {
         INSTALLED,
         substitute(PROJECT, r"(?s)dependencies = \[.*?\n\]", 'dependencies = "copier"'),
     ),
+    "no table of the project": (INSTALLED, drop(PROJECT, "[project]")),
+    "no table of pytest": (INSTALLED, drop(PROJECT, "[tool.pytest.ini_options]")),
     "a table that is misspelt": (INSTALLED, change(PROJECT, "[project]", "[proect]")),
     "a table of programs that is misspelt": (INSTALLED, change(PROJECT, "[tool.uv]", "[tol.uv]")),
     "a backend under another key": (INSTALLED, change(PROJECT, "build-backend", "buid-backend")),

@@ -30,6 +30,8 @@ def gitlab(edit: Edit) -> Fault:
 
 
 FAULTS: dict[str, Fault] = {
+    "rights of a job that are misspelt": (GITHUB, substitute(VALIDATE, r"^    permissions:", "    permisions:", 1)),
+    "a program that is misspelt": (STEPS, own("uv run --locked copiier update")),
     "a folder that is misspelt (GitLab)": (
         STEPS,
         change(PIPELINE, "    - cd platform/llm && uv", "    - cd platform/lm && uv"),

@@ -355,7 +355,7 @@ def argo_cd_runs_ksops(repository: Repository) -> Iterator[Finding]:
         wanted = ARGOCD.identity(each, "server")
         deployments = each.all("Deployment")
         servers = [found for found in deployments if found.identity.name == wanted.name]
-        for stray in () if servers else deployments:
+        for stray in deployments:
             if stray.identity.namespace == wanted.namespace and closest(stray.identity.name, [wanted.name]):
                 what = f"Argo CD has no Deployment {stray.identity.name}, so that nothing decrypts"
                 yield stray.finding(("metadata", "name"), what, f"write name: {wanted.name}")
