@@ -16,6 +16,10 @@ FAULTS: dict[str, Fault] = {
         "gitleaks_looks_for_every_credential",
         change(GITLEAKS, "useDefault = true", 'path = "own.toml"'),
     ),
+    "a guard without its command": (
+        "a_commit_is_guarded",
+        change(COMMITS, "entry: python hooks/guard_staged.py", "entry:"),
+    ),
     "digests that gitleaks takes for keys": (
         "gitleaks_looks_for_every_credential",
         change(GITLEAKS, "litellm/checksums-", "litellm/chceksums-"),

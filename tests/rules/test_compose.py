@@ -13,6 +13,11 @@ TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 FAULTS: dict[str, Fault] = {
     "a password of the database that nothing reads": (FINDS, change(FILE, "POSTGRES_PASSWORD:", "POSTGRES_ASSWORD:")),
     "an address that nothing reads": (FINDS, substitute(FILE, "DATABASE_URL:", "DATABAES_URL:")),
+    "an address of no cluster": (READS, substitute(FILE, "example.openai.azure.com", "example.openi.azure.com", 1)),
+    "a model of no cluster": (
+        READS,
+        substitute(FILE, "model: github_copilot/text-emb", "model: github_copilot/text-embb"),
+    ),
     "a list of models that is misspelt": (READS, substitute(FILE, "model_list:", "model_liist:")),
     "a database with its own user": (FINDS, drop(FILE, "POSTGRES_USER: litellm")),
     "a model without its dash": (READS, substitute(FILE, "- model_name: gpt-5.4$", "  model_name: gpt-5.4")),

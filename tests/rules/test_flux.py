@@ -380,6 +380,10 @@ FAULTS: dict[str, Fault] = {
         "every_manifest_fits_the_schema_of_its_kind",
         substitute(ACCOUNT, r"^kind: Role$", "kind: Roe"),
     ),
+    "rights that name no resources": (
+        "the_api_server_takes_every_manifest",
+        substitute(ACCOUNT, r"^      \[configmaps, .*\n", ""),
+    ),
     "rights for nobody": (
         "the_account_of_flux_reaches_the_namespace_alone",
         substitute(ACCOUNT, r"^  - \{kind: ServiceAccount, name: litellm, .*\n", ""),

@@ -33,6 +33,7 @@ _NO_HEALTH = re.compile(
     r"(?:docker\.io/)?(?:library/)?(?:pgvector/pgvector|postgres|redis|valkey/valkey)(?::.*)?(?:@.*)?"
 )
 _IMAGES = ("ghcr.io/berriai/litellm", "ghcr.io/berriai/litellm-database", "pgvector/pgvector")
+_LIKE_THEIRS = ("api_base", "model")
 _OF_A_DATABASE = ("DATABASE_URL", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_USER")
 _TOGETHER = (
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
@@ -381,3 +382,10 @@ def _misnamed(content: Any, values: Values) -> Iterator[tuple[Place, str, str]]:
         # whichever of them the model's own name holds is spelt right
         if meant and meant in model and name not in model and re.findall(r"\d", name) == re.findall(r"\d", meant):
             yield ("model_list", number, "model_name"), f"no cluster has a model {name}", f"did you mean {meant}?"
+        for parameter in _LIKE_THEIRS:
+            given = text(dig(entry, "litellm_params", parameter))
+            known = {text(dig(each, "litellm_params", parameter)) for each in theirs} - {""}
+            meant = closest(given, known) if given not in known else ""
+            if meant and re.findall(r"\d", given) == re.findall(r"\d", meant):  # another version is no slip
+                place = ("model_list", number, "litellm_params", parameter)
+                yield place, f"no cluster has the {parameter} {show(given)}", f"did you mean {show(meant)}?"

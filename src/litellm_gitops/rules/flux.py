@@ -282,7 +282,7 @@ def the_flux_release_has_time_to_start(repository: Repository) -> Iterator[Findi
 @FLUX.rule
 def flux_may_write_what_is_rendered(repository: Repository) -> Iterator[Finding]:
     for _, role in FLUX.each(repository, "role"):
-        for group, kind in _RENDERED:
+        for group, kind in () if is_refused(repository, role) else _RENDERED:  # of which another rule tells
             names = {"*", resource_of(kind)}
             rules = [rule for rule in sequence(role.get("rules")) if group in texts(dig(rule, "apiGroups"))]
             given = [texts(dig(rule, "verbs")) for rule in rules if names & {*texts(dig(rule, "resources"))}]
