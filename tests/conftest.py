@@ -29,6 +29,24 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
+# Tests that take half a minute each, while most take less than a tenth of a second.
+LONGEST = (
+    "test_no_secret_shows_from_the_first_rendering_to_an_update",
+    "test_a_repository_from_before_the_package_follows_without_conflict_or_loss",
+    "test_a_run_that_is_killed_at_any_moment_leaves_all_or_nothing",
+    "test_every_help_and_every_refusal_is_read_whole",
+    "test_uv_installs_once_and_needs_no_network_afterwards",
+    "test_who_may_sign_is_answered_later_and_changed_by_the_printed_command",
+    "test_no_finding_shows_a_credential_that_stands_where_another_value_belongs",
+    "test_whatever_a_rule_says_no_judge_shows_a_credential",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no worker is left alone with it."""
+    items.sort(key=lambda item: item.name.partition("[")[0] not in LONGEST)
+
+
 # What is read once is kept for the next test, and Python would look through all of it again and again.
 gc.set_threshold(100_000, 50, 100)
 

@@ -90,6 +90,7 @@ FAULTS: dict[str, Fault] = {
     "a reference that is misspelt": (SPELT, model({"model": "openai/gpt-4o", "api_base": "os.enviorn/OWN_ADDRESS"})),
 }
 HARMLESS: dict[str, Edit] = {
+    "a name with a space in it": model({"model": "openai/gpt-4o"}, "Our GPT"),
     **{
         f"a model at {given}": model({"model": name, **given})
         for name, given in (
