@@ -63,6 +63,7 @@ _RELATIVE = re.compile(r"\bGOBIN=[\"']?(?![/$~\"'\s])")
 _OF_UV = re.compile(r"\bpytest\b[^\n;&|]*\s(--(?:locked|frozen|no-sync))\b")
 _INTO = re.compile(r"\bcd ([\w./-]+)")
 _GO = re.compile(r"\bgo (?:run|install) [^\n;|&]*?@(\d+\.\d+\.\d+\S*?)(?=[\"'\s]|$)")
+_HOST = re.compile(r"\bgo (?:run|install) (?:-\S+ )*[\"']?([\w-]+\.\w+)/")
 _WORD = re.compile(r"[\w./-]+")
 
 
@@ -98,6 +99,9 @@ def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
         yield place, "GOBIN is no absolute path, which Go refuses", 'write GOBIN="$PWD/…"'
     for flag in _OF_UV.findall(script):
         yield place, f"pytest knows no {flag}", f"write it behind uv run: uv run {flag} pytest"
+    for host in _HOST.findall(script):
+        if closest(host, ["github.com"]):
+            yield place, f"Go fetches nothing from {host}", "did you mean github.com?"
     for version in _GO.findall(script):
         yield place, f"Go knows no release {version}", f"write v{version}"
     for command, meant in miscalled(script):

@@ -13,6 +13,9 @@ TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 FAULTS: dict[str, Fault] = {
     "a password of the database that nothing reads": (FINDS, change(FILE, "POSTGRES_PASSWORD:", "POSTGRES_ASSWORD:")),
     "an address that nothing reads": (FINDS, substitute(FILE, "DATABASE_URL:", "DATABAES_URL:")),
+    "a variable that is not the one it takes": (FINDS, substitute(FILE, r"AZURE_(CLIENT_SECRET: \$)", r"AZRE_\1")),
+    "a folder that nothing reads": (FINDS, substitute(FILE, "COPILOT_TOKEN_DIR:", "COPILOT_TOEN_DIR:")),
+    "a reference that is misspelt": (READS, substitute(FILE, "os.environ/VERTEX_P", "os.envviron/VERTEX_P", 1)),
     "an address of no cluster": (READS, substitute(FILE, "example.openai.azure.com", "example.openi.azure.com", 1)),
     "a model of no cluster": (
         READS,

@@ -344,6 +344,10 @@ ARGOCD: dict[str, tuple[str, Edit]] = {
         KSOPS,
         change(PLUGIN, "configMap:\n            name: litellm-ksops", "configMap:\n            name: ksops"),
     ),
+    "a volume of the plugin under another name": (
+        KSOPS,
+        substitute(PLUGIN, r"^        - name: litellm-ksops$", "        - name: iltellm-ksops"),
+    ),
     "a plugin of another version of its API": (KSOPS, change(PLUGIN, "    apiVersion: argo", "    apiVersoin: argo")),
     "a plugin without its name": (KSOPS, substitute(PLUGIN, r"^    metadata:$", "    mteadata:", 1)),
     "a plugin without an image": (KSOPS, substitute(PLUGIN, r"^ +image: .*argocd:v.*\n", "")),

@@ -31,6 +31,15 @@ def gitlab(edit: Edit) -> Fault:
 
 FAULTS: dict[str, Fault] = {
     "rights of a job that are misspelt": (GITHUB, substitute(VALIDATE, r"^    permissions:", "    permisions:", 1)),
+    "a switch of an action that is neither on nor off": (
+        STEPS,
+        substitute(VALIDATE, "enable-cache: false", "enable-cache: flase", 1),
+    ),
+    "an input of Helm's action that is misspelt": (
+        STEPS,
+        change(VALIDATE, "          version: v4", "          vresion: v4"),
+    ),
+    "a module of nowhere": (STEPS, change(VALIDATE, 'go run "github.com', 'go run "githb.com')),
     "a program that is misspelt": (STEPS, own("uv run --locked copiier update")),
     "a folder that is misspelt (GitLab)": (
         STEPS,

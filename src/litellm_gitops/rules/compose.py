@@ -11,6 +11,7 @@ from litellm_gitops.documents import Document, NotYamlError, Place, dig, mapping
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.objects import show
 from litellm_gitops.proxy_facts import REFERENCE, as_rendered, closest, words
+from litellm_gitops.proxy_keys import misspelt_references
 from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.configuration import BY_ITSELF
@@ -34,6 +35,7 @@ _NO_HEALTH = re.compile(
 )
 _IMAGES = ("ghcr.io/berriai/litellm", "ghcr.io/berriai/litellm-database", "pgvector/pgvector")
 _LIKE_THEIRS = ("api_base", "model")
+_OF_LOGINS = ("GOOGLE_APPLICATION_CREDENTIALS", "GITHUB_COPILOT_TOKEN_DIR", "GITHUB_COPILOT_API_KEY_FILE")
 _OF_A_DATABASE = ("DATABASE_URL", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_USER")
 _TOGETHER = (
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
@@ -232,7 +234,8 @@ def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     if inside and all(each.isdigit() for each in (*inside, port)) and port not in inside:
         yield ("ports",), f"nothing in the container listens on {inside[0]}", f"publish {port}"
     for name, found in ((str(name), text(found)) for name, found in variables.items()):
-        meant = misspelt_variable(name) or (closest(name, _OF_A_DATABASE) if name not in _OF_A_DATABASE else "")
+        known = {*_OF_A_DATABASE, *_OF_LOGINS, *re.findall(r"\$\{(\w+)", found)}
+        meant = misspelt_variable(name) or (closest(name, known) if name not in known else "")
         if meant and meant not in variables:
             yield ("environment", name), f"nothing reads the variable {name}", f"did you mean {meant}?"
         if found and "$" not in found and is_no_answer(name, found):
@@ -361,7 +364,7 @@ def the_proxy_here_takes_its_configuration(repository: Repository) -> Iterator[F
         for place, what, fix in _misnamed(read.value, values[0]):
             yield Finding(_FILE, start + read.line(*place), what, edit(fix))
         told: list[Place] = []
-        for check in BY_ITSELF if isinstance(read.value, dict) else ():
+        for check in (*BY_ITSELF, misspelt_references) if isinstance(read.value, dict) else ():
             for fault in check(Configuration(values[0], read.value)):
                 provider = fault.place[-1:] == ("model",)  # the rule above says so
                 if not provider and not any(fault.place[: len(place)] == place for place in told):
@@ -386,6 +389,7 @@ def _misnamed(content: Any, values: Values) -> Iterator[tuple[Place, str, str]]:
             given = text(dig(entry, "litellm_params", parameter))
             known = {text(dig(each, "litellm_params", parameter)) for each in theirs} - {""}
             meant = closest(given, known) if given not in known else ""
-            if meant and re.findall(r"\d", given) == re.findall(r"\d", meant):  # another version is no slip
+            provider = given.partition("/")[0] == meant.partition("/")[0]  # of an unknown one another rule tells
+            if meant and provider and re.findall(r"\d", given) == re.findall(r"\d", meant):  # a version is no slip
                 place = ("model_list", number, "litellm_params", parameter)
                 yield place, f"no cluster has the {parameter} {show(given)}", f"did you mean {show(meant)}?"

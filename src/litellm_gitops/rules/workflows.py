@@ -122,6 +122,7 @@ _INPUTS = {
         *("path", "clean", "filter", "sparse-checkout", "sparse-checkout-cone-mode", "fetch-depth", "fetch-tags"),
         *("show-progress", "lfs", "submodules", "set-safe-directory", "github-server-url"),
     ),
+    "azure/setup-helm": ("version", "token", "downloadBaseURL"),
     "astral-sh/setup-uv": (
         *("version", "version-file", "python-version", "activate-environment", "venv-path", "working-directory"),
         *("checksum", "github-token", "enable-cache", "restore-cache", "save-cache", "cache-dependency-glob"),
@@ -144,6 +145,9 @@ def _of_step(step: dict[Any, Any], steps: list[dict[Any, Any]]) -> Iterator[tupl
     for key in map(str, mapping(step.get("with"))):
         if action in _INPUTS and (meant := closest(key, _INPUTS[action])) and key not in _INPUTS[action]:
             yield ("with", key), f"{action} takes no {key}", f"did you mean {meant}?"
+        given = text(step["with"][key])
+        if (meant := closest(given, ("true", "false"))) and given.lower() != meant:
+            yield ("with", key), f"{key} is {given}, which is no switch", f"did you mean {meant}?"
     script = text(step.get("run"))
     for given in {*_GIVEN.findall(script)} - {*_VARIABLES}:
         if (meant := closest(given, _VARIABLES)) and f"GITHUB_{given}" not in mapping(step.get("env")):
