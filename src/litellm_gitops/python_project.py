@@ -138,8 +138,8 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
         yield f"[{key}.", f"nothing reads {key}", "did you mean tool?"
     if not project and not any(closest(key, ["project"]) for key in settings):
         yield "name", "there is no table project, so that nothing is installed", "write [project] above name"
-    for place, table in (("project", project), *((f"tool.{key}", mapping(each)) for key, each in tool.items())):
-        if stray := next((key for key in table if key in _PYTEST), ""):
+    for place, table in (("project", project), ("tool.uv", mapping(tool.get("uv")))):
+        if stray := next((key for key in table if key in ("addopts", "markers", "testpaths")), ""):
             yield stray, f"nothing reads {place}.{stray}", "write [tool.pytest.ini_options] above it"
     yield from _misspelt("build-system", mapping(settings.get("build-system")), _BUILDS)
     yield from _misspelt("tool", tool, _PROGRAMS)

@@ -84,7 +84,7 @@ def lost(script: str, given: Iterable[str]) -> Iterator[tuple[str, str]]:
 def miscalled(script: str) -> Iterator[tuple[str, str]]:
     """(a command, the one that was meant) of programs whose commands are known."""
     for program in _RUN.findall(script):
-        if meant := closest(program, ("copier", "pytest", "python")):
+        if meant := closest(program, ("copier", "pytest", "python", "python3")):
             yield program, meant
     for program, command in _CALLED.findall(script):
         if command not in _COMMANDS[program] and (meant := closest(command, _COMMANDS[program])):
@@ -100,7 +100,7 @@ def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
     for flag in _OF_UV.findall(script):
         yield place, f"pytest knows no {flag}", f"write it behind uv run: uv run {flag} pytest"
     for host in _HOST.findall(script):
-        if closest(host, ["github.com"]):
+        if closest(host, ["github.com", "gitlab.com"]) == "github.com":
             yield place, f"Go fetches nothing from {host}", "did you mean github.com?"
     for version in _GO.findall(script):
         yield place, f"Go knows no release {version}", f"write v{version}"

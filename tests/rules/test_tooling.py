@@ -232,6 +232,9 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "settings of other programs": append(
+        PROJECT, '\n[tool.mypy]\ncache_dir = ".mypy"\n\n[tool.pylint]\nload-plugins = []\n\n[tool.setuptools_scm]\n'
+    ),
     "files that a document names for others": append(
         "README.md",
         "\n## Ours\n\n`litellm/values-gke.yaml` [ours](#ours), `clusters/aws2/own.yaml`, `docs/own.md`,\n"

@@ -178,6 +178,12 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "programs and hosts that are nearly others": own(
+        "uv run --extra dev python3 -m own\nuv run pyright\ngo run gitlab.com/own/tool@v1.2.3"
+    ),
+    "a word that is nearly a switch": append_item(
+        VALIDATE, (*CHART, "steps"), {"uses": f"own/own@{'a' * 40}", "with": {"filter": "tree", "mode": "falsy"}}
+    ),
     "a folder beside the project (GitLab)": (
         set_value(PIPELINE, ("own",), {"before_script": ["cd platform/llm2"], "script": ["make"]}),
         IN_A_FOLDER,

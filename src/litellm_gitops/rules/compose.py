@@ -234,7 +234,7 @@ def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     if inside and all(each.isdigit() for each in (*inside, port)) and port not in inside:
         yield ("ports",), f"nothing in the container listens on {inside[0]}", f"publish {port}"
     for name, found in ((str(name), text(found)) for name, found in variables.items()):
-        known = {*_OF_A_DATABASE, *_OF_LOGINS, *re.findall(r"\$\{(\w+)", found)}
+        known = {*_OF_A_DATABASE, *_OF_LOGINS, *(each for names in _TOGETHER for each in names)}
         meant = misspelt_variable(name) or (closest(name, known) if name not in known else "")
         if meant and meant not in variables:
             yield ("environment", name), f"nothing reads the variable {name}", f"did you mean {meant}?"

@@ -172,23 +172,21 @@ def _may_be(found: Identity, wanted: Identity) -> bool:
     return wanted.kind != "ServiceAccount" or bool(closest(found.name, [wanted.name]))
 
 
-def _is_known(kind: str) -> bool:
-    return any(kind == other for _, other in schemas.known(schemas.versions()[-1]))
-
-
 def _is_nearly(found: Object, wanted: Identity) -> bool:
     """Whether an object is the wanted one but for its kind, which is misspelt or does not fit: another rule says so."""
+    from difflib import get_close_matches  # only where something is missing
+
     (kind, path), meant = found.identity, wanted.kind.lower()
     is_list = text(found.get("apiVersion")).startswith(_KUSTOMIZE.partition("/")[0])  # which has no name
     if kind == wanted.kind and not found.identity.name and not is_list:
         return True
-    if not kind:
+    if not kind or path != wanted.path:
         return path == wanted.path
     group = text(found.get("apiVersion")).partition("/")[0]
     is_unknown = group.endswith(_GROUPS) and schemas.engine(text(found.get("apiVersion")), kind) is None
     is_refused = kind == f"Cluster{wanted.kind}" and found.get("roleRef", "kind") == "Role"
-    is_close = kind.lower() in (meant, meant[:-1]) or bool(closest(kind.lower(), [meant])) or not _is_known(kind)
-    return path == wanted.path and (bool(found.flaws) or is_close or is_unknown or is_refused)
+    is_close = kind.lower() in (meant, meant[:-1]) or bool(get_close_matches(kind.lower(), [meant], 1, 0.75))
+    return bool(found.flaws) or is_close or is_unknown or is_refused
 
 
 @lru_cache(maxsize=8)

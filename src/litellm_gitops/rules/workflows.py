@@ -133,6 +133,9 @@ _INPUTS = {
 }
 
 
+_SWITCHES = {"clean", "enable-cache", "fetch-tags", "lfs", "persist-credentials", "show-progress"}
+
+
 def _of_step(step: dict[Any, Any], steps: list[dict[Any, Any]]) -> Iterator[tuple[Place, str, str]]:
     """(where in a step, what is wrong, what to do)."""
     action, _, release = text(step.get("uses")).partition("@")
@@ -145,7 +148,7 @@ def _of_step(step: dict[Any, Any], steps: list[dict[Any, Any]]) -> Iterator[tupl
     for key in map(str, mapping(step.get("with"))):
         if action in _INPUTS and (meant := closest(key, _INPUTS[action])) and key not in _INPUTS[action]:
             yield ("with", key), f"{action} takes no {key}", f"did you mean {meant}?"
-        given = text(step["with"][key])
+        given = text(step["with"][key]) if key in _SWITCHES else ""
         if (meant := closest(given, ("true", "false"))) and given.lower() != meant:
             yield ("with", key), f"{key} is {given}, which is no switch", f"did you mean {meant}?"
     script = text(step.get("run"))
