@@ -132,10 +132,11 @@ _BACKENDS = ("setuptools.build_meta", "hatchling.build", "flit_core.buildapi", "
 def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
     """What is wrong, of the file as a whole; `tests` are the names of the files of the suite."""
     project, tool = mapping(settings.get("project")), mapping(settings.get("tool"))
-    yield from _misspelt("", settings, _TABLES)
-    unknown = [key for key in settings if key not in _TABLES and not closest(key, _TABLES)]
-    for key in (key for key in unknown if _PROGRAMS & {*mapping(settings[key])}):
-        yield f"[{key}.", f"nothing reads {key}", "did you mean tool?"
+    for key, value in settings.items():
+        # a short name is told by what is in its table
+        meant = closest(key, _TABLES) or ("tool" if _PROGRAMS & {*mapping(value)} else "")
+        if key not in _TABLES and meant:
+            yield f"[{key}", f"nothing reads {key}", f"did you mean {meant}?"
     if not project and not any(closest(key, ["project"]) for key in settings):
         yield "name", "there is no table project, so that nothing is installed", "write [project] above name"
     for place, table in (("project", project), ("tool.uv", mapping(tool.get("uv")))):
@@ -171,7 +172,7 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
 def _misspelt(above: str, given: dict[Any, Any], known: set[str]) -> Flaws:
     for key in map(str, given):
         if key not in known and (meant := closest(key, known)):
-            yield key, f"nothing reads {above}.{key}".replace(" .", " "), f"did you mean {meant}?"
+            yield key, f"nothing reads {above}.{key}", f"did you mean {meant}?"
 
 
 def _of_python(project: dict[Any, Any]) -> Flaws:

@@ -39,11 +39,8 @@ _OF_A_PLUGIN = {
     "/home/argocd/cmp-server/plugins": "plugins",
     "/home/argocd/cmp-server/config": _PLUGIN,
 }
-_OF_OURS = {
-    "custom-tools",
-    "litellm-ksops",
-    "litellm-ksops-tmp",
-}  # volumes; of the others that are needed rules below tell
+# volumes; of the others that are needed rules below tell
+_OF_OURS = {"custom-tools", _PLUGIN, f"{_PLUGIN}-tmp"}
 _LISTENS = "/var/run/argocd/argocd-cmp-server"
 _KSOPS, _IMAGE = "/usr/local/bin/ksops", "viaductoss/ksops"
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")

@@ -35,7 +35,8 @@ _NO_HEALTH = re.compile(
 )
 _IMAGES = ("ghcr.io/berriai/litellm", "ghcr.io/berriai/litellm-database", "pgvector/pgvector")
 _LIKE_THEIRS = ("api_base", "model")
-_OF_LOGINS = ("GOOGLE_APPLICATION_CREDENTIALS", "GITHUB_COPILOT_TOKEN_DIR", "GITHUB_COPILOT_API_KEY_FILE")
+_MOUNTED = ("GOOGLE_APPLICATION_CREDENTIALS", "GITHUB_COPILOT_TOKEN_DIR")  # variables that name what is mounted
+_OF_LOGINS = (*_MOUNTED, "GITHUB_COPILOT_API_KEY_FILE")
 _OF_A_DATABASE = ("DATABASE_URL", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_USER")
 _TOGETHER = (
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
@@ -240,7 +241,7 @@ def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
             yield ("environment", name), f"nothing reads the variable {name}", f"did you mean {meant}?"
         if found and "$" not in found and is_no_answer(name, found):
             yield ("environment", name), f"{name} is {found}, which LiteLLM takes for no answer", "write True or False"
-    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GITHUB_COPILOT_TOKEN_DIR"):
+    for name in _MOUNTED:
         path = text(variables.get(name))
         above = any(each.startswith(f"{path.rstrip('/')}/") for each in _mounted(service))  # of a folder a file
         # without any token the proxy asks for a login

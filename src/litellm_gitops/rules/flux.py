@@ -242,12 +242,12 @@ def flux_applies_the_secrets(repository: Repository) -> Iterator[Finding]:
     for _, found in FLUX.each(repository, "secrets"):
         patches = sequence(found.get("spec", "patches"))
         ours = [text(dig(entry, "patch")) for entry in patches if _is_for_the_lock(dig(entry, "target"))]
-        if not any(("$patch: delete" in each and _is_whole(each)) or "op: remove" in each for each in ours):
+        if not any(("$patch: delete" in each and _is_of_the_lock(each)) or "op: remove" in each for each in ours):
             what = f"no patch takes ConfigMap {_LOCK} out, so nothing is applied"
             yield found.finding(("spec", "patches"), what, restore())
 
 
-def _is_whole(patch: str) -> bool:
+def _is_of_the_lock(patch: str) -> bool:
     """Whether a text is a patch of the lock: Kustomize asks for a kind and a name, though the target says both."""
     try:
         content = [mapping(each.value) for each in parse("", patch)]
