@@ -58,10 +58,16 @@ def _split(paths: tuple[str, ...]) -> list[list[str]]:
     return [path.split(".") for path in " ".join(paths).split()]
 
 
-def _parts(value: Any, part: str) -> Iterable[tuple[str | int, Any]]:
+def _below(found: list[tuple[Place, Any]], part: str) -> list[tuple[Place, Any]]:
+    if part not in ("*", "#"):
+        return [((*place, part), value[part]) for place, value in found if isinstance(value, dict) and part in value]
+    return [((*place, key), each) for place, value in found for key, each in _entries(value, part)]
+
+
+def _entries(value: Any, part: str) -> Iterable[tuple[str | int, Any]]:
     if isinstance(value, dict):
-        return value.items() if part == "*" else [(part, value[part])] if part in value else ()
-    return enumerate(sequence(value)) if part in ("*", "#") else ()
+        return value.items() if part == "*" else ()
+    return enumerate(sequence(value))
 
 
 class Configuration(NamedTuple):
@@ -81,7 +87,7 @@ class Configuration(NamedTuple):
             for part in path:
                 if not found:
                     break
-                found = [((*place, key), each) for place, value in found for key, each in _parts(value, part)]
+                found = _below(found, part)
             yield from found
 
     @property

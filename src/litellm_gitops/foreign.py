@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
@@ -30,6 +31,7 @@ def misspelt(values: Values, secret: str, named: list[str]) -> str:
     return next(iter(get_close_matches(secret, unknown, 1, _CLOSE)), "")
 
 
+@lru_cache(maxsize=16)
 def foreign_secrets(repository: Repository, cluster: Cluster) -> dict[str, frozenset[str] | None]:
     """The Secrets that others put into the proxy's namespace of a cluster, with their keys, or None: not known.
 
@@ -67,6 +69,7 @@ def known(repository: Repository, cluster: Cluster) -> set[str]:
     return {*cluster.wanted, *(secret.name for secret in cluster.sealed), *foreign_secrets(repository, cluster)}
 
 
+@lru_cache(maxsize=16)
 def config_maps(repository: Repository, cluster: Cluster) -> dict[str, frozenset[str]]:
     """The ConfigMaps of the proxy's namespace that the repository has manifests of, with their keys."""
     return {

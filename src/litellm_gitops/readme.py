@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 from litellm_gitops.proxy_facts import closest
 
@@ -17,20 +18,27 @@ _ANCHOR = re.compile(r"\b(?:id|name)=\"([^\"]+)\"")
 
 def slips(text: str, exists: Callable[[str], bool], paths: Iterable[str]) -> Iterator[tuple[int, str, str]]:
     """(line, a path or an anchor, the one that was meant) for each that is not there, and nearly one that is."""
-    known, anchors = {*paths}, {*_ANCHOR.findall(text)}
-    lines = [*_lines(text)]
-    for _, line, is_code in lines:
+    known = {*paths}
+    anchors, named = _read(text)
+    for number, name in named:
+        if name.startswith("#"):
+            if name[1:] not in anchors and (meant := closest(name[1:], anchors)):
+                yield number, name, f"#{meant}"
+        elif not exists(name) and (meant := closest(name, known)) and not _is_another(name, meant):
+            yield number, name, meant
+
+
+@lru_cache(maxsize=16)
+def _read(text: str) -> tuple[set[str], list[tuple[int, str]]]:
+    """The anchors of a text, and (line, what it names): an anchor after `#`, or a path."""
+    anchors, named = {*_ANCHOR.findall(text)}, list[tuple[int, str]]()
+    for number, line, is_code in _lines(text):
         if not is_code and (match := _HEADING.fullmatch(line)):
             anchors.add(re.sub(r"[^\w -]", "", match[1].lower()).replace(" ", "-"))
-    for number, line, is_code in lines:
-        for anchor in _LINK.findall(line) if not is_code else ():
-            if anchor not in anchors and (meant := closest(anchor, anchors)):
-                yield number, f"#{anchor}", f"#{meant}"
+        named += [(number, f"#{anchor}") for anchor in _LINK.findall(line) if not is_code]
         for part in [line] if is_code else _CODE.findall(line):
-            for path in _PATH.findall(part):
-                name = path.rstrip("./")
-                if not exists(name) and (meant := closest(name, known)) and not _is_another(name, meant):
-                    yield number, name, meant
+            named += [(number, path.rstrip("./")) for path in _PATH.findall(part)]
+    return anchors, named
 
 
 def _lines(text: str) -> Iterator[tuple[int, str, bool]]:

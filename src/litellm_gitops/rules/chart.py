@@ -313,7 +313,7 @@ def _overwritten(values: Values) -> list[tuple[Place, Document]]:
     guards = (*guards, (*chart.config, "litellm_settings", ""))
     if any(each.keyless for each in values.cluster.logins.values()):
         guards = (*guards, (*chart.service_account, ""))
-    for place in ((chart.name, *guard[:depth]) for guard in guards for depth in range(1, len(guard))):
+    for place in dict.fromkeys((chart.name, *guard[:depth]) for guard in guards for depth in range(1, len(guard))):
         found |= dict.fromkeys([place], layer) if (layer := _empty(values, place)) else {}
     while stack:
         place = stack.pop()
@@ -332,7 +332,7 @@ def _empty(values: Values, place: Place) -> Document | None:
 
 def _is_empty(layer: Document, path: Place) -> bool:
     """Whether a key stands there with nothing behind it."""
-    return layer.depth(*path) == len(path) and dig(layer.value, *path) is None
+    return dig(layer.value, *path) is None and layer.depth(*path) == len(path)
 
 
 def _is_told_as_a_credential(repository: Repository, file: str, line: int) -> bool:

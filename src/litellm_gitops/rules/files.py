@@ -220,10 +220,10 @@ def is_ignored(repository: Repository, file: str) -> bool:
 def no_merge_is_left_unfinished(repository: Repository) -> Iterator[Finding]:
     """Neither its markers, nor the files that a merge leaves beside."""
     for folder in sorted({posixpath.dirname(file) for file in repository.files}):
-        for path in sorted((repository.root / folder).iterdir()):
-            if path.name.endswith(_LEFT_OVER):  # git ignores them, so they are in no list
+        for name in sorted(path.name for path in (repository.root / folder).iterdir()):
+            if name.endswith(_LEFT_OVER):  # git ignores them, so they are in no list
                 what = "it is what a merge or `copier update --conflict rej` could not apply"
-                yield Finding(posixpath.join(folder, path.name), None, what, edit("apply it by hand, then delete it"))
+                yield Finding(posixpath.join(folder, name), None, what, edit("apply it by hand, then delete it"))
     for file in repository.files:
         # of who may read the Secrets a rule about sealing tells
         content = (repository.text(file) or "") if _is_ours(file) and file != AGREED else ""

@@ -42,6 +42,7 @@ _NAMES: dict[tuple[str, str], tuple[str, ...]] = {
     ("backendRefs", "name"): ("Service",),
     ("spec", "serviceName"): ("Service",),
 }
+_LAST = {field for _, field in _NAMES}
 
 
 def nearly(word: str, known: set[str]) -> str:
@@ -68,6 +69,7 @@ class Own:
     """An object of a cluster, and what makes a finding in it."""
 
     value: dict[Any, Any]
+    texts: list[tuple[Place, str]]  # all in it, each with its place
     finding: Callable[[Place, str, str], Finding]
 
     @property
@@ -128,7 +130,7 @@ class Objects:
                 value = mapping(document.value)
                 namespace = dig(value, "metadata", "namespace") or self.repository.namespace
                 if value.get("kind") and namespace == self.repository.namespace:
-                    yield Own(value, partial(found_in, document))
+                    yield Own(value, document.texts, partial(found_in, document))
 
     def _of_values(self) -> Iterator[Own]:
         values = self.cluster.values
@@ -140,7 +142,22 @@ class Objects:
                     assert values
                     return values.finding((*above, *at), what, edit(fix))
 
-                yield Own(value, here)
+                yield Own(value, [*walk(value)], here)
+
+    @cached_property
+    def everything(self) -> set[str]:
+        """The names of all of them."""
+        return {own.name for own in self.found}
+
+    @cached_property
+    def known(self) -> dict[str, dict[str, Any]]:
+        """The keys of Secrets and ConfigMaps, by the field of a reference; those of sealed Secrets a rule tells."""
+        sealed = {secret.name for secret in self.cluster.sealed}
+        secrets = foreign.foreign_secrets(self.repository, self.cluster)
+        return {
+            "secretKeyRef": {name: keys for name, keys in secrets.items() if name not in sealed},
+            "configMapKeyRef": foreign.config_maps(self.repository, self.cluster),
+        }
 
     @cached_property
     def said(self) -> dict[str, int]:
@@ -204,9 +221,10 @@ def _backends(objects: Objects, own: Own) -> Flaws:
     if own.kind not in ("Ingress", *_LIST_OF_ROUTES):
         return
     for place, name in walk(own.value.get("spec")):
-        is_service = place[-2:] == ("service", "name") or (place[-1:] == ("name",) and "backendRefs" in place)
+        if place[-2:] != ("service", "name") and (place[-1:] != ("name",) or "backendRefs" not in place):
+            continue
         above = dig(own.value, "spec", *place[:-1])
-        if not is_service or dig(above, "namespace") or dig(above, "kind") not in (None, "Service"):
+        if dig(above, "namespace") or dig(above, "kind") not in (None, "Service"):
             continue
         ports = [
             port
@@ -267,12 +285,7 @@ def _scales(objects: Objects, own: Own) -> Flaws:
 
 def _keys(objects: Objects, own: Own) -> Flaws:
     """Keys that a Secret or a ConfigMap of ours does not have."""
-    sealed = {secret.name for secret in objects.cluster.sealed}
-    secrets = foreign.foreign_secrets(objects.repository, objects.cluster)
-    known: dict[str, dict[str, Any]] = {
-        "secretKeyRef": {name: keys for name, keys in secrets.items() if name not in sealed},
-        "configMapKeyRef": foreign.config_maps(objects.repository, objects.cluster),
-    }
+    known = objects.known
     yield from _items(own, known)
     for place, name in walk(own.template):
         reference = str(place[-2]) if len(place) > 1 and place[-1] == "name" else ""
@@ -310,13 +323,14 @@ def _place_of(own: Own, below: Place) -> Place:
 
 def _named(objects: Objects, own: Own) -> Flaws:
     """A name that is nearly one of ours, and that nothing here has."""
-    everything = {each.name for each in objects.found}
-    for place, name in walk(own.value):
+    for place, name in own.texts:
+        if place[-1] not in _LAST or name in objects.everything:
+            continue
         keys = tuple(key for key in place if isinstance(key, str))[-2:]
-        above = mapping(dig(own.value, *place[:-1]))
         kinds = _NAMES.get((keys[0], keys[1]), ()) if len(keys) == 2 else ()
-        is_here = above.get("kind") in (None, *kinds) and "namespace" not in above
-        if kinds and is_here and name not in everything and (meant := nearly(name, objects.names(*kinds))):
+        above = mapping(dig(own.value, *place[:-1])) if kinds else {}
+        is_here = kinds and above.get("kind") in (None, *kinds) and "namespace" not in above
+        if is_here and (meant := nearly(name, objects.names(*kinds))):
             yield place, f"there is no {kinds[0]} {name}", f"did you mean {meant}?"
 
 
@@ -339,7 +353,7 @@ def _hosts(objects: Objects, own: Own) -> Flaws:
     """Names of Services in addresses."""
     known = objects.names("Service") | {"litellm"}
     address = re.compile(rf"://([a-z0-9-]+)\.{re.escape(objects.repository.namespace)}(?:\.svc[\w.]*)?(?=[:/]|\Z)")
-    for place, value in walk(own.value):
+    for place, value in own.texts:
         for host in address.findall(value) if "://" in value else ():
             if host not in known and (meant := nearly(host, known)):
                 yield place, f"there is no Service {host}", f"did you mean {meant}?"

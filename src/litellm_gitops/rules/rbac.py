@@ -18,6 +18,7 @@ _VERBS |= {"impersonate", "approve", "sign", "attest", "proxy", "*"}
 _MORE = {"": {"endpoints", "events", "nodes", "pods", "namespaces", "bindings", "componentstatuses"}}
 
 
+@cache
 def _resources(version: str, group: str) -> set[str]:
     known = kinds_of(version, group)
     return {*map(resource_of, known)} | _MORE.get(group, set()) if known else set()

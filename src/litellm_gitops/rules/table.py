@@ -22,6 +22,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import PurePosixPath
 from posixpath import normpath
@@ -158,6 +159,7 @@ def _filled(value: Any, words: Mapping[str, Any]) -> Any:
     return value.format_map(words) if isinstance(value, str) else value
 
 
+@lru_cache(maxsize=8)  # the rows ask for each place
 def _words(each: Synced) -> Mapping[str, Any]:
     cluster, namespace = each.cluster, each.repository.namespace
     own, checksums = PurePosixPath(cluster.values_file), PurePosixPath(cluster.checksums_file)

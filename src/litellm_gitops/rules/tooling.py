@@ -8,7 +8,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import PurePosixPath
 from posixpath import basename, dirname, normpath
 from typing import Any
@@ -52,10 +52,13 @@ def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Find
         return
     paths = [PurePosixPath(repository.path(file)) for file in repository.files]
     folders = {str(folder) for path in paths for folder in path.parents}
-    told = dict.fromkeys(
-        (*renovate_settings.unread(mapping(settings)), *renovate_settings.astray(mapping(settings), folders))
-    )
+    told = dict.fromkeys((*_unread_settings(content), *renovate_settings.astray(mapping(settings), folders)))
     yield from _at_its_word(content, iter(told))
+
+
+@lru_cache(maxsize=16)
+def _unread_settings(content: str) -> tuple[tuple[str, str, str], ...]:
+    return (*renovate_settings.unread(mapping(json.loads(content))),)
 
 
 def _at_its_word(content: str, told: Iterator[tuple[str, str, str]]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from litellm_gitops.documents import Document, Place, dig, text, walk
 from litellm_gitops.findings import Finding, Fix, edit, update
@@ -55,6 +56,7 @@ def matches(document: Document, pattern: re.Pattern[str]) -> Iterator[tuple[Plac
         yield from ((place, match) for place, value in document.texts for match in pattern.finditer(value))
 
 
+@lru_cache(maxsize=16)
 def _traces(cluster: Cluster, marks: bool = True) -> re.Pattern[str]:
     """What the methods that a cluster does not use would leave; each is a group of its own."""
     used = cluster.logins
