@@ -5,11 +5,15 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/contexts, …
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
+from litellm_gitops import schemas
+from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.proxy_facts import closest
 
 _OUTSIDE = re.compile(r"'(?:[^']|'')*'")
@@ -123,6 +127,61 @@ def _empty(name: str, path: list[str], job: dict[Any, Any]) -> str:
 
 
 _MEANS = {"needs": "job in its needs", "steps": "step by its id", "matrix": "matrix"}
+
+
+_EVENT = re.compile(r"github\.event_name\s*[=!]=\s*'(\w+)'", re.IGNORECASE)
+_REF = re.compile(r"github\.ref\s*[=!]=\s*'([^']*)'|startsWith\(\s*github\.ref\s*,\s*'([^']+)'", re.IGNORECASE)
+_KINDS = ("refs/heads", "refs/tags", "refs/pull")
+
+
+def of_events(workflow: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    """(where, what is wrong, what to do) of events, their types and refs that never are, so that nothing runs."""
+    events = {("on" if key is True else key): value for key, value in workflow.items()}.get("on")
+    for name, known in _events().items():
+        types = dig(events, name, "types")
+        for each in [types] if isinstance(types, str) else texts(types):
+            if each not in known and (meant := closest(each, known)):
+                yield (
+                    ("on", name, "types"),
+                    f"{name} is never {each}, and nothing runs for it",
+                    f"did you mean {meant}?",
+                )
+    for number, entry in enumerate(sequence(dig(events, "schedule"))):
+        if not _comes(text(dig(entry, "cron"))):
+            yield ("on", "schedule", number, "cron"), "no month has the day of cron", "write a day that there is"
+    for place, found in walk(workflow):
+        for name in _EVENT.findall(found) if found != place[-1] else ():
+            if name not in _events() and (meant := closest(name, _events())):
+                yield place, f"there is no event {name}, so that this is never one", f"did you mean {meant}?"
+        for whole, start in _REF.findall(found) if found != place[-1] else ():
+            kind = "/".join((whole or start).split("/")[:2])
+            if kind not in _KINDS and (meant := closest(kind, _KINDS)):
+                yield place, f"no ref begins with {kind}, so that this is never one", f"did you mean {meant}?"
+            elif re.fullmatch(r"[\w.-]+", whole):
+                yield place, f"github.ref is never {whole}: it begins with refs/heads/", f"write refs/heads/{whole}"
+
+
+def _comes(cron: str) -> bool:
+    """Whether some month has the day of a schedule that is one; a day of the week comes in each."""
+    _, _, days, months, week = cron.split() if len(cron.split()) == 5 else [*"*****"]
+    least = min((int(day) for day in re.findall(r"(?:^|,)(\d+)", days)), default=1)
+    listed = [int(month) for month in months.split(",") if month.isdigit() and 0 < int(month) < 13]
+    longest = max((_DAYS[month - 1] for month in listed), default=31)
+    return week != "*" or "*" in days or len(listed) < len(months.split(",")) or least <= longest
+
+
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+@cache
+def _events() -> dict[str, tuple[str, ...]]:
+    """The types of each event. Other keywords beside a reference hide them from a judge of schemas."""
+    schema = json.loads((files(schemas) / "published" / "github-workflows.json").read_text("utf-8"))
+    events = schema["properties"]["on"]["oneOf"][-1]["properties"]
+    return {
+        name: tuple(word for place, word in walk(entry) if "enum" in place and word != "enum")
+        for name, entry in events.items()
+    }
 
 
 def job_of(place: Place, workflow: dict[Any, Any]) -> dict[Any, Any]:

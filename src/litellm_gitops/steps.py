@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
+from litellm_gitops import expressions, shell
+from litellm_gitops.documents import Place, dig, mapping, parse, sequence, text, texts, walk
 from litellm_gitops.proxy_facts import closest
 
 Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
@@ -47,18 +50,8 @@ _PREDEFINED = """
     SERVER_VERSION_PATCH TEMPLATE_REGISTRY_HOST
 """
 PREDEFINED = {f"CI_{name}" for name in _PREDEFINED.split()}
-# https://copier.readthedocs.io/en/stable/reference/cli/, https://docs.astral.sh/uv/reference/cli/
-_COMMANDS = {
-    "copier": ("check-update", "copy", "recopy", "update"),
-    "uv": (
-        *("add", "auth", "build", "cache", "export", "format", "init", "lock", "pip", "publish", "python", "remove"),
-        *("run", "self", "sync", "tool", "tree", "venv", "version"),
-    ),
-}
 # what the environment of a step has, beside what GitHub says of the run
 _OF_A_STEP = {f"GITHUB_{name}" for name in ("ENV", "OUTPUT", "PATH", "STEP_SUMMARY", "TOKEN", "WORKSPACE")}
-_RUN = re.compile(r"\buv run(?: --?[\w-]+)* ([a-z][\w-]*)")
-_CALLED = re.compile(r"(?:^|[\s;&|(])(copier|uv)\s+([a-z][\w-]*)", re.MULTILINE)
 _RELATIVE = re.compile(r"\bGOBIN=[\"']?(?![/$~\"'\s])")
 _OF_UV = re.compile(r"\bpytest\b[^\n;&|]*\s(--(?:locked|frozen|no-sync))\b")
 _INTO = re.compile(r"\bcd ([\w./-]+)")
@@ -82,13 +75,52 @@ def lost(script: str, given: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def miscalled(script: str) -> Iterator[tuple[str, str]]:
-    """(a command, the one that was meant) of programs whose commands are known."""
-    for program in _RUN.findall(script):
-        if meant := closest(program, ("copier", "pytest", "python", "python3")):
-            yield program, meant
-    for program, command in _CALLED.findall(script):
-        if command not in _COMMANDS[program] and (meant := closest(command, _COMMANDS[program])):
-            yield f"{program} {command}", f"{program} {meant}"
+    """(what is wrong, what was meant) of programs whose commands and flags are known."""
+    found = shell.read(script)
+    for command in found.all() if found else ():
+        yield from dict.fromkeys(_of_call(command.words))
+
+
+def _of_call(words: list[str]) -> Iterator[tuple[str, str]]:
+    at = next((at for at, word in enumerate(words) if not _BEFORE.fullmatch(word)), len(words))
+    if at == len(words) or _program(words[at]) not in _programs():
+        return
+    name, rest = _program(words[at]), words[at + 1 :]
+    command = next((word for word in rest if not word.startswith("-")), "")
+    # of a short one the name of the program is a part, so that it may differ in a letter
+    known = _programs()[name].get("commands", ())
+    meant = closest(command, known) or closest(f"{name} {command}", [f"{name} {each}" for each in known])
+    if known and re.fullmatch(r"[a-z][a-z-]*", command) and command not in known and meant:
+        yield f"there is no command {name} {command}", f"{name} {meant.removeprefix(f'{name} ')}"
+    if (inner := f"{name} {command}") in _programs():
+        yield from _of_call([inner, *rest[rest.index(command) + 1 :]])
+        return
+    until = next((at for at, word in enumerate(rest) if name == "uv run" and not word.startswith("-")), len(rest))
+    flags = _programs()[name].get("flags") or _programs().get(name.partition(" ")[0], {}).get("flags", ())
+    for flag in (word.partition("=")[0] for word in rest[:until] if word.startswith("--")):
+        if flag not in flags and (meant := closest(flag, flags)):
+            yield f"{name} knows no {flag}", meant
+    if name == "uv run" and rest[until:]:
+        if meant := closest(rest[until], ("copier", "pytest", "python", "python3")):
+            yield f"there is no command {rest[until]}", meant
+        yield from _of_call(rest[until:])
+
+
+_BEFORE = re.compile(r"\w+=.*|-.*|\d+\w?|!|env|exec|if|nice|sudo|time|timeout|while|until|go|run", re.DOTALL)
+
+
+def _program(word: str) -> str:
+    """The program that a word calls; what Go fetches is called by its address, or by a variable."""
+    return "gitleaks" if re.search(r"\A\W*GITLEAKS\W*\Z|/gitleaks/v\d+@", word) else word.rpartition("/")[2]
+
+
+@cache
+def _programs() -> dict[str, dict[str, tuple[str, ...]]]:
+    content = (files("litellm_gitops") / "programs.yml").read_text("utf-8")
+    found = mapping(parse("programs.yml", content)[0].value)
+    return {
+        str(name): {part: tuple(text(words).split()) for part, words in entry.items()} for name, entry in found.items()
+    }
 
 
 def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
@@ -104,8 +136,31 @@ def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
             yield place, f"Go fetches nothing from {host}", "did you mean github.com?"
     for version in _GO.findall(script):
         yield place, f"Go knows no release {version}", f"write v{version}"
-    for command, meant in miscalled(script):
-        yield place, f"there is no command {command}", f"did you mean {meant}?"
+    for module, path, version in _MAJOR.findall(script):
+        if path != version:
+            yield place, f"{module} has no release v{version}", f"write one of v{path}, or the address of v{version}"
+    for what, meant in miscalled(script):
+        yield place, what, f"did you mean {meant}?"
+    for program, words in _SAID.items() if "copier" in script else ():
+        for word in re.findall(r"[\"']([a-z_]+)[\"']", script) if program in script else ():
+            if word not in words and (meant := closest(word, words)):
+                yield place, f"{program} says no {word}", f"did you mean {meant}?"
+
+
+_SAID = {"copier check-update": ("current_version", "latest_version", "update_available")}
+_MAJOR = re.compile(r"([\w./-]+/v(\d+))(?:/[\w./-]+)?@v(\d+)\.")
+_ENDING = r"[\w.-]{4,}\.(?:json|md|txt|xml|ya?ml)"
+_TAKEN = re.compile(rf"(?:\bopen\([\"']|\bcat |\bjq (?:[^|;\n]* )?|(?<!<)< ?)[\"']?({_ENDING})\b(?!/)")
+_WRITES = re.compile(rf"(?:>>?|\btee(?: -a)?|\s-o|--output|--junit-?xml)[ =]*[\"']?({_ENDING})\b")
+
+
+def _unwritten(scripts: str) -> Iterator[tuple[str, str]]:
+    """(a file that is read, the one that was meant) where scripts of a job write one that is called nearly so."""
+    written, numbers = {*_WRITES.findall(scripts)}, re.compile(r"\d")
+    for file in dict.fromkeys(_TAKEN.findall(scripts)):
+        meant = closest(file, written) if file not in written else ""
+        if meant and numbers.sub("", meant) != numbers.sub("", file):
+            yield file, meant
 
 
 def of_workflow(workflow: dict[Any, Any]) -> Flaws:
@@ -119,6 +174,20 @@ def of_workflow(workflow: dict[Any, Any]) -> Flaws:
             place: Place = ("jobs", str(name), "steps", number, "run")
             yield from of_script(place, _filled(script, given), {*given} | before | _OF_A_STEP)
             before |= {*re.findall(r"(\w+)=", script)} if "GITHUB_ENV" in script else set()
+        scripts = [text(step.get("run")) for step in steps]
+        hosted = re.match(r"(?:ubuntu|macos)-", text(dig(job, "runs-on"))) and not dig(job, "container")
+        if hosted and "cosign" not in f"{steps}":  # which no runner of GitHub's has
+            signed = (number for number, script in enumerate(scripts) if re.search(r"\bpytest .*-m signed\b", script))
+            for at in signed:
+                yield (
+                    ("jobs", str(name), "steps", at, "run"),
+                    "no step brings cosign, which it calls",
+                    "install it before",
+                )
+        for file, meant in _unwritten("\n".join(scripts)):
+            at = next(number for number, script in enumerate(scripts) if file in script)
+            yield ("jobs", str(name), "steps", at, "run"), f"nothing writes {file}", f"did you mean {meant}?"
+    yield from expressions.of_events(workflow)
 
 
 def of_job(name: str, own: dict[Any, Any], whole: dict[Any, Any], pipeline: dict[Any, Any], folder: str) -> Flaws:
@@ -140,6 +209,9 @@ def of_job(name: str, own: dict[Any, Any], whole: dict[Any, Any], pipeline: dict
     if folder and calls and not re.search(r"\bcd\b|--directory|--project", "\n".join(after)):
         what = "after_script begins at the root of git, where the project is not"
         yield (name, "after_script", after.index(calls[0])), what, f"begin with cd {folder} &&"
+    for file, meant in _unwritten("\n".join(above)):
+        yield (name, "script"), f"nothing writes {file}", f"did you mean {meant}?"
+    yield from _of_image(name, own.get("image"))
     if not name.startswith("."):
         yield from _of_artifacts(name, own, [*above, *_lines(whole.get("after_script"))], folder)
 
@@ -151,6 +223,69 @@ def of_conditions(pipeline: dict[Any, Any]) -> Flaws:
         for name in dict.fromkeys(re.findall(r"\$\{?(CI_\w+)", found)) if found != place[-1] else ():
             if name not in defined and (meant := closest(name, PREDEFINED)):
                 yield place, f"GitLab gives no ${name}", f"did you mean ${meant}?"
+        for source in re.findall(r"\$CI_PIPELINE_SOURCE *[=!]= *[\"'](\w+)[\"']", found) if found != place[-1] else ():
+            if source not in _SOURCES and (meant := closest(source, _SOURCES) or closest(source.lower(), _SOURCES)):
+                yield place, f"$CI_PIPELINE_SOURCE is never {source}", f"did you mean {meant}?"
+
+
+# https://docs.gitlab.com/ci/jobs/job_rules/#ci_pipeline_source-predefined-variable
+_SOURCES = {
+    *("api", "chat", "external", "external_pull_request_event", "merge_request_event", "ondemand_dast_scan"),
+    *("ondemand_dast_validation", "parent_pipeline", "pipeline", "push", "schedule", "trigger", "web", "webide"),
+    *("security_orchestration_policy", "container_registry_push"),
+}
+_IMAGES = ("alpine/helm", "astral-sh/uv", "golang", "python")
+_HOSTS = ("docker.io", "ghcr.io", "public.ecr.aws", "quay.io", "registry.gitlab.com", "registry.k8s.io")
+# images that begin a program and no shell: https://docs.gitlab.com/ci/docker/using_docker_images/
+_NO_SHELL = re.compile(
+    r"(?:.*/)?(?:alpine/(?:git|helm)|zricethezav/gitleaks|hashicorp/terraform|amazon/aws-cli|bitnami/kubectl|mikefarah/yq)"
+)
+
+
+def _of_image(name: str, image: Any) -> Flaws:
+    """What is wrong with the image of a job."""
+    address = re.sub(r"@.*|:[^/]*\Z", "", text(dig(image, "name")) or text(image))
+    host, _, path = address.partition("/") if re.match(r"[^/]*[.:]", address) else ("", "", address)
+    if host not in ("gcr.io", *_HOSTS) and (meant := closest(host, _HOSTS)):
+        yield (name, "image"), f"there is no registry {host}", f"did you mean {meant}?"
+    elif path not in _IMAGES and (meant := closest(path, _IMAGES)):
+        yield (name, "image"), f"there is no image {path}", f"did you mean {meant}?"
+    elif _NO_SHELL.fullmatch(address) and "entrypoint" not in mapping(image):
+        yield (name, "image"), f"{path} begins a program and no shell, so that no script runs", 'write entrypoint: [""]'
+
+
+_OF_POWERSHELL = re.compile(r"\$env:|\b(?:Get|New|Set|Write)-[A-Z]")
+_SHELLS = ("", "bash", "sh")
+
+
+def scripts_of_workflow(workflow: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    """(where, the script, bash or python) of the steps of GitHub's workflow whose shell is one of these."""
+    for name, job in mapping(workflow.get("jobs")).items():
+        for number, step in enumerate(map(mapping, sequence(dig(job, "steps")))):
+            places = (step, dig(job, "defaults", "run"), dig(workflow, "defaults", "run"))
+            shell = next((found for each in places if (found := text(dig(each, "shell")))), "").partition(" ")[0]
+            elsewhere = not shell and "windows" in f"{dig(job, 'runs-on')}{dig(job, 'strategy')}".lower()
+            script, place = text(step.get("run")), ("jobs", str(name), "steps", number, "run")
+            if shell == "python":
+                yield place, script, shell
+            elif script and shell in _SHELLS and not elsewhere and not _OF_POWERSHELL.search(script):
+                yield place, script, "bash"
+
+
+def scripts_of_pipeline(pipeline: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    """(where, the script, bash) of GitLab's jobs, and of what stands above them."""
+    for name, entry in (("", pipeline), *pipeline.items()):
+        for part in ("before_script", "script", "after_script"):
+            listed = mapping(entry).get(part)
+            lines = [listed] if isinstance(listed, str) else [*_flat(listed)]
+            script = "\n".join(lines)
+            if script and not _OF_POWERSHELL.search(script):
+                yield (str(name), part) if name else (part,), script, "bash"
+
+
+def _flat(value: Any) -> Iterator[str]:
+    for each in sequence(value):
+        yield from [each] if isinstance(each, str) else _flat(each)
 
 
 def _given(part: Any, field: str) -> Iterator[tuple[Any, Any]]:
@@ -160,7 +295,7 @@ def _given(part: Any, field: str) -> Iterator[tuple[Any, Any]]:
 def _filled(script: str, given: dict[str, str]) -> str:
     """A script in which a version that Go fetches stands in its place."""
     for name, value in given.items() if re.search(r"\bgo (?:run|install)\b", script) else ():
-        if re.fullmatch(r"(?:\S+@)?\d+(?:\.\d+)+", value):
+        if re.fullmatch(r"(?:\S+@)?v?\d+(?:\.\d+)+", value):
             script = re.sub(rf"\$(?:{name}\b|\{{{name}\}})", value, script)
     return script
 
@@ -181,7 +316,10 @@ def _of_artifacts(name: str, job: dict[Any, Any], lines: list[str], folder: str)
         if written and goes_there and inner == path.strip("/"):
             what = f"{path} is kept, and the job writes it below {folder}"
             yield (name, "artifacts", *place), what, f"write {folder}/{path}"
-        elif not written and (meant := closest(inner, words | {word.rpartition("/")[0] for word in words})):
+            continue
+        folders = words | {word.rpartition("/")[0] for word in words}
+        dotted = next((each for each in (f".{inner}", inner.lstrip(".")) if each != inner and each in folders), "")
+        if not written and (meant := closest(inner, folders) or dotted):
             yield (name, "artifacts", *place), f"{path} is kept, and the job writes {meant}", f"did you mean {meant}?"
 
 

@@ -108,6 +108,7 @@ def _is_refused(repository: Repository) -> bool:
         *workflows.github_takes_every_workflow(repository),
         *workflows.gitlab_takes_the_pipeline(repository),
         *workflows.every_step_names_what_there_is(repository),
+        *workflows.every_script_can_be_read(repository),
     )
     return any(each.file in (OURS[0], GITLAB) for each in told)
 
@@ -319,7 +320,8 @@ def the_pipeline_sees_the_history(repository: Repository) -> Iterator[Finding]:
         scripts = texts(dig(job, "script"))
         misspelt = any(closest(str(key), ["variables"]) for key in mapping(job))  # of which another rule tells
         is_short = any(map(_needs_history, scripts)) and not misspelt
-        if document and is_short and str(dig(job, "variables", "GIT_DEPTH")) != "0":
+        is_short = is_short and str(dig(job, "variables", "GIT_DEPTH")) != "0"
+        if document and is_short and not _is_refused(repository):
             line = document.line(str(name), "variables", "GIT_DEPTH")
             yield Finding(GITLAB, line, f"the job {name} sees a few commits", edit("write GIT_DEPTH: 0"))
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from litellm_gitops import expressions, steps
+from litellm_gitops import expressions, steps, syntax
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
+from litellm_gitops.files import search_path
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import as_rendered, closest
 from litellm_gitops.repository import Repository
@@ -98,6 +99,33 @@ def every_step_names_what_there_is(repository: Repository) -> Iterator[Finding]:
                     if document:
                         line = document.line("jobs", str(name), "steps", number, *field)
                         yield Finding(file, line, what, edit(fix))
+
+
+@rule
+def every_script_can_be_read(repository: Repository) -> Iterator[Finding]:
+    """By bash, of pipelines and of files, where there is a bash; by Python, what a script gives it."""
+    shells: list[tuple[str, int, str]] = []  # (file, line, script)
+    for file in (_GITLAB, *repository.under(_FOLDER)):
+        document = repository.document(file) if repository.has(file) and file.endswith((".yaml", ".yml")) else None
+        of_file = steps.scripts_of_pipeline if file == _GITLAB else steps.scripts_of_workflow
+        for place, script, shell in of_file(document.value) if document else ():
+            line = document.line(*place) if document else 0
+            shells += [(file, line, script)] if shell == "bash" else []
+            for what, fix in syntax.of_python(script) if shell == "bash" else syntax.slips(script):
+                yield Finding(file, line, what, edit(fix))
+    shells += ((file, 0, repository.text(file) or "") for file in repository.files if _is_of_a_shell(repository, file))
+    ends = syntax.unread(search_path(repository.root), dict.fromkeys(script for _, _, script in shells))
+    for file, line, script in shells:
+        if number := ends.get(script):
+            what = "bash cannot read the script, and ends with an error"
+            yield Finding(file, line + number if "\n" in script else line or number, what, edit("correct the syntax"))
+
+
+def _is_of_a_shell(repository: Repository, file: str) -> bool:
+    if not file.endswith((".bash", ".sh")) or file.startswith("vendor/"):
+        return False
+    first = (repository.text(file) or "").partition("\n")[0]
+    return not first.startswith("#!") or bool(re.search(r"\b(?:ba|da)?sh\b", first))
 
 
 # https://docs.github.com/en/actions/reference/workflows-and-actions/variables

@@ -1,0 +1,181 @@
+"""Faults and edits of scripts: what bash and Python cannot read, and what programs do not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.answers import everything
+from tests.support.faults import Edit, Fault, append_item, change, remove, set_value, substitute, together, write
+from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
+
+READ, STEPS = "every_script_can_be_read", "every_step_names_what_there_is"
+VALIDATE, UPDATE = (f".github/workflows/{name}.yaml" for name in ("validate", "update"))
+PIPELINE, GITLAB = ".gitlab-ci.yml", everything(ci_platform="gitlab")
+CHART, SIGNATURE = ("jobs", "chart", "steps"), ("jobs", "signature", "steps")
+
+
+def step(script: str, **more: Any) -> Edit:
+    """One more step."""
+    token = {"env": {"GH_TOKEN": "${{ github.token }}"}} if script.startswith("gh ") else {}
+    return append_item(VALIDATE, CHART, {"run": script, **token, **more})
+
+
+def job(**entries: Any) -> tuple[Edit, dict[str, Any]]:
+    """One more job of GitLab's."""
+    return set_value(PIPELINE, ("own",), {"script": ["make"], **entries}), GITLAB
+
+
+def python(*lines: str) -> Edit:
+    """One more step, with a program of Python."""
+    return step("\n".join(("python3 - << 'END'", *lines, "END")))
+
+
+FAULTS: dict[str, Fault] = {
+    **{
+        f"no script: {script}": (READ, step(script))
+        for script in (
+            "if true; then echo\nfi fi",
+            "if true; then\n  echo",
+            "if true\n  echo\nfi",
+            'echo "a',
+            "for each in a b; echo $each; done",
+            "case $A in\n  a) echo\nesac esac",
+            "uv sync --locked &&",
+            "cat << 'END'\na\nEDN",
+            "python3 - << 'END'\nprint('a'\nEND",
+        )
+    },
+    "no script (GitLab)": (READ, change(PIPELINE, "says how'; exit 1; }", "says how'; exit 1 }"), GITLAB),
+    "a suite without its quote (GitLab)": (
+        READ,
+        change(PIPELINE, '.bin:$PATH" uv run --locked pytest -m chart', ".bin:$PATH uv run --locked pytest -m chart"),
+        GITLAB,
+    ),
+    "no script in a file": (READ, write("bin/own.sh", "#!/usr/bin/env bash\nif true; then\n  echo\n")),
+    **{
+        f"no program of Python: {lines}": (READ, python(*lines))
+        for lines in (
+            ("import json", "print(josn.dumps({}))"),
+            ("print(json.dumps({}))",),
+            ("import josn",),
+            ("import json", "json.laods('1')"),
+            ("prnt(1)",),
+            ("answer = 1", "print(anwser)"),
+            ("if True", "    print(1)"),
+        )
+    },
+    "no program of Python in a line": (READ, step("python3 -c 'import json; print(josn.dumps({}))'")),
+    "no program of Python in a step": (READ, step("import josn\n", shell="python")),
+    **{
+        f"a program knows no such thing: {script}": (STEPS, step(script))
+        for script in (
+            "uv rnu pytest -m chart",
+            "uv run --lockd pytest -m chart",
+            "uv run --locked copier check-update --quite",
+            "gh isue list",
+            "gh issue craete --title a",
+            "gh issue list --limt 5",
+            "helm templat litellm",
+            'go run "github.com/zricethezav/gitleaks/v8@v8.30.1" git --redact --lag-opts=HEAD',
+            'go run "github.com/zricethezav/gitleaks/v8@v9.30.1" git --redact',
+            "copier check-update > own-update.json\njq . own-updates.json",
+            "copier check-update --output-format json | jq '.[\"latest_verison\"]'",
+        )
+    },
+    "a release of another major (GitLab)": (STEPS, change(PIPELINE, "cosign@v3.1.3", "cosign@v4.1.3"), GITLAB),
+    "a release of another major": (STEPS, change(VALIDATE, "version: v3.1.3", "version: v2.1.3")),
+    "a signature without its program": (STEPS, remove(VALIDATE, (*SIGNATURE, 2))),
+    "a kind of change that there is not": (
+        STEPS,
+        set_value(VALIDATE, ("on", "pull_request"), {"types": ["opened", "synchronise"]}),
+    ),
+    "a day that no month has": (STEPS, set_value(UPDATE, ("on", "schedule", 0, "cron"), "17 5 31 2 *")),
+    **{
+        f"a condition that is never true: {condition}": (
+            STEPS,
+            append_item(VALIDATE, CHART, {"run": "make", "if": condition}),
+        )
+        for condition in (
+            "github.event_name == 'shedule'",
+            "github.ref == 'main'",
+            "startsWith(github.ref, 'ref/tags/')",
+        )
+    },
+    **{
+        f"a job that never runs (GitLab): {source}": (
+            STEPS,
+            set_value(PIPELINE, ("template", "rules"), [{"if": f'$CI_PIPELINE_SOURCE == "{source}"'}]),
+            GITLAB,
+        )
+        for source in ("shedule", "Schedule")
+    },
+    "a registry that is misspelt (GitLab)": (STEPS, change(PIPELINE, '"ghcr.io/astral', '"gchr.io/astral'), GITLAB),
+    "an image that is misspelt (GitLab)": (STEPS, substitute(PIPELINE, '"alpine/helm', '"alpine/hlem'), GITLAB),
+    "an image without a shell (GitLab)": (STEPS, remove(PIPELINE, ("helm", "image", "entrypoint")), GITLAB),
+    "another folder than is written (GitLab)": (
+        STEPS,
+        set_value(PIPELINE, ("helm", "artifacts", "paths"), ["bin/"]),
+        GITLAB,
+    ),
+}
+
+# What an owner may do, and no rule minds.
+HARMLESS: dict[str, Harmless] = {
+    **{
+        f"a script: {script}": step(script)
+        for script in (
+            'case $A in\n  a|b) echo ;;\n  (c) echo ;&\n  *) echo\nesac\n[[ $A =~ ^(a|b)$ ]] && echo "it\'s" || true',
+            "shopt -s extglob\nls !(own)",
+            "mapfile -t all < <(ls)\nprintf '%s\\n' \"${all[@]}\"",
+            "if ${{ github.ref == 'refs/heads/main' }}; then echo ${{ github.sha }}; fi",
+            "cat << END\n\"('\nEND\nnode << 'JS'\nconsole.log(`${1}`)\nJS",
+            "# nothing yet",
+            "python3 -m json.tool << 'END'\n{\"a\": true}\nEND\npython3 own.py << 'END'\nif\nEND",
+            "python3 << END\nprint('$GITHUB_REF')\nEND",
+            "uv run --locked --extra dev ruff check\nuv tool run ruff\nuvx ruff\nhelm plugin list\ngh co 1",
+            "pytest --cov --cov-report=xml --own -m slow",
+            "jq . report-1.json > report-2.json\ncat report-1.json own.json",
+            'go install "example.com/own@v9.0.0"\ngo run example.com/own/v2/cmd@v2.0.1',
+            "echo uv rnu --lockd\npip install copeir-own",
+        )
+    },
+    "a script of PowerShell": step('if ($env:A) { Write-Output "fi" }'),
+    "a script of another shell": step("if ($a) { 'fi' }", shell="pwsh"),
+    "a script of another system": together(
+        set_value(VALIDATE, ("jobs", "own"), {"runs-on": "windows-2025", "steps": [{"run": "if (1) { echo 'fi' }"}]})
+    ),
+    "a program of Python": python(
+        "from __future__ import annotations",
+        "import datetime as dt, os.path, typer, yaml",
+        "class A: pass",
+        "def own(a, *b, c=1, **d): return [(e := each) for each in (a, b, c, d)], e",
+        "try: own(dt.datetime.now(), A(), os.path.sep)",
+        "except OSError as error: print(f'{error!r}', __name__)",
+        "match own:",
+        "    case {'a': first, **rest}: print(first, rest)",
+        "    case [first, *rest]: print(first, rest, lambda all: all)",
+    ),
+    "files of shells": together(
+        write("bin/own.sh", 'set -eu\nfor each in "$@"; do\n  echo "$each"\ndone\n'),
+        write("bin/other.sh", "#!/usr/bin/env zsh\nfor each (a b) { echo $each }\n"),
+    ),
+    "a script in many lines (GitLab)": job(script=["if true; then", "  echo", "fi", ["make", "cd own || exit 1"]]),
+    "an image of one's own (GitLab)": job(image="registry.example.com:5000/own/golangs:1"),
+    "an image with its shell (GitLab)": job(image={"name": "registry.example.com/alpine/helm:4", "entrypoint": [""]}),
+    "conditions of any source (GitLab)": job(rules=[{"if": '$CI_PIPELINE_SOURCE == "own_event" || $A == "pushed"'}]),
+    "what is sent, and when": set_value(
+        VALIDATE, ("on", "repository_dispatch"), {"types": ["own-synchronise", "closes"]}
+    ),
+    "a condition for tags and branches": append_item(
+        VALIDATE,
+        CHART,
+        {"run": "make", "if": "startsWith(github.ref, 'refs/heads/own') || github.ref == 'refs/tags/main'"},
+    ),
+    "the last day of some months": set_value(UPDATE, ("on", "schedule", 0, "cron"), "17 5 31 2,3 *"),
+    "a signature with another program": set_value(
+        VALIDATE, (*SIGNATURE, 2), {"uses": f"sigstore/cosign-installer@{'a' * 40}"}
+    ),
+}
+
+test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)
