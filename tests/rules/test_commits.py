@@ -12,6 +12,18 @@ RUNS = "gitleaks_runs_on_every_push"
 GUARD = "        always_run: true\n"
 
 FAULTS: dict[str, Fault] = {
+    **{
+        f"a pattern that misses what a merge could not apply: {pattern}": (
+            "a_commit_is_guarded",
+            change(COMMITS, r"\.(rej|orig)$", pattern),
+        )
+        for pattern in (r"\.(rej|orgi)$", r"\.(rje|orig)$", r"\.(rej|orig)^")
+    },
+    "settings of gitleaks that are not there": (
+        "a_commit_is_guarded",
+        change(COMMITS, "--config=platform/llm/.gitleaks.toml", "--config=platform/lm/.gitleaks.toml"),
+        everything(repo_path="platform/llm"),
+    ),
     "a file that gitleaks does not find": (
         "gitleaks_looks_for_every_credential",
         change(GITLEAKS, "useDefault = true", 'path = "own.toml"'),
@@ -205,6 +217,8 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "rejected hunks and more": change(COMMITS, r"\.(rej|orig)$", r"(?x)\.(rej|orig|bak)$"),
+    "rejected hunks alone": change(COMMITS, r"\.(rej|orig)$", r"\.rej$"),
     "rules of yamllint of their own": append(
         ".yamllint.yml", "  octal-values: {forbid-implicit-octal: true}\n  braces: {max-spaces-inside: 1}\n"
     ),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from importlib.resources import files
 from posixpath import normpath
 from typing import Any
 
+import yaml
+
 from litellm_gitops import gitleaks_settings
-from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
+from litellm_gitops.documents import LOADER, Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
@@ -28,48 +31,9 @@ _OF_GIT = {
 }
 _PATTERNS = {"/secrets/**/*.sops.yaml", "/litellm/checksums-*.yaml", "/vendor/**"}
 _HOOKS = ("yamllint", "check-merge-conflict", "gitleaks", "rejected-hunks", "guard-staged")  # as they are rendered
-_LANGUAGES = (
-    "conda",
-    "system",
-    "docker",
-    "docker_image",
-    "fail",
-    "golang",
-    "node",
-    "pygrep",
-    "python",
-    "ruby",
-    "rust",
-    "script",
-)
-_SOURCES = tuple(
-    f"https://github.com/{each}"
-    for each in ("adrienverge/yamllint", "pre-commit/pre-commit-hooks", "gitleaks/gitleaks")
-)
-# the hooks of those whose names are misspelt easily; `meta` and `builtin` are of pre-commit and prek themselves
-_IDS = {
-    "https://github.com/pre-commit/pre-commit-hooks": (
-        *("check-added-large-files", "check-ast", "check-case-conflict", "check-docstring-first", "check-json"),
-        *("check-executables-have-shebangs", "check-illegal-windows-names", "check-merge-conflict", "check-symlinks"),
-        *("check-shebang-scripts-are-executable", "check-toml", "check-vcs-permalinks", "check-xml", "check-yaml"),
-        *(
-            "debug-statements",
-            "destroyed-symlinks",
-            "detect-aws-credentials",
-            "detect-private-key",
-            "file-contents-sorter",
-        ),
-        *("double-quote-string-fixer", "end-of-file-fixer", "fix-byte-order-marker", "forbid-new-submodules"),
-        *("forbid-submodules", "mixed-line-ending", "name-tests-test", "no-commit-to-branch", "pretty-format-json"),
-        *("requirements-txt-fixer", "sort-simple-yaml", "trailing-whitespace"),
-    ),
-    "meta": ("check-hooks-apply", "check-useless-excludes", "identity"),
-}
-_FLAGS = {  # what the rendered hooks take
-    "yamllint": ("--strict", "--format", "--config-file", "--config-data", "--no-warnings", "--list-files"),
-    "check-merge-conflict": ("--assume-in-merge",),
-    "gitleaks": ("--config", "--redact", "--verbose", "--no-banner", "--baseline-path", "--log-level", "--staged"),
-}
+_KNOWN: Any = yaml.load((files(__package__) / "commits.yml").read_text("utf-8"), LOADER)
+_LANGUAGES, _SOURCES = tuple(_KNOWN["languages"].split()), tuple(_KNOWN["sources"])
+_IDS, _FLAGS = ({name: tuple(words.split()) for name, words in _KNOWN[part].items()} for part in ("hooks", "flags"))
 _PIPELINES = (".github/workflows/", ".gitlab-ci.yml")
 _CALL = re.compile(r"^.*\bgitleaks\b.* (?:git|dir|detect|protect)\b.*$", re.IGNORECASE | re.MULTILINE)
 _PASSED = re.compile(r"--exit-code[= ]0\b|\|\| *(?:true|:)")
@@ -111,6 +75,13 @@ def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
             yield Finding(_COMMITS, document.line(*place, "id"), what, edit(f"did you mean {meant}?"))
     if not repository.has("hooks/guard_staged.py") and not is_ignored(repository, "hooks/guard_staged.py"):
         yield Finding("hooks/guard_staged.py", None, "is missing, and no commit is possible", restore())
+    there = [*map(repository.path, repository.files)]
+    for place, hook in hooks:
+        for number, word in enumerate(texts(hook.get("args"))):
+            path = word.partition("=")[2] if word.startswith("-") else word
+            if "." in path and path not in there and (meant := closest(path, there)):
+                what = f"there is no {path}, and no commit is possible"
+                yield Finding(_COMMITS, document.line(*place, "args", number), what, edit(f"did you mean {meant}?"))
     yield from _of_guards(repository, document, hooks)
 
 
@@ -190,11 +161,21 @@ def _unfit(document: Document) -> Iterator[Finding]:
                 if isinstance(pattern := hook.get(field), str) and not gitleaks_settings.is_pattern(pattern):
                     what = f"{field} of {name} is no regular expression, and pre-commit runs nothing"
                     yield Finding(_COMMITS, document.line(*here, field), what, edit("correct it"))
+                elif (name, field) == ("rejected-hunks", "files") and (lost := _lost(text(pattern))):
+                    what = f"{name} looks at no {lost}, so that what a merge could not apply is committed"
+                    yield Finding(_COMMITS, document.line(*here, field), what, edit(r"write \.(rej|orig)$"))
     version = text(dig(document.value, "default_language_version", "python"))
     if (match := re.fullmatch(r"python3\.(\d+)", version)) and int(match[1]) < 11:
         line = document.line("default_language_version", "python")
         what = f"the guard does not run on {version}, and no commit is possible"
         yield Finding(_COMMITS, line, what, edit("write python3.11, or a newer one"))
+
+
+def _lost(pattern: str) -> str:
+    """An ending of rejected hunks that a pattern leaves out by a slip; empty where it has both, or one by choice."""
+    lost = [each for each in ("rej", "orig") if not re.search(pattern, f"own.yaml.{each}")]
+    words = re.findall(r"\w+", pattern)
+    return next((f".{each}" for each in lost if each == "rej" or any(closest(word, [each]) for word in words)), "")
 
 
 def _told(document: Document, place: Place, what: str, program: str) -> Iterator[Finding]:
