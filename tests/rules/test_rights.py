@@ -15,6 +15,11 @@ CODEOWNERS, GITLAB_OWNERS = ".github/CODEOWNERS", ".gitlab/CODEOWNERS"
 SUITE, TEMPLATE = ("jobs", "suite", "permissions"), ("jobs", "template")
 
 FAULTS: dict[str, Fault] = {
+    "a release of an action with another commit": (
+        MOVES,
+        substitute(VALIDATE, r"(checkout@)[0-9a-f]{40}", "\\g<1>" + "a1" * 20, 1),
+    ),
+    "a commit of an action with another release": (MOVES, substitute(UPDATE, r"# v7\.0\.1", "# v7.1.0")),
     "rights at the top that are misspelt": (
         "github_takes_every_workflow",
         substitute(VALIDATE, r"^permissions: \{\}", "permission: {}"),
@@ -54,6 +59,9 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "two releases of an action": substitute(
+        VALIDATE, r"(checkout@)[0-9a-f]{40} # v7.*", "\\g<1>" + "a1" * 20 + " # v6.0.2", 1
+    ),
     "owners of a section (GitLab)": (
         append(GITLAB_OWNERS, "[Platform][2] @example/platform\n/clusters/\n/policies/ @alice\n"),
         GITLAB,

@@ -60,6 +60,7 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
             line = document.line(str(job), "image")
             yield Finding(GITLAB, line, f"the image {image} has no version", edit("name one"))
     yield from _latest(repository)
+    yield from _of_two_commits(repository)
     document = repository.document(_COMMITS) if repository.has(_COMMITS) else None
     for number, entry in enumerate(sequence(dig(document and document.value, "repos"))):
         revision = str(dig(entry, "rev") or "")
@@ -69,6 +70,27 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
             yield Finding(
                 _COMMITS, line, f"rev {revision!r} of {dig(entry, 'repo')} can be moved", edit("name a release")
             )
+
+
+_RELEASED = re.compile(r"\buses: *[\"']?([\w./-]+)@([0-9a-f]{40})[\"']? +# *(v\d\S*)")
+
+
+def _of_two_commits(repository: Repository) -> Iterator[Finding]:
+    """A release of an action with one commit here and another there: half of an update, or one of elsewhere."""
+    places: dict[tuple[str, str, str], tuple[str, int]] = {}  # (action, commit, release) -> (file, line)
+    found: list[tuple[str, str, str]] = []
+    for file in filter(repository.has, OURS):
+        for number, line in enumerate((repository.text(file) or "").splitlines(), 1):
+            for match in _RELEASED.finditer(line):
+                found.append((match[1], match[2], match[3]))
+                places.setdefault(found[-1], (file, number))
+    for odd in sorted(places, key=found.count):  # what is there less often was changed
+        others = [each for each in places if each != odd and each[0] == odd[0]]
+        for same, other, word in ((2, 1, "commit"), (1, 2, "release")):
+            if any(each[same] == odd[same] for each in others):
+                what = f"{odd[0]} {odd[same]} has another {word} here than elsewhere: {odd[other]}"
+                yield Finding(*places[odd], what, edit("write both as they are elsewhere"))
+                return
 
 
 def _latest(repository: Repository) -> Iterator[Finding]:
