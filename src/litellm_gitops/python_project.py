@@ -125,7 +125,8 @@ _FLAGS = {
         "--numprocesses",
     ),
 }
-_MARKS = ("chart", "decrypt", "signed")
+_MARKS = {"test_chart.py": "chart", "test_decryption.py": "decrypt", "test_signature.py": "signed"}
+_CHOSEN = r"(?<!\S)-m\s*(?:'([^']*)'|\"([^\"]*)\"|(\S+))"
 _BACKENDS = ("setuptools.build_meta", "hatchling.build", "flit_core.buildapi", "poetry.core.masonry.api", "uv_build")
 
 
@@ -162,11 +163,24 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
     backend = text(dig(settings, "build-system", "build-backend"))
     if meant := closest(backend, _BACKENDS):
         yield "build-backend", f"there is no {backend}", f"did you mean {meant}?"
+    chosen = {"packages", "py-modules", "ext-modules"} & {*mapping(tool.get("setuptools"))}
+    near = any(closest(str(key), ("packages", "setuptools")) for key in (*mapping(tool.get("setuptools")), *tool))
+    if backend == "setuptools.build_meta" and not chosen and not near:
+        what = "setuptools finds hooks, litellm, policies and more to install, and pip ends with an error"
+        yield "build-backend", what, "write packages = [] under [tool.setuptools]"
     pytest = mapping(tool.get("pytest"))
     for key in pytest:
         if "ini_options" not in pytest and closest(str(key), ("ini_options",)):
             yield f"[tool.pytest.{key}]", f"pytest reads no tool.pytest.{key}", "write tool.pytest.ini_options"
     yield from of_pytest(mapping(pytest.get("ini_options")), tests)
+
+
+def taken_in(addopts: str, tests: Iterable[str]) -> str:
+    """A mark of tests that need more than this repository, and that pytest would run by itself; empty where none."""
+    chosen = re.search(_CHOSEN, addopts)
+    words = re.findall(r"\w+", " ".join(filter(None, chosen.groups()))) if chosen else []
+    marks = (_MARKS[name] for name in tests if name in _MARKS)
+    return next((mark for mark in marks if mark not in words or "not" not in words), "")
 
 
 def _misspelt(above: str, given: dict[Any, Any], known: set[str]) -> Flaws:
@@ -255,13 +269,17 @@ def of_pytest(options: dict[Any, Any], tests: list[str]) -> Flaws:
             yield "addopts", f"pytest knows no {flag}", f"did you mean {meant}?"
     if re.search(r"-p[ =]?no:litellm", words):
         yield "addopts", "addopts switches the rules themselves off", "take -p no: out"
-    chosen = re.search(r"(?<!\S)-m\s*(?:'([^']*)'|\"([^\"]*)\"|(\S+))", words)
+    chosen = re.search(_CHOSEN, words)
     for mark in re.findall(r"\w+", " ".join(filter(None, chosen.groups())) if chosen else ""):
-        if mark not in (*_MARKS, "not", "and", "or") and (meant := closest(mark, _MARKS)):
+        if mark not in (*_MARKS.values(), "not", "and", "or") and (meant := closest(mark, _MARKS.values())):
             yield "addopts", f"no test has the mark {mark}", f"did you mean {meant}?"
     declared = {line.partition(":")[0].partition("(")[0].strip() for line in texts(options.get("markers"))}
     slip = any(closest(str(key), ("markers",)) for key in options)  # of which is told above
-    if "--strict-markers" in words and not slip and (missing := [mark for mark in _MARKS if mark not in declared]):
+    if (
+        "--strict-markers" in words
+        and not slip
+        and (missing := [mark for mark in _MARKS.values() if mark not in declared])
+    ):
         yield "markers", f"markers lacks {missing[0]}, so that pytest ends with an error", f"declare {missing[0]}"
     for key, known, sample in (("python_files", "test_*.py", tests), ("python_functions", "test", ["test_own"])):
         patterns = options.get(key)

@@ -172,6 +172,18 @@ def astray(settings: dict[Any, Any], folders: set[str]) -> Flaws:
                 yield found, f"there is no {folder}, so that Renovate looks at nothing", f"did you mean {meant}?"
 
 
+def misnamed(settings: dict[Any, Any], known: set[str]) -> Flaws:
+    """Names of packages that nothing here has, and that are nearly one of `known`, which are here."""
+    for found in (each for entry in sequence(settings.get("packageRules")) for each in _names(mapping(entry))):
+        name = found.removeprefix("**/")
+        if name not in known and re.fullmatch(r"[\w.-]+", name) and (meant := closest(name, known)):
+            yield found, f"nothing here is called {name}", f"did you mean {meant}?"
+
+
+def _names(entry: dict[Any, Any]) -> list[str]:
+    return texts(entry.get("matchPackageNames")) + texts(entry.get("matchDepNames"))
+
+
 _FOLDER = re.compile(r"/?\^?((?:[\w/-]|\\?\.(?![*+?]))+)")  # as far as a pattern is a text
 
 

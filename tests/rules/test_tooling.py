@@ -68,6 +68,15 @@ def settings(**given: Any) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    "no options of pytest": (WHOLE, drop(PROJECT, "addopts")),
+    "tests that need cosign": (WHOLE, change(PROJECT, "not decrypt and not signed", "not decrypt")),
+    "packages that setuptools looks for": (INSTALLED, drop(PROJECT, "packages = []")),
+    "a hook with another commit of the tooling": (
+        SAME,
+        substitute(".pre-commit-config.yaml", "0123456789abcdef", "fedcba9876543210", 1),
+    ),
+    "a package that is misspelt": (READS, change(RENOVATE, "**/litellm-helm", "**/litelm-helm")),
+    "an entry point that is misspelt": (THERE, change(VALIDATE, "hooks/auth_matrix.py", "hooks/auth_matrx.py")),
     "dependencies in one text": (
         INSTALLED,
         substitute(PROJECT, r"(?s)dependencies = \[.*?\n\]", 'dependencies = "copier"'),
@@ -232,6 +241,11 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "other marks in another form": change(
+        PROJECT, "-m 'not chart and not decrypt and not signed'", "-m 'not (chart or decrypt or signed or slow)'"
+    ),
+    "packages by another key": change(PROJECT, "packages = []", "py-modules = []"),
+    "packages of others": rules(matchPackageNames=["litellm", "example/litellm-helms", "/litelm/"], enabled=False),
     "settings of other programs": append(
         PROJECT, '\n[tool.mypy]\ncache_dir = ".mypy"\n\n[tool.pylint]\nload-plugins = []\n\n[tool.setuptools_scm]\n'
     ),

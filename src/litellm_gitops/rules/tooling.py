@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from functools import lru_cache, partial
+from itertools import chain
 from pathlib import PurePosixPath
 from posixpath import basename, dirname, normpath
 from typing import Any
@@ -52,7 +53,9 @@ def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Find
         return
     paths = [PurePosixPath(repository.path(file)) for file in repository.files]
     folders = {str(folder) for path in paths for folder in path.parents}
-    told = dict.fromkeys((*_unread_settings(content), *renovate_settings.astray(mapping(settings), folders)))
+    known = {each.package.rpartition("/")[2] for each in renovate.dependencies(repository)} | {"litellm-gitops"}
+    flaws = (renovate_settings.astray(mapping(settings), folders), renovate_settings.misnamed(mapping(settings), known))
+    told = dict.fromkeys((*_unread_settings(content), *chain(*flaws)))
     yield from _at_its_word(content, iter(told))
 
 
@@ -153,6 +156,12 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
         what = f"addopts has {left}, so that pytest leaves a part of the suite out"
         yield Finding(where, line, what, edit("take it out"))
     tests = [file for file in repository.under("tests") if basename(file).startswith("test_")]
+    is_ours = where == _PROJECT and not any(
+        python_project.unread(settings, [])
+    )  # of what is misread the rule below tells
+    if is_ours and not left and (mark := python_project.taken_in(words, map(basename, tests))):
+        what = f"addopts takes in what has the mark {mark}, which not every machine can run"
+        yield Finding(where, line, what, edit("write -m 'not chart and not decrypt and not signed' in addopts"))
     if tests and not _finds_the_rules(repository, words):
         what = "nothing loads litellm_gitops.pytest_plugin, without which no test of the suite can run"
         yield Finding(
@@ -303,8 +312,9 @@ def everything_runs_the_same_commit_of_the_tooling(repository: Repository) -> It
             )
             return
     if len({*pins.values()}) > 1:
-        what = f"it takes another commit of litellm-gitops than {_COMMITS}"
-        yield Finding(_PROJECT, None, what, restore())
+        # the comment above the dependency says which of the two was moved
+        file, other = (_COMMITS, _PROJECT) if f"# {pins[_PROJECT]} of the" in (content or "") else (_PROJECT, _COMMITS)
+        yield Finding(file, None, f"it takes another commit of litellm-gitops than {other}", restore())
 
 
 @rule
@@ -313,8 +323,13 @@ def every_entry_point_that_is_called_is_there(repository: Repository) -> Iterato
     wanted = ["hooks/seal_secrets.py"]
     if "github_copilot" in sequence(repository.answers.get("providers")):
         wanted.append("hooks/get_copilot_token.py")
+    hooks = repository.under("hooks")
     for file in filter(repository.has, (*OURS, GITLAB)):
-        wanted += re.findall(r"\bhooks/\w+\.py\b", re.sub(r"#.*", "", repository.text(file) or ""))
+        called = dict.fromkeys(re.findall(r"\bhooks/\w+\.py\b", re.sub(r"#.*", "", repository.text(file) or "")))
+        slips = {each: meant for each in called if not repository.has(each) and (meant := closest(each, hooks))}
+        for each, meant in slips.items():
+            yield Finding(file, None, f"there is no {each}", edit(f"did you mean {meant}?"))
+        wanted += (each for each in called if each not in slips)
     for file in dict.fromkeys(wanted):
         if not repository.has(file) and not is_ignored(repository, file):
             yield Finding(file, None, "is missing, and is called", restore())
