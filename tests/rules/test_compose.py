@@ -11,6 +11,9 @@ READS = "the_proxy_here_takes_its_configuration"
 TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 
 FAULTS: dict[str, Fault] = {
+    "a check by a program that is misspelt": (TAKES, change(FILE, "pg_isready -U", "pg_isreday -U")),
+    "a variable that nobody sets": (FINDS, change(FILE, "${PROXY_MASTER_KEY:?", "${PROXY_MASTERKEY:?")),
+    "a credential that nobody sets": (FINDS, change(FILE, "${AWS_SECRET_ACCESS_KEY:?", "${AWS_SECRET_ACCES_KEY:?")),
     "a password of the database that nothing reads": (FINDS, change(FILE, "POSTGRES_PASSWORD:", "POSTGRES_ASSWORD:")),
     "an address that nothing reads": (FINDS, substitute(FILE, "DATABASE_URL:", "DATABAES_URL:")),
     "a variable that is not the one it takes": (FINDS, substitute(FILE, r"AZURE_(CLIENT_SECRET: \$)", r"AZRE_\1")),
@@ -116,6 +119,10 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a variable of one's own": change(FILE, "${PROXY_MASTER_KEY:?", "${OWN_KEY:?"),
+    "a check by a program of one's own": change(
+        FILE, "pg_isready -U litellm -d postgres_litellm", "/own/pg_isreadying"
+    ),
     "a port by an address of IPv6": substitute(FILE, "127.0.0.1:4000:4000", '"[::1]:4000:4000"'),
     "a configuration by a variable": together(
         substitute(FILE, r"    command:\n +- --config.*\n", ""),

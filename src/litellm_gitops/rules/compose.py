@@ -33,6 +33,7 @@ _RESTARTS = re.compile(r"no|always|unless-stopped|on-failure(?::\d+)?|.*\$.*")
 _NO_HEALTH = re.compile(
     r"(?:docker\.io/)?(?:library/)?(?:pgvector/pgvector|postgres|redis|valkey/valkey)(?::.*)?(?:@.*)?"
 )
+_CHECKS = ("curl", "pg_isready", "psql", "python", "python3", "redis-cli", "valkey-cli", "wget")
 _IMAGES = ("ghcr.io/berriai/litellm", "ghcr.io/berriai/litellm-database", "pgvector/pgvector")
 _LIKE_THEIRS = ("api_base", "model")
 _MOUNTED = ("GOOGLE_APPLICATION_CREDENTIALS", "GITHUB_COPILOT_TOKEN_DIR")  # variables that name what is mounted
@@ -42,6 +43,8 @@ _TOGETHER = (
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"),
 )
+# what the person at this machine sets, by the names that README.md has
+_GIVEN = {"LITELLM_DATABASE_PASSWORD", "PROXY_MASTER_KEY", *(each for names in _TOGETHER for each in names)}
 
 
 def _compose(repository: Repository) -> Document | None:
@@ -97,28 +100,20 @@ def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[
 
 
 def _of_health(name: Any, check: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
-    """What Docker does not take of a check of health, and its schema does."""
+    """What Docker does not take of a check of health, and its schema does; and a check that can only fail."""
+    place: Place = ("services", name, "healthcheck")
     for field in ("interval", "timeout", "start_period", "start_interval"):
         found = check.get(field)
-        if (
-            isinstance(found, str)
-            and "$" not in found
-            and not re.fullmatch(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h))+", found)
-        ):
-            yield (
-                ("services", name, "healthcheck", field),
-                f"{field} is {found}, which is no time",
-                "write one such as 10s",
-            )
+        if isinstance(found, str) and not re.fullmatch(r"(?:\d+(?:\.\d+)?(?:us|ms|s|m|h))+|.*\$.*", found):
+            yield (*place, field), f"{field} is {found}, which is no time", "write one such as 10s"
     retries, test = check.get("retries"), sequence(check.get("test"))
     if isinstance(retries, str) and "$" not in retries and not retries.isdigit():
-        yield ("services", name, "healthcheck", "retries"), "retries is no number", "write a number"
+        yield (*place, "retries"), "retries is no number", "write a number"
     if test and test[0] not in ("NONE", "CMD", "CMD-SHELL"):
-        yield (
-            ("services", name, "healthcheck", "test"),
-            f"test begins with {test[0]}",
-            "write CMD or CMD-SHELL before it",
-        )
+        yield (*place, "test"), f"test begins with {test[0]}", "write CMD or CMD-SHELL before it"
+    program = (" ".join(texts(test[1:])) or text(check.get("test"))).partition(" ")[0]
+    if program not in _CHECKS and (meant := closest(program, _CHECKS)):
+        yield (*place, "test"), f"there is no program {program}, so that it is never healthy", f"did you mean {meant}?"
 
 
 def _reached(services: dict[Any, Any], name: Any) -> set[Any]:
@@ -239,6 +234,13 @@ def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
         meant = misspelt_variable(name) or (closest(name, known) if name not in known else "")
         if meant and meant not in variables:
             yield ("environment", name), f"nothing reads the variable {name}", f"did you mean {meant}?"
+        asked = {each for each in _VARIABLE.findall(found) if each not in known}
+        if meant := next(filter(None, (closest(each, _GIVEN) for each in sorted(asked))), ""):
+            yield (
+                ("environment", name),
+                f"it asks for a variable that nobody sets, in place of {meant}",
+                f"write {meant}",
+            )
         if found and "$" not in found and is_no_answer(name, found):
             yield ("environment", name), f"{name} is {found}, which LiteLLM takes for no answer", "write True or False"
     for name in _MOUNTED:
