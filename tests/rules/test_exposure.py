@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from litellm_gitops.charts import CHARTS
-from tests.support.answers import ENVIRONMENTS, everything
+from tests.support.answers import ENVIRONMENTS, answers, everything
 from tests.support.faults import (
     AZURE,
     CHART,
@@ -237,6 +237,14 @@ FAULTS: dict[str, Fault] = {
     ),
     "no redirect on GKE": (NEEDS, beside(ON_GCP, 2, "redirectToHttps", "enabled", value=False)),
     "no front end": (NEEDS, no_note("networking.gke.io/v1beta1.FrontendConfig", ON_GCP)),
+    **{
+        f"a {kind} of another name": (
+            NEEDS,
+            substitute(ON_GCP, f"(kind: {kind}\nmetadata:\n  name: )litellm", r"\1litelm"),
+            answers(["gcp"], ["bedrock"]),
+        )
+        for kind in ("FrontendConfig", "ManagedCertificate")
+    },
     "HTTP beside an internal load balancer": (NEEDS, note("kubernetes.io/ingress.allow-http", "true", ON_GCP), OTHERS),
     "no certificate of an internal load balancer": (
         NEEDS,

@@ -286,6 +286,13 @@ FAULTS: dict[str, Fault] = {
         "the_account_of_flux_reaches_the_namespace_alone",
         append_item(ACCOUNT, (*RULE, "verbs"), "impersonate", document=1),
     ),
+    "an account that may do everything to everything": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        together(
+            set_value(ACCOUNT, (*RULE, "apiGroups"), ["*"], document=1),
+            set_value(ACCOUNT, (*RULE, "verbs"), ["*"], document=1),
+        ),
+    ),
     "an account that may not change what is there": (
         "flux_may_write_what_is_rendered",
         remove_item(ACCOUNT, (*RULE, "verbs"), "patch", document=1),

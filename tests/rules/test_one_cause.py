@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.answers import ENVIRONMENTS, everything
+from tests.support.answers import ENVIRONMENTS, answers, everything
 from tests.support.faults import (
     ANSWERS,
     AWS,
@@ -95,6 +95,14 @@ GENERATED = (
 )
 
 FAULTS: dict[str, Fault] = {
+    **{
+        f"a misspelt place of the chart that no project permits: {len(environments)}": (
+            "the_chart_has_an_address",
+            substitute("litellm/Chart.yaml", "ghcr.io/berriai", "ghcr.io/beriai"),
+            answers(environments, ["bedrock"], gitops_engine="argocd"),
+        )
+        for environments in (["gcp"], ["gcp", "azure"])
+    },
     "a switch of the account in words": (
         "every_manifest_fits_the_schema_of_its_kind",
         substitute("clusters/aws/namespace.yaml", r"Token: false", "Token: fale"),

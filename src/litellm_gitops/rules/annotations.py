@@ -19,7 +19,7 @@ from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.engine import Synced
-from litellm_gitops.rules.exposure import ISSUER, exposed, needed_annotations
+from litellm_gitops.rules.exposure import ISSUER, NAME, exposed, needed_annotations
 
 _NEAR = 0.89  # how much of two long names is the same, of 1, where one is the other misspelt
 _ALB = "alb.ingress.kubernetes.io"
@@ -113,6 +113,8 @@ def _unnamed(annotation: str, value: str, each: Synced) -> tuple[str, str] | Non
     """An object that is named, and is nearly the one that is there."""
     there = [found.identity.name for found in each.objects if found.identity.kind == _NAMED.get(annotation)]
     for name in value.split(","):
+        if name.strip() == NAME:
+            continue  # which the object is to be called, of which a rule of the Ingress tells
         if name.strip() not in there and (meant := closest(name.strip(), there)):
             return f"{annotation} is {show(value)}, and there is no {_NAMED[annotation]} {name}", f"write {meant}"
     return None

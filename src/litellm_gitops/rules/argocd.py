@@ -22,6 +22,7 @@ from litellm_gitops.rules.forms import cadence
 from litellm_gitops.rules.kubernetes import known_version
 from litellm_gitops.rules.kustomizations import leads_somewhere
 from litellm_gitops.rules.reach import beyond, beyond_in_values
+from litellm_gitops.rules.releases import the_chart_has_an_address
 from litellm_gitops.rules.table import Table, is_named, places
 
 ARGOCD = Table("argocd")
@@ -235,6 +236,8 @@ def _gives_rights(entry: Any, _: str) -> bool:
 def argo_cd_may_fetch_the_chart(repository: Repository) -> Iterator[Finding]:
     chart = repository.document(CHART_FILE)
     projects = [project for _, project in ARGOCD.each(repository, "project")]
+    if [*the_chart_has_an_address(repository)]:
+        return  # it is misspelt there
     for number, entry in enumerate(sequence(chart and chart.value.get("dependencies"))):
         address = text(dig(entry, "repository"))
         named = address.removeprefix("oci://")

@@ -284,7 +284,7 @@ def flux_may_write_what_is_rendered(repository: Repository) -> Iterator[Finding]
     for _, role in FLUX.each(repository, "role"):
         for group, kind in () if is_refused(repository, role) else _RENDERED:  # of which another rule tells
             names = {"*", resource_of(kind)}
-            rules = [rule for rule in sequence(role.get("rules")) if group in texts(dig(rule, "apiGroups"))]
+            rules = [rule for rule in sequence(role.get("rules")) if {group, "*"} & {*texts(dig(rule, "apiGroups"))}]
             given = [texts(dig(rule, "verbs")) for rule in rules if names & {*texts(dig(rule, "resources"))}]
             if missing := sorted(_NEEDED.difference(*given)) if not any("*" in each for each in given) else []:
                 what = f"Flux's account may not {' or '.join(missing)} a {kind}, so that the release fails"
@@ -295,7 +295,8 @@ def flux_may_write_what_is_rendered(repository: Repository) -> Iterator[Finding]
 @FLUX.rule
 def flux_reaches_the_namespace_alone(repository: Repository) -> Iterator[Finding]:
     for each, role in FLUX.each(repository, "role"):
-        rules = [rule for rule in sequence(role.get("rules")) if {*texts(dig(rule, "verbs"))} >= _WRITES]
+        verbs = [(rule, {*texts(dig(rule, "verbs"))}) for rule in sequence(role.get("rules"))]
+        rules = [rule for rule, given in verbs if given >= _WRITES or "*" in given]
         permitted = [
             (group, resource)
             for rule in rules
@@ -304,7 +305,8 @@ def flux_reaches_the_namespace_alone(repository: Repository) -> Iterator[Finding
         ]
 
         def permits(group: str, kind: str, permitted: list[tuple[str, str]] = permitted) -> bool:
-            return (group, kind) in _RENDERED or not {(group, "*"), (group, resource_of(kind))}.isdisjoint(permitted)
+            fitting = {(one, other) for one in ("*", group) for other in ("*", resource_of(kind))}
+            return (group, kind) in _RENDERED or not fitting.isdisjoint(permitted)
 
         yield from beyond(each, "Flux's account", permits, role)
         yield from beyond_in_values(each, "Flux's account", permits, role)
@@ -326,6 +328,7 @@ def the_account_of_flux_reaches_the_namespace_alone(repository: Repository) -> I
                     fix = f"write {meant}" if meant else "name what is needed, and not that"
                     slip = Misspelt(entries[0], meant) if meant else None
                     yield replace(role.finding(at, what, fix), misspelt=slip)
+                    break  # one edit made all of them wider
         account, binding = FLUX.identity(each, "account"), FLUX.identity(each, "binding")
         is_there = any(found.identity == binding for found in each.objects)
         for found in each.objects:
