@@ -47,6 +47,7 @@ KMS_KEY = "arn:aws:kms:us-west-2:123456789012:alias/gitops"
 STRANGER = str(pyrage.x25519.Identity.generate().to_public())
 IDENTITY = "arn:aws:iam::123456789012:role/gitops-engine"
 SMALL = answers(["gcp"], ["bedrock"])
+_PEM = base64.b64encode(b"-----BEGIN PRIVATE " + b"KEY-----\nMIIEvQIBADAN").decode()
 KMS = answers(["aws"], ["bedrock"], aws_kms_key=KMS_KEY, aws_kms_identity=IDENTITY)
 
 
@@ -535,6 +536,26 @@ FAULTS: dict[str, Fault] = {
     ),
 }
 
+FAULTS |= {
+    f"a Secret in plaintext, told once: {name}": (
+        "no_secret_stands_outside_of_the_sealed_files",
+        write("apps/own.yaml", f"apiVersion: v1\nkind: Secret\nmetadata: {{name: own}}\n{block}"),
+    )
+    for name, block in {
+        "a login": "stringData:\n  username: own\n  password: example\n  host: db.example.com\n",
+        "a token of a known form": f"stringData:\n  token: ghp_{'a1B2' * 9}\n  b: c\n",
+        "a key": f"stringData:\n  key: |\n    -----BEGIN {'PRIVATE KEY'}-----\n    MIIEvQIBADAN\n",
+        "a certificate": f"data: {{tls.crt: QUJDRA==, tls.key: {_PEM}}}\n",
+    }.items()
+}
+FAULTS["literals of which one is of a known form"] = (
+    "no_secret_stands_outside_of_the_sealed_files",
+    append(
+        "clusters/aws/kustomization.yaml",
+        f"secretGenerator:\n  - name: own\n    literals: [user=own, token=ghp_{'a1B2' * 9}]\n",
+    ),
+)
+
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
     **{
@@ -544,6 +565,11 @@ HARMLESS: dict[str, Edit] = {
         )
         for where in ("op://ai/openai/key", "ref+vault://ai/openai#/key", "vault:secret/data/openai#key")
     },
+    "who logs in, beside where the password is": write(
+        "apps/own.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: own}\n"
+        "stringData: {username: own, password: 'op://ai/db/password'}\n",
+    ),
     "where a repository of Argo CD is": write(
         "apps/own.yaml",
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: own\n"

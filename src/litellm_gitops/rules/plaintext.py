@@ -15,10 +15,9 @@ from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.policies import matrix
 from litellm_gitops.repository import SEALED, Repository, Values
 from litellm_gitops.rules import rule
-from litellm_gitops.rules.sealing import no_secret_stands_outside_of_the_sealed_files
+from litellm_gitops.rules.sealing import no_secret_stands_outside_of_the_sealed_files, secrets_of
 from litellm_gitops.sealing.forms import problem
 from litellm_gitops.sealing.inputs import ENV_FILE, OWN, never_in_git
-from litellm_gitops.sealing.plaintext import unsealed
 
 _CREDENTIAL = re.compile(
     r"(?:PASSWORD|PASSWD|(?<![A-Z])(?<!ON_)PASS|(?<![A-Z])PWD|PASSPHRASE|(?<!KUBE_)SECRET|CREDENTIALS?"
@@ -78,13 +77,13 @@ _TAKE_OUT = edit("take it away, seal it, and revoke it: whoever has read the fil
 
 def credentials_of(file: str, content: str) -> Iterator[Finding]:
     """The credentials that are known by their form, and in a file of settings by their name."""
-    lines = set()
+    # of a Secret in it another rule speaks
+    lines = {line for flaw in secrets_of(file, content) for line in flaw.lines}
     # what is known by its form says more than the name that it has
     for line, kind in sorted(credentials.find(content), key=lambda each: (each[0], "telling name" in each[1])):
         if line not in lines:
             lines.add(line)
             yield Finding(file, line, f"holds {kind} in plaintext", _TAKE_OUT)
-    lines |= {flaw.line for flaw in unsealed(content)}  # of a Secret in it another rule speaks
     patterns = (_LINE, _PAIR) if _SETTINGS.fullmatch(file) else ()
     for match in _PASSWORD_FILE.finditer(content) if file.endswith(".pgpass") else ():
         line = content.count("\n", 0, match.start()) + 1
@@ -109,6 +108,9 @@ def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Findin
     named = [finding for document in _documents(repository) for finding in _named(document, reported)]
     if named:  # of a Secret in plaintext another rule speaks
         known |= {(each.file, each.line) for each in no_secret_stands_outside_of_the_sealed_files(repository)}
+    for file in {each.file for each in named}:
+        told = (flaw.lines for flaw in secrets_of(file, repository.characters(file)))
+        known |= {(file, line) for lines in told for line in lines}
     named += (finding for each in repository.values for finding in _of_values(repository, each))
     yield from dict.fromkeys([*found, *(each for each in named if (each.file, each.line) not in known)])
 

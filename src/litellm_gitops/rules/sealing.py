@@ -40,10 +40,14 @@ _SEAL_IT = edit("take the value out, and seal it as secrets/<cluster>/<name>.sop
 # What can be said of one file
 
 
-def plaintext_of(file: str, content: str) -> Iterator[Finding]:
+def secrets_of(file: str, content: str) -> tuple[Flaw, ...]:
     """The Secrets in plaintext in a file that is no sealed one."""
-    for flaw in unsealed(content) if not (SEALED.fullmatch(file) or file.endswith(_OF_CODE)) else ():
-        yield Finding(file, flaw.line, flaw.what, _SEAL_IT)
+    return () if SEALED.fullmatch(file) or file.endswith(_OF_CODE) else unsealed(content)
+
+
+def plaintext_of(file: str, content: str) -> Iterator[Finding]:
+    """What is told of each of them."""
+    yield from (Finding(file, flaw.line, flaw.what, _SEAL_IT) for flaw in secrets_of(file, content))
 
 
 def flaws_of(file: str, content: str, config: Mapping[str, Any]) -> list[Flaw]:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import itertools
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -36,7 +36,10 @@ class Flaw:
     kind: Kind
     line: int
     what: str
+    lines: frozenset[int] = frozenset()  # all that it speaks of
 
+
+Value = tuple[str, frozenset[int]]  # one in plaintext: its name, and the lines that it stands in
 
 BLOCKS = ("data", "stringData")
 _VALUE = re.compile(
@@ -69,6 +72,8 @@ _KIND_LINE = re.compile(
     re.MULTILINE,
 )
 _ENTRY_LINE = re.compile(r"""["']?(?P<key>[^\s"':]+)["']?\s*:(?:\s+(?P<value>.*))?""")
+# what is no secret beside the others, of which each says where it is kept
+_KNOWN_OF_LOGIN = re.compile(r"(?:db_?)?(?:user(?:name)?|login|host(?:name)?|port|database|dbname)", re.IGNORECASE)
 _NO_VALUE = re.compile(r"""(?:[|>][-+0-9]*|""|''|\{\}|null|~)?(?:\s*#.*)?""")
 
 
@@ -80,7 +85,7 @@ def unsealed(text: str, patch: bool = False, depth: int = 0) -> tuple[Flaw, ...]
     """
     if depth > 3 or not (patch or _MAYBE_SECRET.search(text)):
         return ()
-    found: set[tuple[int, str]] = set()
+    found: dict[tuple[int, str], frozenset[int]] = {}
     starts = [0, *(match.start() for match in _DOCUMENT.finditer(text)), len(text)]
     before = fences = 0  # lines, and the ends of examples in a document
     for start, end in itertools.pairwise(starts):
@@ -88,19 +93,29 @@ def unsealed(text: str, patch: bool = False, depth: int = 0) -> tuple[Flaw, ...]
         try:
             roots = list(yaml.compose_all(part, Loader=LOADER))
         except (yaml.YAMLError, RecursionError):
-            values, fences_here = list(_of_lines(part)), len(_FENCE.findall(part))
+            values, fences_here = list(_together(_of_lines(part))), len(_FENCE.findall(part))
         else:
             fences_here = 0  # in what is YAML they stand in a text of it
             values = [value for root in roots if root for value in _of_document(root, patch, depth)]
-        found |= {(before + number, name) for number, name in values if not fences % 2}
+        for name, lines in values if not fences % 2 else ():
+            found[before + min(lines), name] = frozenset(before + number for number in lines)
         before += part.count("\n")
         fences += fences_here
     return tuple(
-        Flaw(Kind.PLAINTEXT, number, f"holds a Secret whose {name} is not encrypted") for number, name in sorted(found)
+        Flaw(Kind.PLAINTEXT, number, f"holds a Secret whose {name} is not encrypted", found[number, name])
+        for number, name in sorted(found)
     )
 
 
-def _of_document(root: yaml.Node, patch: bool, depth: int) -> Iterator[tuple[int, str]]:
+def _together(values: Iterable[Value]) -> Iterator[Value]:
+    """The values of one Secret as one, which has the name of the first."""
+    found = sorted(values, key=lambda each: min(each[1]))
+    if found:
+        more = f" (and {len(found) - 1} more)" if found[1:] else ""
+        yield f"{found[0][0]}{more}", frozenset[int]().union(*(lines for _, lines in found))
+
+
+def _of_document(root: yaml.Node, patch: bool, depth: int) -> Iterator[Value]:
     stack, seen = [(root, patch)], set()
     while stack:
         node, patch = stack.pop()
@@ -111,23 +126,24 @@ def _of_document(root: yaml.Node, patch: bool, depth: int) -> Iterator[tuple[int
             block = node.style in ("|", ">")
             for flaw in unsealed(node.value, patch, depth + 1):
                 name = flaw.what.removeprefix("holds a Secret whose ").removesuffix(" is not encrypted")
-                yield line(node) + (flaw.line if block else 0), name
+                yield name, frozenset(line(node) + number for number in flaw.lines) if block else _lines(node)
         elif isinstance(node, yaml.SequenceNode):
             stack += [(entry, patch) for entry in node.value]
         elif isinstance(node, yaml.MappingNode):
             secret, inside = patch or _is_secret(node), patch
-            place = value = None
+            place, value, plain = None, None, list[Value]()
             for key, entry in node.value:
                 name = scalar(key) or ""
                 inside = inside or (name == "target" and _is_secret(entry))
                 place = _PATCHED.fullmatch(scalar(entry) or "") if name == "path" else place
                 value = entry if name == "value" else value
                 if secret and name in BLOCKS and not _is_manifest(entry):
-                    yield from _plaintext(entry, str(name), _OPEN if _is_of_argo_cd(node) else set())
+                    plain += _plaintext(entry, str(name), _OPEN if _is_of_argo_cd(node) else set())
                 elif name == "secretGenerator":
                     yield from _literals(entry)
                 else:
                     stack.append((key, False))
+            yield from _together(plain)
             told = [secret and scalar(key) in BLOCKS and not _is_manifest(entry) for key, entry in node.value]
             stack += [
                 (entry, inside or bool(secret and scalar(key) in BLOCKS))
@@ -139,14 +155,20 @@ def _of_document(root: yaml.Node, patch: bool, depth: int) -> Iterator[tuple[int
                 yield from _plaintext(value, place[1].replace("/", "."))
 
 
-def _literals(generators: yaml.Node) -> Iterator[tuple[int, str]]:
+def _lines(node: yaml.Node) -> frozenset[int]:
+    """Where a value stands."""
+    return frozenset(range(line(node), max(line(node), node.end_mark.line + (node.end_mark.column > 0)) + 1))
+
+
+def _literals(generators: yaml.Node) -> Iterator[Value]:
     """The values in a list of Secrets that Kustomize makes."""
     for node in nodes(generators, keys=False):
         found = entries(node) if isinstance(node, yaml.MappingNode) else {}
-        for leaf in leaves(found["literals"]) if "literals" in found else ():
-            name, _, value = leaf.value.partition("=")
-            if value and not _TEMPLATE.search(value):
-                yield line(leaf), f"literals.{name}"
+        pairs = (
+            [(leaf, *leaf.value.partition("=")) for leaf in leaves(found["literals"])] if "literals" in found else []
+        )
+        named = ((leaf, name) for leaf, name, _, value in pairs if value and not _TEMPLATE.search(value))
+        yield from _together((f"literals.{name}", _lines(leaf)) for leaf, name in named)
 
 
 def _is_secret(node: yaml.Node) -> bool:
@@ -166,13 +188,17 @@ def _is_of_argo_cd(secret: yaml.MappingNode) -> bool:
     return _OF_ARGO_CD in entries(entries(entries(secret).get("metadata")).get("labels"))
 
 
-def _plaintext(node: yaml.Node, name: str, known: Collection[str] = ()) -> Iterator[tuple[int, str]]:
+def _plaintext(node: yaml.Node, name: str, known: Collection[str] = ()) -> Iterator[Value]:
     pairs = node.value if isinstance(node, yaml.MappingNode) else [(None, node)]
+    found = []
     for key, value in pairs:
         if key is not None and scalar(key) in known:
             continue
         inner = name if key is None else f"{name}.{scalar(key) or 'key'}"
-        yield from ((line(leaf), inner) for leaf in leaves(value) if _is_plain(leaf))
+        found += [(inner, _lines(leaf)) for leaf in leaves(value) if _is_plain(leaf)]
+    is_kept = any(_TEMPLATE.search(scalar(value) or "") for key, value in pairs)
+    if not (is_kept and all(_KNOWN_OF_LOGIN.fullmatch(inner.rpartition(".")[2]) for inner, _ in found)):
+        yield from found
 
 
 def _is_plain(leaf: yaml.ScalarNode) -> bool:
@@ -180,7 +206,7 @@ def _is_plain(leaf: yaml.ScalarNode) -> bool:
     return not (empty or is_encrypted(leaf.value) or _TEMPLATE.search(leaf.value))
 
 
-def _of_lines(text: str) -> Iterator[tuple[int, str]]:
+def _of_lines(text: str) -> Iterator[Value]:
     if "```" in text or not _KIND_LINE.search(text.replace("\r", "")):
         return  # prose with examples, or no Secret
     block, indent, key = "", 0, ""
@@ -201,7 +227,7 @@ def _of_lines(text: str) -> Iterator[tuple[int, str]]:
         else:
             continue
         if not (_NO_VALUE.fullmatch(value) or _TEMPLATE.search(value) or is_encrypted(value)):
-            yield number, f"{block}.{key}" if key else block
+            yield f"{block}.{key}" if key else block, frozenset({number})
 
 
 # ---------------------------------------------------------------------------------------------------------------------
