@@ -34,6 +34,8 @@ def own(content: str) -> Edit:
     return write("apps/own.yaml", content)
 
 
+_SEALED = "'ENC[AES256_GCM,data:YQ==,iv:YQ==,tag:YQ==,type:str]'"
+
 FAULTS: dict[str, Fault] = {
     **{
         f"a slip in what an operator reads: {kind} of {group}": (
@@ -172,6 +174,32 @@ HARMLESS: dict[str, Edit] = {
             ("cli.kyverno.io/v1alpha1", "Values"),
         )
     },
+    "a ConfigMap that sops encrypted": own(
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: own}}\ndata: {{a: {_SEALED}}}\nsops: {{mac: {_SEALED}}}\n"
+    ),
+    "a long name": own(f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {'own-' * 20}x}}\n"),
+    "an account that is empty": own(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: own}\n"
+        "spec: {serviceAccountName: '', hostname: '', containers: [{name: own, image: 'own:1'}]}\n"
+    ),
+    "a resource in its old group, too": own(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: own}\nrules:\n"
+        "  - {apiGroups: [''], resources: [pods, ingresses], verbs: [get]}\n"
+        "  - {apiGroups: [networking.k8s.io], resources: [ingresses], verbs: [get]}\n"
+    ),
+    "an Application of a cluster by its name": own(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: own}\nspec:\n  project: default\n"
+        "  destination: {name: in-cluster, server: '', namespace: own}\n"
+        "  source: {repoURL: 'https://github.com/example/own', path: own, targetRevision: v1}\n"
+    ),
+    "what Kustomize fetches, without a scheme": write(
+        "apps/kustomization.yaml",
+        "resources:\n  - github.com/example/own/base?ref=v1\n  - git@github.com:example/own.git//a?ref=v1\n"
+        "  - git.example.com/own/own?ref=v1\n",
+    ),
+    "a part of JSON": own(
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\ndata:\n  a.json: |\n    "tracing": {"http": {}}\n'
+    ),
     "objects of one kind": own("apiVersion: v1\nkind: ConfigMapList\nitems: []\n"),
     "a name that the API server ends": own(
         "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {generateName: own-, namespace: litellm}\n"

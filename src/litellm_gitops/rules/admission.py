@@ -58,8 +58,13 @@ _PAIRS = {
 
 
 def _forms(place: Place, value: Any, form: str) -> Misfits:
-    """What is not of a form: a text or number, each item of a list, or the keys and values of a mapping."""
-    if isinstance(value, list):
+    """What is not of a form: a text or number, each item of a list, or the keys and values of a mapping.
+
+    A form that ends in ? is that of a text which may be empty.
+    """
+    if form.endswith("?"):
+        yield from _forms(place, value, form[:-1]) if value != "" else ()
+    elif isinstance(value, list):
         for number, item in enumerate(value):
             yield from _forms((*place, number), item, form)
     elif isinstance(value, dict):

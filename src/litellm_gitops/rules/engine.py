@@ -15,7 +15,7 @@ from litellm_gitops.objects import Identity, Object, found_in, show
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
 from litellm_gitops.rules import rule
-from litellm_gitops.rules.kustomizations import is_part_of_one, parts_of
+from litellm_gitops.rules.kustomizations import FETCHED, is_part_of_one, parts_of
 
 _BY_HAND = {  # what a person applies: git brings what is in a cluster, and these say how far it reaches
     "flux": ("namespace.yaml", "account.yaml", "source.yaml", "secrets.yaml", "release/helmrelease.yaml"),
@@ -29,7 +29,6 @@ _KUSTOMIZE = "kustomize.config.k8s.io/v1beta1"
 _STANDARD = "pod-security.kubernetes.io/enforce"
 _KEY = re.compile(r"--from-file=(?P<name>[^=\s]+)=")
 # what Kustomize would fetch, and the commit by which nothing moves
-_ELSEWHERE = re.compile(r"[a-z+]+://|git@|(?:[\w-]+\.)+[a-z]{2,}/.+//|github\.com/")
 _COMMIT = re.compile(r"[?&](?:ref|version)=[0-9a-f]{40}(?:&|\Z)")
 # the ServiceAccount that decrypts with a cloud's key service
 _DECRYPTS = {"flux": "flux-system/kustomize-controller", "argocd": "argocd/argocd-repo-server"}
@@ -277,7 +276,7 @@ def nothing_that_is_applied_can_move(repository: Repository) -> Iterator[Finding
         for document in (each.listing(folder)[0] for folder in each.folders):
             for field in ("resources", "components") if document else ():
                 for number, entry in enumerate(texts(dig(document and document.value, field))):
-                    if document and _ELSEWHERE.match(entry) and not _COMMIT.search(entry):
+                    if document and FETCHED.match(entry) and not _COMMIT.search(entry):
                         what = f"{show(entry)} may be another one tomorrow"
                         yield found_in(document, (field, number), what, "write ?ref= and the commit after it")
 

@@ -14,9 +14,11 @@ from litellm_gitops import cel
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _SUBDOMAIN = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
 _TAIL = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+# of an object: only a part of a host is no longer than 63
+_NAME = r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
 # what a name is for -> (its form, what one of another form is not, what to do)
 FORMS = {
-    "object": (_SUBDOMAIN, "DNS-1123 subdomain", "use lower-case letters, digits and hyphens"),
+    "object": (_NAME, "DNS-1123 subdomain", "use lower-case letters, digits and hyphens"),
     "namespace": (_LABEL, "DNS-1123 label", "use lower-case letters, digits and hyphens"),
     "host": (rf"(?:\*\.)?{_SUBDOMAIN}", "DNS name", "write it in lower case, without a port"),
     "mark": (rf"(?:{_LABEL}(?:\.{_LABEL})*/)?{_TAIL}", "key of a label or an annotation", "write example.com/name"),

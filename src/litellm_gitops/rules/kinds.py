@@ -30,6 +30,7 @@ _OF_PROGRAMS = re.compile(
 )
 # https://kubernetes.io/docs/reference/using-api/#api-groups: the others of Kubernetes have a dot, as all that are added
 _UNDOTTED = ("apps", "autoscaling", "batch", "extensions", "policy")
+VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
 _CLOSE = 0.8  # how much two words have in common, of 1, where one of them is the other misspelt
 
 
@@ -51,6 +52,13 @@ def is_of_a_program(api_version: str, kind: str) -> bool:
     other = "." not in group and group not in ("", "core") and not get_close_matches(group, _UNDOTTED, 1, _CLOSE)
     is_list = kind.endswith("List")  # objects of one kind, one after the other
     return bool(other or is_list or _OF_PROGRAMS.fullmatch(group)) or (api_version, kind) in _OF_KUBECTL
+
+
+def order(version: str) -> tuple[int, str, int]:
+    """What puts versions into their order: a beta comes before what stays, and is as old as its number says."""
+    match = VERSION.fullmatch(version)
+    major, stage, number = match.groups() if match else ("0", "", "0")
+    return int(major), stage or "stable", int(number or 0)
 
 
 def is_of_another_version(value: Any, version: str) -> bool:
@@ -91,7 +99,9 @@ def unknown(value: Any, version: str) -> tuple[Place, str, str] | None:
     near = {there for there, other in known if other == kind}
     if not is_ours:
         near = {there for there in near if SequenceMatcher(None, group_of(there), group).ratio() >= _CLOSE}
-    meant = [f"{there} {kind}" for there in sorted(near)]
+    # of the same group, and what stays before a beta
+    newest = sorted(near, key=lambda there: order(there.rpartition("/")[2]), reverse=True)
+    meant = [f"{there} {kind}" for there in sorted(newest, key=lambda there: group_of(there) != group)]
     spelt = {other.lower(): other for other in kinds}
     meant += [f"{api_version} {spelt[other]}" for other in get_close_matches(kind.lower(), spelt, 1, _CLOSE)]
     meant += filter(None, [_meant(api_version, kind, version)])

@@ -47,17 +47,21 @@ def manifests(repository: Repository) -> list[Subject]:
     version, found = known_version(repository), list[Subject]()
     for document in repository.manifests if version else ():
         if isinstance(document.value, dict) and not _is_of_others(repository, document):
-            subjects = _manifest(version, document)
+            subjects = _manifest(version, document, _is_opened(repository, document))
             is_open = document.file in filled_later(repository)
             found += [replace(each, is_patch=True) for each in subjects] if is_open else subjects
     return found
 
 
+def _is_opened(repository: Repository, document: Document) -> bool:
+    """Whether what sops adds is taken off before the cluster sees it: Flux does so with objects of every kind."""
+    is_flux = repository.answers.get("gitops_engine") != "argocd" or not document.file.startswith("clusters/")
+    return dig(document.value, "kind") == "Secret" or (is_flux and dig(document.value, "sops", "mac") is not None)
+
+
 @cache
-def _manifest(version: str, document: Document) -> list[Subject]:
-    # what sops adds is taken off before the cluster sees it
-    kind = text(dig(document.value, "kind"))
-    value = {key: inner for key, inner in document.value.items() if (kind, key) != ("Secret", "sops")}
+def _manifest(version: str, document: Document, is_opened: bool) -> list[Subject]:
+    value = {key: inner for key, inner in document.value.items() if not (is_opened and key == "sops")}
     subjects = _subject(version, value, partial(_in_document, document))
     return [replace(subject, is_patch=is_setup(document)) for subject in subjects]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,10 @@ from litellm_gitops.repository import SEALED, Repository, WantedSecret, secret_n
 GENERATOR = "ksops.yaml"
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _LOCK = "litellm-lock"  # goes without a namespace, so that nothing is applied where nobody takes it out
+# https://github.com/kubernetes-sigs/kustomize/blob/master/examples/remoteBuild.md
+FETCHED = re.compile(
+    r"(?:git::)?[a-z+]+://|git@|(?:[\w-]+\.)+[a-z]{2,}/.+(?://|[?&](?:ref|version)=)|(?:github|gitlab)\.com[/:]"
+)
 # the fields of a kustomization that name files or folders
 _LISTS = ("resources", "generators", "transformers", "validators", "components", "crds", "configurations")
 _OF_CHARTS = ("helmCharts", "helmGlobals", "helmChartInflationGenerator")
@@ -223,7 +228,7 @@ def listed_by(repository: Repository, document: Document) -> dict[str, tuple[str
     folder = posixpath.dirname(document.file)
     for field in _LISTS:
         for number, entry in enumerate(sequence(document.value.get(field))):
-            if not isinstance(entry, str) or "://" in entry or "\n" in entry:
+            if not isinstance(entry, str) or FETCHED.match(entry) or "\n" in entry:
                 continue
             path = posixpath.normpath(posixpath.join(folder, entry))
             for part in parts_of(entry):

@@ -18,13 +18,12 @@ from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules.admission import each
 from litellm_gitops.rules.forms import OWN_FORMS
-from litellm_gitops.rules.kinds import kind_of
+from litellm_gitops.rules.kinds import VERSION, kind_of, order
 from litellm_gitops.schemas.errors import begin_alike
 from litellm_gitops.subjects import is_filled_in
 
 Slips = Iterator[tuple[Place, str, str]]  # where, what is wrong, what to do
 _CLOSE = 0.85  # how much of two fields is the same, of 1, where one is the other misspelt
-_VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
 
 
 @cache
@@ -101,13 +100,6 @@ def _of_version(api_version: str) -> Slips:
     known = text(dig(_table(), "versions", group)).split()
     if not known or version in known:
         return
-    match, newest = _VERSION.fullmatch(version), max(map(_order, known))
-    if match is None or _order(version) < newest:
+    match, newest = VERSION.fullmatch(version), max(map(order, known))
+    if match is None or order(version) < newest:
         yield ("apiVersion",), f"{group} has no version {show(version)}", f"write {known[-1]}"
-
-
-def _order(version: str) -> tuple[int, str, int]:
-    """What puts versions into their order: a beta comes before what stays, and is as old as its number says."""
-    match = _VERSION.fullmatch(version)
-    major, stage, number = match.groups() if match else ("0", "", "0")
-    return int(major), stage or "stable", int(number or 0)

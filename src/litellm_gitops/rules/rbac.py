@@ -24,8 +24,13 @@ def _resources(version: str, group: str) -> set[str]:
     return {*map(resource_of, known)} | _MORE.get(group, set()) if known else set()
 
 
-def _of_resource(repository: Repository, groups: list[str], resource: str) -> tuple[str, str]:
-    """(what is wrong with a resource, the one that was meant) where none of its groups has it, as far as is known."""
+def _of_resource(
+    repository: Repository, groups: list[str], resource: str, given: set[tuple[str, str]]
+) -> tuple[str, str]:
+    """(what is wrong with a resource, the one that was meant) where none of its groups has it, as far as is known.
+
+    Of what is `given` in another rule as well nothing is lost: charts name Ingresses in their old group, too.
+    """
     version = known_version(repository)
     name, slash, part = resource.partition("/")
     known = {group: _resources(version, group) for group in groups}
@@ -38,11 +43,18 @@ def _of_resource(repository: Repository, groups: list[str], resource: str) -> tu
     if any(group not in kinds(version) for group in groups):
         return "", ""  # then it may be of these
     others = sorted(group for group in kinds(version) if group not in groups and name in _resources(version, group))
-    return (f"{resource} is of the group {others[0]}", "") if others else ("", "")
+    is_lost = others and not any((group, name) in given for group in others)
+    return (f"{resource} is of the group {others[0]}", "") if is_lost else ("", "")
 
 
 def flaws(repository: Repository, role: Any) -> Iterator[tuple[Place, str, str]]:
     """(where, what, the word that was meant) of a Role in which a word is misspelt."""
+    given = {
+        (group, resource.partition("/")[0])
+        for rule in sequence(dig(role, "rules"))
+        for group in texts(dig(rule, "apiGroups"))
+        for resource in texts(dig(rule, "resources"))
+    }
     for number, rule in enumerate(sequence(dig(role, "rules"))):
         groups = texts(dig(rule, "apiGroups"))
         for at, group in enumerate(groups):
@@ -52,7 +64,7 @@ def flaws(repository: Repository, role: Any) -> Iterator[tuple[Place, str, str]]
             elif meant:
                 yield ("rules", number, "apiGroups", at), f"there is no group {group}", meant
         for at, resource in enumerate(texts(dig(rule, "resources"))):
-            what, near = _of_resource(repository, groups, resource)
+            what, near = _of_resource(repository, groups, resource, given)
             if what:
                 yield ("rules", number, "resources", at), what, near
         for at, verb in enumerate(texts(dig(rule, "verbs"))):
