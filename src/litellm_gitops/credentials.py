@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import re
+from collections.abc import Iterator
 from functools import cache
 
 # a longer mark before the one that it begins with
@@ -40,13 +41,13 @@ _PREFIXES = {
     "Grafana": ("glsa_", "glc_"),
     "Sentry": ("sntrys_", "sntryu_"),
     "Vault": ("hvs.", "hvb."),
-    "GitLab": ("glptt-", "gldt-", "glrt-", "glcbt-"),
-    "Docker Hub": ("dckr_pat_",),
+    "GitLab": ("glptt-", "gldt-", "glrt-", "glcbt-", "glft-", "glsoat-", "gloas-", "glagent-", "glimt-", "glffct-"),
+    "Docker Hub": ("dckr_pat_", "dckr_oat_"),
     "npm": ("npm_",),
     "PyPI": ("pypi-AgEI", "pypi-AgEN"),
-    "Stripe": ("sk_live_", "rk_live_"),
+    "Stripe": ("sk_live_", "rk_live_", "whsec_"),
     "Google's sign-in": ("GOCSPX-", "ya29."),
-    "DigitalOcean": ("dop_v1_", "doo_v1_"),
+    "DigitalOcean": ("dop_v1_", "doo_v1_", "dor_v1_"),
     "Doppler": ("dp.pt.", "dp.st.", "dp.sa."),
     "Linear": ("lin_api_",),
     "Notion": ("ntn_",),
@@ -54,6 +55,33 @@ _PREFIXES = {
     "Shopify": ("shpat_", "shpca_", "shppa_", "shpss_"),
     "Square": ("sq0atp-", "sq0csp-"),
     "Cloudflare": ("v1.0-",),
+    "Atlassian": ("ATATT3", "ATCTT3"),
+    "Heroku": ("HRKU-",),
+    "PlanetScale": ("pscale_tkn_", "pscale_pw_", "pscale_oauth_"),
+    "RubyGems": ("rubygems_",),
+    "Dynatrace": ("dt0c01.", "dt0s16."),
+    "Postman": ("PMAK-",),
+    "Brevo": ("xkeysib-", "xsmtpsib-"),
+    "Tailscale": ("tskey-auth-", "tskey-api-", "tskey-client-"),
+    "CircleCI": ("CCIPAT_", "CCIPRJ_"),
+    "Contentful": ("CFPAT-",),
+    "Logfire": ("pylf_v1_",),
+}
+# The same where words that are no key begin so, too: letters and digits alone follow, and many of them.
+_SHORT = {
+    "Supabase": "sbp_",
+    "SonarQube": "squ_ sqp_ sqa_",
+    "Netlify": "nfp_",
+    "Jina": "jina_",
+    "Anyscale": "esecret_",
+    "Prefect": "pnu_",
+    "Sourcegraph": "sgp_",
+    "E2B": "e2b_",
+    "LlamaCloud": "llx-",
+    "Pulumi": "pul-",
+    "ElevenLabs": "sk_",
+    "Buildkite": "bkua_",
+    "Fly.io": "fm2_",
 }
 # kind -> what it looks like, and texts of which one stands in every match: where there is none of them, the slower
 # search is spared. Placeholders such as <password>, ${PASSWORD} or {{ password }} do not match. A pattern that begins
@@ -105,6 +133,28 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         f"a key of {vendor}": (rf"\b(?:{'|'.join(map(re.escape, prefixes))})[A-Za-z0-9_.=-]{{20,}}", prefixes)
         for vendor, prefixes in _PREFIXES.items()
     },
+    **{
+        f"a key of {vendor}": (
+            rf"\b(?:{'|'.join(map(re.escape, begin.split()))})(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{{26,}}\b",
+            (*begin.split(),),
+        )
+        for vendor, begin in _SHORT.items()
+    },
+    "a key of Airtable": (r"\bpat[A-Za-z0-9]{14}\.[0-9a-f]{64}\b", ("pat",)),
+    "a token of Asana": (r"\b[12]/\d{10,}(?:/\d+)?:[0-9a-f]{32}\b", ("1/", "2/")),
+    "a token of Terraform": (r"\b[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,}", (".atlasv1.",)),
+    "an OAuth secret of Databricks": (r"\bdose[0-9a-f]{32}\b", ("dose",)),
+    "an HMAC key of Google": (r"\bGOOG1E[A-Z0-9]{55}\b", ("GOOG1E",)),
+    "a token of Azure DevOps": (r"\b[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}\b", ("AZDO",)),
+    "a webhook of Teams": (r"webhook\.office\.com/webhookb2/[\w@-]+/IncomingWebhook/[0-9a-f]{32}", ("webhookb2",)),
+    "an AWS session token": (
+        r"""(?i:aws_session_token|SessionToken)["']?\s*[:=]\s*["']?(?!AQoEXAMPLE)[A-Za-z0-9+/]{100,}""",
+        ("AWS_SESSION_TOKEN", "aws_session_token", "SessionToken"),
+    ),
+    "a key of WireGuard": (
+        r"(?m:^)(?:PrivateKey|PresharedKey)\s*=\s*[A-Za-z0-9+/]{43}=",
+        ("PrivateKey", "PresharedKey"),
+    ),
     "a key of Fireworks": (r"\bfw_(?=[A-Za-z]*\d)[A-Za-z0-9]{22,}\b", ("fw_",)),
     "a key of Mailchimp": (r"\b[0-9a-f]{32}-us\d{1,2}\b", ("-us",)),
     "a key of Mailgun": (r"\bkey-[0-9a-f]{32}\b", ("key-",)),
@@ -115,22 +165,36 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "a webhook of Discord": (r"discord(?:app)?\.com/api/webhooks/\d{17,20}/[\w-]{60,}", ("api/webhooks",)),
     "a signed address of Azure": (r"[?&]sig=[A-Za-z0-9%/+]{40,}(?:%3D|=)", ("sig=",)),
     "a token in a header": (
-        r"Authorization[\"']?\s*[:=]\s*[\"']?(?i:Bearer|token)\s+(?=[\w.~+/-]*\d)[\w.~+/-]{32,}=*",
+        r"Authorization[\"']?\s*[:=,]?\s*[\"']?(?i:Bearer|token)\s+(?=[\w.~+/-]*\d)[\w.~+/-]{32,}=*",
         ("Authorization",),
     ),
-    "a login in a header": (r"Authorization[\"']?\s*[:=]\s*[\"']?Basic\s+[A-Za-z0-9+/]{12,}={0,2}", ("Authorization",)),
+    "a login in a header": (
+        r"Authorization[\"']?\s*[:=,]?\s*[\"']?Basic\s+[A-Za-z0-9+/]{12,}={0,2}",
+        ("Authorization",),
+    ),
     "a key in a header": (
         r"(?<!litellm-azure-)(?i:api-key)[\"']?\s*:\s*[\"']?(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{24,}",
         ("api-key", "Api-Key", "API-Key", "API-KEY"),
     ),
     "a password in a command": (
-        r"--(?:password|passwd|token|api-key)[ =][\"']?(?![$<{%*/])(?=[^\s\"',]*\d)(?=[^\s\"',]*[A-Za-z])[^\s\"',]{12,}"
+        r"--(?:[a-z]+-)?(?:password|passwd|token|api-key)[ =][\"']?(?![$<{%*/])"
+        r"(?=[^\s\"',]*\d)(?=[^\s\"',]*[A-Za-z])[^\s\"',]{12,}"
         r"|--from-literal[ =][\"']?[\w.-]*(?i:password|token|secret|key)=[\"']?(?![$<{%*/])"
         r"(?=[^\s\"',]*\d)[^\s\"',]{12,}"
-        r"|--set(?:-string)?[ =][\"']?(?:[\w.-]+\.)?(?i:\w*password|\w*token|api_?key|secret_?key)=[\"']?(?![$<{%*/])"
-        r"(?=[^\s\"',]*\d)(?=[^\s\"',]*[A-Za-z])[^\s\"',]{12,}"
+        r"|--set(?:-string|-literal)?[ =][\"']?(?:[\w.-]+\.)?(?i:\w*password|\w*token|api_?key|secret_?key)="
+        r"[\"']?(?![$<{%*/])(?=[^\s\"',]*\d)(?=[^\s\"',]*[A-Za-z])[^\s\"',]{12,}"
         r"|curl\s(?:[^\n]*\s)?(?:-u|--user)[ =][\"']?[^\s:$\"'<{]+:(?![$<{%*])[^\s\"'$]{8,}",
-        ("--password", "--passwd", "--token", "--api-key", "--from-literal", "--set", "curl"),
+        ("-password", "-passwd", "-token", "-api-key", "--from-literal", "--set", "curl"),
+    ),
+    "a login in a command": (
+        r"(?:(?:docker|podman|registry) login\s(?:[^\n]*\s)?-p[ =]|redis-cli\s(?:[^\n]*\s)?-a |sshpass -p"
+        r"|mysql(?:dump|admin)?\s(?:[^\n]*\s)?-p)[\"' ]?(?![$<{%*/])"
+        r"(?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])[^\s\"']{8,}",
+        (" login", "redis-cli ", "sshpass -p", "mysql"),
+    ),
+    "a key of PagerDuty": (
+        r"(?:routing|integration|service)_?[kK]ey[\"']?\s*[:=]\s*[\"']?(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{32}\b",
+        ("_key", "Key"),
     ),
     "a credential in an image": (
         r"(?m:^)(?:ENV|ARG)\s+\w*(?:PASSWORD|TOKEN|SECRET|API_KEY|SECRET_KEY|ACCESS_KEY)[= ][\"']?"
@@ -174,7 +238,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     # an image by its digest has the same signs
     "a password in a URL": (
-        rf"://(?<=[a-z0-9+]://)[^\s:/@$<{{(\"']*:(?!(?:{_KNOWN}|{_NOBODYS}|pass|PASS|\*+|x+|%[svqd]|\[\w+\])@)[^\s:/@$<{{(\"']+@(?!sha256:)",
+        rf"://(?<=[a-z0-9+]://)(?P<user>[^\s:/@$<{{(\"']*):(?!(?:(?P=user)|{_KNOWN}|{_NOBODYS}|pass|PASS|\*+|x+|%[svqd]|\[\w+\])@)[^\s:/@$<{{(\"']+@(?!sha256:)",
         ("://",),
     ),
 }
@@ -182,6 +246,8 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
 _PLACEHOLDER = re.compile(
     r"([A-Za-z0-9*])\1{11}|(?i:your[-_]|[-_]here\b|example[-_]|placeholder|redacted|replace[-_]?me)"
 )
+_RUN = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/]{36,}={0,2}(?![A-Za-z0-9+/=_-])")
+_PRINTED = frozenset(b"\t\n\r" + bytes(range(32, 127)))
 _KEYS_OF_OURS = ("an age private key", "a private key")
 
 
@@ -194,7 +260,8 @@ def _base64(text: str) -> tuple[str, tuple[str, ...]]:
         forms.append(encoded[-(-before * 8 // 6) : (before + len(text)) * 8 // 6])
     # one half is whole, wherever a line is broken
     hints = tuple(half for form in forms for half in (form[:8], form[-8:]))
-    return "|".join(r"(?:\s|\\n)*".join(map(re.escape, form)) for form in forms), hints
+    found = "|".join(r"(?:\s|\\n)*".join(map(re.escape, form)) for form in forms)
+    return rf"(?:{found})(?![A-Za-z0-9+/]{{0,6}}(?:Li4u|4uL|uLi4))", hints  # ... is nobody's
 
 
 _KINDS |= {
@@ -230,15 +297,26 @@ def redacted(text: str) -> str:
     return text
 
 
+def decoded(text: str) -> Iterator[tuple[int, str]]:
+    """(line from 1, content) of all that is a text in base64."""
+    for match in _RUN.finditer(text):
+        whole = match[0][: len(match[0]) // 4 * 4]
+        content = base64.b64decode(whole)
+        if all(byte in _PRINTED for byte in content[:24]) and all(byte in _PRINTED for byte in content):
+            yield text.count("\n", 0, match.start()) + 1, content.decode()
+
+
 @cache
 def find(text: str) -> list[tuple[int, str]]:
     """The plaintext credentials in `text`: (line from 1, kind), never the credential itself."""
-    return sorted(
-        {
-            (text.count("\n", 0, match.start()) + 1, kind)
-            for kind, hints, pattern in _SEARCHES
-            if any(hint in text for hint in hints)
-            for match in pattern.finditer(text)
-            if kind in _KEYS_OF_OURS or not _PLACEHOLDER.search(match[0])
-        }
-    )
+    found = set(_found(text))
+    for line, content in decoded(text):
+        found |= {(line, f"{kind} in base64") for _, kind in _found(content)}
+    return sorted(found)
+
+
+def _found(text: str) -> Iterator[tuple[int, str]]:
+    for kind, hints, pattern in _SEARCHES:
+        for match in pattern.finditer(text) if any(hint in text for hint in hints) else ():
+            if kind in _KEYS_OF_OURS or not _PLACEHOLDER.search(match[0]):
+                yield text.count("\n", 0, match.start()) + 1, kind

@@ -15,8 +15,8 @@ from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.policies import matrix
 from litellm_gitops.repository import SEALED, Repository, Values
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.pairs import LINE, PAIR, pairs_of
 from litellm_gitops.rules.sealing import no_secret_stands_outside_of_the_sealed_files, secrets_of
-from litellm_gitops.sealing.forms import problem
 from litellm_gitops.sealing.inputs import ENV_FILE, OWN, never_in_git
 
 _CREDENTIAL = re.compile(
@@ -36,65 +36,58 @@ _NAME_OF_SECRET = re.compile(r"(?<!client)(?<!client_)secret\Z|credentials?\Z", 
 _REFERENCE = re.compile(
     r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|n/a"
     r"|not-needed|sk-no-key-required"
-    r"|(?:(?:Bearer|Basic|token) )?(?:\$[({].*|\{\{.*\}\})|\$[a-z_][\w.:-]*(?:[\"'].*)?|\$__(?:file|env|vault)\{.*"
+    r"|(?:(?:Bearer|Basic|token) )?(?:\$[({].*|\{\{.*\}\})|\$[a-z_][\w.:/-]*(?:[\"'].*)?|\$__(?:file|env|vault)\{.*"
     r"|/.*|[\w./-]+\.(?:md|ya?ml|json|pem|key|crt|txt)|@[\w.-]+@|%\(.*|<.*>|\{[A-Z_]+\}|\*+|x{3,}|[\w-]*\.{3}|os\.environ.*"
     r"|(?:var|local|data|module|random_password)\.\S+"
     r"|[~^]?\d+(?:\.[\dx*]+){1,2}(?:-[\w.]+)?"  # of a package that is called so
     r"|ENC\[.*|(?:arn|env|vault|op|file|npm|workspace|https?|ref\+\w+|azurekeyvault|gcpsm|awssm|secretref):(?!.*:[^/]*@).*"
     r"|\$(?:2[abxy]?|[156y]|argon2\w+|pbkdf2[\w-]*|scrypt|apr1)\$.*"
-    r"|(?-i:Ag[A-D][A-Za-z0-9+/]{200,}={0,2}|wcFMA.*|wV4D.*|[A-Z0-9]+_(?:[A-Z0-9_]*(?:PASSWORD|TOKEN|KEY|SECRET))|.*EXAMPLE(?:KEY)?)",
+    r"|(?-i:Ag[A-D][A-Za-z0-9+/]{200,}={0,2}|wcFMA.*|wV4D.*|[A-Z0-9]+_(?:[A-Z0-9_]*(?:PASSWORD|TOKEN|KEY|SECRET)(?:_[A-Z]+)?)|.*EXAMPLE(?:KEY)?)",
     re.IGNORECASE | re.DOTALL,
 )
 # what everybody knows, where nothing is deployed: a database of a test, the key in LiteLLM's documentation
 _OF_NOBODY = re.compile(
-    r"sk-1234|fake(?:[-_]key)?|postgres|mysql|root|passw(?:or|0r)d|test(?:ing)?|secret|change[-_]?me",
+    r"sk-1234|fake(?:[-_](?:key|password|token|secret))?|postgres|mysql|root|passw(?:or|0r)d|test(?:ing)?|secret"
+    r"|change[-_]?me|changeit|invalid|admin|guest|example|minio(?:admin|123)?|prom-operator",
     re.IGNORECASE,
 )
-# a line that sets something in a text of any language, and a pair in JSON
-_LINE = re.compile(
-    r"""^\s*(?:export\s+)?["']?([A-Za-z][\w.-]*)["']?[ \t]*[:=][ \t]*"""
-    r"""["']?([^\s(){}$<>\[\],;"'`|\\]{4,})["']?,?\s*(?:\#.*)?$""",
-    re.MULTILINE,
-)
-_PAIR = re.compile(r'"([\w.-]+)"\s*:\s*"([^"\\\s]{4,})"')
 # https://www.postgresql.org/docs/current/libpq-pgpass.html
 _PASSWORD_FILE = re.compile(r"^[^#:\s]+:(?:\d+|\*):[^:\s]+:[^:\s]+:(?![$<{])\S{6,}$", re.MULTILINE)
+_OPTION = re.compile(r"--([a-z][\w-]*)")
 _ITEM = re.compile(r"-{0,2}([A-Za-z][\w.-]*)=(.*)", re.DOTALL)
+_A_SECRET = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-secret")  # its name, such as eap-app-secret
 _ATTRIBUTE = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")  # such as self.token
-_SETTINGS = re.compile(
-    r"(?!tests/|vendor/)(?:.*/)?(?:\.env(?:\.[\w.-]+)?|kubeconfig|Jenkinsfile|.+\.(?:env|properties|tf|tfvars|ini|conf|toml|json|sh|bash))"
-)
-# what is to be copied and filled in
-_EXAMPLES = re.compile(r"(?:.*/)?\.?[\w-]*env(?:\.[\w-]+)*\.(?:example|sample|template|dist|tmpl)")
 # other rules speak of a Secret; a sealed one and a definition hold none
 _OTHERS = ("Secret", "SealedSecret", "CustomResourceDefinition")
 _DEPLOYED = ("clusters/", "litellm/", "secrets/", "docker-compose.yml")
 _NO_SETTINGS = ("litellm/values", "litellm/checksums-", "policies/", "vendor/", "tests/")
 _OF_THE_ENGINE = {"patches", "values", "valuesObject"}  # where the rules about methods look, too
 _INJECTOR = "vault.hashicorp.com/"  # its annotations name a place
+_AWS_ID = "an AWS access key id"
 _TAKE_OUT = edit("take it away, seal it, and revoke it: whoever has read the file knows it")
 
 
-def credentials_of(file: str, content: str) -> Iterator[Finding]:
-    """The credentials that are known by their form, and in a file of settings by their name."""
+def credentials_of(file: str, content: str, is_read: bool = True) -> Iterator[Finding]:
+    """The credentials that are known by their form, and by their name in what is no YAML, or `is_read` by nobody."""
     # of a Secret in it another rule speaks
     lines = {line for flaw in secrets_of(file, content) for line in flaw.lines}
+    found = credentials.find(content)
+    # one key has two halves
+    lines |= {line - 1 for line, kind in found if "AWS secret" in kind and (line - 1, _AWS_ID) in found}
     # what is known by its form says more than the name that it has
-    for line, kind in sorted(credentials.find(content), key=lambda each: (each[0], "telling name" in each[1])):
+    for line, kind in sorted(found, key=lambda each: (each[0], "telling name" in each[1])):
         if line not in lines:
             lines.add(line)
             yield Finding(file, line, f"holds {kind} in plaintext", _TAKE_OUT)
-    patterns = (_LINE, _PAIR) if _SETTINGS.fullmatch(file) else ()
     for match in _PASSWORD_FILE.finditer(content) if file.endswith(".pgpass") else ():
         line = content.count("\n", 0, match.start()) + 1
         yield Finding(file, line, "holds a password of PostgreSQL in plaintext", _TAKE_OUT)
-    for match in (match for pattern in patterns for match in pattern.finditer(content)):
-        if _EXAMPLES.fullmatch(file) and problem(match[2], "text"):
-            continue
-        line = content.count("\n", 0, match.start(1)) + 1
-        if line not in lines and _tells_in(file, match[1], match[2]) and not _ATTRIBUTE.fullmatch(match[2]):
+    inside = ((line, *pair) for line, text in credentials.decoded(content) for pair in _inside(text))
+    at = ((content.count("\n", 0, start) + 1, name, value) for start, name, value in pairs_of(file, content, is_read))
+    for line, name, value in (*at, *inside):
+        if line not in lines and _tells_in(file, name, value) and not _ATTRIBUTE.fullmatch(str(value)):
             lines.add(line)
-            yield Finding(file, line, f"{match[1]} has its value in plaintext", _TAKE_OUT)
+            yield Finding(file, line, f"{name} has its value in plaintext", _TAKE_OUT)
 
 
 @rule
@@ -102,7 +95,8 @@ def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Findin
     """Each once, where it stands."""
     found: list[Finding] = []
     for file in repository.files:
-        found += credentials_of(file, repository.characters(file))
+        is_read = file not in repository.yaml_files or bool(repository.documents(file))
+        found += credentials_of(file, repository.characters(file), is_read)
     known = {(each.file, each.line) for each in found}
     reported = _of_other_rules(repository)
     named = [finding for document in _documents(repository) for finding in _named(document, reported)]
@@ -163,6 +157,7 @@ def tells(name: str, value: Any) -> bool:
         return False
     # `SECRET=litellm-masterkey` of a script
     named = str(value).lower() == name.lower() or (name.upper() == "SECRET" and value in matrix().secrets)
+    named = named or (name.endswith("SECRET") and _A_SECRET.fullmatch(str(value)) is not None)
     return not named and not is_reference(value)
 
 
@@ -186,7 +181,7 @@ def _inside(content: str) -> Iterator[tuple[str, Any]]:
         documents = []
     for each in documents:
         yield from ((name, leaf) for _, name, leaf in _settings(each))
-    for pattern in (_LINE, _PAIR) if not documents else ():
+    for pattern in (LINE, PAIR) if not documents else ():
         yield from ((match[1], match[2]) for match in pattern.finditer(content) if not _ATTRIBUTE.fullmatch(match[2]))
 
 
@@ -221,10 +216,15 @@ def _leaves(value: Any, path: Place = ()) -> Iterator[tuple[Place, str, Any]]:
         named = next((value[key] for key in ("name", "key", "path") if isinstance(value.get(key), str)), "")
         for key, child in value.items():
             for inner, name, leaf in _leaves(child, (*path, str(key))):
-                yield inner, named.rpartition("/")[2] if named and key == "value" else name, leaf
+                is_value = key == "value" and len(inner) == len(path) + 1
+                above = named.rpartition("/")[2] or next((each for each in reversed(path) if isinstance(each, str)), "")
+                yield inner, above if is_value else name, leaf
     elif isinstance(value, list):
         for number, child in enumerate(value):
             yield from _leaves(child, (*path, number))
+            option = _OPTION.fullmatch(value[number - 1]) if number and isinstance(value[number - 1], str) else None
+            if option and isinstance(child, str):
+                yield (*path, number), option[1], child
     else:
         yield path, next((part for part in reversed(path) if isinstance(part, str)), ""), value
 
