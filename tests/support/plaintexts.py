@@ -210,7 +210,7 @@ def named(word: str) -> dict[str, tuple[str, str]]:
         "a unit": ("ops/own.service", f"[Service]\nEnvironment=DB_PASSWORD={word}\n"),
         "parameters of Azure": ("infra/own.parameters.json", f'{{"adminPassword": {{"value": "{word}"}}}}\n'),
         "a request": ("ops/own.json", f'[{{"key": "token", "value": "{word}"}}]\n'),
-        "direnv": (".envrc", f"export DB_PASSWORD={word}\n"),
+        "direnv, with a mark": (".envrc", f"\ufeffexport DB_PASSWORD={word}\n"),
         "Vault": ("ops/own.hcl", f'token = "{word}"\n'),
         "Python": ("src/own.py", f'DB_PASSWORD = "Aa1-{word}"\n'),
         "JavaScript": ("src/own.js", f"const apiKey = 'Aa1-{word}';\n"),
@@ -257,10 +257,10 @@ def harmless() -> dict[str, tuple[str, str]]:
         "db_password=module.database.admin_password1\n",
         "XML that refers": "<password>${env.PASSWORD1}</password><maxToken>16384</maxToken>\n",
         "addresses in a document": "redis://:[password]@host postgres://my-username:my-password@host.example.com\n",
-        "a key of no one in base64": f"{base64.b64encode(('-----BEGIN ' + 'PRIVATE KEY-----').encode()).decode()}Ci4uLgo=\n",
+        "a key of no one in base64": base64.b64encode(("-----BEGIN " + "PRIVATE KEY-----\n...\n").encode()).decode(),
         "who is its own password": "amqp://guest:guest@rabbitmq:5672 mysql://root:root@db/own\n",
         "logins with placeholders": 'docker login -u $USER -p $TOKEN1 ghcr.io\nmysql -u root -p"$PASSWORD1" own\n',
-        "other words that begin so": "jina_embeddings_v2_base_en pul-request-of-somebody-else-2 sk_learn_model_selection_1\n",
+        "other words that begin so": "jina_embeddings_v2_base_en pul-request-of-somebody-else-2 sk_learn_model_1\n",
         "a hash": f"sha256 {'0123456789abcdef' * 4} sk-learn-contrib-and-other-packages\n",
     }
     manifests = {

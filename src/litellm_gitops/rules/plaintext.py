@@ -69,6 +69,7 @@ _TAKE_OUT = edit("take it away, seal it, and revoke it: whoever has read the fil
 
 def credentials_of(file: str, content: str, is_read: bool = True) -> Iterator[Finding]:
     """The credentials that are known by their form, and by their name in what is no YAML, or `is_read` by nobody."""
+    content = content.removeprefix("\ufeff")  # an editor's mark
     # of a Secret in it another rule speaks
     lines = {line for flaw in secrets_of(file, content) for line in flaw.lines}
     found = credentials.find(content)
