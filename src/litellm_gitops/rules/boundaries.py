@@ -21,6 +21,13 @@ def _permitted() -> Mapping[str, Any]:
 
 
 @cache
+def _known() -> Mapping[str, str]:
+    table: Mapping[str, Any] = yaml.load((files(__package__) / "ecosystem.yml").read_text("utf-8"), LOADER)
+    known: Mapping[str, str] = table["kinds"]
+    return known
+
+
+@cache
 def kinds(version: str) -> Mapping[str, frozenset[str]]:
     """The kinds of each group that has a schema, for a version of Kubernetes; nothing where that is not known."""
     found: dict[str, set[str]] = {}
@@ -34,7 +41,8 @@ def kinds(version: str) -> Mapping[str, frozenset[str]]:
 @cache
 def kinds_of(version: str, group: str) -> frozenset[str]:
     """The kinds of a group that are known, with those of operators, of which there may be more."""
-    return kinds(version).get(group, frozenset()) | frozenset(_permitted()["kinds"].get(group, ()))
+    permitted, known = _permitted()["kinds"].get(group, ()), _known().get(group, "").split()
+    return kinds(version).get(group, frozenset()) | frozenset(permitted) | frozenset(known)
 
 
 def meant_kind(version: str, group: str, kind: str) -> str:

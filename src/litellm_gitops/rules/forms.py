@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import zoneinfo
 from collections.abc import Callable, Mapping
@@ -117,6 +118,15 @@ def _is_regex(value: Any) -> bool:
     return True
 
 
+def _is_json(value: Any) -> bool:
+    """Whether a text is JSON, or means to be something else."""
+    try:
+        json.loads(str(value))
+    except ValueError:
+        return not str(value).lstrip().startswith(("{", "["))
+    return True
+
+
 def _is_below(value: Any) -> bool:
     return not str(value).startswith("/") and ".." not in str(value).split("/")
 
@@ -135,6 +145,14 @@ OWN_FORMS: Mapping[str, tuple[Callable[[Any], bool] | str, str, str]] = {
     "cidr": (_is_network, "range of addresses", "write one such as 10.0.0.0/8"),
     "cron": (is_cron, "schedule", "write five fields, such as 0 3 * * 1: https://kubernetes.io/docs/reference/"
              "kubernetes-api/workload-resources/cron-job-v1/"),
+    "cron6": (
+        lambda value: str(value).startswith("@") or len(str(value).split()) == 6,
+        "schedule of six fields",
+        "write the seconds before the others, such as 0 0 3 * * *",
+    ),
+    "json": (_is_json, "JSON", "correct it"),
+    "number": (lambda value: isinstance(value, int), "number", "write it in digits, without quotes"),
+    "text": (lambda value: isinstance(value, str), "text", "quote it"),
     "duration": (_DURATION, "duration", "write one such as 30s, 5m or 1h30m"),
     "expression": (_is_balanced, "expression", "give each bracket and each quotation mark its end"),
     "freely": (lambda value: not re.search(r"[/%]|\A\.{0,2}\Z", str(value)), "name", "write it without / and %"),

@@ -37,6 +37,7 @@ _NAMES: dict[tuple[str, str], tuple[str, ...]] = {
     ("persistentVolumeClaim", "claimName"): ("PersistentVolumeClaim",),
     ("issuerRef", "name"): ("Issuer",),
     ("secretStoreRef", "name"): ("SecretStore",),
+    ("serviceAccountRef", "name"): ("ServiceAccount",),
     ("authenticationRef", "name"): ("TriggerAuthentication",),
     ("cluster", "name"): ("Cluster",),
     ("backendRefs", "name"): ("Service",),

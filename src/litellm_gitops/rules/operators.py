@@ -1,4 +1,7 @@
-"""What operators read of the kinds that owners add most: operators.yml. Their API drops a field that is misspelt."""
+"""What operators read of the kinds that owners add most: operators.yml and ecosystem.yml.
+
+Their API drops a field that is misspelt.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from litellm_gitops import cel
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.objects import found_in, show
@@ -22,16 +26,21 @@ from litellm_gitops.rules.kinds import VERSION, kind_of, order
 from litellm_gitops.schemas.errors import begin_alike
 from litellm_gitops.subjects import is_filled_in
 
+_TABLES = ("operators", "ecosystem")
 Slips = Iterator[tuple[Place, str, str]]  # where, what is wrong, what to do
 _CLOSE = 0.85  # how much of two fields is the same, of 1, where one is the other misspelt
 
 
 @cache
 def _table() -> dict[str, Any]:
-    table: dict[str, Any] = yaml.load(Path(__file__).with_suffix(".yml").read_text("utf-8"), LOADER)
+    first, more = (yaml.load(Path(__file__).with_name(f"{name}.yml").read_text("utf-8"), LOADER) for name in _TABLES)
+    table: dict[str, Any] = {**first, **more, "versions": {**first["versions"], **more["versions"]}}
     for name, row in [*table.items()]:
         if other := row.get("also"):
             table[f"{name.partition(' ')[0]} {other}"] = row
+        api_version, _, kind = name.partition(" ")
+        group = api_version.rpartition("/")[0]
+        table |= {f"{group}/{version} {kind}": row for version in text(table["alike"].get(api_version)).split()}
     return table
 
 
@@ -62,17 +71,26 @@ def _slips(value: Any) -> Slips:
             meant = _meant(text(found), words.split())
             if meant and not is_filled_in(found):
                 yield place, f"{place[-1]} is {show(found)}", f"write {meant}"
-    for form in ("duration", "quantity"):
-        for path in text(row.get(f"of_{form}")).split():
-            place = tuple(path.split("."))
-            if (found := dig(value, *place)) is not None and not _is_of(form, found):
-                _, what, fix = OWN_FORMS[form]
-                yield place, f"{place[-1]} is {show(found)}, which is no {what}", fix
+    for form in (name.removeprefix("of_") for name in row if name.startswith("of_")):
+        for path in text(row[f"of_{form}"]).split():
+            for place, _, found in each(value, path.split(".")):
+                if not _is_of(form, found):
+                    _, what, fix = OWN_FORMS[form]
+                    yield place, f"{place[-1]} is {show(found)}, which is no {what}", fix
+    for rule in sequence(row.get("rules")):
+        at = tuple(rule["at"].split("."))
+        for above, _, item in each(value, rule["each"].split(".")) if "each" in rule else [((), None, None)]:
+            if not cel.holds(rule["rule"], self=value, it=item):
+                yield (*above, *at), f"{at[-1]} {rule['what']}", rule["fix"]
 
 
 def _is_of(form: str, found: Any) -> bool:
     """Whether a text has a form; of one that is filled in, and of another type, nothing is known."""
     fits, _, _ = OWN_FORMS[form]
+    if form == "number":
+        return isinstance(found, int) or is_filled_in(found)
+    if form == "text" or (form == "duration" and isinstance(found, int) and found):
+        return not isinstance(found, bool | int | float)
     if not isinstance(found, str) or is_filled_in(found) or found == "0":
         return True
     return bool(re.fullmatch(fits, found) if isinstance(fits, str) else fits(found))

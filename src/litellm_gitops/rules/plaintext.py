@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from litellm_gitops import credentials
-from litellm_gitops.documents import Document, NotYamlError, Place, mapping, parse
+from litellm_gitops.documents import Document, NotYamlError, Place, dig, mapping, parse
 from litellm_gitops.files import ignored
 from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.policies import matrix
@@ -63,6 +63,7 @@ _DEPLOYED = ("clusters/", "litellm/", "secrets/", "docker-compose.yml")
 _NO_SETTINGS = ("litellm/values", "litellm/checksums-", "policies/", "vendor/", "tests/")
 _OF_THE_ENGINE = {"patches", "values", "valuesObject"}  # where the rules about methods look, too
 _INJECTOR = "vault.hashicorp.com/"  # its annotations name a place
+_BY_KUBESEAL = re.compile(r"\s*(?:A[gQ][A-Za-z0-9+/.]{2}|[A-Za-z0-9+/\s]{150,}={0,2}\s*\Z)")
 _AWS_ID = "an AWS access key id"
 _TAKE_OUT = edit("take it away, seal it, and revoke it: whoever has read the file knows it")
 
@@ -107,7 +108,20 @@ def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Findin
         told = (flaw.lines for flaw in secrets_of(file, repository.characters(file)))
         known |= {(file, line) for lines in told for line in lines}
     named += (finding for each in repository.values for finding in _of_values(repository, each))
+    named += _unsealed(repository)
     yield from dict.fromkeys([*found, *(each for each in named if (each.file, each.line) not in known)])
+
+
+def _unsealed(repository: Repository) -> Iterator[Finding]:
+    """What stands among the values that Sealed Secrets encrypted, and is none: each begins with its key's length."""
+    for file in (each for each in repository.yaml_files if "encryptedData" in repository.characters(each)):
+        for document in repository.documents(file):
+            place = ("spec", "encryptedData")
+            values = mapping(dig(document.value, *place)) if dig(document.value, "kind") == "SealedSecret" else {}
+            for key, value in values.items():
+                if isinstance(value, str) and not (_BY_KUBESEAL.match(value) or is_reference(value)):
+                    what = f"{key} is not encrypted in a SealedSecret"
+                    yield Finding(file, document.line(*place, key), what, _TAKE_OUT)
 
 
 def _documents(repository: Repository) -> Iterator[Document]:
