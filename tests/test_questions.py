@@ -303,6 +303,7 @@ def test_a_token_in_the_url_is_refused_and_not_repeated(template: Path, tmp_path
         ("repo_url", "ssh://git:canary-0815@github.com/example/llm.git"),
         ("repo_url", "HTTPS://oauth2:canary-0815@github.com/example/llm.git"),
         ("azure_openai_endpoint", "https://user:canary-0815@example.openai.azure.com/"),
+        ("azure_openai_endpoint", "https://example.openai.azure.com/?api-key=canary-0815"),
     ],
 )
 def test_a_url_with_a_user_never_renders(question: str, value: str, template: Path, tmp_path: Path) -> None:
