@@ -9,13 +9,21 @@ repository that could not be sealed is still a repository: the one command that 
 
 from __future__ import annotations
 
+import sys
+
+if sys.version_info < (3, 11):  # copier's own; it takes a new repository away again
+    sys.exit(
+        f"litellm-gitops needs Python 3.11 or newer, and copier runs in {sys.version_info[0]}.{sys.version_info[1]}: "
+        "uvx --python 3.11 --with pyrage --with ruamel.yaml copier …"
+    )
+
 import difflib
 import json
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +35,11 @@ sys.path.insert(0, str(TEMPLATE / "src"))
 
 from litellm_gitops import files, vendored  # noqa: E402
 from litellm_gitops.documents import sequence, text  # noqa: E402
-from litellm_gitops.findings import SEAL, UnreadableError, update  # noqa: E402
+from litellm_gitops.findings import SEAL, Fix, UnreadableError, update  # noqa: E402
 from litellm_gitops.first_steps import change_to, from_here  # noqa: E402
 from litellm_gitops.repository import Cluster, Repository  # noqa: E402
+from litellm_gitops.rules.answers import the_project_stands_where_the_answers_say  # noqa: E402
+from litellm_gitops.rules.engine import Synced  # noqa: E402
 from litellm_gitops.sealing.errors import DONE, INTERRUPTED, PLACEHOLDER  # noqa: E402
 
 ANSWERS = ".copier-answers.yml"
@@ -45,13 +55,15 @@ def main(tooling: str, names: str) -> int:
     vendor(root, TEMPLATE if tooling == "vendored" else None)
     before, after = committed(), answers(root)
     for line in (
-        *unknown(json.loads(names)),
+        *unknown(root, json.loads(names), before, after),
         *moved(before, after),
         *changes(before, after),
         *retired(root, before),
         *switched(before, after),
         *scaled(before, after),
+        *applied(root, before),
         *examples(root, before, after),
+        *elsewhere(root, before),
     ):
         say(line)
     if not before:
@@ -64,7 +76,7 @@ def main(tooling: str, names: str) -> int:
 
 def report_what_is_left(root: Path, code: int) -> None:
     """Say the command that is left after sealing has ended with `code`, if any."""
-    seal_later = {DONE: [], INTERRUPTED: [], PLACEHOLDER: [f"{SEAL} --fill"]}.get(code, [SEAL])
+    seal_later = {DONE: [], PLACEHOLDER: [f"{SEAL} --fill"]}.get(code, [SEAL])
     lock_later = ["uv lock"] if lock_is_old(root) else []
     if not seal_later and not lock_later:
         return
@@ -136,13 +148,27 @@ def seal(root: Path) -> int:
         sys.stdout.flush()
 
 
-def unknown(names: Iterable[str]) -> Iterator[str]:
-    """What to say of given answers that no question has, such as a misspelt one: copier takes them without a word."""
-    questions = [name for name in yaml.safe_load((TEMPLATE / "copier.yml").read_text("utf-8")) if name[0] != "_"]
-    for name in names:
-        if name not in questions and not name.startswith("_"):
-            close = difflib.get_close_matches(name, questions, 1)
+def unknown(root: Path, names: Iterable[str], before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """What to say of given answers that copier takes without a word: no question has them, such as a misspelt one, or
+    nothing that was chosen asks for them."""
+    content = yaml.safe_load((TEMPLATE / "copier.yml").read_text("utf-8"))
+    questions = [name for name, entry in content.items() if name[0] != "_" and entry.get("when") is not False]
+    ignored = False
+    for name in (each for each in names if each[:1] != "_"):
+        if name not in content:
+            ignored = True
+            close = [*difflib.get_close_matches(name, after, 1), *difflib.get_close_matches(name, questions, 1)]
             yield f"unknown answer: {name}" + (f"; did you mean {close[0]}?" if close else "")
+        elif name not in after:
+            yield f"answer not used: {name}; nothing that is chosen needs it"
+    if ignored:
+        yield f"Nothing took what is unknown. By its right name give it {later(root, update('NAME', 'VALUE'), before)}"
+
+
+def later(root: Path, answer: Fix, before: dict[str, Any]) -> str:
+    """When and how an answer is given from now on: an update needs a commit, with the lock of the first `uv run`."""
+    when = "by" if before else "after the first commit and before you push, by"
+    return f"{when}: {' && '.join([*change_to(root), answer.command])}"
 
 
 def moved(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
@@ -262,12 +288,34 @@ def scaled(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
         )
 
 
+def applied(root: Path, before: dict[str, Any]) -> Iterator[str]:
+    """What to say of files that an update has changed and no push brings to a cluster, since a person applies them."""
+    changed = (git("diff", "--name-only", "--relative", "--diff-filter=d", "HEAD", "--", "clusters") or "").splitlines()
+    changed += (git("ls-files", "--others", "--exclude-standard", "--", "clusters") or "").splitlines()
+    with suppress(UnreadableError):  # a merge conflict, which is told below
+        repository = Repository(root)
+        if before.get("gitops_engine") != repository.answers.get("gitops_engine"):
+            return  # `switched` has said so
+        for cluster in repository.clusters:
+            ours = [file for file in sorted(changed) if file.startswith(f"{cluster.folder}/")]
+            by_hand = [file for file in ours if Synced(cluster).is_by_hand(file)]
+            if by_hand and cluster.environment in sequence(before.get("cluster_environments")):
+                then = "Once you have pushed: README.md, Bootstrap"
+                yield f"{cluster.name}: no push brings {', '.join(by_hand)} to its cluster, a person does. {then}"
+
+
 def examples(root: Path, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     """What to say of a new repository whose addresses are those of the documentation, and lead nowhere."""
     names = [name for name, value in after.items() if name[0] != "_" and EXAMPLE.search(str(value))]
     if names and not before:
-        command = " && ".join([*change_to(root), update(names[-1], "VALUE").command])
-        yield f"only examples: {', '.join(names)}. Before you push, give yours: {command}"
+        yield f"only examples: {', '.join(names)}. Give yours {later(root, update(names[-1], 'VALUE'), before)}"
+
+
+def elsewhere(root: Path, before: dict[str, Any]) -> Iterator[str]:
+    """What to say of a project in another folder of its git repository than was answered."""
+    with suppress(UnreadableError):
+        for found in the_project_stands_where_the_answers_say(Repository(root)):
+            yield f"{found.what}. Correct it {later(root, found.fix, before)}"
 
 
 def answers(root: Path) -> dict[str, Any]:

@@ -125,14 +125,34 @@ def test_without_the_package_an_entry_point_says_what_to_run(name: str, render: 
     assert done.stderr == f"litellm_gitops is not installed: uv run hooks/{name}\n"
 
 
+OLD = "import runpy, sys; sys.version_info = (3, 10, 13); runpy.run_path(sys.argv[1], run_name='__main__')"
+
+
+@pytest.mark.parametrize("name", [*sorted(HOOKS), "after_render.py"])
+def test_an_old_python_is_named_before_anything_else(name: str, render: Callable[..., Path]) -> None:
+    path = ROOT / "hooks" / name if name == "after_render.py" else render(**everything()) / "hooks" / name
+    done = subprocess.run([sys.executable, "-S", "-c", OLD, str(path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    what, _, way_out = done.stderr.partition(": ")
+    assert re.search(r"Python 3\.11 or newer", what)
+    assert way_out == f"uv run hooks/{name}\n" or "copier" in what and way_out.startswith("uvx --python 3.11 ")
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # What is said at the end
 
 
 def test_a_misspelt_answer_is_named_with_what_it_may_have_been(start: Start) -> None:
-    said = start("v0.0.2").update("--data", "providr=[bedrock]", "--data", "xyzzy=1")
+    given = ("providr=[bedrock]", "domain=a.example.org", "flet=[]", "xyzzy=1", "azure_domain=b.example.org")
+    said = start("v0.0.2").update(*(word for each in given for word in ("--data", each)))
     assert "unknown answer: providr; did you mean providers?\n" in said
+    assert re.search(r"^unknown answer: domain; did you mean (?:aws|gcp)_domain\?$", said, re.MULTILINE)
+    assert "unknown answer: flet\n" in said, "what is computed cannot be answered"
     assert "unknown answer: xyzzy\n" in said
+    assert re.search(
+        r"^Nothing took what is unknown\..* by: uv run .* copier update .* NAME=VALUE$", said, re.MULTILINE
+    )
+    assert "answer not used: azure_domain; nothing that is chosen needs it\n" in said
 
 
 def test_without_sops_the_last_line_runs_from_where_the_user_stands(releases: Path, warm: Warm, tmp_path: Path) -> None:
@@ -142,7 +162,7 @@ def test_without_sops_the_last_line_runs_from_where_the_user_stands(releases: Pa
         answer = project.copier("copy", "--trust", "--defaults", *data, str(releases), target, path="/usr/bin:/bin")
         assert answer.returncode == 0
         assert re.search(
-            r"^only examples: .*\brepo_url\b.*: cd .+ && uv run --locked copier .* --data \w+=VALUE$",
+            r"^only examples: .*\brepo_url\b.* after the first commit and before you push, by: cd .+ && uv run --locked copier .* --data \w+=VALUE$",
             answer.stderr,
             re.MULTILINE,
         )

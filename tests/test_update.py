@@ -175,6 +175,29 @@ def test_who_changes_the_way_in_or_the_platform_is_told_what_comes_first(start: 
     assert "ci_platform: protect the branches of the new platform before you push" in said
 
 
+@pytest.mark.parametrize(
+    ("engine", "data", "files"),
+    [
+        ("flux", "repo_url=https://git.example.org/other.git", ["source.yaml"]),
+        ("argocd", "repo_branch=production", ["project.yaml", "root.yaml"]),
+        ("flux", "replicas=3", []),
+        ("flux", "cluster_environments=[aws, gcp, azure]", []),
+        ("argocd", "gitops_engine=flux", []),
+    ],
+)
+def test_who_changes_what_a_person_applies_is_told_that_no_push_brings_it(
+    engine: str, data: str, files: list[str], start: Start
+) -> None:
+    said = start("v0.1.0", gitops_engine=engine).update("--data", data)
+    told = dict(
+        re.findall(r"^(\w+): no push brings (.*) to its cluster, a person does\. .* Bootstrap$", said, re.MULTILINE)
+    )
+    assert told.keys() == ({"aws", "gcp"} if files else set())
+    for cluster, names in told.items():
+        assert {f"clusters/{cluster}/{file}" for file in files} & {*names.split(", ")}
+        assert all(re.match(rf"clusters/{cluster}/[\w./-]+$", name) for name in names.split(", "))
+
+
 def test_who_removes_a_provider_is_told_which_secret_is_left(start: Start) -> None:
     project = start("v0.0.2")
     said = project.update("--data", "providers=[bedrock]")
