@@ -14,6 +14,7 @@ import yaml
 
 from litellm_gitops import rules
 from litellm_gitops.files import WorkingTree, ignored
+from litellm_gitops.first_steps import push
 from litellm_gitops.repository import Repository
 
 AT = "platform/llm"
@@ -71,6 +72,29 @@ def test_a_pipeline_that_nobody_runs_is_found(platform: str, files: list[str], m
     root = monorepo(ci_platform=platform)
     assert {code for code, _ in found(root)} == {"a_monorepo_runs_the_pipeline"}
     assert {Path(file).name for _, file in found(root)} == set(files)
+
+
+def test_the_printed_command_brings_a_workflow_to_the_root_of_git(monorepo: Make) -> None:
+    root = monorepo(ci_platform="github")
+    for finding in rules.evaluate(Repository(root)):
+        subprocess.run(finding.fix.text, shell=True, cwd=root, check=True)
+    assert found(root) == []
+
+
+@pytest.mark.parametrize(("platform", "more"), [("github", GITHUB), ("gitlab", [".gitlab-ci.yml"]), ("none", [])])
+def test_the_first_commit_holds_what_was_put_at_the_root_of_git(platform: str, more: list[str], monorepo: Make) -> None:
+    root = monorepo(ci_platform=platform)
+    _call(root, platform)
+    record, send = push(Repository(root))
+    _, _, command = record.partition(" && ")
+    readme = (root / "README.md").read_text("utf-8")
+    assert f"\n   {command}\n   {send}\n" in readme
+    assert ("Do *In the bigger repository*" in readme) is bool(more)
+    git(root, "config", "user.name", "a")
+    git(root, "config", "user.email", "a@example.com")
+    subprocess.run(command, shell=True, cwd=root, check=True, capture_output=True)
+    held = git(root.parent.parent, "ls-tree", "-r", "--name-only", "HEAD").splitlines()
+    assert {Path(name).name.removeprefix("litellm-gitops-") for name in held if AT not in name} == {*more}
 
 
 def test_a_workflow_that_was_copied_and_then_changed_is_found(monorepo: Make) -> None:

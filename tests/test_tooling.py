@@ -135,7 +135,7 @@ def test_an_old_python_is_named_before_anything_else(name: str, render: Callable
     assert (done.returncode, done.stdout) == (1, "")
     what, _, way_out = done.stderr.partition(": ")
     assert re.search(r"Python 3\.11 or newer", what)
-    assert way_out == f"uv run hooks/{name}\n" or "copier" in what and way_out.startswith("uvx --python 3.11 ")
+    assert way_out == f"uv run hooks/{name}\n" or ("copier" in what and way_out.startswith("uvx --python 3.11 "))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -162,7 +162,8 @@ def test_without_sops_the_last_line_runs_from_where_the_user_stands(releases: Pa
         answer = project.copier("copy", "--trust", "--defaults", *data, str(releases), target, path="/usr/bin:/bin")
         assert answer.returncode == 0
         assert re.search(
-            r"^only examples: .*\brepo_url\b.* after the first commit and before you push, by: cd .+ && uv run --locked copier .* --data \w+=VALUE$",
+            r"^only examples: .*\brepo_url\b.* after the first commit and before you push, by: "
+            r"cd .+ && uv run --locked copier .* --data \w+=VALUE$",
             answer.stderr,
             re.MULTILINE,
         )

@@ -38,7 +38,10 @@ def push(repository: Repository) -> tuple[str, str]:
         shlex.quote(text(repository.answers.get(answer)))
         for answer in ("project_name", "repo_url", "repo_branch", "repo_path")
     )
-    hooks, commit = "uvx pre-commit install", f'git add . && git commit -m "Render {name}"'
+    # what git's host reads at the root alone, and was copied or written there
+    at_root = {"github": f" ':/.github/workflows/{name}-*.yaml'", "gitlab": " :/.gitlab-ci.yml"}
+    more = at_root.get(text(repository.answers.get("ci_platform")), "") if repository.answers.get("repo_path") else ""
+    hooks, commit = "uvx pre-commit install", f'git add .{more} && git commit -m "Render {name}"'
     if repository.answers.get("commit_signers"):
         commit = f"git config commit.gpgSign true && {commit}"
     if repository.answers.get("repo_path"):

@@ -340,7 +340,8 @@ def a_monorepo_runs_the_pipeline(repository: Repository) -> Iterator[Finding]:
     for file in filter(repository.has, OURS if platform == "github" else ()):
         name = f"{_WORKFLOWS}/{project}-{basename(file)}"
         if not (Path(top) / name).is_file() or (Path(top) / name).read_bytes() != repository.content(file):
-            fix = edit(f'cp {file} "$(git rev-parse --show-toplevel)/{name}"')
+            at = '"$(git rev-parse --show-toplevel)/'
+            fix = edit(f'mkdir -p {at}{_WORKFLOWS}" && cp {file} {at}{name}"')
             yield Finding(file, None, f"GitHub runs {name} at the root of git, which is not this file", fix)
     if platform == "gitlab":
         path, fix = Path(top) / GITLAB, edit("call it from there, as README.md says")
