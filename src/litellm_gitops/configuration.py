@@ -145,7 +145,8 @@ def dotted(place: Place) -> str:
 def wrong(end: str, place: Place, wanted: str) -> Fault:
     """A value that is not what LiteLLM takes there."""
     what = f"{dotted(place)} is not what LiteLLM takes: {ENDS[end]}"
-    form = Form("type", place, is_part=True) if len(place) == 1 else None
+    is_part = len(place) == 1 or (len(place) == 2 and isinstance(place[-1], int))  # a section, or an entry of a list
+    form = Form("type", place, is_part=True) if is_part else None
     return Fault(end, place, what, f"write {wanted}", form=form)
 
 

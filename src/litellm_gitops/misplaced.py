@@ -6,6 +6,7 @@ rules then miss in the same values, or in the same manifest, is no fault of its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
@@ -81,7 +82,18 @@ def misplaced(repository: Repository, found: Iterable[Finding]) -> Misplaced:
     instead |= {each: None for each in sections if (each.file, each.line) in typed}  # of the proxy's configuration
     # what is not there of the objects of a folder is told at its list
     lists = {(f"{dirname(file)}/kustomization.yaml", None) for file in files - of_values}
+    instead |= {each: None for each in found if each.form is None and _is_astray(each, found, around_of=own)}
     return Misplaced(lines | lists, frozenset(files | around), frozenset(lacking), instead)
+
+
+def _is_astray(finding: Finding, found: list[Finding], around_of: Mapping[str, str]) -> bool:
+    """Whether it misses a setting of which another finding says that it stands in another section."""
+    strays = [(each.file, each.form.field) for each in found if each.form and each.form.kind == "astray"]
+    return any(
+        re.search(rf"\b(?:{'|'.join(sections_of(field))})\.{re.escape(field)}\b", finding.what)
+        and finding.file in _around(around_of, {file})
+        for file, field in strays
+    )
 
 
 def _around(own: Mapping[str, str], files: set[str]) -> set[str]:
@@ -98,6 +110,8 @@ def _causes(repository: Repository, found: list[Finding]) -> list[list[Finding]]
     for each in found:
         form = each.form
         key: object = (each.file, each.what)
+        if form and form.kind == "missing":
+            key = (each.file, each.code, form.place, "missing")
         if form and form.kind in ("unknown", "type", "astray", "gone"):
             place = form.place[form.place[:1] == (repository.chart.name,) :]
             place = tuple("*" if isinstance(part, int) else part for part in place)
@@ -131,7 +145,7 @@ def _is_lost(repository: Repository, finding: Finding, count: int) -> bool:
             return True
         case None | "value":
             return False
-    if form and form.is_part:
+    if form and (form.is_part or (form.place and isinstance(form.place[-1], int))):
         return True
     mappings = (
         node
@@ -149,9 +163,12 @@ def _one_of(same: list[Finding]) -> Finding:
     first = next((each for each, form in forms if form.kind != "unknown"), same[0])
     names = [form.field for _, form in forms if form.kind == "unknown"]
     strays = [form.field for _, form in forms if form.kind == "astray"]
+    lacks = [form.field for _, form in forms if form.kind == "missing"]
     if len({*names}) > 1 and first.form and first.form.kind == "unknown":
         what = f"{dotted(first.form.place) or 'it'} has fields that do not exist: {', '.join(dict.fromkeys(names))}"
         return replace(first, what=what, misspelt=None)
     if len(strays) > 1:
         return replace(first, what=first.what.replace(f"{strays[0]} stands", f"{', '.join(strays)} stand", 1))
+    if len(lacks) > 1:
+        return replace(first, what=first.what.replace(f"lacks {lacks[0]}", f"lacks {', '.join(lacks)}", 1))
     return first

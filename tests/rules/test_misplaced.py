@@ -77,6 +77,30 @@ FAULTS: dict[str, Fault] = {
         shifted("litellm/values-gcp.yaml", "annotations", -2, whole=False),
         MONOLITH,
     ),
+    "annotations one step too far out": (VALUES, shifted(AWS, "annotations", -2)),
+    "a profile one step too far out": (
+        VALUES,
+        substitute(SHARED, r"^  (    seccompProfile:\n)        (type: RuntimeDefault\n\n)", r"\1      \2", 1),
+        LOCKED,
+    ),
+    "a setting of a cluster one step too far out": (
+        SECTIONS,
+        substitute(AWS, "^  ( +enable_azure_ad_token_refresh)", r"\1"),
+        LOCKED,
+    ),
+    "a line is gone above the one setting of a cluster": (SECTIONS, without(AWS, "litellm_settings")),
+    "an item with nothing in it": (VALUES, substitute(AWS, "- litellm-azure-auth", "-")),
+    "the beginning of an item twice": (POD, substitute(SHARED, "(    - maxSkew: 1\n)", r"\1\1", 1)),
+    "models that are lists": (
+        "the_proxy_starts_with_its_configuration",
+        substitute(SHARED, r"^(      )- (model_name: .*)((?:\n {8}.*)+)", r"\1- [{\2}]"),
+        everything(metrics="prometheus_operator"),
+    ),
+    "a list of Secrets among labels": (
+        VALUES,
+        substitute("litellm/values-azure.yaml", "^    envSecrets:", "      envSecrets:"),
+        LOCKED,
+    ),
     "a model's parameters in Compose without their indentation": (
         "the_proxy_here_takes_its_configuration",
         substitute(COMPOSE, r"(litellm_params:\n)  ( +model: github_copilot/claude.*\n)", r"\1\2", 1),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.answers import ENVIRONMENTS, answers, everything
+from tests.support.answers import ENVIRONMENTS, answers, database_hosts, everything, keyless
 from tests.support.faults import (
     ANSWERS,
     AWS,
@@ -94,6 +94,11 @@ GENERATED = (
     "        data: {type: Opaque, stringData: {own: of-no-known-form}}\n"
 )
 
+LOCKED = keyless(chart="litellm", pod_security="restricted", **database_hosts())
+NEEDS = "every_chosen_method_has_what_it_needs"
+LOST, REFUSED = "every_mount_has_its_volume", "the_api_server_takes_what_values_make"
+SPELT = "every_os_environ_reference_is_spelt_right"
+
 FAULTS: dict[str, Fault] = {
     **{
         f"a misspelt place of the chart that no project permits: {len(environments)}": (
@@ -103,6 +108,53 @@ FAULTS: dict[str, Fault] = {
         )
         for environments in (["gcp"], ["gcp", "azure"])
     },
+    "an account in capital letters": (NEEDS, substitute(SHARED, "    name: litellm$", "    name: Litellm", 1)),
+    "an account without its name": (NEEDS, substitute(SHARED, "^ +name: litellm\n", "", 1), LOCKED),
+    "a reference for all models that is misspelt": (NEEDS, change(AWS, "os.environ/VERTEX", "os.enviorn/VERTEX")),
+    "a master key whose reference is misspelt": (SPELT, change(SHARED, "os.environ/PROXY_M", "os.evniron/PROXY_M")),
+    "a switch of a method that is misspelt": (NEEDS, change(AWS, "token_refresh: true", "token_refresh: ture"), LOCKED),
+    "a variable of a method that is misspelt": (NEEDS, change(AWS, "name: AZURE_CRED", "name: AZRUE_CRED"), LOCKED),
+    "another Secret of Redis": (
+        "the_chart_makes_no_secret_of_its_own",
+        change(SHARED, "existingSecret: litellm-redis", "existingSecret: litellm-reds"),
+        everything(redis="bundled"),
+    ),
+    "a database without its name": (
+        "the_values_fit_their_schema",
+        substitute(SHARED, "dbname: .*", "dbname:"),
+        everything(chart="litellm"),
+    ),
+    "an autoscaler without its least": (
+        "the_replicas_are_the_answered_ones",
+        substitute(SHARED, r"^ +minReplicas: 2\n", ""),
+        everything(max_replicas=6),
+    ),
+    "a profile that is misspelt": (REFUSED, substitute(SHARED, "RuntimeDefault", "RuntimeDeafult", 1), LOCKED),
+    "a volume in capital letters": (REFUSED, substitute(AWS, "- name: scratch", "- name: Scratch", 1), LOCKED),
+    "two volumes that became one": (REFUSED, substitute(AWS, "^ +- name: google-token\n", "", 1), LOCKED),
+    "the beginning of a volume twice": (
+        LOST,
+        substitute(AWS, "^( +- name: google-token\n)", r"\1\1", 1),
+        LOCKED,
+    ),
+    "a mount to write in that is misspelt": (
+        LOST,
+        substitute(AWS, r"- name: scratch(\n +mountPath: /scratch)", r"- name: scrtach\1"),
+        LOCKED,
+    ),
+    "a token without its file": (
+        "what_values_put_into_the_pod_fits_its_schema",
+        substitute(AWS, "^ +path: token\n", "", 1),
+        LOCKED,
+    ),
+    "a dependency that is begun twice": (
+        "the_chart_version_is_exact",
+        substitute("litellm/Chart.yaml", "^(  - name: litellm-helm\n)", r"\1\1"),
+    ),
+    "a misspelt annotation for the class": (
+        "the_controller_reads_every_annotation",
+        change("clusters/gcp/exposure.yaml", "kubernetes.io/ingress.class", "kubernetes.io/ingress.clas"),
+    ),
     "a switch of the account in words": (
         "every_manifest_fits_the_schema_of_its_kind",
         substitute("clusters/aws/namespace.yaml", r"Token: false", "Token: fale"),

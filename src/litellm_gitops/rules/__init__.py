@@ -143,6 +143,7 @@ def evaluate(repository: Repository, rules: Iterable[Rule] | None = None) -> lis
     kept = _causes(repository, [*load().values()] if rules is None else [*rules])
     if any(each.code == "the_answers_are_those_that_were_rendered" for each in kept):
         kept = [each for each in kept if _is_told_beside(each)]
+    kept = [each for each in kept if _is_first_of_its_line(repository, each)]
     return sorted(_together(repository, kept), key=lambda finding: (finding.file, finding.line or 0, finding.what))
 
 
@@ -170,10 +171,9 @@ def _causes(repository: Repository, rules: list[Rule]) -> list[Finding]:
 def _as_told(repository: Repository, rules: Iterable[Rule]) -> Iterator[Finding]:
     """As `_kept`, without what follows from values that are not in their place, of which the rules of forms tell."""
     for each in _kept(repository, rules):
-        rule = RULES.get(each.code)
         told: Finding | None = each
-        if rule and rule.subject not in _IN_ANY_CASE:
-            told = _misplaced(repository).told(each, by_itself=rule.subject == "configuration")
+        if not _in_any_case(each):
+            told = _misplaced(repository).told(each, by_itself=RULES[each.code].subject == "configuration")
         if told:
             yield told
 
@@ -190,6 +190,29 @@ def _as_meant(repository: Repository) -> Repository | None:
         return corrected(repository, _as_told(repository, [load()[name] for name in _OF_SPELLING]))
     except UnreadableError:
         return None
+
+
+def _is_first_of_its_line(repository: Repository, finding: Finding) -> bool:
+    """Whether it is the one to tell of a line of values: what two rules miss there is one mistake."""
+    if not finding.line or not finding.file.startswith("litellm/values") or _in_any_case(finding):
+        return True
+    others = [each for each in _everything(repository) if (each.file, each.line) == (finding.file, finding.line)]
+    return min((finding, *(each for each in others if not _in_any_case(each))), key=_rank).code == finding.code
+
+
+def _in_any_case(finding: Finding) -> bool:
+    rule = RULES.get(finding.code)
+    return rule is None or rule.subject in _IN_ANY_CASE
+
+
+def _rank(finding: Finding) -> tuple[bool, bool, str]:
+    """What knows the word that was meant comes first, then what knows the form of the value."""
+    return not finding.misspelt, not finding.form, finding.code
+
+
+@lru_cache(maxsize=8)  # the suite asks for each rule
+def _everything(repository: Repository) -> tuple[Finding, ...]:
+    return (*_causes(repository, [*load().values()]),)
 
 
 def _is_told_beside(finding: Finding) -> bool:

@@ -9,20 +9,17 @@ from typing import Any
 
 from litellm_gitops import releases, schemas
 from litellm_gitops.documents import Document, Place, dig, dotted, mapping, sequence, text
-from litellm_gitops.findings import Finding, Form, Misspelt, delete, edit, restore
-from litellm_gitops.proxy_facts import closest
-from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
+from litellm_gitops.findings import Finding, Form, edit
+from litellm_gitops.neighbours import block_above
+from litellm_gitops.repository import VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
-from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.matrix import nothing_beats_a_chosen_method
 from litellm_gitops.rules.plaintext import is_known_by_its_form, is_reference, tells
 
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(?:@sha256:[0-9a-f]{64})?")
-_EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
 _LEAST = 120  # seconds that all migrations of an empty database take, on a slow one
 _SEEN = 60  # seconds in which an engine looks at a Job again, whatever it is doing
-_LOCK_FILE = "litellm/Chart.lock"
 
 
 @rule_of_values
@@ -90,100 +87,6 @@ def the_image_is_pinned(values: Values) -> Iterator[Finding]:
         yield values.finding((*place, "tag"), what, edit(f"use {releases.supported()} or newer"), VALUES)
 
 
-# https://helm.sh/docs/topics/charts/#the-chartyaml-file
-_OF_A_CHART: dict[str, type] = {
-    **dict.fromkeys(("apiVersion", "appVersion", "description", "home", "icon", "kubeVersion", "name"), str),
-    **dict.fromkeys(("type", "version"), str),
-    **dict.fromkeys(("dependencies", "keywords", "maintainers", "sources"), list),
-    **{"annotations": dict, "deprecated": bool},
-}
-_OF_A_DEPENDENCY: dict[str, type] = {
-    **dict.fromkeys(("alias", "condition", "name", "repository", "version"), str),
-    **dict.fromkeys(("import-values", "tags"), list),
-}
-_WRITTEN = {str: "a text, in quotes", list: "a list", dict: "a mapping", bool: "true or false"}
-_TOLD = ("apiVersion", "name", "type", "version", "dependencies", "repository")  # by the lines above, whatever the type
-
-
-@rule
-def the_chart_version_is_exact(repository: Repository) -> Iterator[Finding]:
-    """litellm/Chart.yaml names the chart, its registry and one version, and a lock does not say otherwise."""
-    document, name = repository.document(CHART_FILE), repository.chart.name
-    if document is None:
-        if CHART_FILE not in repository.broken and not is_ignored(repository, CHART_FILE):
-            yield Finding(CHART_FILE, None, "is missing", restore())
-        return
-    dependencies = sequence(document.value.get("dependencies"))
-    if not any(dig(entry, "name") == name and not dig(entry, "alias") for entry in dependencies):
-        what = f"the dependency {name} is missing or has an alias, so that all values would be ignored"
-        yield Finding(CHART_FILE, document.line("dependencies"), what, edit("restore it"))
-    for number, entry in enumerate(dependencies):
-        registry, version = str(dig(entry, "repository")), dig(entry, "version")
-        if not re.match(r"(?:oci|https|file)://", registry):
-            line = document.line("dependencies", number, "repository")
-            what = f"the repository of {dig(entry, 'name')} is no address"
-            yield Finding(CHART_FILE, line, what, edit("give oci://… or https://…"))
-        if not _EXACT.fullmatch(str(version)):
-            line = document.line("dependencies", number, "version")
-            what = f"the version of {dig(entry, 'name')} is {version!r}, so that each rendering may differ"
-            yield Finding(CHART_FILE, line, what, edit("give one exact version"))
-    lock = repository.document(_LOCK_FILE) if repository.has(_LOCK_FILE) else None
-    if lock and _pins(lock.value.get("dependencies")) != _pins(dependencies):
-        what = f"it differs from {CHART_FILE}: Argo CD refuses that, Flux deploys the lock's version"
-        yield Finding(_LOCK_FILE, None, what, delete(_LOCK_FILE, "run `helm dependency update litellm`, or"))
-
-
-def _pins(dependencies: Any) -> list[list[Any]]:
-    return sorted(
-        [str(dig(entry, key)) for key in ("name", "version", "repository")] for entry in sequence(dependencies)
-    )
-
-
-@rule
-def helm_takes_the_chart(repository: Repository) -> Iterator[Finding]:
-    """litellm/Chart.yaml is one that Helm reads."""
-    document = repository.document(CHART_FILE)
-    if document is None:
-        return  # told above
-    given = {"type": "application", **document.value}
-    for field, expected, why in (
-        ("apiVersion", "v2", "Helm reads dependencies of v2 alone"),
-        ("name", "litellm", "the README and the release go by it"),
-        ("type", "application", "Helm installs nothing else"),
-    ):
-        if given.get(field) != expected:
-            what = f"{field} is {given.get(field)!r}: {why}"
-            yield Finding(CHART_FILE, document.line(field), what, edit(f"write {field}: {expected}"))
-    if not _EXACT.fullmatch(str(given.get("version"))):
-        what = f"version is {given.get('version')!r}, which Helm refuses"
-        yield Finding(CHART_FILE, document.line("version"), what, edit("give one such as 1.0.0"))
-    entries = [((), given), *((("dependencies", number), each) for number, each in enumerate(_dependencies(document)))]
-    for place, entry in entries:
-        for field, what, fix, meant in _misread(entry, _OF_A_DEPENDENCY if place else _OF_A_CHART):
-            slip = Misspelt(field, meant) if meant else None
-            yield Finding(CHART_FILE, document.line(*place, field), what, edit(fix), misspelt=slip)
-    names = [dig(entry, "name") for entry in _dependencies(document)]
-    for number in (number for number, name in enumerate(names) if name in names[:number]):
-        line, what = document.line("dependencies", number), f"the dependency {names[number]} is there twice"
-        yield Finding(CHART_FILE, line, what, edit("keep one"))
-
-
-def _dependencies(document: Document) -> list[Any]:
-    return sequence(document.value.get("dependencies"))
-
-
-def _misread(entry: Any, fields: dict[str, type]) -> Iterator[tuple[str, str, str, str]]:
-    """What Helm passes over, or refuses: (the field, what is wrong, what to do, the field that was meant)."""
-    for key, value in mapping(entry).items():
-        if meant := closest(str(key), fields) if key not in fields else "":
-            yield str(key), f"Helm knows no {key}", f"did you mean {meant}?", meant
-        elif key in fields and key not in _TOLD and value is not None and not isinstance(value, fields[key]):
-            yield str(key), f"{key} is {value!r}, and Helm refuses the chart", f"write {_WRITTEN[fields[key]]}", ""
-    for key, value in mapping(dig(entry, "annotations")).items():
-        if not isinstance(value, str):
-            yield "annotations", f"annotation {key} is no text, and Helm refuses the chart", "write it in quotes", ""
-
-
 @rule_of_values
 def the_release_keeps_its_name(values: Values) -> Iterator[Finding]:
     """What the chart makes is named litellm."""
@@ -200,6 +103,9 @@ def a_node_can_be_drained(values: Values) -> Iterator[Finding]:
     needed = values.get(*place, "minAvailable")
     if values.get(*place, "enabled") is not True or not isinstance(replicas, int) or replicas < 1:
         return
+    fewest, most = (values.repository.answers.get(name, replicas) for name in ("replicas", "max_replicas"))
+    if fewest != most and values.get(*values.chart.autoscaler, "minReplicas") is None:
+        return  # it was answered, and another rule tells that it is gone
     if isinstance(needed, str) and re.fullmatch(r"\d{3,}%", needed) and needed != "100%":
         what = f"{dotted(place)}.minAvailable is {needed}, more than all"
         yield values.finding((*place, "minAvailable"), what, edit("write at most 50%"), VALUES)
@@ -293,6 +199,9 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
             if meant and _is_empty(layer, (*path[:-1], meant.meant)):
                 fix = edit(f"move it into {meant.meant}, which is empty")
                 what, meant = what.partition(";")[0], None
+            is_unknown = error.validator == "additionalProperties"
+            if is_unknown and (above := block_above(repository, error.schema, layer, path)):
+                fix, what, meant = edit(f"move it into {above}, one step in"), what.partition(";")[0], None
             yield Finding(layer.file, layer.line(*path), what, fix, misspelt=meant, form=schemas.form(error))
 
 

@@ -235,7 +235,9 @@ def the_ingress_is_the_answered_one(repository: Repository) -> Iterator[Finding]
         elif not annotation and found.get("spec", "ingressClassName") and found.get("metadata", "annotations", _CLASS):
             what = "the API server refuses it beside spec.ingressClassName"
             yield found.finding(("metadata", "annotations", _CLASS), what, "take it out")
-        yield from _agrees(found, place, cluster.answer_name("ingress_class"), cluster)
+        given = [*map(str, mapping(found.get("metadata", "annotations")))]
+        if not (annotation and closest(annotation, given)):  # of one that is misspelt another rule tells
+            yield from _agrees(found, place, cluster.answer_name("ingress_class"), cluster)
         if not (issuer := _issuer(cluster)):
             continue
         yield from _agrees(found, ("metadata", "annotations", ISSUER), "tls_cluster_issuer", cluster)

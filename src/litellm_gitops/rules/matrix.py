@@ -67,8 +67,7 @@ def _service_account(values: Values, method: Method, needs: str) -> Iterator[Fin
         what = f"the service account is not created, but {needs} annotates it"
         yield values.finding((*place, "create"), what, edit("set create: true"))
     if method.keyless and values.get(*place, "name") != _ACCOUNT:
-        what = _TRUSTED
-        yield values.finding((*place, "name"), what, edit(f"write name: {_ACCOUNT}"))
+        yield values.finding((*place, "name"), _TRUSTED, edit(f"write name: {_ACCOUNT}"), VALUES)
     given = values.get(*place, "annotations")
     for annotation, value in annotations.items() if given is None or isinstance(given, dict) else ():
         expected = values.cluster.filled(value)
@@ -104,6 +103,8 @@ def _token(values: Values, token: Token, needs: str) -> Iterator[Finding]:
     wanted = pod.Token(values.cluster.filled(token.audience), _SECONDS, token.file)
     named = [volume for volume in values.pod.volumes if volume.name == token.volume and volume.tokens]
     fitting = [volume.name for volume in values.pod.volumes if any(_fits(each, wanted) for each in volume.tokens)]
+    if any(each.file is None for volume in named for each in volume.tokens):
+        return  # the schema of the volume tells
     if named and not fitting:
         what = (
             f"{needs} needs a token with audience: {wanted.audience}, expirationSeconds: {_SECONDS}, path: {token.file}"

@@ -38,6 +38,7 @@ _REFERENCE = re.compile(
     r"|not-needed|sk-no-key-required"
     r"|(?:(?:Bearer|Basic|token) )?(?:\$[({].*|\{\{.*\}\})|\$[a-z_][\w.:/-]*(?:[\"'].*)?|\$__(?:file|env|vault)\{.*"
     r"|/.*|[\w./-]+\.(?:md|ya?ml|json|pem|key|crt|txt)|@[\w.-]+@|%\(.*|<.*>|\{[A-Z_]+\}|\*+|x{3,}|[\w-]*\.{3}|os\.environ.*"
+    r"|(?-i:os[./][A-Za-z]{5,10}[/.][A-Z][A-Z0-9_]*)"
     r"|(?:var|local|data|module|random_password)\.\S+"
     r"|[~^]?\d+(?:\.[\dx*]+){1,2}(?:-[\w.]+)?"  # of a package that is called so
     r"|ENC\[.*|(?:arn|env|vault|op|file|npm|workspace|https?|ref\+\w+|azurekeyvault|gcpsm|awssm|secretref):(?!.*:[^/]*@).*"
@@ -206,9 +207,11 @@ def _of_values(repository: Repository, values: Values) -> Iterator[Finding]:
     reported = {name for method in methods for name in method.forbids} | {"PROXY_MASTER_KEY"}
     logins = (*repository.matrix.methods.values(), *repository.matrix.database_logins.values())
     reported |= {name for login in logins for name in login.variables}
+    chosen = values.cluster.logins.values()  # what a method writes is no secret under a misspelt name, either
+    written = {values.cluster.filled(value) for login in chosen for value in login.variables.values()}
     for variable in values.pod.variables.values():
         credential = _CREDENTIAL.search(variable.name) and variable.name not in reported
-        if credential and variable.value and not is_reference(variable.value):
+        if credential and variable.value and not (variable.value in written or is_reference(variable.value)):
             yield values.finding(variable.place, f"{variable.name} has its value in plaintext", _TAKE_OUT)
     # the schema speaks of models, what is above of variables
     elsewhere = [place for place in (chart.variables, chart.variable_list, chart.model_list) if place]

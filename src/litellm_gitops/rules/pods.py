@@ -171,7 +171,9 @@ def every_mount_has_its_volume(values: Values) -> Iterator[Finding]:
         if volume.name in names:
             yield values.finding(volume.place, f"the volume {volume.name!r} is there twice", edit("rename one"))
         names.append(volume.name)
-    lost = mounts_of_nothing(values)
+    # of a volume that the API server refuses another rule tells: for its name, or as there are two in one
+    odd = [each for each in map(mapping, sequence(values.get(*chart.volumes))) if len(each.keys() - {"name"}) > 1]
+    lost = [each for each in mounts_of_nothing(values) if not odd and each.volume not in map(str.lower, names)]
     if lost and not values.pod.volumes:
         what = f"it mounts volumes, and there is none: {', '.join(mount.volume for mount in lost)}"
         yield values.finding(chart.mounts, what, edit(f"restore {dotted(chart.volumes)}"))
@@ -204,8 +206,10 @@ def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
         names = {text(dig(volume, "name")) for volume in volumes if mapping(volume).keys() & _WRITABLE}
         entries = [entry for entry in map(mapping, sequence(values.get(*place))) if entry.get("readOnly") is not True]
         folders = [text(entry.get("mountPath")) for entry in entries if text(entry.get("name")) in names]
-        kept = [*folders, *(chart.own_folders if place == chart.mounts else ())]
         known = {text(dig(volume, "name")) for volume in volumes}
+        kept = [*folders, *(chart.own_folders if place == chart.mounts else ())]
+        if place == chart.mounts:  # of a mount without a volume another rule tells
+            kept += [text(entry.get("mountPath")) for entry in entries if text(entry.get("name")) not in known]
         needed = [each for method in values.cluster.methods.values() for each in (method.mount, method.token) if each]
         if not sequence(values.get(*place)) and needed and place == chart.mounts:
             continue  # the whole list is gone, of which a rule of the auth matrix tells
@@ -215,7 +219,7 @@ def a_pod_can_write_where_it_must(values: Values) -> Iterator[Finding]:
             at = (*security[0 if place == chart.mounts else -1], "readOnlyRootFilesystem") if none_is_written else place
             yield values.finding(at, what, edit("mount an emptyDir at /scratch"), VALUES)
         variables = values.pod.variables if place == chart.mounts else values.pod.job_variables
-        named = [variables[name] for name in _WRITTEN if name in variables and folders]
+        named = [variables[name] for name in _WRITTEN if folders and name in variables and text(variables[name].value)]
         lost = [each for each in named if not any(f"{each.value}/".startswith(f"{folder}/") for folder in kept)]
         what = f"{', '.join(each.name for each in lost)}: nothing that can be written to is mounted there"
         fix = f"mount an emptyDir there, or name {folders[0]}" if folders else ""

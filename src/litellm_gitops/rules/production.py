@@ -280,7 +280,8 @@ def _misfits(values: Values, restricted: bool) -> Iterator[tuple[Place, str]]:
                 yield (*above, number, "ports"), f"a container takes port {show(dig(port, 'hostPort'))} of its node"
     for above in {chart.volumes, (*chart.job_mounts[:-1], chart.volumes[-1])}:
         for number, volume in enumerate(map(mapping, sequence(values.get(*above)))):
-            if "hostPath" in volume or (restricted and not volume.keys() & _VOLUMES):
+            source = volume.keys() - {"name"}  # without one Kubernetes makes an emptyDir
+            if "hostPath" in volume or (restricted and source and not source & _VOLUMES):
                 yield (*above, number), f"the volume {show(volume.get('name'))} is none of a pod's own"
 
 
@@ -292,7 +293,7 @@ def _of_container(values: Values, above: Place, place: Place, restricted: bool) 
     if over := sorted(added - ({"NET_BIND_SERVICE"} if restricted else _BASELINE)):
         yield (*place, "capabilities", "add"), f"a container has the capability {over[0]}"
     profile = dig(own, "seccompProfile", "type") or dig(pod, "seccompProfile", "type")
-    if profile == "Unconfined" or (restricted and profile not in ("RuntimeDefault", "Localhost")):
+    if profile == "Unconfined" or (restricted and not profile):
         yield (*place, "seccompProfile"), f"the seccomp profile of a container is {show(profile)}"
     if own.get("procMount") == "Unmasked":
         yield (*place, "procMount"), "a container sees all of /proc"

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from typing import Any
 
-from litellm_gitops.documents import Place, dig, mapping, sequence, text
-from litellm_gitops.findings import Finding, edit
+from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
+from litellm_gitops.findings import Finding, Misspelt, delete, edit, restore
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.releases import fits, number, others, span
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
-from litellm_gitops.rules.chart import the_chart_version_is_exact, the_image_is_pinned
+from litellm_gitops.rules.chart import the_image_is_pinned
+from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.kubernetes import known_version, manifests, of_values
 from litellm_gitops.rules.kustomizations import images_with_a_version
 from litellm_gitops.subjects import Subject, is_filled_in
 
-_COMPOSE = "docker-compose.yml"
+_COMPOSE, _LOCK_FILE = "docker-compose.yml", "litellm/Chart.lock"
+_EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
 # https://github.com/distribution/reference/blob/main/reference.go
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*")
@@ -235,3 +239,108 @@ def _takes(part: tuple[str, str, str], version: str) -> bool:
         "~": found == limit,
         "!=": True,
     }.get(sign, found == limit)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# litellm/Chart.yaml as a file
+
+# https://helm.sh/docs/topics/charts/#the-chartyaml-file
+_OF_A_CHART: dict[str, type] = {
+    **dict.fromkeys(("apiVersion", "appVersion", "description", "home", "icon", "kubeVersion", "name"), str),
+    **dict.fromkeys(("type", "version"), str),
+    **dict.fromkeys(("dependencies", "keywords", "maintainers", "sources"), list),
+    **{"annotations": dict, "deprecated": bool},
+}
+_OF_A_DEPENDENCY: dict[str, type] = {
+    **dict.fromkeys(("alias", "condition", "name", "repository", "version"), str),
+    **dict.fromkeys(("import-values", "tags"), list),
+}
+_WRITTEN = {str: "a text, in quotes", list: "a list", dict: "a mapping", bool: "true or false"}
+_TOLD = ("apiVersion", "name", "type", "version", "dependencies", "repository")  # by the lines above, whatever the type
+
+
+@rule
+def the_chart_version_is_exact(repository: Repository) -> Iterator[Finding]:
+    """litellm/Chart.yaml names the chart, its registry and one version, and a lock does not say otherwise."""
+    document, name = repository.document(CHART_FILE), repository.chart.name
+    if document is None:
+        if CHART_FILE not in repository.broken and not is_ignored(repository, CHART_FILE):
+            yield Finding(CHART_FILE, None, "is missing", restore())
+        return
+    dependencies = sequence(document.value.get("dependencies"))
+    if not any(dig(entry, "name") == name and not dig(entry, "alias") for entry in dependencies):
+        what = f"the dependency {name} is missing or has an alias, so that all values would be ignored"
+        yield Finding(CHART_FILE, document.line("dependencies"), what, edit("restore it"))
+    for position, entry in enumerate(dependencies):
+        if not {"repository", "version"} & mapping(entry).keys():
+            what = f"the dependency {dig(entry, 'name')} has no repository and no version"
+            yield Finding(CHART_FILE, document.line("dependencies", position), what, edit("add them, or take it away"))
+            continue
+        registry, version = str(dig(entry, "repository")), dig(entry, "version")
+        if not re.match(r"(?:oci|https|file)://", registry):
+            line = document.line("dependencies", position, "repository")
+            what = f"the repository of {dig(entry, 'name')} is no address"
+            yield Finding(CHART_FILE, line, what, edit("give oci://… or https://…"))
+        if not _EXACT.fullmatch(str(version)):
+            line = document.line("dependencies", position, "version")
+            what = f"the version of {dig(entry, 'name')} is {version!r}, so that each rendering may differ"
+            yield Finding(CHART_FILE, line, what, edit("give one exact version"))
+    lock = repository.document(_LOCK_FILE) if repository.has(_LOCK_FILE) else None
+    if lock and _pins(lock.value.get("dependencies")) != _pins(dependencies):
+        what = f"it differs from {CHART_FILE}: Argo CD refuses that, Flux deploys the lock's version"
+        yield Finding(_LOCK_FILE, None, what, delete(_LOCK_FILE, "run `helm dependency update litellm`, or"))
+
+
+def _pins(dependencies: Any) -> list[list[Any]]:
+    return sorted(
+        [str(dig(entry, key)) for key in ("name", "version", "repository")] for entry in sequence(dependencies)
+    )
+
+
+@rule
+def helm_takes_the_chart(repository: Repository) -> Iterator[Finding]:
+    """litellm/Chart.yaml is one that Helm reads."""
+    document = repository.document(CHART_FILE)
+    if document is None:
+        return  # told above
+    given = {"type": "application", **document.value}
+    for field, expected, why in (
+        ("apiVersion", "v2", "Helm reads dependencies of v2 alone"),
+        ("name", "litellm", "the README and the release go by it"),
+        ("type", "application", "Helm installs nothing else"),
+    ):
+        if given.get(field) != expected:
+            what = f"{field} is {given.get(field)!r}: {why}"
+            yield Finding(CHART_FILE, document.line(field), what, edit(f"write {field}: {expected}"))
+    if not _EXACT.fullmatch(str(given.get("version"))):
+        what = f"version is {given.get('version')!r}, which Helm refuses"
+        yield Finding(CHART_FILE, document.line("version"), what, edit("give one such as 1.0.0"))
+    entries = [
+        ((), given),
+        *((("dependencies", position), each) for position, each in enumerate(_dependencies(document))),
+    ]
+    for place, entry in entries:
+        for field, what, fix, meant in _misread(entry, _OF_A_DEPENDENCY if place else _OF_A_CHART):
+            slip = Misspelt(field, meant) if meant else None
+            yield Finding(CHART_FILE, document.line(*place, field), what, edit(fix), misspelt=slip)
+    # of one without a version another rule tells
+    names = [dig(entry, "name") if dig(entry, "version") else None for entry in _dependencies(document)]
+    for position in (at for at, name in enumerate(names) if name and name in names[:at]):
+        line, what = document.line("dependencies", position), f"the dependency {names[position]} is there twice"
+        yield Finding(CHART_FILE, line, what, edit("keep one"))
+
+
+def _dependencies(document: Document) -> list[Any]:
+    return sequence(document.value.get("dependencies"))
+
+
+def _misread(entry: Any, fields: dict[str, type]) -> Iterator[tuple[str, str, str, str]]:
+    """What Helm passes over, or refuses: (the field, what is wrong, what to do, the field that was meant)."""
+    for key, value in mapping(entry).items():
+        if meant := closest(str(key), fields) if key not in fields else "":
+            yield str(key), f"Helm knows no {key}", f"did you mean {meant}?", meant
+        elif key in fields and key not in _TOLD and value is not None and not isinstance(value, fields[key]):
+            yield str(key), f"{key} is {value!r}, and Helm refuses the chart", f"write {_WRITTEN[fields[key]]}", ""
+    for key, value in mapping(dig(entry, "annotations")).items():
+        if not isinstance(value, str):
+            yield "annotations", f"annotation {key} is no text, and Helm refuses the chart", "write it in quotes", ""
