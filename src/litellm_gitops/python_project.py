@@ -6,6 +6,7 @@ https://docs.pytest.org/en/stable/reference/reference.html#configuration-options
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -173,6 +174,48 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
         if "ini_options" not in pytest and closest(str(key), ("ini_options",)):
             yield f"[tool.pytest.{key}]", f"pytest reads no tool.pytest.{key}", "write tool.pytest.ini_options"
     yield from of_pytest(mapping(pytest.get("ini_options")), tests)
+
+
+def of_entry(file: str, content: str) -> Iterator[tuple[int, str, str]]:
+    """(line, what is wrong, what to do) with a file of hooks/ or tests/ that runs nothing, or hides how it ends."""
+    try:
+        tree = ast.parse(content)
+    except SyntaxError as error:
+        yield error.lineno or 1, "it is no Python, and ends with an error", "correct the syntax"
+        return
+    except ValueError:  # null bytes, of which another rule tells
+        return
+    nodes = [*ast.walk(tree)]
+    if file.startswith("hooks/"):
+        yield from _of_hook(nodes) if "from litellm_gitops" in content else ()
+        return
+    marks = [node for node in tree.body if isinstance(node, ast.Assign)]  # pytestmark
+    for function in (node for node in nodes if isinstance(node, ast.FunctionDef)):
+        inside = [*ast.walk(function), *(each for mark in marks for each in ast.walk(mark))]
+        if "verify" not in (each.arg for each in function.args.args):
+            continue  # of one's own
+        attributes = {node.attr for node in inside if isinstance(node, ast.Attribute)}
+        if {"skip", "skipif", "xfail"} & attributes and file.rpartition("/")[2] not in _MARKS:
+            yield function.lineno, f"{function.name} is skipped, and with it the rules that it is for", "take that out"
+        elif not function.name.startswith("test"):
+            yield function.lineno, f"pytest runs no {function.name}", "begin its name with test_"
+        elif "verify" not in (_called(node) for node in inside):
+            yield function.lineno, f"{function.name} evaluates no rule", "call verify(rule)"
+
+
+def _of_hook(nodes: list[ast.AST]) -> Iterator[tuple[int, str, str]]:
+    """Whether an entry point ends with what `main` returns: without it, nothing is held back."""
+    exits = [node for node in nodes if _called(node) in ("exit", "SystemExit") and isinstance(node, ast.Call)]
+    computed = [arg for node in exits for arg in node.args if not isinstance(arg, ast.Constant | ast.JoinedStr)]
+    calls = [node for node in nodes if _called(node) == "main" and isinstance(node, ast.Call)]
+    if calls and not computed:
+        yield calls[0].lineno, "its exit code is lost, so that it holds nothing back", "write sys.exit(main(ROOT))"
+
+
+def _called(node: ast.AST) -> str:
+    """The name of a function that a part of a program calls."""
+    called = node.func if isinstance(node, ast.Call) else None
+    return called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
 
 
 def taken_in(addopts: str, tests: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -172,12 +172,67 @@ def astray(settings: dict[Any, Any], folders: set[str]) -> Flaws:
                 yield found, f"there is no {folder}, so that Renovate looks at nothing", f"did you mean {meant}?"
 
 
+def unmatched(settings: dict[Any, Any], files: Iterable[str], pipelines: Iterable[str]) -> Flaws:
+    """Patterns of its managers that take none of `files`, by another ending, or no comment that is in `pipelines`."""
+    names, contents = [*files], [each for each in pipelines if "# renovate: datasource=" in each]
+    for manager in map(mapping, sequence(settings.get("customManagers"))):
+        is_ours = any("# renovate: datasource" in each for each in texts(manager.get("matchStrings")))
+        for found in texts(manager.get("managerFilePatterns")) if is_ours else ():
+            pattern = found.strip("/") if found.startswith("/") and found.endswith("/") else ""
+            other = pattern.replace("yaml", "yml") if "yaml" in pattern else pattern.replace("yml", "yaml")
+            if pattern and _finds(other, names) and not _finds(pattern, names):
+                yield (
+                    "managerFilePatterns",
+                    "no file is like a pattern of managerFilePatterns",
+                    "write .yaml, as they end",
+                )
+        patterns = [each for each in texts(manager.get("matchStrings")) if closest("renovate", _WORD.findall(each))]
+        if contents and patterns and not any(_finds(each, contents) for each in patterns):
+            yield (
+                "matchStrings",
+                "no comment of a pipeline is like a pattern of matchStrings",
+                "write # renovate: before it",
+            )
+
+
+_WORD = re.compile(r"\w+")
+
+
+def _finds(pattern: str, contents: list[str]) -> bool:
+    try:
+        compiled = re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern))
+    except re.error:
+        return True  # of which is told elsewhere
+    return any(map(compiled.search, contents))
+
+
 def misnamed(settings: dict[Any, Any], known: set[str]) -> Flaws:
     """Names of packages that nothing here has, and that are nearly one of `known`, which are here."""
     for found in (each for entry in sequence(settings.get("packageRules")) for each in _names(mapping(entry))):
         name = found.removeprefix("**/")
         if name not in known and re.fullmatch(r"[\w.-]+", name) and (meant := closest(name, known)):
             yield found, f"nothing here is called {name}", f"did you mean {meant}?"
+
+
+# what its custom manager of the template finds above a version
+_ABOVE = re.compile(r"#\s*(reno\w*|\w+vate):?\s+(\w+=.*)")
+_FIELDS = ("datasource", "depName", "extractVersion", "packageName", "registryUrl", "versioning")
+_UPDATED = ("github.com/sigstore/cosign/v3", "github.com/zricethezav/gitleaks/v8", "helm/helm")
+
+
+def of_comments(content: str) -> Iterator[tuple[int, str, str]]:
+    """(line, what is wrong, what to do) with comments by which Renovate finds a version in a pipeline."""
+    for number, line in enumerate(content.splitlines(), 1):
+        match = _ABOVE.search(line)
+        fields = dict(part.partition("=")[::2] for part in match[2].split()) if match else {}
+        known = {"datasource": _known("matchDatasources"), "depName": _UPDATED}
+        slips = [(match[1], closest(match[1], ("renovate",)))] if match else []
+        slips += [(key, closest(key, _FIELDS)) for key in fields if key not in _FIELDS]
+        slips += [(fields[key], closest(fields[key], each)) for key, each in known.items() if key in fields]
+        for word, meant in slips:
+            is_newer = re.findall(r"\d", word) != re.findall(r"\d", meant)
+            if meant and not is_newer and word not in (*_UPDATED, *known["datasource"]):
+                yield number, f"Renovate finds no version below {word}", f"did you mean {meant}?"
 
 
 def _names(entry: dict[Any, Any]) -> list[str]:

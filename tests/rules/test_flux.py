@@ -286,6 +286,21 @@ FAULTS: dict[str, Fault] = {
         "the_account_of_flux_reaches_the_namespace_alone",
         append_item(ACCOUNT, (*RULE, "verbs"), "impersonate", document=1),
     ),
+    "a binding to everything": (
+        "the_account_of_flux_reaches_the_namespace_alone",
+        together(
+            set_value(ACCOUNT, ("roleRef", "kind"), "ClusterRole", document=2),
+            set_value(ACCOUNT, ("roleRef", "name"), "cluster-admin", document=2),
+        ),
+    ),
+    "a name that is none": (
+        "every_name_is_valid",
+        set_value(SOURCE, ("metadata", "name"), "litellm_gitops"),
+    ),
+    "an account that is called otherwise": (
+        "every_cluster_has_its_flux_objects",
+        set_value(ACCOUNT, ("metadata", "name"), "litellm-flux"),
+    ),
     "an account that may do everything to everything": (
         "the_account_of_flux_reaches_the_namespace_alone",
         together(

@@ -577,6 +577,42 @@ ONE: dict[str, Told] = {
         "litellm/checksums-aws.yaml",
         substitute("litellm/checksums-aws.yaml", "checksum/litellm-redis", "cheksum/litellm-redis"),
     ),
+    **{
+        f"no {kind} beside others": (
+            "every_cluster_has_its_flux_objects",
+            "clusters/aws/account.yaml",
+            substitute(
+                "clusters/aws/account.yaml", rf"(?s)(?:\A|---\n)[^-]*?apiVersion: \S+\nkind: {kind}\n.*?(?=---|\Z)", ""
+            ),
+        )
+        for kind in ("Role", "RoleBinding")
+    },
+    "no account of the migrations": (
+        "the_migrations_have_no_token",
+        "clusters/aws/namespace.yaml",
+        substitute("clusters/aws/namespace.yaml", r"(?s)---.*", ""),
+    ),
+    "an account of Flux under another name": (
+        "every_cluster_has_its_flux_objects",
+        "clusters/aws/account.yaml",
+        set_value("clusters/aws/account.yaml", ("metadata", "name"), "litellm-flux"),
+    ),
+    "an entry point that a pipeline misspells": (
+        "every_entry_point_that_is_called_is_there",
+        ".github/workflows/validate.yaml",
+        change(".github/workflows/validate.yaml", "hooks/auth_matrix.py", "hooks/auth_matrx.py"),
+    ),
+    "another commit of the tooling for the commit hooks": (
+        "everything_runs_the_same_commit_of_the_tooling",
+        ".pre-commit-config.yaml",
+        substitute(".pre-commit-config.yaml", "0123456789abcdef", "fedcba9876543210", 1),
+    ),
+    "rules that a test claims no more": (
+        "pytest_runs_the_whole_suite",
+        "tests/test_sealing.py",
+        change("tests/test_sealing.py", '"plaintext", ', ""),
+    ),
+    "a test less": ("pytest_runs_the_whole_suite", "tests/test_sealing.py", delete("tests/test_sealing.py")),
     "a Secret in a list of objects": (UNSEALED, "apps/own.yaml", write("apps/own.yaml", IN_A_LIST)),
     "a Secret that Kyverno makes": (UNSEALED, "apps/own.yaml", write("apps/own.yaml", GENERATED)),
 }

@@ -24,7 +24,7 @@ from tests.support.faults import (
 )
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
-PROJECT, RENOVATE = "pyproject.toml", "renovate.json"
+PROJECT, RENOVATE, SEALING = "pyproject.toml", "renovate.json", "tests/test_sealing.py"
 WHOLE, SAME = "pytest_runs_the_whole_suite", "everything_runs_the_same_commit_of_the_tooling"
 THERE = "every_entry_point_that_is_called_is_there"
 INSTALLED, VALIDATE = "the_tooling_can_be_installed", ".github/workflows/validate.yaml"
@@ -68,6 +68,21 @@ def settings(**given: Any) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    "a guard that holds nothing back": (THERE, change("hooks/guard_staged.py", "sys.exit(main(ROOT))", "main(ROOT)")),
+    "rules that are not evaluated": (THERE, change(SEALING, "    verify(rule)", "    pass")),
+    "rules that are skipped": (THERE, change(SEALING, "@pytest", "@pytest.mark.skip\n@pytest")),
+    "rules that are skipped inside": (THERE, change(SEALING, "    verify(", '    pytest.skip("later")\n    verify(')),
+    "rules that pytest does not find": (THERE, change(SEALING, "def test_", "def tst_")),
+    "rules that no test has": (WHOLE, change(SEALING, '"plaintext", ', "")),
+    "a comment of Renovate's that is misspelt": (
+        READS,
+        change(VALIDATE, "sigstore/cosign/v3\n", "sigstore/cosgn/v3\n"),
+    ),
+    "a source of Renovate's that is misspelt": (READS, change(VALIDATE, "=github-releases", "=github-release")),
+    "comments that Renovate does not look for": (READS, change(RENOVATE, "# renovate: data", "# renovat: data")),
+    "files that Renovate does not look for": (READS, change(RENOVATE, ".yaml$/", ".yml$/")),
+    "the tooling by another way": (SAME, change(PROJECT, "@ git+file:", "@ git+http:")),
+    "a field of Renovate's that is misspelt": (READS, substitute(VALIDATE, "depName=helm", "dpName=helm")),
     "no options of pytest": (WHOLE, drop(PROJECT, "addopts")),
     "tests that need cosign": (WHOLE, change(PROJECT, "not decrypt and not signed", "not decrypt")),
     "packages that setuptools looks for": (INSTALLED, drop(PROJECT, "packages = []")),
@@ -241,6 +256,17 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "a chart that is not rendered without helm": change(
+        "tests/test_chart.py", "@pytest.mark.param", '@pytest.mark.skipif("own", reason="own")\n@pytest.mark.param'
+    ),
+    "an entry point with more to do": change(
+        "hooks/guard_staged.py", "sys.exit(main(ROOT))", "code = main(ROOT)\nprint(code)\nsys.exit(code)"
+    ),
+    "a comment for Renovate of one's own": change(
+        VALIDATE,
+        "        run: uv run --locked pytest -m chart",
+        "        # renovate: datasource=npm depName=helmet\n        run: uv run --locked pytest -m chart",
+    ),
     "other marks in another form": change(
         PROJECT, "-m 'not chart and not decrypt and not signed'", "-m 'not (chart or decrypt or signed or slow)'"
     ),

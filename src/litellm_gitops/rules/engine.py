@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from posixpath import basename, dirname, normpath
@@ -28,6 +28,7 @@ _GROUPS = ("toolkit.fluxcd.io", "argoproj.io")  # all of whose kinds are known
 _KUSTOMIZE = "kustomize.config.k8s.io/v1beta1"
 _STANDARD = "pod-security.kubernetes.io/enforce"
 _KEY = re.compile(r"--from-file=(?P<name>[^=\s]+)=")
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 # what Kustomize would fetch, and the commit by which nothing moves
 _COMMIT = re.compile(r"[?&](?:ref|version)=[0-9a-f]{40}(?:&|\Z)")
 # the ServiceAccount that decrypts with a cloud's key service
@@ -124,10 +125,15 @@ def synced(repository: Repository, engine: str = "") -> list[Synced]:
     return [Synced(cluster) for cluster in repository.clusters]
 
 
-def expect(each: Synced, expected: Iterable[Identity], home: str = "kustomization.yaml") -> Iterator[Finding]:
+def expect(
+    each: Synced,
+    expected: Iterable[Identity],
+    home: str = "kustomization.yaml",
+    homes: Mapping[Identity, str] | None = None,
+) -> Iterator[Finding]:
     """What a cluster does not get: a finding for each object under another name, and one for all that are not there.
 
-    `home` is where one is looked for that is in no file.
+    `home` is where one is looked for that is in no file, `homes` where some of them are beside others.
     """
     expected = list(expected)
     if not all(map(each.is_whole, each.folders)) or each.repository.broken.keys() & set(each.files) or each.is_ignored:
@@ -152,6 +158,8 @@ def expect(each: Synced, expected: Iterable[Identity], home: str = "kustomizatio
             or (found.identity.namespace == wanted.namespace and _may_be(found.identity, wanted))
         ]
         stray = next((found for found in close if found.identity.name not in names), None)
+        if stray and not _NAME.fullmatch(stray.identity.name):
+            continue  # another rule says so
         if stray:
             what = f"the {wanted.kind} is called {stray.identity.path}, not {wanted.path}"
             yield stray.finding(("metadata",), what, "give it that name")
@@ -163,12 +171,15 @@ def expect(each: Synced, expected: Iterable[Identity], home: str = "kustomizatio
     if len(gone) == 1 and absent:
         yield Finding(gone[0], None, f"is missing, and with it {', '.join(lost)}", restore())
     elif absent:
-        yield Finding(f"{each.cluster.folder}/{home}", None, f"there is no {', no '.join(lost)}", restore())
+        places = {(homes or {}).get(wanted, home) for wanted in absent}
+        place = places.pop() if len(places) == 1 else home
+        yield Finding(f"{each.cluster.folder}/{place}", None, f"there is no {', no '.join(lost)}", restore())
 
 
 def _may_be(found: Identity, wanted: Identity) -> bool:
     """Whether one of another name may have been meant; there are several ServiceAccounts, so of them a misspelt one."""
-    return wanted.kind != "ServiceAccount" or bool(closest(found.name, [wanted.name]))
+    begins = found.name.startswith(f"{wanted.name}-") or wanted.name.startswith(f"{found.name}-")
+    return wanted.kind != "ServiceAccount" or begins or bool(closest(found.name, [wanted.name]))
 
 
 def _is_nearly(found: Object, wanted: Identity) -> bool:

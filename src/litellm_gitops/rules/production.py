@@ -222,7 +222,9 @@ def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
         elif name == "litellm-migrations" and not account:
             wanted = [Identity("ServiceAccount", f"{repository.namespace}/{name}")]
             # without the Namespace their file is gone, of which another rule tells
-            yield from expect(each, wanted if each.find(Identity("Namespace", repository.namespace)) else [])
+            yield from expect(
+                each, wanted if each.find(Identity("Namespace", repository.namespace)) else [], "namespace.yaml"
+            )
         elif not account and (meant := closest(name, {found.identity.name for found in each.all("ServiceAccount")})):
             what = f"there is no ServiceAccount {show(name)} for the migrations Job; did you mean {meant}?"
             yield values.finding(values.chart.job_account, what, edit(f"write {meant}"), VALUES)

@@ -1,8 +1,8 @@
 """Rules that are data: what must stand, or must not, at a place of an engine's objects. One file for each engine.
 
-`objects` names what every cluster gets, as `Kind namespace/name`; `all_there` is the rule that demands them. What it
-may have, too, is in `others`. `rules`
-holds the rows of each other rule:
+`objects` names what every cluster gets, as `Kind namespace/name`; `all_there` is the rule that demands them. `files`
+has those that stand in one file with others, `others` what a cluster may have, too. `rules` holds the rows of each
+other rule:
 
     of     the object, or several
     at     the place: keys, of which `a|b` stands for both and `*` for each item of a list
@@ -115,7 +115,9 @@ class Table:
     def _findings(self, name: str, repository: Repository) -> Iterator[Finding]:
         if name == self._content["all_there"]:
             for each in self.clusters(repository):
-                yield from expect(each, [self.identity(each, key) for key in self._content["objects"]])
+                files = self._content.get("files", {})
+                homes = {self.identity(each, key): file for file, keys in files.items() for key in keys}
+                yield from expect(each, [self.identity(each, key) for key in self._content["objects"]], homes=homes)
         told: list[tuple[Object, Place]] = []
         for row in self._content["rules"].get(name, ()):
             for each, found in self.each(repository, *([row["of"]] if isinstance(row["of"], str) else row["of"])):
@@ -128,7 +130,8 @@ class Table:
                             findings = [*_evaluate(row, found, place, _words(each))]
                             # of a mapping that is not there one finding is enough
                             lost = value is None and len(place) > 1 and not found.get(*place[:-1])
-                            told += [(found, place[:-1] if lost else place) for _ in findings]
+                            of_binding = place[:1] == ("roleRef",)  # whose parts are one thing
+                            told += [(found, place[:-1] if lost or of_binding else place) for _ in findings]
                             yield from findings
 
 

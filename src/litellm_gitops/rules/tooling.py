@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
 import json
 import re
@@ -55,8 +54,13 @@ def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Find
     folders = {str(folder) for path in paths for folder in path.parents}
     known = {each.package.rpartition("/")[2] for each in renovate.dependencies(repository)} | {"litellm-gitops"}
     flaws = (renovate_settings.astray(mapping(settings), folders), renovate_settings.misnamed(mapping(settings), known))
-    told = dict.fromkeys((*_unread_settings(content), *chain(*flaws)))
+    pipelines = [*_texts(repository, [*filter(repository.has, OURS)])]
+    unmatched = renovate_settings.unmatched(mapping(settings), map(str, paths), pipelines)
+    told = dict.fromkeys((*_unread_settings(content), *chain(*flaws), *unmatched))
     yield from _at_its_word(content, iter(told))
+    for file in filter(repository.has, OURS):
+        for line, what, fix in renovate_settings.of_comments(repository.text(file) or ""):
+            yield Finding(file, line, what, edit(fix))
 
 
 @lru_cache(maxsize=16)
@@ -177,9 +181,18 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
         yield Finding(file, None, f"there are no rules of {word}", edit(f"did you mean {meant}?"))
     elif unclaimed:
         what = f"nothing in tests/ claims the rules of {', '.join(unclaimed)}"
-        yield Finding("tests/", None, what, restore())
+        yield Finding(_CLAIMS.get(unclaimed[0], "tests/test_deployment.py"), None, what, restore())
     elif content is not None and not any(normpath(folder) in (".", "tests") for folder in folders):
         yield Finding(where, line, "testpaths leaves tests/ out", edit('write testpaths = ["tests"]'))
+
+
+_CLAIMS = {  # where the template has the rules of a subject evaluated; those of the others in test_deployment.py
+    **dict.fromkeys(("sealing", "plaintext", "secrets"), "tests/test_sealing.py"),
+    **dict.fromkeys(("matrix", "traces"), "tests/test_auth_matrix.py"),
+    **dict.fromkeys(("answers", "declarations", "files", "commits", "compose"), "tests/test_files.py"),
+    **dict.fromkeys(("pipeline", "rights", "tooling", "workflows"), "tests/test_files.py"),
+    **{"decrypted": "tests/test_decryption.py", "signed": "tests/test_signature.py"},
+}
 
 
 def _finds_the_rules(repository: Repository, options: str) -> bool:
@@ -305,6 +318,11 @@ def everything_runs_the_same_commit_of_the_tooling(repository: Repository) -> It
     is_read = is_read and not any(closest(name, ["litellm-gitops"]) for name in names)
     if is_pinned and content and is_read and not _NAMED.search(content):
         yield Finding(_PROJECT, None, "litellm-gitops is no dependency, so nothing here runs", restore())
+    for file, match in found.items():
+        scheme = match[0].partition("git+")[2].partition(":")[0] if match else "https"
+        if scheme not in ("file", "git", "https", "ssh"):
+            what = f"litellm-gitops is taken by {scheme}, which nobody can trust or read"
+            yield Finding(file, None, what, restore("write git+https"))
     for file, pin in pins.items():
         if not re.fullmatch("[0-9a-f]{40}", pin):
             yield Finding(
@@ -337,24 +355,14 @@ def every_entry_point_that_is_called_is_there(repository: Repository) -> Iterato
         if "litellm_gitops" not in (repository.text(file) or ""):
             yield Finding(file, None, "calls nothing of litellm_gitops", restore())
     for file in repository.files:
-        if file.startswith(("hooks/", "tests/")) and file.endswith(".py") and (line := _unread(repository, file)):
-            yield Finding(file, line, "it is no Python, and ends with an error", edit("correct the syntax"))
+        if file.startswith(("hooks/", "tests/")) and file.endswith(".py"):
+            for line, what, fix in python_project.of_entry(file, repository.text(file) or ""):
+                yield Finding(file, line, what, edit(fix))
     content = repository.text(_README) or "" if repository.has(_README) else ""
     known = {*repository.files, *(str(each) for file in repository.files for each in PurePosixPath(file).parents)}
     named = (file for each in synced(repository) for file in each.by_hand)
     for line, word, meant in readme.slips(content, partial(_is_there, repository, {*wanted, *named}), known):
         yield Finding(_README, line, f"there is no {word}", edit(f"did you mean {meant}?"))
-
-
-def _unread(repository: Repository, file: str) -> int:
-    """The line at which Python cannot read a file; 0 where it can."""
-    try:
-        ast.parse(repository.text(file) or "")
-    except SyntaxError as error:
-        return error.lineno or 1
-    except ValueError:  # null bytes, of which another rule tells
-        return 0
-    return 0
 
 
 def _ignored(repository: Repository) -> list[str]:
