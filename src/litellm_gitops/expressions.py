@@ -104,8 +104,15 @@ def _empty(name: str, path: list[str], job: dict[Any, Any]) -> str:
     """What is wrong with a value that a context is asked for: it is always empty."""
     if not path or path[0] == "*":
         return ""
-    if name in _PROPERTIES and path[0] not in _PROPERTIES[name] and (meant := closest(path[0], _PROPERTIES[name])):
-        return f"{name} has no {path[0]}; did you mean {meant}?"
+    if name in _PROPERTIES and path[0] not in (properties := _PROPERTIES[name]):
+        begun = sorted(each for each in properties if each.startswith(f"{path[0]}_"))
+        meant = closest(path[0], properties) or (begun[0] if begun else "")
+        return f"{name} has no {path[0]}; did you mean {meant}?" if meant else ""
+    if name == "steps" and path[1:] and path[1] not in _OF_A_STEP and (meant := closest(path[1], _OF_A_STEP)):
+        return f"a step has no {path[1]}; did you mean {meant}?"
+    inside, side = path[:2] == ["event", "pull_request"], path[2:3]
+    if name == "github" and inside and side in (["base"], ["head"]) and path[3:] and path[3] not in _OF_A_SIDE:
+        return f"github.event.pull_request.{side[0]} has no {path[3]}; it has {', '.join(_OF_A_SIDE)}"
     if name == "secrets" and path[0].startswith("github_") and path[0] != "github_token":
         return f"no secret may be called {path[0].upper()}; did you mean GITHUB_TOKEN?"
     if name == "needs" and job:
@@ -126,6 +133,9 @@ def _empty(name: str, path: list[str], job: dict[Any, Any]) -> str:
     return f"{name}.{path[0]} is always empty, because the job has no such {_MEANS[name]}"
 
 
+_OF_A_STEP = ("conclusion", "outcome", "outputs")
+# https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request
+_OF_A_SIDE = ("label", "ref", "repo", "sha", "user")
 _MEANS = {"needs": "job in its needs", "steps": "step by its id", "matrix": "matrix"}
 
 

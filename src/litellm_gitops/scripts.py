@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
+from litellm_gitops.documents import Place, dig, mapping, text
 from litellm_gitops.shell import CAPTURED, Command, Script, read
 
 # what may follow the name of pytest, so that it runs no test, or some of them
@@ -162,6 +164,17 @@ def prints_a_secret(script: str) -> bool:
     """Whether a script writes the value of a secret, or of every variable, into the log."""
     found = read(script)
     return found is not None and _output(found, _harmless(found))
+
+
+def with_secrets(workflow: Any, place: Place, script: str) -> str:
+    """The script of a step of GitHub's with the secrets that its variables stand for, whatever these are called."""
+    if place[:1] != ("jobs",) or place[-1] != "run":
+        return script
+    for depth in (0, 2, len(place) - 1):
+        for name, value in mapping(dig(workflow, *place[:depth], "env")).items():
+            if _OF_GITHUB.fullmatch(text(value).strip()):
+                script = re.sub(rf"\$(?:{re.escape(str(name))}\b|\{{{re.escape(str(name))}\}})", str(value), script)
+    return script
 
 
 def _harmless(script: Script) -> frozenset[str]:

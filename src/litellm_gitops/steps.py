@@ -49,7 +49,8 @@ _PREDEFINED = """
     SERVER_TLS_CERT_FILE SERVER_TLS_KEY_FILE SERVER_URL SERVER_VERSION SERVER_VERSION_MAJOR SERVER_VERSION_MINOR
     SERVER_VERSION_PATCH TEMPLATE_REGISTRY_HOST
 """
-PREDEFINED = {f"CI_{name}" for name in _PREDEFINED.split()}
+# and what README.md has the pipeline give that calls one of a folder
+PREDEFINED = {*(f"CI_{name}" for name in _PREDEFINED.split()), "CALLED_BY"}
 # what the environment of a step has, beside what GitHub says of the run
 _OF_A_STEP = {f"GITHUB_{name}" for name in ("ENV", "OUTPUT", "PATH", "STEP_SUMMARY", "TOKEN", "WORKSPACE")}
 _RELATIVE = re.compile(r"\bGOBIN=[\"']?(?![/$~\"'\s])")
@@ -79,6 +80,28 @@ def miscalled(script: str) -> Iterator[tuple[str, str]]:
     found = shell.read(script)
     for command in found.all() if found else ():
         yield from dict.fromkeys(_of_call(command.words))
+        name = next((word for word in command.words if not _BEFORE.fullmatch(word)), "")
+        is_own = re.search(rf"\b{re.escape(name)}\s*\(\)|\b(?:function|alias)\s+{re.escape(name)}\b", script)
+        if name and not is_own and (meant := _common(name)):
+            yield f"there is no command {name}", meant
+
+
+# what scripts call most, and what is called nearly so
+_LONG = (
+    *("basename", "command", "cosign", "copier", "dirname", "docker", "envsubst", "export", "gitleaks", "install"),
+    *("kubectl", "kustomize", "printf", "pytest", "python", "python3", "realpath", "source"),
+)
+_SHORT = ("chmod", "curl", "echo", "grep", "helm", "mkdir", "sleep", "touch", "xargs")
+_OTHERS = ("bpython", "dockerd", "ipython", "jython", "kubectx", "pythonw", "xpython")
+
+
+def _common(name: str) -> str:
+    """The common command that a word was meant to be; of a short one it has the letters, and begins with the first."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]+", name) or name in (*_LONG, *_SHORT, *_OTHERS):
+        return ""
+    swapped = (each for each in _SHORT if each[0] == name[0] and sorted(each) == sorted(name))
+    meant = closest(name, _LONG) or next(swapped, "")
+    return meant if re.findall(r"\d", meant) == re.findall(r"\d", name) else ""
 
 
 def _of_call(words: list[str]) -> Iterator[tuple[str, str]]:
@@ -90,7 +113,7 @@ def _of_call(words: list[str]) -> Iterator[tuple[str, str]]:
     # of a short one the name of the program is a part, so that it may differ in a letter
     known = _programs()[name].get("commands", ())
     meant = closest(command, known) or closest(f"{name} {command}", [f"{name} {each}" for each in known])
-    if known and re.fullmatch(r"[a-z][a-z-]*", command) and command not in known and meant:
+    if known and re.fullmatch(r"[a-z][a-z_-]*", command) and command not in known and meant:
         yield f"there is no command {name} {command}", f"{name} {meant.removeprefix(f'{name} ')}"
     if (inner := f"{name} {command}") in _programs():
         yield from _of_call([inner, *rest[rest.index(command) + 1 :]])
@@ -100,6 +123,11 @@ def _of_call(words: list[str]) -> Iterator[tuple[str, str]]:
     for flag in (word.partition("=")[0] for word in rest[:until] if word.startswith("--")):
         if flag not in flags and (meant := closest(flag, flags)):
             yield f"{name} knows no {flag}", meant
+    values = _programs()[name].get("values", ())
+    for flag, value in zip(rest, [*rest, ""][1:], strict=True):
+        given = flag if "=" in flag else f"{flag}={value}"
+        if values and flag.startswith("--") and given not in values and (meant := closest(given, values)):
+            yield f"{name} knows no {given}", meant
     if name == "uv run" and rest[until:]:
         if meant := closest(rest[until], ("copier", "pytest", "python", "python3")):
             yield f"there is no command {rest[until]}", meant
@@ -139,6 +167,10 @@ def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
     for module, path, version in _MAJOR.findall(script):
         if path != version:
             yield place, f"{module} has no release v{version}", f"write one of v{path}, or the address of v{version}"
+    for module in re.findall(r"\bgithub\.com/[\w./-]+(?=@)", script):
+        meant = closest(module, _MODULES) if module not in _MODULES else ""
+        if meant and re.findall(r"\d", meant) == re.findall(r"\d", module):  # a newer one is no slip
+            yield place, f"Go finds no {module}", f"did you mean {meant}?"
     for what, meant in miscalled(script):
         yield place, what, f"did you mean {meant}?"
     for program, words in _SAID.items() if "copier" in script else ():
@@ -147,6 +179,10 @@ def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
                 yield place, f"{program} says no {word}", f"did you mean {meant}?"
 
 
+# what the rendered pipelines have Go fetch
+_MODULES = ("github.com/sigstore/cosign/v3/cmd/cosign", "github.com/zricethezav/gitleaks/v8")
+_PUT = re.compile(r"\bGOBIN=[\"']?\$PWD/([\w./-]+)")
+_SOUGHT = re.compile(r"\bPATH=[\"']?\$PWD/([\w./-]+)")
 _SAID = {"copier check-update": ("current_version", "latest_version", "update_available")}
 _MAJOR = re.compile(r"([\w./-]+/v(\d+))(?:/[\w./-]+)?@v(\d+)\.")
 _ENDING = r"[\w.-]{4,}\.(?:json|md|txt|xml|ya?ml)"
@@ -165,6 +201,7 @@ def _unwritten(scripts: str) -> Iterator[tuple[str, str]]:
 
 def of_workflow(workflow: dict[Any, Any]) -> Flaws:
     """What steps of GitHub's workflow name by a slip."""
+    shells = {place for place, _, shell in scripts_of_workflow(workflow) if shell == "bash"}
     for name, job in mapping(workflow.get("jobs")).items():
         steps = [*map(mapping, sequence(dig(job, "steps")))]
         before = set[str]()  # what earlier steps put into the environment of later ones
@@ -172,9 +209,17 @@ def of_workflow(workflow: dict[Any, Any]) -> Flaws:
             script = text(step.get("run"))
             given = {str(key): str(value) for each in (workflow, job, step) for key, value in _given(each, "env")}
             place: Place = ("jobs", str(name), "steps", number, "run")
-            yield from of_script(place, _filled(script, given), {*given} | before | _OF_A_STEP)
+            if place in shells:
+                yield from of_script(place, _filled(script, given), {*given} | before | _OF_A_STEP)
             before |= {*re.findall(r"(\w+)=", script)} if "GITHUB_ENV" in script else set()
         scripts = [text(step.get("run")) for step in steps]
+        put = {folder for script in scripts for folder in _PUT.findall(script)}
+        for at, script in enumerate(scripts) if put else ():
+            for folder in {*_SOUGHT.findall(script)} - put:
+                same = next((each for each in put if each.strip("./") == folder.strip("./")), "")
+                if meant := closest(folder, put) or same:
+                    what = f"PATH has {folder}, and Go puts the program elsewhere"
+                    yield ("jobs", str(name), "steps", at, "run"), what, f"did you mean {meant}?"
         hosted = re.match(r"(?:ubuntu|macos)-", text(dig(job, "runs-on"))) and not dig(job, "container")
         if hosted and "cosign" not in f"{steps}":  # which no runner of GitHub's has
             signed = (number for number, script in enumerate(scripts) if re.search(r"\bpytest .*-m signed\b", script))
@@ -220,7 +265,7 @@ def of_conditions(pipeline: dict[Any, Any]) -> Flaws:
     """Variables of GitLab that its conditions and scripts ask for by a slip: they are always empty."""
     defined = PREDEFINED | {name for place, name in walk(pipeline) if "variables" in place and name == place[-1]}
     for place, found in walk(pipeline):
-        for name in dict.fromkeys(re.findall(r"\$\{?(CI_\w+)", found)) if found != place[-1] else ():
+        for name in dict.fromkeys(re.findall(r"\$\{?(CI_\w+|CAL\w+)", found)) if found != place[-1] else ():
             if name not in defined and (meant := closest(name, PREDEFINED)):
                 yield place, f"GitLab gives no ${name}", f"did you mean ${meant}?"
         for source in re.findall(r"\$CI_PIPELINE_SOURCE *[=!]= *[\"'](\w+)[\"']", found) if found != place[-1] else ():

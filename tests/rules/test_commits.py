@@ -19,6 +19,8 @@ FAULTS: dict[str, Fault] = {
         )
         for pattern in (r"\.(rej|orgi)$", r"\.(rje|orig)$", r"\.(rej|orig)^")
     },
+    "a release of gitleaks that is none": ("a_commit_is_guarded", change(COMMITS, "rev: v8.30.1", "rev: v8.30.l")),
+    "a guard by a program that is misspelt": ("a_commit_is_guarded", change(COMMITS, "entry: python", "entry: pyhton")),
     "settings of gitleaks that are not there": (
         "a_commit_is_guarded",
         change(COMMITS, "--config=platform/llm/.gitleaks.toml", "--config=platform/lm/.gitleaks.toml"),

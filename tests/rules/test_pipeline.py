@@ -44,6 +44,10 @@ def pushed(filters: str = "{}", run: str = "pytest") -> Edit:
 
 DEPTH = ("with", "fetch-depth")
 FAULTS: dict[str, Fault] = {
+    "pushes to every branch but the engine's": (
+        "every_push_runs_the_suite",
+        set_value(VALIDATE, ("on", "push"), {"branches-ignore": ["main"]}),
+    ),
     "files of one folder alone": ("every_push_runs_the_suite", pushed("{paths: ['*']}")),
     "a run that another workflow cancels": (
         "every_push_runs_the_suite",
@@ -189,9 +193,13 @@ FAULTS: dict[str, Fault] = {
         set_value(VALIDATE, (*RUN[:-1], "env"), {"ALL": "${{ toJSON(secrets) }}"}),
     ),
     **{
-        f"in the log: {script}": ("no_pipeline_shows_a_secret", set_value(VALIDATE, (*RUN[:-1], "run"), script))
+        f"in the log: {script}": (
+            "no_pipeline_shows_a_secret",
+            together(set_value(VALIDATE, ("env",), {"OWN": "${{ secrets.OWN }}"}), set_value(VALIDATE, RUN, script)),
+        )
         for script in (
             "uv run --locked pytest\nprintenv",
+            'uv run --locked pytest\nprintf %s "$OWN" | base64',
             "uv run --locked pytest; printenv SOPS_AGE_KEY",
             'uv run --locked pytest\necho "${{ secrets.SOPS_AGE_KEY }}" | base64',
             "uv run --locked pytest\necho $SOPS_AGE_KEY",
@@ -370,6 +378,10 @@ HARMLESS: dict[str, Harmless] = {
     "a suite that may fail in one row of a matrix": together(
         set_value(VALIDATE, ("jobs", "suite", "strategy"), {"matrix": {"experimental": [True, False]}}),
         set_value(VALIDATE, ("jobs", "suite", "continue-on-error"), "${{ matrix.experimental == true }}"),
+    ),
+    "a secret in a variable": together(
+        set_value(VALIDATE, ("env",), {"OWN": "${{ secrets.OWN }}"}),
+        set_value(VALIDATE, RUN, 'uv run --locked pytest\necho "$OWN" | base64 -d > own\nmake OWN="$OWN"'),
     ),
     "colours by a variable": set_value(VALIDATE, (*RUN[:-1], "env"), {"PYTEST_ADDOPTS": "-v --color=yes"}),
     "the suite though another job failed": set_value(VALIDATE, ("jobs", "suite", "if"), "${{ !cancelled() }}"),

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from tests.support.answers import everything
-from tests.support.faults import Fault, append, remove, set_value, substitute, together, write
+from tests.support.faults import Edit, Fault, append, remove, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 MOVES = "nothing_that_the_pipeline_runs_can_move"
-VALIDATE, UPDATE = (f".github/workflows/{name}.yaml" for name in ("validate", "update"))
+VALIDATE, UPDATE, OWN = (f".github/workflows/{name}.yaml" for name in ("validate", "update", "own"))
 GITLAB_FILE, GITLAB = ".gitlab-ci.yml", everything(ci_platform="gitlab")
 
 MAY, OWNERS = "a_workflow_may_do_what_it_does", "github_asks_every_code_owner"
 CODEOWNERS, GITLAB_OWNERS = ".github/CODEOWNERS", ".gitlab/CODEOWNERS"
 SUITE, TEMPLATE = ("jobs", "suite", "permissions"), ("jobs", "template")
 
+
+def sent(event: str, ref: str) -> Edit:
+    """A workflow of one's own, on an event, that checks something out."""
+    steps = f"[{{uses: actions/checkout@v7, with: {{ref: '{ref}'}}}}, {{run: make}}]"
+    return write(OWN, f"on: {event}\njobs:\n  own:\n    runs-on: ubuntu-latest\n    steps: {steps}\n")
+
+
 FAULTS: dict[str, Fault] = {
+    **{
+        f"what strangers send, with rights: {ref}": (
+            "no_workflow_runs_what_strangers_send",
+            sent("[pull_request_target]", f"${{{{ {ref} }}}}"),
+        )
+        for ref in ("github.head_ref", "github.event.pull_request.head.sha")
+    },
     "a release of an action with another commit": (
         MOVES,
         substitute(VALIDATE, r"(checkout@)[0-9a-f]{40}", "\\g<1>" + "a1" * 20, 1),
@@ -59,6 +73,8 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "what strangers send, without rights": sent("pull_request", "${{ github.event.pull_request.head.sha }}"),
+    "what is here, for what strangers send": sent("pull_request_target", "${{ github.event.pull_request.base.sha }}"),
     "two releases of an action": substitute(
         VALIDATE, r"(checkout@)[0-9a-f]{40} # v7.*", "\\g<1>" + "a1" * 20 + " # v6.0.2", 1
     ),

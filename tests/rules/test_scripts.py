@@ -75,6 +75,12 @@ FAULTS: dict[str, Fault] = {
             "gh isue list",
             "gh issue craete --title a",
             "gh issue list --limt 5",
+            "gh issue list --state opne",
+            "gh issue list --json titles",
+            "copier check_update",
+            "comand -v helm",
+            "ehco done",
+            "pyhton3 own.py",
             "helm templat litellm",
             'go run "github.com/zricethezav/gitleaks/v8@v8.30.1" git --redact --lag-opts=HEAD',
             'go run "github.com/zricethezav/gitleaks/v8@v9.30.1" git --redact',
@@ -84,6 +90,41 @@ FAULTS: dict[str, Fault] = {
     },
     "a release of another major (GitLab)": (STEPS, change(PIPELINE, "cosign@v3.1.3", "cosign@v4.1.3"), GITLAB),
     "a release of another major": (STEPS, change(VALIDATE, "version: v3.1.3", "version: v2.1.3")),
+    "a mark that is cut short": (STEPS, step("uv run --locked pytest -m sign")),
+    "a module that is misspelt": (STEPS, change(VALIDATE, "cmd/cosign@", "cmd/cosgn@")),
+    "another folder than Go is given": (STEPS, change(VALIDATE, 'PATH="$PWD/.bin', 'PATH="$PWD/bin')),
+    "what calls this pipeline, misspelt (GitLab)": (
+        STEPS,
+        change(PIPELINE, "&& $CALLED_BY !=", "&& $CALLEDBY !="),
+        everything(ci_platform="gitlab", repo_path="platform/llm"),
+    ),
+    "a file that is not there (GitLab)": (
+        "gitlab_takes_the_pipeline",
+        set_value(PIPELINE, ("include",), [{"local": "/ci/own.yml"}]),
+        GITLAB,
+    ),
+    "an output of a step that is misspelt": (
+        "every_expression_has_a_value",
+        change(UPDATE, "if: steps.template.outputs", "if: steps.template.output"),
+    ),
+    "a property that is cut short": (
+        "every_expression_has_a_value",
+        change(VALIDATE, "${{ github.ref }}", "${{ github.head }}"),
+    ),
+    "another output than is read": (STEPS, change(UPDATE, 'print("release="', 'print("version="')),
+    "an action of this repository that is not there": (
+        STEPS,
+        append_item(VALIDATE, CHART, {"uses": "./.github/actions/own"}),
+    ),
+    "a pull request's commit that is misspelt": (
+        "every_expression_has_a_value",
+        change(VALIDATE, "pull_request.base.sha", "pull_request.base.sah"),
+    ),
+    "a key of a cache that is misspelt (GitLab)": (
+        "gitlab_takes_the_pipeline",
+        set_value(PIPELINE, ("default", "cache"), {"kye": "own", "paths": ["own"]}),
+        GITLAB,
+    ),
     "a signature without its program": (STEPS, remove(VALIDATE, (*SIGNATURE, 2))),
     "a kind of change that there is not": (
         STEPS,
@@ -137,9 +178,30 @@ HARMLESS: dict[str, Harmless] = {
             "jq . report-1.json > report-2.json\ncat report-1.json own.json",
             'go install "example.com/own@v9.0.0"\ngo run example.com/own/v2/cmd@v2.0.1',
             "echo uv rnu --lockd\npip install copeir-own",
+            "gh issue list --json number,title --state=closed --search own",
+            "ipython own.py\negrep a b\ntset\npython3.13 own.py\nexprot() { ls; }\nexprot a",
         )
     },
+    "files from elsewhere (GitLab)": (
+        set_value(
+            PIPELINE,
+            ("include",),
+            [
+                {"local": "/ci/*.yml"},
+                {"template": "own.yml"},
+                "https://example.com/own.yml",
+                {"project": "a/b", "file": "own.yml"},
+            ],
+        ),
+        GITLAB,
+    ),
+    "an action of this repository": together(
+        append_item(VALIDATE, CHART, {"uses": "./.github/actions/own"}),
+        write(".github/actions/own/action.yml", "name: own\nruns: {using: composite, steps: []}\n"),
+    ),
+    "another folder in PATH": step('GOBIN="$PWD/.bin" go version\nPATH="$PWD/node_modules/.bin:$PATH" own'),
     "a script of PowerShell": step('if ($env:A) { Write-Output "fi" }'),
+    "a script of Python": step("if True:\n    print(1)", shell="python"),
     "a script of another shell": step("if ($a) { 'fi' }", shell="pwsh"),
     "a script of another system": together(
         set_value(VALIDATE, ("jobs", "own"), {"runs-on": "windows-2025", "steps": [{"run": "if (1) { echo 'fi' }"}]})

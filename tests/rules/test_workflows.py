@@ -299,9 +299,11 @@ jobs:
         VALIDATE, (*CHART, "if"), "${{ !cancelled() && !contains(github.ref, 'a(b') }}"
     ),
     "a shell of one's own": set_value(VALIDATE, (*STEP, "shell"), "bash -e {0}"),
-    "a workflow with everything": write(
-        OWN,
-        """\
+    "a workflow with everything": together(
+        write(".github/workflows/other.yaml", "on: workflow_call\njobs: {a: {runs-on: own, steps: [{run: make}]}}\n"),
+        write(
+            OWN,
+            """\
 name: own
 run-name: own of ${{ github.actor }}
 on:
@@ -323,6 +325,7 @@ jobs:
     uses: ./.github/workflows/other.yaml
     with: {a: b}
 """,
+        ),
     ),
     "a workflow of GitHub's kind in a folder below": write(".github/workflows/templates/own.yaml", "job: {}\n"),
     "a job of their own (GitLab)": (
@@ -342,6 +345,7 @@ jobs:
     ),
     "what another file brings (GitLab)": (
         together(
+            write("own.yml", ".own: {script: [make]}\n"),
             set_value(PIPELINE, ("include",), [{"local": "own.yml"}]),
             set_value(PIPELINE, ("own",), {"extends": ".own", "needs": ["build"], "stage": "verify"}),
         ),

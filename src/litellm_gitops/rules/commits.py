@@ -34,6 +34,7 @@ _HOOKS = ("yamllint", "check-merge-conflict", "gitleaks", "rejected-hunks", "gua
 _KNOWN: Any = yaml.load((files(__package__) / "commits.yml").read_text("utf-8"), LOADER)
 _LANGUAGES, _SOURCES = tuple(_KNOWN["languages"].split()), tuple(_KNOWN["sources"])
 _IDS, _FLAGS = ({name: tuple(words.split()) for name, words in _KNOWN[part].items()} for part in ("hooks", "flags"))
+_RELEASE = re.compile(r"v\d+(?:\.\d+)*(?:[-.]?(?:alpha|beta|rc|a|b|post)[-.]?\d*)?")
 _PIPELINES = (".github/workflows/", ".gitlab-ci.yml")
 _CALL = re.compile(r"^.*\bgitleaks\b.* (?:git|dir|detect|protect)\b.*$", re.IGNORECASE | re.MULTILINE)
 _PASSED = re.compile(r"--exit-code[= ]0\b|\|\| *(?:true|:)")
@@ -146,12 +147,21 @@ def _unfit(document: Document) -> Iterator[Finding]:
         if address.removesuffix(".git") in _SOURCES and re.match(r"\d", revision):
             line = document.line("repos", at, "rev")
             yield Finding(_COMMITS, line, f"{address} has no release {revision}", edit(f"write v{revision}"))
+        elif (
+            address.removesuffix(".git") in _SOURCES and re.match(r"v\d", revision) and not _RELEASE.fullmatch(revision)
+        ):
+            line = document.line("repos", at, "rev")
+            yield Finding(_COMMITS, line, f"{address} has no release {revision}", edit("write one such as v1.2.3"))
         for number, hook in enumerate(map(mapping, sequence(dig(entry, "hooks")))):
             here: Place = ("repos", at, "hooks", number)
             name = text(hook.get("id"))
             if name not in known and name not in _HOOKS and (meant := closest(name, known)):
                 what = f"there is no hook {name}, and pre-commit then runs none"
                 yield Finding(_COMMITS, document.line(*here, "id"), what, edit(f"did you mean {meant}?"))
+            program = text(hook.get("entry")).partition(" ")[0]
+            if meant := closest(program, ("python", "python3")) if program not in ("python", "python3") else "":
+                what = f"there is no program {program}, and no commit is possible"
+                yield Finding(_COMMITS, document.line(*here, "entry"), what, edit(f"did you mean {meant}?"))
             for at_arg, word in enumerate(texts(hook.get("args"))):
                 flag = word.partition("=")[0]
                 if flag not in (flags := _FLAGS.get(name, ())) and (meant := closest(flag, flags)):

@@ -15,7 +15,7 @@ from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.files import no_key_is_given_twice
-from litellm_gitops.scripts import PART, prints_a_secret, runs_the_suite
+from litellm_gitops.scripts import PART, prints_a_secret, runs_the_suite, with_secrets
 
 _WORKFLOWS = ".github/workflows"
 OURS = (f"{_WORKFLOWS}/validate.yaml", f"{_WORKFLOWS}/update.yaml")
@@ -27,7 +27,7 @@ _NEVER = re.compile(
     re.IGNORECASE,
 )
 _ALWAYS = re.compile(r"(?:\$\{\{)?\s*(?:true|always\(\)|success\(\))\s*(?:\}\})?", re.IGNORECASE)
-_OF_PUSHES = ("branches", "paths", "paths-ignore")
+_OF_PUSHES = ("branches", "branches-ignore", "paths", "paths-ignore")
 _EVENT = re.compile(r"github\.event_name *== *'(\w+)'")
 _REF = re.compile(r"github\.(?:ref *== *'refs/heads/|ref_name *== *')([^']+)'")
 _SOME = re.compile(r"github\.(?:actor|triggering_actor) *== *'.*")  # for what one of all pushes
@@ -361,7 +361,7 @@ def no_pipeline_shows_a_secret(repository: Repository) -> Iterator[Finding]:
         document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
         if document:
             for place, found in document.texts:
-                if what := _shown(place, found):
+                if what := _shown(place, with_secrets(document.value, place, found)):
                     fix = edit(_INTO_A_VARIABLE if what is _RUN else "take it out, or name the one that the step needs")
                     yield Finding(file, document.line(*place), what, fix)
     document = repository.document(GITLAB) if repository.has(GITLAB) else None

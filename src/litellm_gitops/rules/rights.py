@@ -139,6 +139,23 @@ def a_workflow_may_only_read(repository: Repository) -> Iterator[Finding]:
 
 
 @rule
+def no_workflow_runs_what_strangers_send(repository: Repository) -> Iterator[Finding]:
+    """With the rights of the repository: https://docs.github.com/en/actions/reference/security/secure-use"""
+    for file in repository.under(".github/workflows"):
+        document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
+        value = mapping(document and document.value)
+        events = value.get("on", value.get(True))
+        with_rights = isinstance(events, str | list | dict) and "pull_request_target" in events
+        for name, job in mapping(value.get("jobs")).items() if with_rights and file not in OURS else ():
+            for number, step in enumerate(map(mapping, sequence(dig(job, "steps")))):
+                sent = re.search(r"github\.(?:head_ref|event\.pull_request\.head\.)", str(dig(step, "with", "ref")))
+                if document and sent and "actions/checkout@" in text(step.get("uses")):
+                    line = document.line("jobs", str(name), "steps", number, "with", "ref")
+                    what = "pull_request_target runs with the rights of the repository on what anybody sends"
+                    yield Finding(file, line, what, edit("write pull_request, or take ref out"))
+
+
+@rule
 def a_workflow_may_do_what_it_does(repository: Repository) -> Iterator[Finding]:
     """What the template brought: it reads a private repository, and opens an issue."""
     for file in filter(repository.has, OURS):

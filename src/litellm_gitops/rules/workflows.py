@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from litellm_gitops import expressions, steps, syntax
+from litellm_gitops import actions, expressions, steps, syntax
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import search_path
 from litellm_gitops.findings import Finding, edit
@@ -92,10 +92,14 @@ def every_step_names_what_there_is(repository: Repository) -> Iterator[Finding]:
         document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
         for place, what, fix in steps.of_workflow(document.value) if document else ():
             yield Finding(file, document.line(*place) if document else None, what, edit(fix))
+        for place, found in document.texts if document and not repository.path("") else ():
+            local = found.removeprefix("./").rstrip("/") if place[-1] == "uses" and found.startswith("./.") else ""
+            if document and local and local not in repository.files and not repository.under(local):
+                yield Finding(file, document.line(*place), f"there is no {found}", edit("correct the path, or add it"))
         for name, job in mapping(dig(document and document.value, "jobs")).items():
             listed = [*map(mapping, sequence(dig(job, "steps")))]
             for number, step in enumerate(listed):
-                for field, what, fix in _of_step(step, listed):
+                for field, what, fix in actions.of_step(step, listed):
                     if document:
                         line = document.line("jobs", str(name), "steps", number, *field)
                         yield Finding(file, line, what, edit(fix))
@@ -128,83 +132,24 @@ def _is_of_a_shell(repository: Repository, file: str) -> bool:
     return not first.startswith("#!") or bool(re.search(r"\b(?:ba|da)?sh\b", first))
 
 
-# https://docs.github.com/en/actions/reference/workflows-and-actions/variables
-_VARIABLES = (
-    "ENV",
-    "OUTPUT",
-    "PATH",
-    "STATE",
-    "STEP_SUMMARY",
-    "REF",
-    "REF_NAME",
-    "REPOSITORY",
-    "SHA",
-    "WORKSPACE",
-    "TOKEN",
-)
-_MARK = re.compile(r"\bpytest\b[^\n]*\s-m ['\"]?(\w+)['\"]?\s*$", re.MULTILINE)
-_GIVEN = re.compile(r"\$\{?GITHUB_(\w+)")
-_INPUTS = {
-    "actions/checkout": (
-        *("repository", "ref", "token", "ssh-key", "ssh-known-hosts", "ssh-strict", "ssh-user", "persist-credentials"),
-        *("path", "clean", "filter", "sparse-checkout", "sparse-checkout-cone-mode", "fetch-depth", "fetch-tags"),
-        *("show-progress", "lfs", "submodules", "set-safe-directory", "github-server-url"),
-    ),
-    "azure/setup-helm": ("version", "token", "downloadBaseURL"),
-    "astral-sh/setup-uv": (
-        *("version", "version-file", "python-version", "activate-environment", "venv-path", "working-directory"),
-        *("checksum", "github-token", "enable-cache", "restore-cache", "save-cache", "cache-dependency-glob"),
-        *("cache-suffix", "cache-local-path", "prune-cache", "cache-python", "ignore-nothing-to-cache"),
-        *("ignore-empty-workdir", "tool-dir", "tool-bin-dir", "manifest-file", "add-problem-matchers", "quiet"),
-        *("resolution-strategy", "download-from-astral-mirror", "no-project"),
-    ),
-}
-
-
-_SWITCHES = {"clean", "enable-cache", "fetch-tags", "lfs", "persist-credentials", "show-progress"}
-
-
-def _of_step(step: dict[Any, Any], steps: list[dict[Any, Any]]) -> Iterator[tuple[Place, str, str]]:
-    """(where in a step, what is wrong, what to do)."""
-    action, _, release = text(step.get("uses")).partition("@")
-    owner, _, name = action.partition("/")
-    for known in _INPUTS if release and action not in _INPUTS else ():
-        theirs, _, program = known.partition("/")
-        is_theirs = owner == theirs or closest(owner, [theirs]) or (owner and theirs.startswith(f"{owner}-"))
-        if name and is_theirs and (name == program or closest(name, [program])):
-            yield ("uses",), f"there is no action {action}", f"did you mean {known}?"
-    for key in map(str, mapping(step.get("with"))):
-        if action in _INPUTS and (meant := closest(key, _INPUTS[action])) and key not in _INPUTS[action]:
-            yield ("with", key), f"{action} takes no {key}", f"did you mean {meant}?"
-        given = text(step["with"][key]) if key in _SWITCHES else ""
-        if (meant := closest(given, ("true", "false"))) and given.lower() != meant:
-            yield ("with", key), f"{key} is {given}, which is no switch", f"did you mean {meant}?"
-    script = text(step.get("run"))
-    for given in {*_GIVEN.findall(script)} - {*_VARIABLES}:
-        if (meant := closest(given, _VARIABLES)) and f"GITHUB_{given}" not in mapping(step.get("env")):
-            yield ("run",), f"GitHub sets no GITHUB_{given}", f"did you mean GITHUB_{meant}?"
-    for mark in _MARK.findall(script):
-        if meant := closest(mark, ("chart", "decrypt", "signed")):
-            yield ("run",), f"no test has the mark {mark}, so that pytest ends with an error", f"write {meant}"
-    written = "GITHUB_OUTPUT" in script and step.get("id")
-    asked = {name for other in steps for name in _asked(other, str(step.get("id")))} if written else set()
-    words = {*re.findall(r"[\w-]+(?==)", script)}
-    for wanted in sorted(asked - {*re.findall(r"[\w-]+", script)}):
-        if meant := closest(wanted, words):
-            yield ("run",), f"it writes {meant}, and steps.{step['id']}.outputs.{wanted} is read", "give both one name"
-
-
-def _asked(step: dict[Any, Any], other: str) -> list[str]:
-    """The outputs of another step that a step reads."""
-    return re.findall(rf"\bsteps\.{re.escape(other)}\.outputs\.([\w-]+)", f"{step}")
-
-
 @rule
 def gitlab_takes_the_pipeline(repository: Repository) -> Iterator[Finding]:
     """It makes no pipeline of a file in which one thing is wrong."""
     document = repository.document(_GITLAB) if repository.has(_GITLAB) else None
     if document:
-        yield from _told(document, _of_pipeline(document), "GitLab makes no pipeline of this file")
+        lost = [*_lost_includes(repository, document.value)]
+        yield from _told(document, lost + _of_pipeline(document), "GitLab makes no pipeline of this file")
+
+
+def _lost_includes(repository: Repository, pipeline: dict[Any, Any]) -> Iterator[tuple[Place, str]]:
+    """Files of this project that it includes, and that are not there."""
+    include = pipeline.get("include")
+    for number, entry in enumerate(include if isinstance(include, list) else [include]):
+        path = (text(dig(entry, "local")) or text(entry)).lstrip("/")
+        file = path.removeprefix(repository.path(""))
+        is_here = path.startswith(repository.path("")) and not re.search(r"[*$]|://", path)
+        if path and is_here and not repository.has(file):
+            yield ("include", number) if isinstance(include, list) else ("include",), f"there is no file {path}"
 
 
 def _told(document: Document, flaws: _Flaws, end: str) -> Iterator[Finding]:
@@ -326,8 +271,10 @@ def _of_keys(jobs: dict[str, dict[Any, Any]]) -> Iterator[tuple[Place, str]]:
     for name, own in jobs.items():
         for field, known in _KEYS.items():
             for key in map(str, mapping(own.get(field))):
-                if key not in known and (meant := closest(key, known)):
-                    yield (name, field, key), f"{field} has no {key}; did you mean {meant}?"
+                # with the field before it, so that a short one may differ, too
+                meant = closest(f"{field} {key}", [f"{field} {each}" for each in known]) if key not in known else ""
+                if meant:
+                    yield (name, field, key), f"{field} has no {key}; did you mean {meant.partition(' ')[2]}?"
 
 
 def _of_text(place: Place, found: str) -> Iterator[str]:
