@@ -139,7 +139,7 @@ _OF_A_SIDE = ("label", "ref", "repo", "sha", "user")
 _MEANS = {"needs": "job in its needs", "steps": "step by its id", "matrix": "matrix"}
 
 
-_EVENT = re.compile(r"github\.event_name\s*[=!]=\s*'(\w+)'", re.IGNORECASE)
+_EVENT = re.compile(r"github\.event_name\s*[=!]=\s*'([\w-]+)'", re.IGNORECASE)
 _REF = re.compile(r"github\.ref\s*[=!]=\s*'([^']*)'|startsWith\(\s*github\.ref\s*,\s*'([^']+)'", re.IGNORECASE)
 _KINDS = ("refs/heads", "refs/tags", "refs/pull")
 
@@ -150,7 +150,8 @@ def of_events(workflow: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     for name, known in _events().items():
         types = dig(events, name, "types")
         for each in [types] if isinstance(types, str) else texts(types):
-            if each not in known and (meant := closest(each, known)):
+            begun = next((word for word in known if len(each) > 3 and word.startswith(each)), "")
+            if each not in known and (meant := closest(each, known) or begun):
                 yield (
                     ("on", name, "types"),
                     f"{name} is never {each}, and nothing runs for it",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from posixpath import normpath
 from typing import Any
 
 from litellm_gitops.documents import Place, dig, mapping, text
@@ -54,7 +55,12 @@ def _calls(command: Command, pipefail: bool) -> bool:
     if at is None or {*_NO_CALL, "if"} & {*words[: at and at]} - {"!"}:
         return False
     set_before = [part for word in words[:at] if word.startswith("PYTEST_ADDOPTS=") for part in word[15:].split()]
-    return not any(map(PART.fullmatch, [*set_before, *words[at + 1 :]]))
+    if any(map(PART.fullmatch, [*set_before, *words[at + 1 :]])):
+        return False
+    # folders that it is given; behind a flag stands what the flag is given
+    pairs = zip(words[at:], words[at + 1 :], strict=False)
+    given = [word for before, word in pairs if not word.startswith("-") and (before == words[at] or "=" in before)]
+    return not given or any("$" in word or normpath(word) in (".", "tests") for word in given)
 
 
 def _counts(commands: list[Command], at: int, pipefail: bool) -> bool:

@@ -81,6 +81,8 @@ def miscalled(script: str) -> Iterator[tuple[str, str]]:
     for command in found.all() if found else ():
         yield from dict.fromkeys(_of_call(command.words))
         name = next((word for word in command.words if not _BEFORE.fullmatch(word)), "")
+        if name == "[" and command.words[-1] != "]":
+            yield "a test lacks its end, and fails", "]"
         is_own = re.search(rf"\b{re.escape(name)}\s*\(\)|\b(?:function|alias)\s+{re.escape(name)}\b", script)
         if name and not is_own and (meant := _common(name)):
             yield f"there is no command {name}", meant

@@ -99,7 +99,7 @@ def of_python(script: str) -> Iterator[tuple[str, str]]:
 def slips(code: str) -> Iterator[tuple[str, str]]:
     """(what is wrong, what to do) with a program of Python."""
     try:
-        tree = ast.parse(_EXPRESSION.sub("x", textwrap.dedent(code)))
+        tree = ast.parse(_EXPRESSION.sub("1", textwrap.dedent(code)))
     except (SyntaxError, ValueError):
         yield "Python cannot read its program", "correct the syntax"
         return
@@ -115,15 +115,22 @@ def slips(code: str) -> Iterator[tuple[str, str]]:
             return  # what it is asked for follows
     bound = {(alias.asname or alias.name).partition(".")[0] for alias in imported} | {*map(_bound, nodes)} - {""}
     for node in nodes:
-        if isinstance(node, ast.Name) and node.id not in bound and not hasattr(builtins, node.id):
+        if isinstance(node, ast.Name) and node.id not in bound and not _is_builtin(node.id):
+            meant = closest(node.id, bound) or closest(node.id, dir(builtins))
             if node.id in _MODULES:
                 yield f"its program asks for {node.id}, and does not import it", f"write import {node.id}"
-            elif meant := closest(node.id, bound) or closest(node.id, dir(builtins)):
-                yield f"its program knows no {node.id}", f"did you mean {meant}?"
+            else:
+                yield f"its program knows no {node.id}", f"did you mean {meant}?" if meant else "give it a value first"
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in _MODULES:
-            known = dir(importlib.import_module(node.value.id)) if node.value.id in modules else []
-            if node.attr not in known and (meant := closest(node.attr, known)):
-                yield f"{node.value.id} has no {node.attr}", f"did you mean {meant}?"
+            module = node.value.id
+            known = dir(importlib.import_module(module)) if module in modules else []
+            # a letter more, so that a short one may differ, too
+            if node.attr not in known and (meant := closest(f".{node.attr}", [f".{each}" for each in known])):
+                yield f"{module} has no {node.attr}", f"did you mean {meant[1:]}?"
+
+
+def _is_builtin(name: str) -> bool:
+    return hasattr(builtins, name) or (name.startswith("__") and name.endswith("__"))
 
 
 def _bound(node: ast.AST) -> str:
@@ -132,6 +139,6 @@ def _bound(node: ast.AST) -> str:
         return node.id
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.ExceptHandler):
         return node.name or ""
-    if isinstance(node, ast.MatchAs | ast.MatchStar):
-        return node.name or ""
+    if isinstance(node, ast.MatchAs | ast.MatchStar | ast.MatchMapping):
+        return (node.rest if isinstance(node, ast.MatchMapping) else node.name) or ""
     return node.arg if isinstance(node, ast.arg) else ""

@@ -13,6 +13,10 @@ TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 FAULTS: dict[str, Fault] = {
     "a check by a program that is misspelt": (TAKES, change(FILE, "pg_isready -U", "pg_isreday -U")),
     "a variable that nobody sets": (FINDS, change(FILE, "${PROXY_MASTER_KEY:?", "${PROXY_MASTERKEY:?")),
+    "a password that nobody sets": (
+        FINDS,
+        change(FILE, "litellm:${LITELLM_DATABASE_PASSWORD}@", "litellm:${LITELLM_DATABASE_PASSWRD}@"),
+    ),
     "a credential that nobody sets": (FINDS, change(FILE, "${AWS_SECRET_ACCESS_KEY:?", "${AWS_SECRET_ACCES_KEY:?")),
     "a password of the database that nothing reads": (FINDS, change(FILE, "POSTGRES_PASSWORD:", "POSTGRES_ASSWORD:")),
     "an address that nothing reads": (FINDS, substitute(FILE, "DATABASE_URL:", "DATABAES_URL:")),

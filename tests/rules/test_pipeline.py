@@ -90,6 +90,7 @@ FAULTS: dict[str, Fault] = {
             "uv run --locked pytest --collect-only",
             "uv run --locked pytest --version",
             "uv run --locked pytest tests/test_files.py",
+            "uv run --locked pytest docs",
             "uv run --locked pytest | tee report.txt",
             "uv run --locked pytest || echo failed",
             "uv run --locked pytest || { echo failed; }; exit 0",
@@ -456,6 +457,8 @@ HARMLESS: dict[str, Harmless] = {
         for script in (
             "uv run --locked pytest -q --junit-xml report.xml -p no:cacheprovider",
             "uv sync --locked\nuv run pytest tests",
+            "uv run --locked pytest --junit-xml own.xml -n 2 own ./tests/",
+            'uv run --locked pytest "$PLACES"',
             "python -m pytest .  # all of it",
             "set -euo pipefail\nuv run --locked pytest | tee report.txt",
             "uv run --locked pytest || exit 1",

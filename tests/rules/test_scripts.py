@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from litellm_gitops import syntax
 from tests.support.answers import everything
 from tests.support.faults import Edit, Fault, append_item, change, remove, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
@@ -60,6 +61,8 @@ FAULTS: dict[str, Fault] = {
             ("import josn",),
             ("import json", "json.laods('1')"),
             ("prnt(1)",),
+            ("path = 1", "print(pth)"),
+            ("import pathlib", "pathlib.Pth('.')"),
             ("answer = 1", "print(anwser)"),
             ("if True", "    print(1)"),
         )
@@ -79,6 +82,7 @@ FAULTS: dict[str, Fault] = {
             "gh issue list --json titles",
             "copier check_update",
             "comand -v helm",
+            "if [ -f own; then make; fi",
             "ehco done",
             "pyhton3 own.py",
             "helm templat litellm",
@@ -130,6 +134,10 @@ FAULTS: dict[str, Fault] = {
         STEPS,
         set_value(VALIDATE, ("on", "pull_request"), {"types": ["opened", "synchronise"]}),
     ),
+    "a kind of change that is cut short": (
+        STEPS,
+        set_value(VALIDATE, ("on", "pull_request"), {"types": ["open", "synchronize"]}),
+    ),
     "a day that no month has": (STEPS, set_value(UPDATE, ("on", "schedule", 0, "cron"), "17 5 31 2 *")),
     **{
         f"a condition that is never true: {condition}": (
@@ -138,6 +146,7 @@ FAULTS: dict[str, Fault] = {
         )
         for condition in (
             "github.event_name == 'shedule'",
+            "github.event_name == 'pull-request'",
             "github.ref == 'main'",
             "startsWith(github.ref, 'ref/tags/')",
         )
@@ -213,8 +222,9 @@ HARMLESS: dict[str, Harmless] = {
         "def own(a, *b, c=1, **d): return [(e := each) for each in (a, b, c, d)], e",
         "try: own(dt.datetime.now(), A(), os.path.sep)",
         "except OSError as error: print(f'{error!r}', __name__)",
-        "match own:",
+        "match own(1):",
         "    case {'a': first, **rest}: print(first, rest)",
+        "    case {'own': 1, **others}: print(others, ${{ github.run_number }}, __file__)",
         "    case [first, *rest]: print(first, rest, lambda all: all)",
     ),
     "files of shells": together(
@@ -241,3 +251,8 @@ HARMLESS: dict[str, Harmless] = {
 
 test_a_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
 test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)
+
+
+def test_nothing_is_told_where_there_is_no_bash() -> None:
+    assert syntax.unread("/usr/bin:/bin", ["fi fi", "true"]) == {"fi fi": 1}
+    assert not syntax.unread("/nonexistent", ["fi fi"])

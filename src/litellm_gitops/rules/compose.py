@@ -234,7 +234,7 @@ def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
         meant = misspelt_variable(name) or (closest(name, known) if name not in known else "")
         if meant and meant not in variables:
             yield ("environment", name), f"nothing reads the variable {name}", f"did you mean {meant}?"
-        asked = {each for each in _VARIABLE.findall(found) if each not in known}
+        asked = {each for each in _VARIABLE.findall(found) if each not in known and name != "DATABASE_URL"}
         if meant := next(filter(None, (closest(each, _GIVEN) for each in sorted(asked))), ""):
             yield (
                 ("environment", name),
