@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from posixpath import basename, dirname
 
 import yaml
 
@@ -36,6 +37,54 @@ class _Corrected:
 
     def is_link(self, name: str) -> bool:
         return self._source.is_link(name)
+
+
+class _Moved(_Corrected):
+    """The files of another source, of which some lie in a folder of another name."""
+
+    def __init__(self, source: Source, folders: Mapping[str, str]) -> None:
+        super().__init__(source, {})
+        self._folders = folders
+
+    def _there(self, name: str, back: bool = False) -> str:
+        for folder, meant in self._folders.items():
+            one, other = (meant, folder) if back else (folder, meant)
+            if name.startswith(f"{one}/"):
+                return f"{other}{name.removeprefix(one)}"
+        return name
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(map(self._there, self._source.names))
+
+    @property
+    def tracked(self) -> frozenset[str]:
+        return frozenset(map(self._there, self._source.tracked))
+
+    def read(self, name: str) -> bytes | None:
+        return self._source.read(self._there(name, back=True))
+
+    def is_link(self, name: str) -> bool:
+        return self._source.is_link(self._there(name, back=True))
+
+
+def renamed_folders(repository: Repository) -> dict[str, str]:
+    """Each folder below secrets/ that is of no cluster and holds what one lacks altogether -> that of this cluster."""
+    ours = {cluster.secrets_folder for cluster in repository.clusters}
+    others = {dirname(file) for file in repository.under("secrets")} - {"secrets"} - ours
+    found = dict[str, str]()
+    for cluster in repository.clusters if others else ():
+        wanted = {basename(secret.file) for secret in cluster.wanted.values()}
+        there = {folder: {basename(file) for file in repository.under(folder)} for folder in others - set(found)}
+        best = max(sorted(there), key=lambda folder: len(there[folder] & wanted), default="")
+        if best and not repository.under(cluster.secrets_folder) and 2 * len(there[best] & wanted) > len(wanted):
+            found[best] = cluster.secrets_folder
+    return found
+
+
+def with_folders(repository: Repository, folders: Mapping[str, str]) -> Repository:
+    """The same repository with these folders under the names that were meant."""
+    return Repository(repository.root, _Moved(repository.source, folders))
 
 
 def corrected(repository: Repository, found: Iterable[Finding]) -> Repository | None:

@@ -25,7 +25,7 @@ _AGE, _PEM, _PGP, _PUTTY = "AGE-SECRET-KEY-", "PRIVATE KEY-----", "PRIVATE KEY B
 _ELSEWHERE = r"(?!(?:var|local|data|module|os|process|env|self|settings|config|random_password)\.\w)"
 # what stands where nobody can log in from elsewhere, and in examples
 _KNOWN = "(?:(?i:passw(?:or|0r)d|passwd|postgres|change[-_]?me)|secret)"
-_NOBODYS = r"(?i:(?:my|your|the|this|some|a|user|db)[-_]?(?:passw(?:or)?d|pass)|redis)"  # in documents
+_NOBODYS = r"(?i:(?:my|your|the|this|some|a|user|db|test)[-_]?(?:passw(?:or)?d|pass)|redis)"  # in documents
 # What the keys of a vendor begin with, of those that a gateway calls, logs to, or is deployed from.
 _PREFIXES = {
     "Perplexity": ("pplx-",),

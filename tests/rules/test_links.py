@@ -136,6 +136,8 @@ _SLIPS = {
     "a store": ("kind: SecretStore, name: vault", "kind: SecretStore, name: valut"),
     "a monitor of no Service": ("matchLabels: {team: web-users}", "matchLabels: {team: web-user}"),
     "a port of a monitor": ("endpoints: [{port: http}]", "endpoints: [{port: metrics}]"),
+    "a namespace of the proxy": ("litellm.litellm.svc", "litellm.litelm.svc"),
+    "a port of the proxy": (".svc.cluster.local:4000", ".svc.cluster.local:4001"),
     "a host in the cluster": ("http://litellm.litellm.svc", "http://litelm.litellm.svc"),
 }
 SEALED = "litellm-redis"
@@ -263,6 +265,7 @@ HARMLESS: dict[str, Harmless] = {
             "  annotations: {iam.gke.io/gcp-service-account: own@example-ai.iam.gserviceaccount.com}\n",
         ),
     ),
+    "another proxy": own(("litellm.litellm.svc.cluster.local:4000", "litellm.staging.svc.cluster.local:8080")),
     "a port by its number": own(("port: {name: http}", "port: {number: 80}"), ("targetPort: web", "targetPort: 9090")),
     "a Secret that an operator adds to": own(
         ("{creationPolicy: Owner}", f"{{name: {SEALED}, creationPolicy: Merge}}"),

@@ -155,6 +155,41 @@ FAULTS: dict[str, Fault] = {
         "the_controller_reads_every_annotation",
         change("clusters/gcp/exposure.yaml", "kubernetes.io/ingress.class", "kubernetes.io/ingress.clas"),
     ),
+    "a sealed Secret above the folders of clusters": (
+        "nothing_unknown_lies_among_the_sealed_files",
+        renamed(f"secrets/aws/{REDIS}", f"secrets/{REDIS}"),
+    ),
+    "a sealed Secret in a folder of no cluster": (
+        "every_value_of_every_secret_is_sealed",
+        together(write("secrets/own/.gitkeep", ""), renamed(f"secrets/aws/{REDIS}", f"secrets/own/{REDIS}")),
+    ),
+    "a sealed Secret that does not say so": (
+        "every_needed_secret_is_there",
+        renamed(f"secrets/aws/{REDIS}", "secrets/aws/litellm-redis.yaml"),
+    ),
+    "a folder of Secrets under another name": (
+        "nothing_unknown_lies_among_the_sealed_files",
+        renamed("secrets/aws", "secrets/eks"),
+    ),
+    "a folder of Secrets under another name, with Argo CD": (
+        "nothing_unknown_lies_among_the_sealed_files",
+        renamed("secrets/gcp", "secrets/gke"),
+        everything(gitops_engine="argocd"),
+    ),
+    "a sealed Secret that breaks off": (
+        "every_value_of_every_secret_is_sealed",
+        substitute(f"secrets/aws/{REDIS}", r"^  (?:mac|mac_only_encrypted|version): .*\n", ""),
+    ),
+    "a sealed Secret with line ends of Windows": (
+        "every_file_has_the_bytes_that_git_stores",
+        lambda root: (root / "secrets/aws" / REDIS).write_bytes(
+            (root / "secrets/aws" / REDIS).read_bytes().replace(b"\n", b"\r\n")
+        ),
+    ),
+    "a checksum twice": (
+        "no_key_is_given_twice",
+        substitute("litellm/checksums-aws.yaml", r"^( *checksum/litellm-redis: .*)$", r"\1\n\1"),
+    ),
     "a switch of the account in words": (
         "every_manifest_fits_the_schema_of_its_kind",
         substitute("clusters/aws/namespace.yaml", r"Token: false", "Token: fale"),

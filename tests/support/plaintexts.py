@@ -339,6 +339,8 @@ def harmless() -> dict[str, tuple[str, str]]:
             'password = getpass.getpass()\ntoken = os.environ["TOKEN"]\nTOKEN_HEADER = "X-Auth-Token-V2"\n'
             'SECRET_NAME = "litellm-masterkey-2"\napi_key = "api-key-2"\n',
         ),
+        "a test of a chart": ("charts/own/tests/own_test.yaml", "set: {hub: {token: of-no-known-form}}\n"),
+        "an expression of Azure": ("infra/own.json", '{"token": "[steps(\'own\').token]"}\n'),
         "code of a test": ("src/own_test.go", 'password := "Aa1-0123456789"\n'),
         "a default of no one": ("infra/none.tf", 'variable "db_password" {\n  default = ""\n  sensitive = true\n}\n'),
         "databases of a desk": (

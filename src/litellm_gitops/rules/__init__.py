@@ -10,12 +10,12 @@ import fnmatch
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, update_wrapper, wraps
 from typing import TYPE_CHECKING
 
-from litellm_gitops.correction import corrected
+from litellm_gitops.correction import corrected, renamed_folders, with_folders
 from litellm_gitops.findings import Finding, UnreadableError, edit
 from litellm_gitops.misplaced import Misplaced, misplaced
 
@@ -53,6 +53,7 @@ _BY_THEMSELVES = {
 }
 # what they find in answers that were changed by hand follows from that
 _FOLLOWING = ("no_key_is_given_twice", "the_kubernetes_version_is_known", "the_recipients_are_those_of_the_answers")
+_OF_FOLDERS = "nothing_unknown_lies_among_the_sealed_files"  # tells of one that was renamed
 _BY_NAME_ALONE = ("decrypted", "rendered", "signed")  # subjects that need a private key, helm and a chart, or cosign
 # subjects in which nothing follows from a misspelt word: the guard evaluates them on each commit, without a schema
 _OF_EACH_COMMIT = ("plaintext", "sealing")
@@ -140,11 +141,22 @@ def evaluate(repository: Repository, rules: Iterable[Rule] | None = None) -> lis
 
     Raises UnreadableError where the repository's answers or policies cannot be read.
     """
-    kept = _causes(repository, [*load().values()] if rules is None else [*rules])
+    rules = [*load().values()] if rules is None else [*rules]
+    folders = renamed_folders(repository)
+    if folders:  # all else follows from that
+        told = [*_renamed(folders)] if any(each.name == _OF_FOLDERS for each in rules) else []
+        return [*told, *evaluate(with_folders(repository, folders), rules)]
+    kept = _causes(repository, rules)
     if any(each.code == "the_answers_are_those_that_were_rendered" for each in kept):
         kept = [each for each in kept if _is_told_beside(each)]
     kept = [each for each in kept if _is_first_of_its_line(repository, each)]
     return sorted(_together(repository, kept), key=lambda finding: (finding.file, finding.line or 0, finding.what))
+
+
+def _renamed(folders: Mapping[str, str]) -> Iterator[Finding]:
+    for folder, meant in folders.items():
+        what = f"is the folder of no cluster, and {meant} is gone"
+        yield Finding(folder, None, what, edit(f"git mv {folder} {meant}"), _OF_FOLDERS)
 
 
 def _kept(repository: Repository, rules: Iterable[Rule]) -> list[Finding]:

@@ -63,7 +63,7 @@ def every_yaml_file_is_yaml(repository: Repository) -> Iterator[Finding]:
 @rule
 def no_key_is_given_twice(repository: Repository) -> Iterator[Finding]:
     """A merge key brings keys that may be given again: that is what it is for."""
-    for file in filter(_is_ours, repository.yaml_files):
+    for file in (each for each in repository.yaml_files if _is_ours(each) or _CHECKSUMS.fullmatch(each)):
         for again in twice(repository.documents(file), repository.text(file) or ""):
             # of several in one mapping the line above is gone that parted them
             told = ", ".join(f"{key!r} stands at line {first} already" for key, first, _ in again)
@@ -220,7 +220,7 @@ def is_ignored(repository: Repository, file: str) -> bool:
 def no_merge_is_left_unfinished(repository: Repository) -> Iterator[Finding]:
     """Neither its markers, nor the files that a merge leaves beside."""
     for folder in sorted({posixpath.dirname(file) for file in repository.files}):
-        for name in sorted(path.name for path in (repository.root / folder).iterdir()):
+        for name in sorted(path.name for path in (repository.root / folder).glob("*")):
             if name.endswith(_LEFT_OVER):  # git ignores them, so they are in no list
                 what = "it is what a merge or `copier update --conflict rej` could not apply"
                 yield Finding(posixpath.join(folder, name), None, what, edit("apply it by hand, then delete it"))

@@ -47,6 +47,8 @@ def unlisted(
 ) -> Iterator[Finding]:
     """Manifests of a folder of Secrets that are not listed, but for what is misspelt in its list (`slips`)."""
     folder, needed = posixpath.dirname(document.file), {secret.file for secret in wanted.values()}
+    # of these a rule tells that they have another ending
+    plain = {plain_ending(secret) for secret in wanted.values() if not repository.has(secret.file)}
     generator, spare = f"{folder}/{GENERATOR}", set(repository.matrix.secrets) - set(wanted)
     # without it none of its files is listed
     below = [generator] if repository.has(generator) and generator not in listed else repository.under(folder)
@@ -63,13 +65,18 @@ def unlisted(
             ending = secret_name(path) in wanted and path not in needed
             if misnamed or ending or secret_name(path) in spare:
                 continue
-        if path in listed or path == document.file or name in elsewhere | slips:
+        if path in listed or path in plain or path == document.file or name in elsewhere | slips:
             continue
         if path.endswith((".yaml", ".yml")):
             what = f"it does not list {name}, so that the cluster never gets it"
             lister = repository.document(generator) if name != GENERATOR else None
             at, field = (lister, "files") if lister else (document, "resources")
             yield Finding(at.file, at.line(field), what, edit(f"add {name}"))
+
+
+def plain_ending(secret: WantedSecret) -> str:
+    """The file of a Secret that is needed, without what says that it is sealed."""
+    return f"{secret.file.removesuffix('.sops.yaml')}.yaml"
 
 
 @lru_cache(maxsize=8)  # several rules ask

@@ -44,7 +44,7 @@ _SETTINGS = re.compile(
     r"|.+\.(?:env|properties|tf|tfvars|hcl|ini|cfg|cnf|conf|toml|json|sh|bash|mk|service))"
 )
 _CODE = re.compile(r".+\.(?:py|ipynb|[jt]sx?|mjs|go|rb|java|kts?|rs|php|cs|ps1|bicep(?:param)?|(?:j|lib)sonnet|groovy)")
-_OF_TESTS = re.compile(r"(?:.*[/._-])?(?:tests?|specs?|mocks?|fixtures?|testdata|examples?)(?:[/._-].*)?")
+OF_TESTS = re.compile(r"(?:.*[/._-])?(?:tests?|specs?|mocks?|fixtures?|testdata|examples?)(?:[/._-].*)?")
 # what is to be copied and filled in
 _EXAMPLES = re.compile(r"(?:.*/)?\.?[\w-]*env(?:\.[\w-]+)*\.(?:example|sample|template|dist|tmpl)")
 _YAML = (".yaml", ".yml")
@@ -57,7 +57,7 @@ def pairs_of(file: str, content: str, is_read: bool = True) -> Iterator[tuple[in
         patterns = (*_OF_SETTINGS, *patterns)
     elif file.endswith(_YAML) and not is_read:
         patterns = (LINE,)
-    elif _CODE.fullmatch(file) and not _OF_TESTS.fullmatch(file):
+    elif _CODE.fullmatch(file) and not OF_TESTS.fullmatch(file):
         patterns = (_OF_CODE, *patterns)
     for match in (match for pattern in patterns for match in pattern.finditer(content)):
         if not (_EXAMPLES.fullmatch(file) and (problem(match[2], "text") or not re.search(r"\d", match[2]))):

@@ -15,7 +15,7 @@ from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.policies import matrix
 from litellm_gitops.repository import SEALED, Repository, Values
 from litellm_gitops.rules import rule
-from litellm_gitops.rules.pairs import LINE, PAIR, pairs_of
+from litellm_gitops.rules.pairs import LINE, OF_TESTS, PAIR, pairs_of
 from litellm_gitops.rules.sealing import no_secret_stands_outside_of_the_sealed_files, secrets_of
 from litellm_gitops.sealing.inputs import ENV_FILE, OWN, never_in_git
 
@@ -37,7 +37,7 @@ _REFERENCE = re.compile(
     r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|n/a"
     r"|not-needed|sk-no-key-required"
     r"|(?:(?:Bearer|Basic|token) )?(?:\$[({].*|\{\{.*\}\})|\$[a-z_][\w.:/-]*(?:[\"'].*)?|\$__(?:file|env|vault)\{.*"
-    r"|/.*|[\w./-]+\.(?:md|ya?ml|json|pem|key|crt|txt)|@[\w.-]+@|%\(.*|<.*>|\{[A-Z_]+\}|\*+|x{3,}|[\w-]*\.{3}|os\.environ.*"
+    r"|/.*|[\w./-]+\.(?:md|ya?ml|json|pem|key|crt|txt)|@[\w.-]+@|%\(.*|<.*>|\{[A-Z_]+\}|\*+|x{3,}|.*\.{3}.*|\[\w+\(.*\]|os\.environ.*"
     r"|(?-i:os[./][A-Za-z]{5,10}[/.][A-Z][A-Z0-9_]*)"
     r"|(?:var|local|data|module|random_password)\.\S+"
     r"|[~^]?\d+(?:\.[\dx*]+){1,2}(?:-[\w.]+)?"  # of a package that is called so
@@ -156,8 +156,11 @@ def _settings_of(document: Document) -> list[tuple[Place, str, Any]]:
 
 
 def _tells_in(file: str, name: str, value: Any) -> bool:
-    """As `tells`, in a file: where nothing is deployed, without what everybody knows."""
-    return tells(name, value) and (file.startswith(_DEPLOYED) or not _OF_NOBODY.fullmatch(str(value)))
+    """As `tells`, in a file: where nothing is deployed, without what everybody knows, and without words of tests."""
+    if not tells(name, value):
+        return False
+    of_nobody = _OF_NOBODY.fullmatch(str(value)) or (OF_TESTS.fullmatch(file) and not re.search(r"\d", str(value)))
+    return file.startswith(_DEPLOYED) or not of_nobody
 
 
 def _of_other_rules(repository: Repository) -> set[str]:

@@ -57,7 +57,8 @@ def flaws_of(file: str, content: str, config: Mapping[str, Any]) -> list[Flaw]:
     malformed = [each for each in flaws if each.kind is Kind.MALFORMED]
     if any(each.kind is Kind.UNSEALED for each in flaws):
         return [each for each in flaws if each.kind is Kind.UNSEALED]  # then all of it can be read
-    return [each for each in flaws if each not in malformed[1:]]  # one is enough, for it is to be sealed again
+    # one is enough, for it is to be sealed again
+    return [each for each in flaws if each not in malformed[1:] and not (malformed and each.kind is Kind.RULE)]
 
 
 def _find(config: Mapping[str, Any], file: str) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from posixpath import basename, dirname
 from typing import Any
 
 from litellm_gitops import foreign, policies
@@ -17,9 +18,15 @@ from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, WantedSecret, secret_name
 from litellm_gitops.rules import digests, rule
 from litellm_gitops.rules.chart import the_values_fit_their_schema
-from litellm_gitops.rules.files import git_ignores_nothing_that_is_deployed, is_ignored, taken_from_git
+from litellm_gitops.rules.files import (
+    every_file_has_the_bytes_that_git_stores,
+    git_ignores_nothing_that_is_deployed,
+    is_ignored,
+    taken_from_git,
+)
 from litellm_gitops.rules.forms import FORMS
 from litellm_gitops.rules.kubernetes import every_name_is_valid
+from litellm_gitops.rules.kustomizations import plain_ending
 from litellm_gitops.rules.sealing import flawed
 from litellm_gitops.sealing import checksums, history
 from litellm_gitops.sealing.forms import PASSWORDS
@@ -107,7 +114,8 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
         sealed = {secret.name: secret for secret in cluster.sealed}
         for name, wanted in cluster.wanted.items():
             secret = sealed.get(name)
-            if repository.has(other := checksums.other_ending(wanted)):
+            other = plain if repository.has(plain := plain_ending(wanted)) else checksums.other_ending(wanted)
+            if repository.has(other) and not (other == plain and repository.has(wanted.file)):
                 yield _misplaced(repository, wanted, other)
                 continue
             if name not in repository.matrix.secrets or (not repository.has(wanted.file) and secret):
@@ -139,13 +147,13 @@ def every_needed_secret_is_there(repository: Repository) -> Iterator[Finding]:
 
 
 def _is_in_a_folder(repository: Repository, file: str) -> bool:
-    """Whether it lies in a folder beside, where another rule tells that no engine reads it."""
-    folder, _, name = file.rpartition("/")
-    return any(each.endswith(f"/{name}") for each in repository.under(folder) if each != file)
+    """Whether it lies in a folder of no cluster, where another rule tells that no engine reads it."""
+    folders, name = {cluster.secrets_folder for cluster in repository.clusters}, basename(file)
+    return any(basename(each) == name and dirname(each) not in folders for each in repository.under("secrets"))
 
 
 def _misplaced(repository: Repository, wanted: WantedSecret, file: str) -> Finding:
-    """What to say of a needed Secret whose file ends in `.sops.yml`: what is rendered lists the other ending."""
+    """What to say of a needed Secret whose file has another ending: what is rendered lists `.sops.yaml`."""
     if repository.has(wanted.file):
         what = f"it holds the Secret of {wanted.file} once more"
         first = f"keep the one with which the cluster runs as {wanted.file}, and git rm the other"
@@ -332,7 +340,8 @@ def every_checksum_is_that_of_its_secret(repository: Repository) -> Iterator[Fin
     others = (every_needed_secret_is_there, every_secret_file_holds_the_secret_of_its_name, no_sealed_value_is_a_copy)
     told = flawed(repository).union(finding.file for other in others for finding in other(repository))
     told |= {secret.file for each in repository.clusters for secret in each.sealed if _is_misnamed(secret)}
-    told |= {each.file for each in every_name_is_valid(repository) if each.file.startswith("secrets/")}
+    for rule_of_files in (every_name_is_valid, every_file_has_the_bytes_that_git_stores):
+        told |= {each.file for each in rule_of_files(repository) if each.file.startswith("secrets/")}
     passed = {each.file for each in the_values_fit_their_schema(repository)}
     for finding, files in (*digests.swapped_secrets(repository), *digests.swapped_lists(repository)):
         yield finding
