@@ -95,7 +95,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "an AWS access key id": (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b(?<!EXAMPLE)", ("AKIA", "ASIA")),
     "an AWS secret access key": (
         # a variable, ~/.aws/credentials, `aws configure export-credentials`; what AWS publishes ends in EXAMPLEKEY
-        r"""(?:AWS_SECRET_ACCESS_KEY|aws_secret_access_key|SecretAccessKey)["']?\s*[:=]\s*["']?"""
+        r"""(?:AWS_SECRET_ACCESS_KEY|aws_secret_access_key|SecretAccessKey)["']?(?:\s*[:=]\s*|[ \t]+)["']?"""
         r"[A-Za-z0-9/+]{40}(?<!EXAMPLEKEY)(?![A-Za-z0-9/+])",
         ("AWS_SECRET_ACCESS_KEY", "aws_secret_access_key", "SecretAccessKey"),
     ),
@@ -187,7 +187,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("-password", "-passwd", "-token", "-api-key", "--from-literal", "--set", "curl"),
     ),
     "a login in a command": (
-        r"(?:(?:docker|podman|registry) login\s(?:[^\n]*\s)?-p[ =]|redis-cli\s(?:[^\n]*\s)?-a |sshpass -p"
+        r"(?:(?:docker|podman|registry|az) login\s(?:[^\n]*\s)?-p[ =]|redis-cli\s(?:[^\n]*\s)?-a |sshpass -p"
         r"|mysql(?:dump|admin)?\s(?:[^\n]*\s)?-p)[\"' ]?(?![$<{%*/])"
         r"(?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])[^\s\"']{8,}",
         (" login", "redis-cli ", "sshpass -p", "mysql"),

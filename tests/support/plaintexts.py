@@ -185,6 +185,17 @@ def named(word: str) -> dict[str, tuple[str, str]]:
         "a variable in a patch": "patches:\n  - patch: |-\n      - op: add\n        path: /spec/containers/0/env/-\n"
         f"        value: {{name: OWN_TOKEN, value: {word}}}\n",
         "what is no YAML": f"a: b\n\tc: d\npassword: {word}\n",
+        "a key in settings in a ConfigMap": _manifest(
+            "ConfigMap", f"data:\n  app.env: |\n    A=b\n    OWN_API_KEY={signs(24)}"
+        ),
+        "values of one line": _manifest(
+            "Application",
+            f"spec:\n  source:\n    helm:\n      values: |\n        adminPassword: {word}",
+            "argoproj.io/v1alpha1",
+        ),
+        "an argument of a proxy": _manifest(
+            "Pod", f"spec: {{containers: [{{name: own, args: [--client-secret={word}]}}]}}"
+        ),
         "a client's secret": _manifest("ConfigMap", f"data:\n  clientSecret: {word}"),
     }
     plain = {
@@ -212,6 +223,12 @@ def named(word: str) -> dict[str, tuple[str, str]]:
         "a request": ("ops/own.json", f'[{{"key": "token", "value": "{word}"}}]\n'),
         "direnv, with a mark": (".envrc", f"\ufeffexport DB_PASSWORD={word}\n"),
         "Vault": ("ops/own.hcl", f'token = "{word}"\n'),
+        "a secret of a property": ("config/jwt.properties", f"jwt.secret=Aa1-{word}-own\n"),
+        "a variable of Ansible": ("ops/hosts.txt", f"own ansible_ssh_pass=Aa1-{word}\n"),
+        "a template of YAML": ("config/own.yaml.j2", f"db:\n  password: {word}\n"),
+        "Rust": ("src/own.rs", f'const API_KEY: &str = "Aa1-{word}";\n'),
+        "a login of Azure": ("bin/az.sh", f"az login --service-principal -u own -p Aa1-{word}\n"),
+        "a setting of AWS": ("bin/aws.sh", f"aws configure set aws_secret_access_key {signs(40)}\n"),
         "Python": ("src/own.py", f'DB_PASSWORD = "Aa1-{word}"\n'),
         "JavaScript": ("src/own.js", f"const apiKey = 'Aa1-{word}';\n"),
         "Go": ("src/own.go", f'dbPassword := "Aa1-{word}"\n'),
@@ -341,6 +358,7 @@ def harmless() -> dict[str, tuple[str, str]]:
         ),
         "a test of a chart": ("charts/own/tests/own_test.yaml", "set: {hub: {token: of-no-known-form}}\n"),
         "an expression of Azure": ("infra/own.json", '{"token": "[steps(\'own\').token]"}\n'),
+        "names of Secrets": ("config/names.properties", "tls.secret=own-tls-2\noidc.secret=litellm-oidc-v2-secret\n"),
         "code of a test": ("src/own_test.go", 'password := "Aa1-0123456789"\n'),
         "a default of no one": ("infra/none.tf", 'variable "db_password" {\n  default = ""\n  sensitive = true\n}\n'),
         "databases of a desk": (

@@ -31,17 +31,19 @@ _OF_SETTINGS = (
 )
 # In quotes, and long enough or of so many signs that it is no word.
 _OF_CODE = re.compile(
-    r"""\b([A-Za-z][\w-]*)(?:[\\"'\]]*[ \t]*(?::=|[:=])|["'],)[ \t]*\\?["'`]((?=[^"'`]*\d)(?=[^"'`]*[A-Za-z])"""
+    # its type may stand between
+    r"""\b([A-Za-z][\w-]*)(?:[\\"'\]]*[ \t]*(?::[ \t]*[&'\w]{1,12}[ \t]*)?(?::=|[:=])|["'],)[ \t]*\\?["'`]"""
+    r"""((?=[^"'`]*\d)(?=[^"'`]*[A-Za-z])"""
     r"""(?:(?=[^"'`]*[a-z])(?=[^"'`]*[A-Z])[\w.~!@#%^&*+=-]{10,}|[0-9a-z]{24,}))["'`]"""
 )
 # The same of a variable, in a text of any kind.
 _OF_A_VARIABLE = re.compile(
-    r"""\b([A-Z][A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|PASSWD))=["']?((?=\S*\d)(?=\S*[a-z])"""
-    r"""(?:(?=\S*[A-Z])[\w+/=.~-]{16,}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}))(?![\w+/.(\[{$),])"""
+    r"""(?<![\w?&;.-])((?:[A-Za-z]\w*_)?(?i:TOKEN|SECRET|PASSWORD|PASSWD|PASS))=["']?((?=\S*\d)(?=\S*[a-z])"""
+    r"""(?:(?=\S*[A-Z])[\w+/=.~-]{12,}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}))(?![\w+/.(\[{$),])"""
 )
 _SETTINGS = re.compile(
     r"(?!tests/|vendor/)(?:.*/)?(?:\.env(?:rc|\.[\w.-]+)?|kubeconfig|Jenkinsfile|Makefile"
-    r"|.+\.(?:env|properties|tf|tfvars|hcl|ini|cfg|cnf|conf|toml|json|sh|bash|mk|service))"
+    r"|.+\.ya?ml\.(?:j2|jinja2?|tpl|tmpl|erb)|.+\.(?:env|properties|tf|tfvars|hcl|ini|cfg|cnf|conf|toml|json|sh|bash|mk|service))"
 )
 _CODE = re.compile(r".+\.(?:py|ipynb|[jt]sx?|mjs|go|rb|java|kts?|rs|php|cs|ps1|bicep(?:param)?|(?:j|lib)sonnet|groovy)")
 OF_TESTS = re.compile(r"(?:.*[/._-])?(?:tests?|specs?|mocks?|fixtures?|testdata|examples?)(?:[/._-].*)?")

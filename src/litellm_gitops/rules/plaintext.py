@@ -29,7 +29,8 @@ _CREDENTIAL = re.compile(
 # whether it is worth while to read a file
 _MAY_TELL = re.compile(rf"""(?<!kind: ){_CREDENTIAL.pattern[:-2]}["']?\s*(?:[:=,}}]|$)""", re.IGNORECASE | re.MULTILINE)
 # in values of charts and in manifests, where other keys end in the name of a Secret
-_NAME_OF_SECRET = re.compile(r"(?<!client)(?<!client_)secret\Z|credentials?\Z", re.IGNORECASE)
+_NAME_OF_SECRET = re.compile(r"(?<!client)(?<!(?:client|cookie)[_-])secret\Z|credentials?\Z", re.IGNORECASE)
+_NO_NAME = re.compile(r"(?=.*\d)(?=.*[A-Z])[^\s/]{12,}")  # of a Secret, which has no capital letters
 # Nothing, a path in the container, a switch, the right to have a token, a word that says that there is none, what
 # another program puts in or decrypts, where it is kept, what code or Terraform reads from elsewhere, what PGP made for
 # Renovate or Sealed Secrets encrypted, what a password was hashed to, and examples that their vendor publishes.
@@ -102,7 +103,11 @@ def no_credential_stands_in_plaintext(repository: Repository) -> Iterator[Findin
         found += credentials_of(file, repository.characters(file), is_read)
     known = {(each.file, each.line) for each in found}
     reported = _of_other_rules(repository)
-    named = [finding for document in _documents(repository) for finding in _named(document, reported)]
+    named = [
+        finding
+        for document in _documents(repository)
+        for finding in _named(document, repository.characters(document.file), reported)
+    ]
     if named:  # of a Secret in plaintext another rule speaks
         known |= {(each.file, each.line) for each in no_secret_stands_outside_of_the_sealed_files(repository)}
     for file in {each.file for each in named}:
@@ -138,12 +143,20 @@ def _may_tell(content: str) -> bool:
     return _MAY_TELL.search(content) is not None
 
 
-def _named(document: Document, reported: set[str]) -> Iterator[Finding]:
+def _named(document: Document, content: str, reported: set[str]) -> Iterator[Finding]:
     """What tells by its name, in manifests, patches, generators and settings of any program."""
-    for place, name, _ in _settings_of(document):
+    for place, name, value in _settings_of(document):
         elsewhere = name in reported and _OF_THE_ENGINE & set(place)
         if not elsewhere:
-            yield Finding(document.file, document.line(*place), f"{name} has its value in plaintext", _TAKE_OUT)
+            line = _line_in(content, document.line(*place), dig(document.value, *place), (name, str(value)))
+            yield Finding(document.file, line, f"{name} has its value in plaintext", _TAKE_OUT)
+
+
+def _line_in(content: str, start: int, leaf: Any, parts: tuple[str, str]) -> int:
+    """The line of what stands in a text of several lines; else that in which it begins."""
+    text = leaf if isinstance(leaf, str) else ""
+    lines = enumerate(content.split("\n")[start - 1 : start + text.count("\n") + 1] if "\n" in text else (), start)
+    return next((number for number, line in lines if all(part in line for part in parts)), start)
 
 
 @cache
@@ -172,7 +185,7 @@ def tells(name: str, value: Any) -> bool:
     """Whether what stands under a name is a credential."""
     if isinstance(value, float) or not _CREDENTIAL.search(name) or name.startswith(_INJECTOR):
         return False
-    if _NAME_OF_SECRET.search(name) and not name.isupper():
+    if _NAME_OF_SECRET.search(name) and not (name.isupper() or _NO_NAME.fullmatch(str(value))):
         return False
     # `SECRET=litellm-masterkey` of a script
     named = str(value).lower() == name.lower() or (name.upper() == "SECRET" and value in matrix().secrets)
@@ -188,7 +201,7 @@ def _settings(value: Any) -> Iterator[tuple[Place, str, Any]]:
             continue
         if place and isinstance(place[-1], int) and (item := _ITEM.fullmatch(leaf)):
             yield place, item[1], item[2]
-        for inner, inside in _inside(leaf) if "\n" in leaf.strip() or '"' in leaf else ():
+        for inner, inside in _inside(leaf) if "\n" in leaf or '"' in leaf else ():
             yield place, inner, inside
 
 
