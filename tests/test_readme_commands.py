@@ -68,6 +68,32 @@ def load(path: Path) -> Any:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Prerequisites
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "answers"
+VALID = [EXAMPLES / "demo.yml", *sorted((EXAMPLES / "valid").glob("*.yml"))]
+# what is not on every machine: (as it is called, as the prerequisites name it)
+PROGRAMS = {
+    **{name: f"[{name}]" for name in ("uv", "sops")},
+    **{name: name for name in ("git", "kubectl", "helm", "jq", "psql", "gpg")},
+    **{"flux": "the flux CLI", "argocd": "the argocd CLI", "aws": "the AWS CLI"},
+    **{"gcloud": "the gcloud CLI", "az": "the Azure CLI"},
+}
+_CALLED = re.compile(r"(?:^|[|;&({]|\$\()[ \t]*(?:\w+=\S* )*(\w+) ", re.MULTILINE)
+
+
+@pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)
+def test_what_the_way_to_a_running_proxy_calls_is_a_prerequisite(file: Path, render: Callable[..., Path]) -> None:
+    readme = (render(**load(file)) / "README.md").read_text("utf-8")
+    machine = readme.partition("\n## Prerequisites\n")[2].partition("\nIn ")[0].partition("\nFor ")[0]
+    way = readme.partition("\n## First steps\n")[2].partition("\n## Change and validate\n")[0]
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```$", way, re.MULTILINE | re.DOTALL)
+    called = {name for block in blocks for name in _CALLED.findall(block)} & PROGRAMS.keys()
+    assert {"git", "kubectl"} <= called
+    assert not {name for name in called if not re.search(rf"(?<!\w){re.escape(PROGRAMS[name])}(?!\w)", machine)}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Local verification
 
 

@@ -391,6 +391,7 @@ def test_a_missing_input_makes_a_placeholder_that_says_what_fills_it(unsealed: P
     answer = seal(unsealed, inputs=folder)
     assert answer.returncode == 3
     assert "litellm-gcp-auth (aws, gcp): give the file gcp-service-account.json" in answer.stderr
+    assert "(NAME__AWS is an input of aws alone)" in answer.stderr
     assert "then: uv run hooks/seal_secrets.py --fill" in answer.stderr
     assert "litellm-gcp-auth" not in answer.stdout, "a placeholder is not sealed"
     manifest = yaml.safe_load((unsealed / "secrets/aws/litellm-gcp-auth.sops.yaml").read_text())

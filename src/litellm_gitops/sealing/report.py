@@ -144,7 +144,7 @@ def placeholders(clusters: Sequence[Cluster], only: str | None = None) -> int:
                 waiting.setdefault(secret.name, []).append((secret, missing))
     if not waiting:
         return DONE
-    one = clusters[0].name
+    one = next(iter(waiting.values()))[0][0].cluster
     note(f"placeholders, until their inputs are given (NAME{suffix(one)} is an input of {one} alone):")
     for name, entries in waiting.items():
         keys = dict.fromkeys(key for _, missing in entries for key in missing)
