@@ -353,6 +353,18 @@ def test_own_recipients_in_the_rule_survive_and_serve_the_new_secrets(start: Sta
     assert seal(project.root, "--check").returncode == 0
 
 
+def test_who_does_not_want_an_update_goes_back_as_readme_says_and_keeps_his_keys(start: Start) -> None:
+    project = start("v0.0.2")
+    before = project.files()
+    project.update("--data", "cluster_environments=[aws, azure]")
+    assert project.files() != before
+    readme = (project.root / "README.md").read_text("utf-8")
+    back = re.search(r"interrupted, or that you do not want, goes by `(.+?)`", readme)
+    assert back
+    subprocess.run(back[1], shell=True, cwd=project.root, check=True, capture_output=True)
+    assert {name: data for name, data in project.files().items() if name != "keys/azure.agekey"} == before
+
+
 def test_recopy_renders_anew_and_keeps_every_secret(start: Start) -> None:
     project = start("v0.0.2")
     project.edit("litellm/values.yaml", "request_timeout: 450", "request_timeout: 900")

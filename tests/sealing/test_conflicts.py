@@ -75,7 +75,13 @@ def test_different_secrets_need_no_choice(people: People) -> None:
     answer = seal(people.root, "--check")
     assert answer.returncode == 5
     assert answer.stderr.rstrip().endswith("uv run hooks/seal_secrets.py --cluster aws")
-    assert seal(people.root, *AWS, inputs=people.folder).returncode == 0
+    answer = seal(people.root, *AWS, inputs=people.folder)
+    assert answer.returncode == 0
+    told = re.search(r"^the merge is resolved here: git (add .+), then commit$", answer.stderr, re.MULTILINE)
+    assert told, answer.stderr
+    git(people.root, *told[1].split())
+    git(people.root, "commit", "--message", "Merge")  # git takes it: nothing is unmerged
+    assert "git add" not in seal(people.root, *AWS, inputs=people.folder).stderr
     people.ends_well()
 
 
@@ -97,7 +103,9 @@ def test_the_same_secret_is_a_conflict_until_one_side_is_taken(people: People, s
     assert advice
     git(people.root, "checkout", side, MASTER)
     git(people.root, *advice[1].split()[1:])
-    assert seal(people.root, inputs=people.folder).returncode == 0
+    answer = seal(people.root, inputs=people.folder)
+    assert answer.returncode == 0
+    assert "here: git add litellm/checksums-aws.yaml, then commit\n" in answer.stderr
     assert (people.root / MASTER).read_bytes() == (theirs if side == "--theirs" else ours)
     people.ends_well()
 

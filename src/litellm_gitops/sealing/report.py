@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 from litellm_gitops.credentials import redacted
 from litellm_gitops.documents import dig, mapping, text
+from litellm_gitops.files import git
 from litellm_gitops.findings import fill
 from litellm_gitops.repository import Cluster, Repository, WantedSecret, secret_name
 from litellm_gitops.sealing import checksums
@@ -152,6 +153,16 @@ def placeholders(clusters: Sequence[Cluster], only: str | None = None) -> int:
         note(f"  {name} ({', '.join(secret.cluster for secret, _ in entries)}): give {needed}")
     note(f"then: {fill().command}")
     return PLACEHOLDER
+
+
+def merged(repository: Repository) -> None:
+    """Which files of a merge are whole again, so that git waits for nothing but to be told."""
+    waits = git(
+        repository.root, "ls-files", "-z", "--unmerged", "--", "litellm/checksums-*.yaml", "secrets", above=True
+    )
+    left = {entry.partition("\t")[2] for entry in (waits or b"").decode("utf-8", "replace").split("\0") if entry}
+    if left:
+        note(f"the merge is resolved here: git add {' '.join(map(shlex.quote, sorted(left)))}, then commit")
 
 
 def orphans(repository: Repository) -> None:

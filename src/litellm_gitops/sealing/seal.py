@@ -49,6 +49,7 @@ def seal(
     code = report.placeholders(chosen(now, cluster))
     if _report_flaws(now, chosen(now, cluster)):
         return UNSEALED
+    report.merged(now)
     if code == DONE and first_steps.is_new(now):
         report.note(f"next: {' && '.join([*first_steps.change_to(now.root), first_steps.VALIDATE])}")
     return code
