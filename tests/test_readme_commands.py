@@ -182,6 +182,15 @@ def test_the_first_commit_is_signed_as_the_printed_commands_and_readme_say(rende
         assert lines.index("commit.gpgSign true") < lines.index("git commit")
 
 
+def test_who_rendered_into_a_clone_is_not_told_to_add_its_remote(render: Callable[..., Path], tmp_path: Path) -> None:
+    root = Path(shutil.copytree(render(**answers(["aws"], ["github_copilot"])), tmp_path / "clone"))
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    assert "git remote add origin" in push(Repository(root))[1]
+    subprocess.run(["git", "remote", "add", "origin", "git@github.com:example/llm.git"], cwd=root, check=True)
+    assert push(Repository(root))[1] == "git push -u origin main"
+    assert "leave out `git remote add … &&`" in (root / "README.md").read_text("utf-8")
+
+
 @pytest.mark.skipif(shutil.which("gpg") is None, reason="no gpg on PATH, which has the keys of those who sign")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_keys_of_all_who_may_sign_reach_the_cluster_or_none_does(

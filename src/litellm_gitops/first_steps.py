@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from litellm_gitops.documents import text
+from litellm_gitops.files import git
 from litellm_gitops.repository import Repository
 
 VALIDATE = "uv run pytest"
@@ -46,5 +47,7 @@ def push(repository: Repository) -> tuple[str, str]:
         commit = f"git config commit.gpgSign true && {commit}"
     if repository.answers.get("repo_path"):
         return f"{hooks} --config {above}/.pre-commit-config.yaml && {commit}", "git push"
-    send = f"git remote add origin {url} && git push -u origin {branch}"
+    send = f"git push -u origin {branch}"
+    if git(repository.root, "remote", "get-url", "origin") is None:  # else a clone of it, empty until now
+        send = f"git remote add origin {url} && {send}"
     return f"git init -b {branch} && {hooks} && {commit}", send
