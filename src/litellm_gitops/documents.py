@@ -87,6 +87,16 @@ class Document:
         """The line (from 1) of the value at `path`, or of the deepest part of the path that exists."""
         return locate(self.node, path)[0]
 
+    def is_blank(self, *path: str | int) -> bool:
+        """Whether the value at `path` is a key with nothing behind it, not even `null`."""
+        node: Any = self.node
+        for part in path:
+            if isinstance(node, yaml.MappingNode):
+                node = next((value for key, value in node.value if key.value == str(part)), None)
+            elif isinstance(node, yaml.SequenceNode):
+                node = dig(node.value, part)
+        return isinstance(node, yaml.ScalarNode) and node.value == "" and not node.style
+
     def depth(self, *path: str | int) -> int:
         """How many parts of `path` exist."""
         return locate(self.node, path)[1]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import re
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from litellm_gitops import proxy_facts as known
 from litellm_gitops.configuration import ENDS, Configuration, Fault, Faults, dotted, lacking, no_word, table, wrong
@@ -31,6 +33,8 @@ def models(config: Configuration) -> Faults:
             reference = found.startswith(REFERENCE) or is_meant(at, found)  # one that is misspelt is told below
             if found and not reference and not re.fullmatch(form, found):
                 yield wrong("calls", at, wanted)
+            elif parameter == "api_base" and (meant := _azure(found)):
+                yield Fault("calls", at, f"{dotted(at)} has no domain of Azure", f"did you mean {meant}?")
         name = mapping(params).get("litellm_credential_name")
         chosen = "azure_openai" in config.values.repository.providers  # of a model of another one another rule tells
         if is_azure and chosen and not (name or _has_address(config, mapping(params))):
@@ -39,6 +43,19 @@ def models(config: Configuration) -> Faults:
             what = "litellm_credential_name names a credential that credential_list does not have"
             yield Fault("effect", (*place, "litellm_credential_name"), what, "correct the name")
     yield from _parts(config)
+
+
+_DOMAINS = [
+    f"{name}.azure.{top}"
+    for name in ("openai", "cognitiveservices", "services.ai", "inference.ai")
+    for top in ("com", "cn", "us")
+]
+
+
+def _azure(address: str) -> str:
+    """The domain of Azure that an address was meant to end in; empty where it does, or ends otherwise."""
+    _, _, domain = (urlsplit(address).hostname or "").partition(".")
+    return closest(domain, _DOMAINS) if domain not in _DOMAINS else ""
 
 
 def _has_address(config: Configuration, params: Model) -> bool:
@@ -53,6 +70,12 @@ def _named(config: Configuration, providers: frozenset[str]) -> Faults:
         if isinstance(name, str) and name != name.strip():
             what = f"{dotted(place)} begins or ends with a space, which is a part of the name: {ENDS['calls']}"
             yield Fault("calls", place, what, "take the space away")
+    for place, entry in config.at("model_list.*"):
+        start, _, model = text(dig(entry, "litellm_params", "model")).partition("/")
+        name = text(dig(entry, "model_name"))
+        if start in providers and (meant := misnamed(name, model)):
+            what = f"{dotted(place)} is called {name}, and its model {meant}: one of both is misspelt"
+            yield Fault("calls", (*place, "model_name"), what, "write the same in both")
     for place, name in config.at("model_list.*.model_info.base_model"):
         start, slash, _ = text(name).partition("/")
         if slash and start not in providers and (meant := closest(start, providers)):
@@ -62,6 +85,31 @@ def _named(config: Configuration, providers: frozenset[str]) -> Faults:
         modes = table()["modes"].split()
         if isinstance(mode, str) and mode not in modes and not mode.startswith(REFERENCE):
             yield no_word("effect", place, mode, modes, f"one of {', '.join(modes)}")
+
+
+def misnamed(name: str, model: str) -> str:
+    """What a model is called where one word of its own name is nearly that of the given one; empty where none is.
+
+    Only words that are no plural of each other, nor one cut short, as code and coder are.
+    """
+    tail = re.sub(r":\d+$", "", model.rpartition("/")[2].lower())
+    models = [tail, *(tail[match.end() :] for match in re.finditer(r"\.", tail))]
+    names = [name.lower(), *(name.lower()[match.end() :] for match in re.finditer(r"-", name))]
+    if {*models} & {*names}:
+        return ""
+    for given, there in itertools.product(names, models):
+        ours, theirs = (re.findall(r"[a-z]+", each) for each in (given, there))
+        others = [pair for pair in zip(ours, theirs, strict=False) if pair[0] != pair[1]]
+        alike = len(ours) == len(theirs) > 1 and re.sub("[a-z]+", "a", given) == re.sub("[a-z]+", "a", there)
+        if alike and len(others) == 1 and _is_a_slip(*sorted(others[0], key=len)):
+            return there
+    return ""
+
+
+def _is_a_slip(short: str, long: str) -> bool:
+    """Whether two words differ as no two names do: in short ones letters are swapped, or one is there twice."""
+    swapped = sorted(short) == sorted(long) or re.sub(r"(.)\1", r"\1", long) == short
+    return (len(short) > 4 or swapped) and bool(closest(short, [long])) and not long.startswith(short)
 
 
 def _parts(config: Configuration) -> Faults:

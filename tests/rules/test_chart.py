@@ -152,6 +152,7 @@ FAULTS: dict[str, Fault] = {
         set_value(SHARED, at(CHART.config, "general_settings", "allow_requests_on_db_unavailable"), True),
     ),
     "an image that moves": (IMAGE, tag("latest")),
+    "an image that moves within a minor": (IMAGE, tag("v1.108")),
     "an image whose authentication can be bypassed": (IMAGE, tag("v1.83.14")),
     **{
         f"an image that upstream supports no more: {each}": (IMAGE, tag(each))
@@ -313,6 +314,9 @@ HARMLESS: dict[str, Edit] = {
         CHART.config, {"environment_variables": {"LANGFUSE_HOST": "https://langfuse.example.com"}}, SHARED
     ),
     "a variable of their own": add(CHART.variables, {"HTTPS_PROXY": "http://proxy.example.com:3128"}),
+    "a tag of their own, in a registry of their own": add(
+        CHART.image, {"repository": "registry.example.com/ai/litellm", "tag": "2026-11"}, SHARED
+    ),
     "an image from a registry of their own": add(
         CHART.image, {"repository": "registry.example.com/litellm", "tag": f"build-7@sha256:{'ab' * 32}"}, SHARED
     ),

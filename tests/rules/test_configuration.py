@@ -25,7 +25,21 @@ from tests.support.configurations import (
     configuration,
 )
 from tests.support.configurations import HARMLESS as CONFIGURATIONS
-from tests.support.faults import AWS, CHART, GCP, SHARED, Edit, Fault, add, at, model, set_value, together
+from tests.support.faults import (
+    AWS,
+    CHART,
+    GCP,
+    SHARED,
+    Edit,
+    Fault,
+    add,
+    at,
+    change,
+    model,
+    set_value,
+    substitute,
+    together,
+)
 from tests.support.findings import accepted, found_by_its_rule_alone
 
 # In a rendered repository each is a finding of that rule alone.
@@ -87,6 +101,28 @@ FAULTS: dict[str, Fault] = {
     ),
     "a reference with more than a name": (SPELT, model({"model": "openai/gpt-4o", "organization": "os.environ/A/v1"})),
     "a reference with a hyphen": (SPELT, model({"model": "openai/gpt-4o", "organization": "os-environ/OWN"})),
+    "a name of a model that is misspelt": (CALLS, change(SHARED, "_name: gemini-3.5-flash", "_name: geimni-3.5-flash")),
+    "a name of a model with a letter twice": (
+        CALLS,
+        change(SHARED, "_name: claude-opus-5-5", "_name: claude-opuus-5-5"),
+    ),
+    "a model that is misspelt": (CALLS, change(SHARED, "anthropic.claude-sonnet-5", "anthropic.claude-sonent-5")),
+    "a domain of Azure that is misspelt": (CALLS, substitute(SHARED, "openai.azure.com", "opeani.azure.com", 1)),
+    "a setting with nothing behind it": (
+        EFFECT,
+        substitute(SHARED, "proxy_batch_write_at: 60", "proxy_batch_write_at:"),
+    ),
+    "a region with nothing behind it": (EFFECT, substitute(SHARED, 'aws_region_name: ".*"', "aws_region_name:", 1)),
+    "a setting with nothing behind it, above a remark": (
+        EFFECT,
+        substitute(SHARED, "_connection_pool_limit: 10", "_connection_pool_limit:"),
+    ),
+    "a switch that is nearly true": (EFFECT, substitute(SHARED, "hash_to_db: true", "hash_to_db: trrue")),
+    "a switch that is nearly false": (EFFECT, substitute(SHARED, "db_unavailable: false", "db_unavailable: fasle")),
+    "the info of a model among its parameters": (
+        SECTION,
+        substitute(SHARED, r"^(        model_info: \{mode: embedding)", r"  \1", 1),
+    ),
     "a reference that is misspelt": (SPELT, model({"model": "openai/gpt-4o", "api_base": "os.enviorn/OWN_ADDRESS"})),
 }
 HARMLESS: dict[str, Edit] = {
@@ -103,6 +139,30 @@ HARMLESS: dict[str, Edit] = {
         add(CHART.config, {"litellm_settings": {"drop_params": True, "num_retries": 2, "callbacks": ["otel"]}}, SHARED),
         add(CHART.config, {"router_settings": {"routing_strategy": "least-busy", "cooldown_time": 30}}, SHARED),
         add(CHART.config, {"general_settings": {"alerting": ["slack"], "background_health_checks": True}}, AWS),
+    ),
+    **{
+        f"a model {model_} that is called {name}": model(
+            {
+                "model": model_,
+                **({"api_base": "https://example.openai.azure.cn/"} if model_.startswith("azure") else {}),
+            },
+            name,
+        )
+        for name, model_ in (
+            ("claude-sonnet-4", "bedrock/converse/us.anthropic.claude-sonnet-5"),
+            ("team-Claude-sonnet-5", "bedrock/converse/us.anthropic.claude-sonnet-5"),
+            ("cohere-embeddings-v4", "bedrock/cohere.embedding-v4"),
+            ("gpt-4-mini", "azure/gpt-4o-mini"),
+            ("qwen3-code", "ollama/qwen3-coder"),
+            ("fast", "vertex_ai/gemini-3.8-flash"),
+        )
+    },
+    "a setting that is nothing by choice": substitute(SHARED, "proxy_batch_write_at: 60", "proxy_batch_write_at: null"),
+    "channels that are commented out": substitute(
+        SHARED, "^    general_settings:\n", "    general_settings:\n      alerting:\n      #  - slack\n"
+    ),
+    "a setting that a cluster takes away from all": set_value(
+        AWS, at(CHART.config, "general_settings", "proxy_batch_write_at"), None
     ),
     "a reference inside of a header, and one in a list": add(
         CHART.config,

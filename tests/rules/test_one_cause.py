@@ -130,6 +130,11 @@ FAULTS: dict[str, Fault] = {
         everything(max_replicas=6),
     ),
     "a profile that is misspelt": (REFUSED, substitute(SHARED, "RuntimeDefault", "RuntimeDeafult", 1), LOCKED),
+    "a home that is misspelt": (
+        "every_variable_is_one_that_is_read",
+        substitute(AWS, "- name: HOME", "- name: HOEM", 1),
+        LOCKED,
+    ),
     "a volume in capital letters": (REFUSED, substitute(AWS, "- name: scratch", "- name: Scratch", 1), LOCKED),
     "two volumes that became one": (REFUSED, substitute(AWS, "^ +- name: google-token\n", "", 1), LOCKED),
     "the beginning of a volume twice": (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.support.faults import AWS, CHART, SHARED, Edit, Fault, add, model, set_value
+from tests.support.answers import everything
+from tests.support.faults import AWS, CHART, SHARED, Edit, Fault, add, model, set_value, together
 from tests.support.findings import accepted, found_by_its_rule_alone
 
 ARGUMENTS, PROBES = "the_arguments_leave_the_configuration_in", "every_probe_asks_what_costs_nothing"
@@ -25,6 +26,16 @@ FAULTS: dict[str, Fault] = {
     "arguments with a configuration that is not there": (
         ARGUMENTS,
         value(CHART.arguments, ["--config", "/app/config.yaml"]),
+    ),
+    "a misspelt option": (ARGUMENTS, value(CHART.arguments, ["--confg", "/etc/litellm/config.yaml"])),
+    "an option with hyphens": (
+        ARGUMENTS,
+        value(CHART.arguments, ["--config=/etc/litellm/config.yaml", "--num-workers=4"]),
+    ),
+    "a misspelt option of the other chart": (
+        ARGUMENTS,
+        set_value(SHARED, ("litellm", "monolith", "extraArgs"), ["--keepalive_timout", "75"]),
+        everything(chart="litellm"),
     ),
     "another command": (ARGUMENTS, value(CHART.command, ["sleep", "infinity"])),
     "a probe that calls every model": (PROBES, value((*LIVENESS, "path"), "/health")),
@@ -50,6 +61,12 @@ FAULTS: dict[str, Fault] = {
 HARMLESS: dict[str, Edit] = {
     "arguments with the configuration": value(
         CHART.arguments, ["--config", "/etc/litellm/config.yaml", "--port", "4000"]
+    ),
+    "options of other releases": value(
+        CHART.arguments, ["-c", "/etc/litellm/config.yaml", "--max_request_header_size", "65536", "--own"]
+    ),
+    "options of a program of one's own": together(
+        value(CHART.command, ["/opt/own"]), value(CHART.arguments, ["--confg", "/etc/litellm/config.yaml"])
     ),
     "a command with the configuration": value(CHART.command, ["sh", "-c", "litellm --config /etc/litellm/config.yaml"]),
     "probes as they are": value((*READINESS, "path"), "/health/liveliness"),

@@ -78,7 +78,8 @@ def the_image_is_pinned(values: Values) -> Iterator[Finding]:
         what = f"{dotted(place)}.repository is missing, and the chart's own may not exist"
         yield values.finding((*place, "repository"), what, edit("name the image's repository"), VALUES)
     # a name without a number moves, such as latest or main-stable
-    if not _TAG.fullmatch(tag) or not re.search(r"\d", tag):
+    of_upstream = "berriai/" in name and "@" not in tag  # which names each release by three numbers
+    if not _TAG.fullmatch(tag) or not re.search(r"\d", tag) or (of_upstream and len(releases.number(tag)) < 3):
         what = f"{dotted(place)}.tag is {values.get(*place, 'tag')!r}, which is no version"
         fix = edit("give a version and its digest, vX.Y.Z@sha256:…")
         yield values.finding((*place, "tag"), what, fix, VALUES)

@@ -12,6 +12,7 @@ from litellm_gitops.findings import Finding, edit
 from litellm_gitops.objects import show
 from litellm_gitops.proxy_facts import REFERENCE, as_rendered, closest, words
 from litellm_gitops.proxy_keys import misspelt_references
+from litellm_gitops.proxy_models import misnamed
 from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.configuration import BY_ITSELF
@@ -35,6 +36,7 @@ _NO_HEALTH = re.compile(
 )
 _CHECKS = ("curl", "pg_isready", "psql", "python", "python3", "redis-cli", "valkey-cli", "wget")
 _IMAGES = ("ghcr.io/berriai/litellm", "ghcr.io/berriai/litellm-database", "pgvector/pgvector")
+_MODEL = ("litellm_params", "model")
 _LIKE_THEIRS = ("api_base", "model")
 _MOUNTED = ("GOOGLE_APPLICATION_CREDENTIALS", "GITHUB_COPILOT_TOKEN_DIR")  # variables that name what is mounted
 _OF_LOGINS = (*_MOUNTED, "GITHUB_COPILOT_API_KEY_FILE")
@@ -302,7 +304,7 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
 def _of_models(configuration: Any) -> Iterator[tuple[str, str]]:
     """What keeps models from a provider: (what, what to do)."""
     for entry in sequence(dig(configuration, "model_list")):
-        provider, slash, _ = text(dig(entry, "litellm_params", "model")).partition("/")
+        provider, slash, _ = text(dig(entry, *_MODEL)).partition("/")
         if not provider and "model" in mapping(dig(entry, "litellm_params")):  # else another rule tells
             name = show(dig(entry, "model_name"))
             what = f"the entry {name} of model_list has no model: the proxy does not start"
@@ -364,13 +366,14 @@ def the_proxy_here_takes_its_configuration(repository: Repository) -> Iterator[F
         for again in twice((read,), inner):
             what = f"the key {again[0][0]!r} stands at line {start + again[0][1]} already, and the last one wins"
             yield Finding(_FILE, start + again[0][2], what, edit("keep one of them"))
-        for place, what, fix in _misnamed(read.value, values[0]):
+        for place, what, fix in (other := [*_misnamed(read.value, values[0])]):
             yield Finding(_FILE, start + read.line(*place), what, edit(fix))
-        told: list[Place] = []
+        told = [place for place, *_ in other]
         for check in (*BY_ITSELF, misspelt_references) if isinstance(read.value, dict) else ():
             for fault in check(Configuration(values[0], read.value)):
-                provider = fault.place[-1:] == ("model",)  # the rule above says so
-                if not provider and not any(fault.place[: len(place)] == place for place in told):
+                models = [each[:2] for each in told] if fault.place[-1:] == ("model_name",) else ()
+                above = fault.place[-1:] == ("model",) or fault.place[:2] in models  # what is above says so
+                if not above and not any(fault.place[: len(place)] == place for place in told):
                     told.append(fault.place)
                     yield Finding(_FILE, start + read.line(*fault.place), fault.what, edit(fault.fix))
 
@@ -381,16 +384,17 @@ def _misnamed(content: Any, values: Values) -> Iterator[tuple[Place, str, str]]:
         [*map(mapping, sequence(each))] for each in (values.pod.config("model_list"), dig(content, "model_list"))
     )
     here, there = ({text(each.get("model_name")) for each in some} for some in (entries, theirs))
+    well_named = [each for each in theirs if not misnamed(text(each.get("model_name")), text(dig(each, *_MODEL)))]
     for number, entry in enumerate(entries):
-        name, model = text(entry.get("model_name")), text(dig(entry, "litellm_params", "model"))
-        same = {text(each.get("model_name")) for each in theirs if dig(each, "litellm_params", "model") == model}
+        name, model = text(entry.get("model_name")), text(dig(entry, *_MODEL))
+        same = {text(each.get("model_name")) for each in theirs if dig(each, *_MODEL) == model}
         meant = closest(name, same - here) if name not in there else ""
         # whichever of them the model's own name holds is spelt right
         if meant and meant in model and name not in model and re.findall(r"\d", name) == re.findall(r"\d", meant):
             yield ("model_list", number, "model_name"), f"no cluster has a model {name}", f"did you mean {meant}?"
         for parameter in _LIKE_THEIRS:
             given = text(dig(entry, "litellm_params", parameter))
-            known = {text(dig(each, "litellm_params", parameter)) for each in theirs} - {""}
+            known = {text(dig(each, "litellm_params", parameter)) for each in well_named} - {""}
             meant = closest(given, known) if given not in known else ""
             provider = given.partition("/")[0] == meant.partition("/")[0]  # of an unknown one another rule tells
             if meant and provider and re.findall(r"\d", given) == re.findall(r"\d", meant):  # a version is no slip

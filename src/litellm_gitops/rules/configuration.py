@@ -7,6 +7,7 @@ without a word. Each rule is for one of these ends. What is known of single sett
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -177,6 +178,31 @@ def _hints(config: Configuration) -> Faults:
                     )
 
 
+_SECTIONS = "general_settings.* litellm_settings.* router_settings.*"
+_SLIPS = ("tre", "tru", "tue")  # too short to be nearly anything
+
+
+def _switches(config: Configuration) -> Faults:
+    """What is nearly true or false, wherever it stands: a text that is not empty is true."""
+    for place, value in config.at(_SECTIONS):
+        said = text(value).lower()
+        if said in _SLIPS or closest(said, ("true", "false")):
+            yield wrong("effect", place, "true or false")
+
+
+def _blanks(config: Configuration) -> Faults:
+    """A key with nothing behind it. `null` is a choice, and so is what is commented out below."""
+    values, chart = config.values, config.values.chart
+    for place, value in config.at(f"{_SECTIONS} model_list.#.litellm_params.* model_list.#.model_info.*"):
+        path = (chart.name, *chart.config, *place)
+        layers = [layer for layer in values.layers if layer.depth(*path) == len(path)] if value is None else []
+        if len(layers) == 1 and layers[0].is_blank(*path):  # in two a cluster takes away what all have
+            below = (values.repository.text(layers[0].file) or "").split("\n")[layers[0].line(*path) :]
+            if not below or not re.match(r"\s*#\s*(?:- |[\w.]+:(?:\s|$))", below[0]):
+                what = f"{dotted(place)} has nothing behind it: LiteLLM takes nothing in place of its default"
+                yield Fault("effect", place, what, "give it a value, or take it away")
+
+
 def _fields(end: str, place: Place, value: dict[Any, Any], model: str) -> Faults:
     for misfit in known.misfits(model, value):
         at = (*place, *misfit.place)
@@ -213,9 +239,10 @@ def _others(config: Configuration) -> Faults:
 # ---------------------------------------------------------------------------------------------------------------------
 
 _OF_KEYS = (misplaced_keys, misspelt_keys)
-_AROUND = (_surroundings, _redis, _others, *_OF_KEYS, misspelt_references)
+_AROUND = (_blanks, _switches, _surroundings, _redis, _others, *_OF_KEYS, misspelt_references)
 _CHECKS = (_kinds, _amounts, _required, models, _classes, names_of_models, _words, *_AROUND, _hints)
-BY_ITSELF = (_kinds, _amounts, _required, models, _classes, _words, *_OF_KEYS, _hints)  # whatever is around it
+# whatever is around it
+BY_ITSELF = (_kinds, _amounts, _required, models, _classes, _words, *_OF_KEYS, _switches, _hints)
 
 
 @lru_cache(maxsize=16)

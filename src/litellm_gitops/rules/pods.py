@@ -31,6 +31,12 @@ def _known() -> dict[str, Any]:
     return {**content, "variables": content["variables"].split(), "folders": content["folders"].split()}
 
 
+def misspelt_option(word: str) -> str:
+    """The option of LiteLLM's program that a word on its command line was meant to be; empty where it is none."""
+    known, name = _known()["options"].split(), word.partition("=")[0]
+    return closest(name, known) if name.startswith("--") and name not in known else ""
+
+
 @rule_of_values
 def the_chart_takes_what_it_is_given(values: Values) -> Iterator[Finding]:
     """What it refuses to render, and what it passes over."""
@@ -147,6 +153,11 @@ def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
             )
         if meant and meant not in there and VARIABLE.fullmatch(name):
             what = f"nothing reads the variable {name}; did you mean {meant}?"
+            yield values.finding(each.place, what, edit(f"write {meant}"), VALUES)
+    chart, of_job = values.chart, values.pod.job_variables
+    for name, each in of_job.items() if chart.job_variables != chart.variable_list else ():
+        if (meant := misspelt_variable(name)) and meant not in {*of_job, *chart.sets_in_the_job}:
+            what = f"nothing reads the variable {name} of the Job; did you mean {meant}?"
             yield values.finding(each.place, what, edit(f"write {meant}"), VALUES)
 
 

@@ -13,6 +13,7 @@ from litellm_gitops.findings import Finding, edit
 from litellm_gitops.repository import VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.answers import the_models_are_where_the_answers_say
+from litellm_gitops.rules.pods import misspelt_option
 
 NAMED = re.compile(r"--config(?:=|\s+)(\S+)")  # the file that arguments name
 _CONFIG = "/etc/litellm/config.yaml"  # where the chart mounts it
@@ -36,9 +37,21 @@ def the_arguments_leave_the_configuration_in(values: Values) -> Iterator[Finding
     if place and named and not named[1].startswith(tuple(brought)):
         what = f"{place[-1]} names {named[1]}, which nothing mounts: the configuration is {_CONFIG}"
         yield values.finding(place, what, edit(f"write {_CONFIG}"), VALUES)
-    if place and "config" not in said:
+    slips = [*_misspelt_options(values)]
+    for at, word, meant in slips:
+        yield values.finding(at, f"LiteLLM has no option {word}, and ends", edit(f"did you mean {meant}?"), VALUES)
+    if place and not slips and "config" not in said:
         what = f"{place[-1]} leaves {_CONFIG} out, so that the proxy has no model and no key"
         yield values.finding(place, what, edit(f"add --config and {_CONFIG}, or take it away"), VALUES)
+
+
+def _misspelt_options(values: Values) -> Iterator[tuple[Place, str, str]]:
+    """(where, the word, the option that was meant); a program of the owner's own may know others."""
+    chart = values.chart
+    for place in (chart.arguments, chart.more_arguments) if not values.pod.get(chart.command) else ():
+        for number, word in enumerate(map(str, sequence(values.pod.get(place)))):
+            if meant := misspelt_option(word):
+                yield (*place, number), word.partition("=")[0], meant
 
 
 @rule_of_values
