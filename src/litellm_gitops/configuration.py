@@ -187,7 +187,7 @@ def _matches(pattern: str, shown: Callable[[Any], str] = text) -> Callable[[Any]
     return lambda value: bool(re.fullmatch(pattern, shown(value)))
 
 
-_is_address = _matches(r"https?://[^\s/]\S*")
+_is_address = _matches(r"https?://[^\s/<>]+(?:/\S*)?")
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "mapping": (lambda value: isinstance(value, dict), "a mapping"),
     "headers": (_is_headers, "names with texts"),
@@ -200,7 +200,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "switch": (lambda value: isinstance(value, bool), "true or false, without quotes"),
     "truth": (_matches(r"(?i:true|false|yes|no|on|off|[01])", str), "true or false"),
     "function": (_matches(r".+\..+"), "<module>.<name>"),
-    "url": (_matches(r"(rediss?|unix)://.*"), "redis://… or rediss://…"),
+    "url": (_matches(r"(rediss?|unix)://[^<>]*"), "redis://… or rediss://…"),
     "time": (_matches(r"\d{1,2}:\d\d(:\d\d)?"), 'a time of day, such as "12:00"'),
     "duration": (_matches(r"\d+(?:s|m|h|d|w|mo)"), "a number with a unit, such as 30d"),
     # duration_in_seconds looks at the start alone, and at these words

@@ -137,7 +137,7 @@ _SIDE = r"(?:central|north|south|(?:north|south)?(?:east|west))"
 _FORMS = {  # of a parameter: (a pattern, what it must be)
     "aws_region_name": (rf"[a-z]{{2,4}}(?:-[a-z]+)?-{_SIDE}-\d", "a place of that cloud, such as us-east-1"),
     "vertex_location": (rf"global|us|eu|[a-z]+-{_SIDE}\d{{1,2}}", "a place of that cloud, such as us-central1"),
-    "api_base": (r"https?://[^\s/]\S*", "an address, such as https://example.openai.azure.com/"),
+    "api_base": (r"https?://[^\s/<>]+(?:/\S*)?", "an address, such as https://example.openai.azure.com/"),
     "api_version": (r"(?!\d{4}-\d\d).*|\d{4}-(?:0\d|1[0-2])-(?:[0-2]\d|3[01])(?:-.+)?", "a date, such as 2025-04-01"),
 }
 # https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle

@@ -50,6 +50,11 @@ def before(chart: str) -> str:
     return str(_of(chart).get("before", ""))
 
 
+def path(chart: str) -> str:
+    """Where the chart is in the registries of upstream."""
+    return str(_of(chart).get("path", ""))
+
+
 def strangers(chart: str) -> list[str]:
     """Versions in the chart's repository that are another chart."""
     return [*_of(chart).get("strangers", ())]

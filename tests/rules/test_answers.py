@@ -48,6 +48,7 @@ FAULTS: dict[str, Fault] = {
     "answers that were changed by hand": (BY_HAND, by_hand("bedrock_auth_aws: irsa", "bedrock_auth_aws: aws_user")),
     "another chart by hand": (BY_HAND, by_hand(f"chart: {CHART.name}", "chart: litellm")),
     "another template by hand": (BY_HAND, by_hand("_src_path: ", "_src_path: /elsewhere")),
+    "a cluster less by hand": (BY_HAND, by_hand("- azure\n", "")),
     "another project by hand": (BY_HAND, by_hand("project_name: ", "project_name: own-")),
     "values of a cluster that are missing": (VALUES, delete(AZURE)),
     "values of a cluster that are empty": (VALUES, write(GCP, "# nothing\n")),

@@ -107,6 +107,7 @@ FAULTS: dict[str, Fault] = {
         change(SHARED, "_name: claude-opus-5-5", "_name: claude-opuus-5-5"),
     ),
     "a model that is misspelt": (CALLS, change(SHARED, "anthropic.claude-sonnet-5", "anthropic.claude-sonent-5")),
+    "an address to be filled in": (CALLS, substitute(SHARED, "//example.openai", "//<resource>.openai", 1)),
     "a domain of Azure that is misspelt": (CALLS, substitute(SHARED, "openai.azure.com", "opeani.azure.com", 1)),
     "a setting with nothing behind it": (
         EFFECT,

@@ -43,6 +43,10 @@ FAULTS: dict[str, Fault] = {
     "a database that restarts the pods": (PROBES, value((*LIVENESS, "path"), "/health/readiness")),
     "Copilot's token for somebody else": (SENT, variable("GITHUB_COPILOT_API_KEY_URL", "https://copilot.example.com/")),
     "Copilot's prompts for somebody else": (SENT, variable("GITHUB_COPILOT_API_BASE", "https://copilot.example.com/")),
+    "a model that sends Copilot's token to somebody else": (
+        SENT,
+        model({"model": "github_copilot/gpt-5", "api_base": "https://copilot.example.com"}),
+    ),
     "an endpoint of AWS in clear": (SENT, variable("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "http://bedrock.example.com")),
     "a model in clear": (
         SENT,
@@ -72,10 +76,14 @@ HARMLESS: dict[str, Edit] = {
     "probes as they are": value((*READINESS, "path"), "/health/liveliness"),
     "a start that waits for the database": value((*STARTUP, "path"), "/health/readiness"),
     "Copilot of a company": variable("GITHUB_COPILOT_API_BASE", "https://api.business.githubcopilot.com"),
+    "a model of Copilot of a company": model(
+        {"model": "github_copilot/gpt-5", "api_base": "https://api.business.githubcopilot.com"}
+    ),
     "a server in the cluster": model(
         {"model": "openai/own", "api_base": "http://vllm.models.svc.cluster.local:8000/v1"}
     ),
     "a server of the private network": model({"model": "openai/own", "api_base": "http://10.1.2.3:8000/v1"}),
+    "a folder of one's own": variable("TMP_DIR", "/tmp/own"),
     "certificates of one's own authority": variable("SSL_VERIFY", "/etc/ssl/own.pem"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import yaml
 
 from litellm_gitops.documents import Place
+from tests.support.answers import everything
 from tests.support.faults import AWS, CHART, SHARED, Edit, Fault, add, set_value, substitute, together
 from tests.support.findings import accepted, found_by_its_rule_alone
 from tests.support.template import ROOT
@@ -72,6 +73,12 @@ FAULTS: dict[str, Fault] = {
     "a misspelt image": (IMAGE, image(TAG, "ghcr.io/berriai/litellm-databse")),
     "a chart by another way": (ADDRESS, substitute(UMBRELLA, "oci://ghcr", "https://ghcr")),
     "a misspelt place of the chart": (ADDRESS, registry("ghcr.io/beriai")),
+    "the place of the other chart": (ADDRESS, registry("ghcr.io/berriai/litellm/chart")),
+    "the place of the new chart without its end": (
+        ADDRESS,
+        substitute(UMBRELLA, "berriai/litellm/chart", "berriai/litellm"),
+        everything(chart="litellm"),
+    ),
     "a place of the chart with its name": (ADDRESS, registry("ghcr.io/berriai/litellm-helm")),
 }
 
@@ -81,6 +88,8 @@ HARMLESS: dict[str, Edit] = {
         f"a container beside the proxy: {image}": beside(image)
         for image in ("own:1", "registry.example.com:5000/own:v1.2", f"own@sha256:{'0a' * 32}")
     },
+    "a chart from a mirror of upstream": registry("registry.example.com/mirror/litellm"),
+    "a chart from the other address of upstream": registry("docker.litellm.ai/berriai"),
     "a range with the version of the clusters": set_value(UMBRELLA, ("kubeVersion",), ">=1.30.0-0 <2.0.0-0"),
     "a range of two parts": set_value(UMBRELLA, ("kubeVersion",), "~1.34 || ^1.35.0-0"),
     "a condition that holds": set_value(UMBRELLA, ("dependencies", 0, "condition"), f"{CHART.name}.pdb.enabled"),

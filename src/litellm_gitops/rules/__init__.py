@@ -52,7 +52,10 @@ _BY_THEMSELVES = {
     "workflows",
 }
 # what they find in answers that were changed by hand follows from that
-_FOLLOWING = ("no_key_is_given_twice", "the_kubernetes_version_is_known", "the_recipients_are_those_of_the_answers")
+_FOLLOWING = (
+    *("every_cluster_has_one_sound_creation_rule", "no_key_is_given_twice", "the_kubernetes_version_is_known"),
+    "the_recipients_are_those_of_the_answers",
+)
 _OF_FOLDERS = "nothing_unknown_lies_among_the_sealed_files"  # tells of one that was renamed
 _BY_NAME_ALONE = ("decrypted", "rendered", "signed")  # subjects that need a private key, helm and a chart, or cosign
 # subjects in which nothing follows from a misspelt word: the guard evaluates them on each commit, without a schema

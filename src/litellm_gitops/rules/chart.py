@@ -9,7 +9,7 @@ from typing import Any
 
 from litellm_gitops import releases, schemas
 from litellm_gitops.documents import Document, Place, dig, dotted, mapping, sequence, text
-from litellm_gitops.findings import Finding, Form, edit
+from litellm_gitops.findings import Finding, Form, Misspelt, edit
 from litellm_gitops.neighbours import block_above
 from litellm_gitops.repository import VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
@@ -197,13 +197,18 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
             if layer.file == values.cluster.checksums_file and path[1:-1] == chart.pod_annotations:
                 continue  # what is no digest has a rule of its own
             what, meant = schemas.describe(error), schemas.misspelt(error)
-            if meant and _is_empty(layer, (*path[:-1], meant.meant)):
-                fix = edit(f"move it into {meant.meant}, which is empty")
-                what, meant = what.partition(";")[0], None
-            is_unknown = error.validator == "additionalProperties"
-            if is_unknown and (above := block_above(repository, error.schema, layer, path)):
-                fix, what, meant = edit(f"move it into {above}, one step in"), what.partition(";")[0], None
+            if home := _home(repository, error, layer, path, meant):
+                fix, what, meant = edit(f"move it into {home}"), what.partition(";")[0], None
             yield Finding(layer.file, layer.line(*path), what, fix, misspelt=meant, form=schemas.form(error))
+
+
+def _home(repository: Repository, error: Any, layer: Document, path: Place, meant: Misspelt | None) -> str:
+    """The block that an unknown field was moved out of, or that is empty beside it; empty where there is none."""
+    if meant and _is_empty(layer, (*path[:-1], meant.meant)):
+        return f"{meant.meant}, which is empty"
+    is_unknown = error.validator == "additionalProperties"
+    above = block_above(repository, error.schema, layer, path) if is_unknown else ""
+    return f"{above}, one step in" if above else ""
 
 
 def _nothing_below(place: Place, layer: Document) -> Finding:

@@ -131,6 +131,12 @@ def misspelt_variable(name: str) -> str:
     return closest(name, known) if name not in known else ""
 
 
+def _misspelt_folder(values: Values, name: str) -> str:
+    """The variable for a folder to write to that a misspelt one was meant to be, where all else is read-only."""
+    sealed = [values.get(*place, "readOnlyRootFilesystem") is True for place in values.chart.container_security]
+    return closest(name, _WRITTEN) if any(sealed) and name not in _WRITTEN else ""
+
+
 def is_no_answer(name: str, given: str) -> bool:
     """Whether a variable is a switch, and LiteLLM takes what is given for neither of its ends."""
     return name in _known()["switches"].split() and given.strip().lower() not in ("true", "false")
@@ -141,7 +147,7 @@ def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
     """A misspelt name is one that nobody asks for; of those that are known the right one is not there, then."""
     there = {*values.pod.variables, *values.pod.set_by_the_chart}
     for name, each in values.pod.variables.items():
-        meant = misspelt_variable(name)
+        meant = misspelt_variable(name) or _misspelt_folder(values, name)
         given = text(each.value)
         if given and is_no_answer(name, given):
             what = f"{name} is {given}, which LiteLLM takes for no answer"
@@ -156,7 +162,8 @@ def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
             yield values.finding(each.place, what, edit(f"write {meant}"), VALUES)
     chart, of_job = values.chart, values.pod.job_variables
     for name, each in of_job.items() if chart.job_variables != chart.variable_list else ():
-        if (meant := misspelt_variable(name)) and meant not in {*of_job, *chart.sets_in_the_job}:
+        meant = misspelt_variable(name) or _misspelt_folder(values, name)
+        if meant and meant not in {*of_job, *chart.sets_in_the_job}:
             what = f"nothing reads the variable {name} of the Job; did you mean {meant}?"
             yield values.finding(each.place, what, edit(f"write {meant}"), VALUES)
 

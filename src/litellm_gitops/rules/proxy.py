@@ -105,6 +105,11 @@ def _astray(values: Values, is_told: bool) -> Iterator[tuple[Place, str, str]]:
         for place, value in walk(values.get(*values.chart.config), values.chart.config)
         if place[-1] != value
     ]
+    for model in values.pod.models:
+        base = next((key for key in ("api_base", "base_url") if model.given.get(key)), "")
+        host = urlsplit(text(model.given.get(base))).hostname or ""
+        if model.model.startswith("github_copilot/") and host and not _GITHUB.fullmatch(host):
+            yield (*model.place, base), f"{base} sends Copilot's token to {host}", "take it away"
     verify = (*values.chart.config, "litellm_settings", "ssl_verify")
     entries += [(verify, "ssl_verify", values.get(*verify))]
     for place, name, value in entries:

@@ -11,6 +11,7 @@ from litellm_gitops.documents import Document, Place, dig, mapping, sequence, te
 from litellm_gitops.findings import Finding, Misspelt, delete, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.releases import fits, number, others, span
+from litellm_gitops.releases import path as where
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.chart import the_image_is_pinned
@@ -27,6 +28,7 @@ _REPOSITORY = re.compile(rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*
 # where upstream publishes: a name that is nearly one of these is meant to be it
 _KNOWN = ("ghcr.io", "docker.io", "berriai", "litellm", "litellm-database", "litellm-helm", "litellm-non_root")
 _OCI = re.compile(r"ghcr\.io|quay\.io|public\.ecr\.aws|.*docker\.io|.+\.(?:azurecr\.io|pkg\.dev|amazonaws\.com)")
+_HOSTS = ("ghcr.io", "docker.litellm.ai")
 _CLOSE = 0.85  # how much of two words is the same, of 1, where one is the other misspelt
 
 
@@ -167,9 +169,16 @@ def the_chart_has_an_address(repository: Repository) -> Iterator[Finding]:
         if path.rpartition("/")[2] == name != "litellm":
             what = f"the repository of {name} ends in its name, which Helm adds once more"
             yield Finding(CHART_FILE, line, what, edit(f"write oci://{path.rpartition('/')[0]}"))
-        elif meant := _meant(path):
+        elif meant := _meant(path) or _published(path, name):
             what = f"the repository of {name} is not where LiteLLM's chart is"
             yield Finding(CHART_FILE, line, what, edit(f"did you mean oci://{meant}?"))
+
+
+def _published(path: str, name: str) -> str:
+    """Where upstream has a chart, if a path is one of upstream's own and another; else nothing."""
+    host, _, below = path.rstrip("/").partition("/")
+    is_ours = host in _HOSTS and below.startswith("berriai")
+    return f"{host}/{where(name)}" if is_ours and below != where(name) else ""
 
 
 def _meant(path: str) -> str:
