@@ -131,7 +131,7 @@ OLD = "import runpy, sys; sys.version_info = (3, 10, 13); runpy.run_path(sys.arg
 @pytest.mark.parametrize("name", [*sorted(HOOKS), "after_render.py"])
 def test_an_old_python_is_named_before_anything_else(name: str, render: Callable[..., Path]) -> None:
     path = ROOT / "hooks" / name if name == "after_render.py" else render(**everything()) / "hooks" / name
-    done = subprocess.run([sys.executable, "-S", "-c", OLD, str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", OLD, str(path)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     what, _, way_out = done.stderr.partition(": ")
     assert re.search(r"Python 3\.11 or newer", what)

@@ -53,6 +53,7 @@ def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Find
     paths = [PurePosixPath(repository.path(file)) for file in repository.files]
     folders = {str(folder) for path in paths for folder in path.parents}
     known = {each.package.rpartition("/")[2] for each in renovate.dependencies(repository)} | {"litellm-gitops"}
+    known |= {*repository.chart.rooted}  # what is misspelt may be the image itself
     flaws = (renovate_settings.astray(mapping(settings), folders), renovate_settings.misnamed(mapping(settings), known))
     pipelines = [*_texts(repository, [*filter(repository.has, OURS)])]
     unmatched = renovate_settings.unmatched(mapping(settings), map(str, paths), pipelines)
