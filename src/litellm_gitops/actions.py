@@ -75,7 +75,11 @@ def of_step(step: dict[Any, Any], steps: list[dict[Any, Any]]) -> Iterator[tuple
     for wanted in sorted(asked - {*re.findall(r"[\w-]+", script)}):
         if meant := closest(wanted, words):
             yield ("run",), f"it writes {meant}, and steps.{step['id']}.outputs.{wanted} is read", "give both one name"
-        elif words and all(map(_BY_ITSELF.search, re.findall(r".*GITHUB_OUTPUT.*", script))):
+        elif (
+            words
+            and not _COMPUTED.search(script)
+            and all(map(_BY_ITSELF.search, re.findall(r".*GITHUB_OUTPUT.*", script)))
+        ):
             yield (
                 ("run",),
                 f"steps.{step['id']}.outputs.{wanted} is read, and it writes no {wanted}",
@@ -83,6 +87,7 @@ def of_step(step: dict[Any, Any], steps: list[dict[Any, Any]]) -> Iterator[tuple
             )
 
 
+_COMPUTED = re.compile(r"[}\"'*]=|\$\w+=")  # the name of an output
 _BY_ITSELF = re.compile(r"\b(?:echo|printf|python3?|cat)\b[^|;&]*>>")  # what is written stands in the script
 
 

@@ -364,8 +364,9 @@ def _of_artifacts(name: str, job: dict[Any, Any], lines: list[str], folder: str)
             what = f"{path} is kept, and the job writes it below {folder}"
             yield (name, "artifacts", *place), what, f"write {folder}/{path}"
             continue
-        folders = words | {word.rpartition("/")[0] for word in words}
-        dotted = next((each for each in (f".{inner}", inner.lstrip(".")) if each != inner and each in folders), "")
+        paths = {word for word in words if re.search(r"[./]", word)}  # others may be anything
+        folders = paths | {word.rpartition("/")[0] for word in paths}
+        dotted = f".{inner}" if f".{inner}" in folders else ""
         if not written and (meant := closest(inner, folders) or dotted):
             yield (name, "artifacts", *place), f"{path} is kept, and the job writes {meant}", f"did you mean {meant}?"
 

@@ -204,6 +204,18 @@ HARMLESS: dict[str, Harmless] = {
         ),
         GITLAB,
     ),
+    "outputs of computed names": together(
+        append_item(
+            VALIDATE,
+            CHART,
+            {
+                "id": "own",
+                "run": "python3 - << 'END' >> \"$GITHUB_OUTPUT\"\nfor key in ('a', 'b'):\n"
+                "    print(f'{key}=1', sep='')\nEND\n",
+            },
+        ),
+        step("echo ${{ steps.own.outputs.version }}"),
+    ),
     "an action of this repository": together(
         append_item(VALIDATE, CHART, {"uses": "./.github/actions/own"}),
         write(".github/actions/own/action.yml", "name: own\nruns: {using: composite, steps: []}\n"),
@@ -232,6 +244,7 @@ HARMLESS: dict[str, Harmless] = {
         write("bin/other.sh", "#!/usr/bin/env zsh\nfor each (a b) { echo $each }\n"),
     ),
     "a script in many lines (GitLab)": job(script=["if true; then", "  echo", "fi", ["make", "cd own || exit 1"]]),
+    "a folder with a dot (GitLab)": job(script=["make dist"], artifacts={"paths": [".dist/"]}),
     "an image of one's own (GitLab)": job(image="registry.example.com:5000/own/golangs:1"),
     "an image with its shell (GitLab)": job(image={"name": "registry.example.com/alpine/helm:4", "entrypoint": [""]}),
     "conditions of any source (GitLab)": job(rules=[{"if": '$CI_PIPELINE_SOURCE == "own_event" || $A == "pushed"'}]),
