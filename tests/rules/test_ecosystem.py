@@ -207,6 +207,9 @@ FAULTS: dict[str, Fault] = {
             ("ttl: 720h0m0s", "ttl: 30d"),
             ("includedNamespaces", "includeNamespaces"),
             ("objectStorage", "objectstorage"),
+            ("accessMode: ReadWrite", "accessMode: ReadWriteOnce"),
+            ("type: rw", "type: readwrite"),
+            ("type: kv-v2", "type: kv2"),
         )
     },
     **{

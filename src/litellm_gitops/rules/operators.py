@@ -71,6 +71,10 @@ def _slips(value: Any) -> Slips:
             meant = _meant(text(found), words.split())
             if meant and not is_filled_in(found):
                 yield place, f"{place[-1]} is {show(found)}", f"write {meant}"
+    for path, words in mapping(row.get("only")).items():
+        for place, _, found in each(value, path.split(".")):
+            if isinstance(found, str) and found not in words.split() and not is_filled_in(found):
+                yield place, f"{place[-1]} is {show(found)}", f"write {' or '.join(words.split())}"
     for form in (name.removeprefix("of_") for name in row if name.startswith("of_")):
         for path in text(row[f"of_{form}"]).split():
             for place, _, found in each(value, path.split(".")):
