@@ -149,6 +149,16 @@ spec: {provider: aws, objectStorage: {bucket: own, prefix: own}, accessMode: Rea
 """
 
 
+_ALERT = """
+apiVersion: notification.toolkit.fluxcd.io/v1beta3
+kind: Alert
+metadata: {name: own, namespace: flux-system}
+spec:
+  providerRef: {name: own}
+  eventSources: [{kind: HelmRelease, name: "*"}]
+"""
+
+
 def own(*changes: tuple[str, str], text: str = "") -> Edit:
     """The objects, with something else in one of them: in a cluster, or of another one beside it."""
     for old, new in changes:
@@ -225,8 +235,14 @@ FAULTS: dict[str, Fault] = {
         own(("value: AgBy3i4OJSWK+PiTySYZZA9rO43cGDEq", "value: of-no-known-form")),
     ),
 }
+FAULTS["a field of Flux in an object that a person applies"] = (
+    "the_engine_knows_every_field",
+    write("apps/own.yaml", _ALERT.replace("eventSources", "eventSource")),
+)
 HARMLESS: dict[str, Harmless] = {
     "kinds of the ecosystem in a cluster": own(text=IN_THE_CLUSTER),
+    "an object that a person applies": write("apps/own.yaml", _ALERT),
+    "an object with a field of another release": write("apps/own.yaml", f"{_ALERT}  ownField: own\n"),
     "kinds of the ecosystem beside it": own(text=BESIDE),
     "words of newer releases": own(
         ("type: prometheus", "type: own-scaler"),

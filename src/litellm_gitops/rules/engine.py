@@ -238,6 +238,22 @@ def the_engine_knows_every_field(repository: Repository) -> Iterator[Finding]:
                 fix = f"correct it, as the reference of {api_version} has it"
                 yield replace(found.finding(place, what, fix), misspelt=slip, form=form)
             yield from _of_another_kind(found)
+    yield from _applied_by_a_person(repository)
+
+
+def _applied_by_a_person(repository: Repository) -> Iterator[Finding]:
+    """Misspelt fields in the engines' objects elsewhere, which may be of another release, or filled in."""
+    for document in repository.manifests:
+        api_version = text(dig(document.value, "apiVersion"))
+        is_ours = document.file.startswith(("clusters/", "secrets/", "tests/", "vendor/")) or api_version == _KUSTOMIZE
+        kind = f"{api_version} {dig(document.value, 'kind')}"
+        if is_ours or kind in repository.suite.kinds or schemas.engine(*kind.split(" ", 1)) is None:
+            continue
+        found = Object(document)
+        for place, what, slip, form in found.flaws:
+            if slip:
+                fix = f"correct it, as the reference of {api_version} has it"
+                yield replace(found.finding(place, what, fix), misspelt=slip, form=form)
 
 
 def _of_another_kind(found: Object) -> Iterator[Finding]:
