@@ -197,6 +197,10 @@ HARMLESS: dict[str, Edit] = {
         "resources:\n  - github.com/example/own/base?ref=v1\n  - git@github.com:example/own.git//a?ref=v1\n"
         "  - git.example.com/own/own?ref=v1\n",
     ),
+    "what a test is to find": together(
+        write("charts/own/tests/01-assert.yaml", "apiVersion: apps/v1\nkind: Deployment\nspec: {replicas: 1}\n"),
+        write("policies-of-ours/.chainsaw-test/found.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: Own_1}\n"),
+    ),
     "a part of JSON": own(
         'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\ndata:\n  a.json: |\n    "tracing": {"http": {}}\n'
     ),

@@ -21,6 +21,10 @@ _LOCK = "litellm-lock"  # goes without a namespace, so that nothing is applied w
 FETCHED = re.compile(
     r"(?:git::)?[a-z+]+://|git@|(?:[\w-]+\.)+[a-z]{2,}/.+(?://|[?&](?:ref|version)=)|(?:github|gitlab)\.com[/:]"
 )
+# of Chainsaw, Kuttl and Kyverno
+_ASSERTION = re.compile(
+    r"(?:.*/)?(?:\.(?:chainsaw|kyverno)-test/.*|(?:[\w.-]*-)?(?:assert|errors?)(?:-[\w.-]*)?\.ya?ml)"
+)
 # the fields of a kustomization that name files or folders
 _LISTS = ("resources", "generators", "transformers", "validators", "components", "crds", "configurations")
 _OF_CHARTS = ("helmCharts", "helmGlobals", "helmChartInflationGenerator")
@@ -81,10 +85,14 @@ def plain_ending(secret: WantedSecret) -> str:
 
 @lru_cache(maxsize=8)  # several rules ask
 def filled_later(repository: Repository) -> frozenset[str]:
-    """The files of other applications in a tree of Kustomize: what they lack or leave open, an overlay fills in."""
+    """The files of other applications in a tree of Kustomize: what they lack or leave open, an overlay fills in.
+
+    And those that say in part what a test is to find in a cluster.
+    """
     folders = {posixpath.dirname(file) for file in repository.files if posixpath.basename(file) in _KUSTOMIZATIONS}
     trees = tuple(f"{folder}/" for folder in folders if folder and not f"{folder}/".startswith(DEPLOYED))
-    return frozenset(file for file in repository.yaml_files if file.startswith(trees))
+    files = (file for file in repository.yaml_files if not file.startswith(DEPLOYED))
+    return frozenset(file for file in files if file.startswith(trees) or _ASSERTION.fullmatch(file))
 
 
 @lru_cache(maxsize=8)
