@@ -27,6 +27,7 @@ from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 PROJECT, RENOVATE, SEALING = "pyproject.toml", "renovate.json", "tests/test_sealing.py"
 WHOLE, SAME = "pytest_runs_the_whole_suite", "everything_runs_the_same_commit_of_the_tooling"
 THERE = "every_entry_point_that_is_called_is_there"
+STORES = "sops_can_read_its_settings"
 INSTALLED, VALIDATE = "the_tooling_can_be_installed", ".github/workflows/validate.yaml"
 UV = ("jobs", "suite", "steps", 1, "with")
 READS, FITS = "renovate_can_read_its_configuration", "renovate_proposes_what_fits"
@@ -123,6 +124,15 @@ FAULTS: dict[str, Fault] = {
     "rules that nothing loads": (WHOLE, delete("tests/conftest.py")),
     "rules that are misspelt": (WHOLE, substitute("tests/test_auth_matrix.py", '"matrix"', '"matrx"')),
     "a test that is no Python": (THERE, append("tests/test_files.py", "def (\n")),
+    "a name that a hook lost": (THERE, drop("hooks/seal_secrets.py", "ROOT = Path")),
+    "a name of Python that is misspelt": (
+        THERE,
+        change("hooks/guard_staged.py", "except KeyboardInterrupt", "except KeyboardInterupt"),
+    ),
+    "an import that a hook lost": (THERE, drop("hooks/guard_staged.py", "import main")),
+    "stores of sops that are misspelt": (STORES, change(".sops.yaml", "stores:", "stroes:")),
+    "a store of sops that is misspelt": (STORES, change(".sops.yaml", "  yaml:", "  yml:")),
+    "an indent of sops that is misspelt": (STORES, change(".sops.yaml", "    indent:", "    ident:")),
     "a guard that is empty": (THERE, write("hooks/guard_staged.py", "")),
     "a file that a document misspells": (THERE, append("README.md", "\nSee `clusters/aws/secret.yaml`.\n")),
     "a command with a misspelt file": (
@@ -135,7 +145,7 @@ FAULTS: dict[str, Fault] = {
         for name in ("seal_secrets", "auth_matrix", "get_copilot_token")
     },
     "an indent in words": (
-        "sops_can_read_its_settings",
+        STORES,
         change(".sops.yaml", "indent: 2", "indent: two"),
     ),
     "a bracket that is not closed": (WHOLE, change(PROJECT, "[project]", "[project")),
@@ -256,6 +266,8 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "other stores of sops": change(".sops.yaml", "stores:", "stores:\n  json:\n    indent: 4\n  dotenv: {}"),
+    "a function in a hook": append("hooks/guard_staged.py", "\n\ndef own(a, *b):\n    return [c for c in (a, *b)]\n"),
     "a chart that is not rendered without helm": change(
         "tests/test_chart.py", "@pytest.mark.param", '@pytest.mark.skipif("own", reason="own")\n@pytest.mark.param'
     ),

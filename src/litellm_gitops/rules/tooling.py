@@ -25,7 +25,7 @@ from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.pipeline import GITLAB, OURS
 from litellm_gitops.schemas import published
 from litellm_gitops.scripts import PART
-from litellm_gitops.sealing.creation_rules import CONFIG
+from litellm_gitops.sealing.creation_rules import CONFIG, unread_stores
 
 _COMMITS = ".pre-commit-config.yaml"
 _RENOVATE = "renovate.json"
@@ -352,13 +352,15 @@ def every_entry_point_that_is_called_is_there(repository: Repository) -> Iterato
     for file in dict.fromkeys(wanted):
         if not repository.has(file) and not is_ignored(repository, file):
             yield Finding(file, None, "is missing, and is called", restore())
-    for file in filter(repository.has, dict.fromkeys((*wanted, "hooks/guard_staged.py"))):
-        if "litellm_gitops" not in (repository.text(file) or ""):
-            yield Finding(file, None, "calls nothing of litellm_gitops", restore())
+    told = set[str]()
     for file in repository.files:
         if file.startswith(("hooks/", "tests/")) and file.endswith(".py"):
             for line, what, fix in python_project.of_entry(file, repository.text(file) or ""):
+                told.add(file)
                 yield Finding(file, line, what, edit(fix))
+    for file in filter(repository.has, dict.fromkeys((*wanted, "hooks/guard_staged.py"))):
+        if "litellm_gitops" not in (repository.text(file) or "") and file not in told:
+            yield Finding(file, None, "calls nothing of litellm_gitops", restore())
     content = repository.text(_README) or "" if repository.has(_README) else ""
     known = {*repository.files, *(str(each) for file in repository.files for each in PurePosixPath(file).parents)}
     named = (file for each in synced(repository) for file in each.by_hand)
@@ -378,10 +380,8 @@ def _is_there(repository: Repository, others: set[str], path: str) -> bool:
 
 @rule
 def sops_can_read_its_settings(repository: Repository) -> Iterator[Finding]:
-    """It refuses the whole file where the indent of a store is no number."""
+    """It refuses the whole file where the indent of a store is no number, and passes over what is misspelt."""
     document = repository.document(CONFIG) if repository.has(CONFIG) else None
-    for store in mapping(dig(document and document.value, "stores")):
-        indent = dig(document and document.value, "stores", store, "indent")
-        if document and indent is not None and (isinstance(indent, bool) or not isinstance(indent, int)):
-            line = document.line("stores", str(store), "indent")
-            yield Finding(CONFIG, line, f"stores.{store}.indent is no number", edit("write indent: 2"))
+    if document:
+        for place, what, fix in unread_stores(document.value):
+            yield Finding(CONFIG, document.line(*place), what, edit(fix))

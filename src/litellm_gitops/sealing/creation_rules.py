@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import yaml
 
-from litellm_gitops.documents import LOADER, mapping, nodes
+from litellm_gitops.documents import LOADER, Place, dig, dotted, mapping, nodes
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.sealing.errors import SealingError
 from litellm_gitops.sealing.recipients import ENCRYPTED_REGEX, KMS, Rule, is_age_key, is_kms_key, of_rule, split
@@ -40,6 +41,7 @@ _INSIDE = re.compile(r"\\.|\[:\^?\w+:\]|.", re.DOTALL)
 _NOT_IN_GO = re.compile(r"\(\?(?:[=!>(]|<[=!]|P[=>])|\\[1-9Z]|[*+?}]\+")
 _ONE = re.compile(r"\\[^1-9Z]|\[.*", re.DOTALL)  # what stands for one character
 _DIRECTIVE = re.compile(r"^%YAML[ \t]+(?!1\.1\s*$).*$", re.MULTILINE)
+_STORES = {"yaml", "json", "json_binary", "dotenv", "ini"}
 _FIELDS = {"path_regex", "encrypted_regex", "mac_only_encrypted", "age", *KMS}
 
 
@@ -250,3 +252,24 @@ def _quoted(value: Any, quote: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [_quoted(each, quote) for each in value]
     return quote(value) if isinstance(value, str) else value
+
+
+def unread_stores(content: Mapping[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    """(where, what is wrong, what to do) of how .sops.yaml says that sealed files are laid out."""
+    stores = mapping(content.get("stores"))
+    places: list[tuple[Place, set[str]]] = [((str(key),), {"stores"}) for key in content]
+    for store, settings in stores.items():
+        places += [(("stores", str(store), str(key)), {"indent"}) for key in mapping(settings)]
+        if store not in _STORES:
+            near = closest(str(store), _STORES)
+            yield (
+                ("stores", str(store)),
+                f"sops has no store {store}",
+                f"did you mean {near}?" if near else "take it out",
+            )
+    for place, known in places:
+        indent = dig(content, *place) if place[-1] == "indent" else None
+        if meant := closest(str(place[-1]), known):
+            yield place, f"sops reads no {dotted(place)}", f"did you mean {meant}?"
+        elif indent is not None and (isinstance(indent, bool) or not isinstance(indent, int)):
+            yield place, f"{dotted(place)} is no number", "write indent: 2"
