@@ -130,6 +130,7 @@ FAULTS: dict[str, Fault] = {
         everything(max_replicas=6),
     ),
     "a profile that is misspelt": (REFUSED, substitute(SHARED, "RuntimeDefault", "RuntimeDeafult", 1), LOCKED),
+    "a file of Copilot that is misspelt": (NEEDS, change(AWS, "COPILOT_API_KEY_FILE", "COPILTO_API_KEY_FILE"), LOCKED),
     "a home that is misspelt": (
         "every_variable_is_one_that_is_read",
         substitute(AWS, "- name: HOME", "- name: HOEM", 1),

@@ -21,7 +21,8 @@ from litellm_gitops.rules import rule_of_values
 from litellm_gitops.rules.plaintext import tells
 
 # variables that name a folder, or a file, which LiteLLM writes
-_WRITTEN = ("HOME", "TMPDIR", "LITELLM_MIGRATION_DIR", "GITHUB_COPILOT_API_KEY_FILE", "PROMETHEUS_MULTIPROC_DIR")
+_FOLDERS = ("HOME", "TMPDIR", "LITELLM_MIGRATION_DIR")
+_WRITTEN = (*_FOLDERS, "GITHUB_COPILOT_API_KEY_FILE", "PROMETHEUS_MULTIPROC_DIR")
 _WRITABLE = {"csi", "emptyDir", "ephemeral", "persistentVolumeClaim"}
 
 
@@ -134,7 +135,7 @@ def misspelt_variable(name: str) -> str:
 def _misspelt_folder(values: Values, name: str) -> str:
     """The variable for a folder to write to that a misspelt one was meant to be, where all else is read-only."""
     sealed = [values.get(*place, "readOnlyRootFilesystem") is True for place in values.chart.container_security]
-    return closest(name, _WRITTEN) if any(sealed) and name not in _WRITTEN else ""
+    return closest(name, _FOLDERS) if any(sealed) and name not in _FOLDERS else ""
 
 
 def is_no_answer(name: str, given: str) -> bool:
