@@ -64,6 +64,7 @@ def main(tooling: str, names: str) -> int:
         *applied(root, before),
         *examples(root, before, after),
         *elsewhere(root, before),
+        *doubled(before, after),
     ):
         say(line)
     if not before:
@@ -316,6 +317,13 @@ def elsewhere(root: Path, before: dict[str, Any]) -> Iterator[str]:
     with suppress(UnreadableError):
         for found in the_project_stands_where_the_answers_say(Repository(root)):
             yield f"{found.what}. Correct it {later(root, found.fix, before)}"
+
+
+def doubled(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """What to say of a zone that may have been meant as the name of the proxy itself."""
+    for name, zone in after.items():
+        if name.endswith("_domain") and text(zone).startswith("litellm.") and zone != before.get(name):
+            yield f"{name}: the proxy is served at litellm.{zone}, since {zone} is its zone"
 
 
 def answers(root: Path) -> dict[str, Any]:

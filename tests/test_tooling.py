@@ -144,7 +144,8 @@ def test_an_old_python_is_named_before_anything_else(name: str, render: Callable
 
 def test_a_misspelt_answer_is_named_with_what_it_may_have_been(start: Start) -> None:
     given = ("providr=[bedrock]", "domain=a.example.org", "flet=[]", "xyzzy=1", "azure_domain=b.example.org")
-    said = start("v0.0.2").update(*(word for each in given for word in ("--data", each)))
+    zone = ("--data", "gcp_domain=litellm.example.org")
+    said = start("v0.0.2").update(*zone, *(word for each in given for word in ("--data", each)))
     assert "unknown answer: providr; did you mean providers?\n" in said
     assert re.search(r"^unknown answer: domain; did you mean (?:aws|gcp)_domain\?$", said, re.MULTILINE)
     assert "unknown answer: flet\n" in said, "what is computed cannot be answered"
@@ -152,6 +153,8 @@ def test_a_misspelt_answer_is_named_with_what_it_may_have_been(start: Start) -> 
     assert re.search(
         r"^Nothing took what is unknown\..* by: uv run .* copier update .* NAME=VALUE$", said, re.MULTILINE
     )
+    assert "gcp_domain: the proxy is served at litellm.litellm.example.org, since" in said
+    assert "aws_domain: the proxy" not in said
     assert "answer not used: azure_domain; nothing that is chosen needs it\n" in said
 
 

@@ -107,8 +107,8 @@ class Inputs:
         folder = Path(os.environ.get(FOLDER_VARIABLE) or root)
         if not folder.is_dir():
             raise SealingError(
-                f"{FOLDER_VARIABLE} is {str(folder)!r}, which is not a folder: "
-                f"name the folder of {ENV_FILE} by its whole path"
+                f"{FOLDER_VARIABLE} is {str(folder)!r}, which is not a folder: name the folder that holds {ENV_FILE}, "
+                "by its whole path"
             )
         held = Held(root)
         text = _read(folder / ENV_FILE, held)
