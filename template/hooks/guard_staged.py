@@ -3,8 +3,7 @@
 
 import sys
 
-sys.version_info < (3, 11) and sys.exit("Python 3.11 or newer is needed: uv run hooks/guard_staged.py")
-sys.path[: not sys.flags.safe_path] = []  # this folder: no file beside this one is taken for a module
+sys.path[: not getattr(sys.flags, "safe_path", 0)] = []  # this folder: no file beside this one is taken for a module
 from pathlib import Path  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -173,11 +173,9 @@ def _of_workflow(document: Document) -> _Flaws:
     jobs = mapping(value.get("jobs"))
     for name, job in jobs.items():
         _of_job(flaws, jobs, str(name), mapping(job))
-    for place in ((), *(("jobs", str(name)) for name in jobs)):
-        for right, given in mapping(dig(value, *place, "permissions")).items():
-            flaws += (
-                [((*place, "permissions", str(right)), f"{right} is neither read nor write")] if given is None else []
-            )
+    for at in ((), *(("jobs", str(name)) for name in jobs)):
+        empty = [str(right) for right, given in mapping(dig(value, *at, "permissions")).items() if given is None]
+        flaws += [((*at, "permissions", right), f"{right} is neither read nor write") for right in empty]
     if not any(place[2:] == ("needs",) for place, _ in flaws):
         listed = {
             str(name): [each] if isinstance(each := dig(job, "needs"), str) else each for name, job in jobs.items()

@@ -262,11 +262,8 @@ def unread_stores(content: Mapping[Any, Any]) -> Iterator[tuple[Place, str, str]
         places += [(("stores", str(store), str(key)), {"indent"}) for key in mapping(settings)]
         if store not in _STORES:
             near = closest(str(store), _STORES)
-            yield (
-                ("stores", str(store)),
-                f"sops has no store {store}",
-                f"did you mean {near}?" if near else "take it out",
-            )
+            fix = f"did you mean {near}?" if near else "take it out"
+            yield ("stores", str(store)), f"sops has no store {store}", fix
     for place, known in places:
         indent = dig(content, *place) if place[-1] == "indent" else None
         if meant := closest(str(place[-1]), known):
