@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from litellm_gitops import credentials
@@ -70,8 +70,13 @@ _AWS_ID = "an AWS access key id"
 _TAKE_OUT = edit("take it away, seal it, and revoke it: whoever has read the file knows it")
 
 
-def credentials_of(file: str, content: str, is_read: bool = True) -> Iterator[Finding]:
+@lru_cache(maxsize=1024)
+def credentials_of(file: str, content: str, is_read: bool = True) -> tuple[Finding, ...]:
     """The credentials that are known by their form, and by their name in what is no YAML, or `is_read` by nobody."""
+    return (*_credentials_of(file, content, is_read),)
+
+
+def _credentials_of(file: str, content: str, is_read: bool) -> Iterator[Finding]:
     content = content.removeprefix("\ufeff")  # an editor's mark
     # of a Secret in it another rule speaks
     lines = {line for flaw in secrets_of(file, content) for line in flaw.lines}

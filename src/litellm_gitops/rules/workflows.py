@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from litellm_gitops import actions, expressions, steps, syntax
@@ -90,7 +90,7 @@ def every_step_names_what_there_is(repository: Repository) -> Iterator[Finding]:
                 yield Finding(_GITLAB, pipeline.line(*place), what, edit(fix))
     for file in repository.under(_FOLDER):
         document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
-        for place, what, fix in steps.of_workflow(document.value) if document else ():
+        for place, what, fix in _steps_of(document) if document else ():
             yield Finding(file, document.line(*place) if document else None, what, edit(fix))
         for place, found in document.texts if document and not repository.path("") else ():
             local = found.removeprefix("./").rstrip("/") if place[-1] == "uses" and found.startswith("./.") else ""
@@ -150,6 +150,11 @@ def _lost_includes(repository: Repository, pipeline: dict[Any, Any]) -> Iterator
         is_here = path.startswith(repository.path("")) and not re.search(r"[*$]|://", path)
         if path and is_here and not repository.has(file):
             yield ("include", number) if isinstance(include, list) else ("include",), f"there is no file {path}"
+
+
+@lru_cache(maxsize=64)
+def _steps_of(document: Document) -> tuple[tuple[Place, str, str], ...]:
+    return (*steps.of_workflow(document.value),)
 
 
 def _told(document: Document, flaws: _Flaws, end: str) -> Iterator[Finding]:
