@@ -225,8 +225,10 @@ def dig(value: Any, *path: str | int) -> Any:
     for part in path:
         if isinstance(part, int):
             value = value[part] if isinstance(value, list) and part < len(value) else None
+        elif isinstance(value, dict):
+            value = value.get(part)
         else:
-            value = mapping(value).get(part)
+            return None
     return value
 
 
