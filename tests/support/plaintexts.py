@@ -359,7 +359,7 @@ def harmless() -> dict[str, tuple[str, str]]:
         "a test of a chart": ("charts/own/tests/own_test.yaml", "set: {hub: {token: of-no-known-form}}\n"),
         "an expression of Azure": ("infra/own.json", '{"token": "[steps(\'own\').token]"}\n'),
         "names of Secrets": ("config/names.properties", "tls.secret=own-tls-2\noidc.secret=litellm-oidc-v2-secret\n"),
-        "code of a test": ("src/own_test.go", 'password := "Aa1-0123456789"\n'),
+        "code of a test": ("src/own_test.go", 'password := "wrong-password-1"\n'),
         "a default of no one": ("infra/none.tf", 'variable "db_password" {\n  default = ""\n  sensitive = true\n}\n'),
         "databases of a desk": (
             "deploy/desk.yaml",
