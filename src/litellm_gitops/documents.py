@@ -57,6 +57,13 @@ for _loader in (_Loader, _Again, _Own):
 Place = tuple[str | int, ...]  # the keys and numbers that lead to a value
 
 
+# whose readers refuse all but a mapping
+_OF_MAPPINGS = re.compile(
+    r"^(?:\.github/workflows/[^/]+|\.gitlab-ci|\.pre-commit-config|\.yamllint|docker-compose)\.ya?ml\Z"
+    r"|(?:^|/)kustomization\.ya?ml\Z|^secrets/[^/]+/ksops\.yaml\Z"
+)
+
+
 class NotYamlError(Exception):
     """A text is not YAML. The message does not quote it, because it may hold a secret."""
 
@@ -127,6 +134,8 @@ def _documents(file: str, text: str, kind: Any) -> Iterator[Document]:
             if "&" in text and "*" in text and _size(node) > _LARGEST:
                 raise NotYamlError(node.start_mark.line + 1, "its aliases make too much of it")
             value = loader.construct_document(node)
+            if value is not None and not isinstance(value, dict) and _OF_MAPPINGS.search(file):
+                raise NotYamlError(node.start_mark.line + 1, "it holds no mapping, and its reader takes nothing else")
             if value is not None:
                 yield Document(file, value, node)
     finally:

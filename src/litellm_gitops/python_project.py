@@ -7,13 +7,14 @@ https://docs.pytest.org/en/stable/reference/reference.html#configuration-options
 from __future__ import annotations
 
 import ast
-import builtins
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Any
 
+from litellm_gitops import syntax
 from litellm_gitops.documents import dig, mapping, text, texts
 from litellm_gitops.proxy_facts import closest
 
@@ -188,7 +189,9 @@ def of_entry(file: str, content: str) -> Iterator[tuple[int, str, str]]:
         return
     nodes = [*ast.walk(tree)]
     if file.startswith("hooks/"):
-        yield from _of_hook(nodes) if "from litellm_gitops" in content else ()
+        if "from litellm_gitops" in content:
+            yield from _of_hook(nodes)
+            yield from ((1, what, fix) for what, fix in islice(syntax.slips(content), 1))
         return
     marks = [node for node in tree.body if isinstance(node, ast.Assign)]  # pytestmark
     for function in (node for node in nodes if isinstance(node, ast.FunctionDef)):
@@ -211,19 +214,6 @@ def _of_hook(nodes: list[ast.AST]) -> Iterator[tuple[int, str, str]]:
     calls = [node for node in nodes if _called(node) == "main" and isinstance(node, ast.Call)]
     if calls and not computed:
         yield calls[0].lineno, "its exit code is lost, so that it holds nothing back", "write sys.exit(main(ROOT))"
-    yield from _unknown(nodes)
-
-
-def _unknown(nodes: list[ast.AST]) -> Iterator[tuple[int, str, str]]:
-    """The first name of a program that nothing in it gives a value."""
-    aliases = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
-    given = {(alias.asname or alias.name).partition(".")[0] for alias in aliases} | {*vars(builtins), "__file__"}
-    given |= {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    given |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-    given |= {str(node.name) for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler)}
-    used = [node for node in nodes if isinstance(node, ast.Name) and node.id not in given]
-    for node in used[:1] if "*" not in given else ():
-        yield node.lineno, f"nothing in it is called {node.id}", "correct the name, or bring back what gives it a value"
 
 
 def _called(node: ast.AST) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.answers import everything
 from tests.support.faults import (
     AWS,
     AZURE,
@@ -14,6 +15,7 @@ from tests.support.faults import (
     change,
     credential,
     delete,
+    drop,
     link,
     replace_bytes,
     substitute,
@@ -33,6 +35,28 @@ BOMB = "b0: &b0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 
 
 FAULTS: dict[str, Fault] = {
+    **{
+        f"{content!r} in place of {file}": ("every_yaml_file_is_yaml", write(file, content))
+        for content in ("- a\n", "a text\n")
+        for file in (
+            ".pre-commit-config.yaml",
+            ".github/workflows/update.yaml",
+            ".yamllint.yml",
+            "docker-compose.yml",
+            "clusters/aws/kustomization.yaml",
+            "secrets/aws/kustomization.yaml",
+        )
+    },
+    "a list of hooks without its key": ("every_yaml_file_is_yaml", drop(".pre-commit-config.yaml", "repos:")),
+    "what KSOPS reads is a list": (
+        "every_yaml_file_is_yaml",
+        write("secrets/aws/ksops.yaml", "- a\n"),
+        everything(gitops_engine="argocd"),
+    ),
+    "a list in place of a manifest": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        write("clusters/aws/namespace.yaml", "- a\n"),
+    ),
     "versions that each clone chooses": ("git_ignores_nothing_that_is_deployed", append(".gitignore", "uv.lock\n")),
     "a bracket that is not closed": ("every_yaml_file_is_yaml", append("policies/renovate.yaml", "broken: [\n")),
     "values that are not YAML": ("every_yaml_file_is_yaml", append(AZURE, " wrong\n   indentation: {\n")),

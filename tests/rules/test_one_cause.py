@@ -192,6 +192,17 @@ FAULTS: dict[str, Fault] = {
             (root / "secrets/aws" / REDIS).read_bytes().replace(b"\n", b"\r\n")
         ),
     ),
+    "values that are no YAML, with a class of Azure's in them": (
+        "every_yaml_file_is_yaml",
+        substitute(AWS, r"^    AZURE_CLIENT_ID:", "      AZURE_CLIENT_ID:"),
+        keyless(),
+    ),
+    "a cluster twice in the answers, by hand": (
+        "the_answers_are_those_that_were_rendered",
+        lambda root: (root / ANSWERS).write_text(
+            (root / ANSWERS).read_text("utf-8").replace("- gcp\n", "- gcp\n- gcp\n")
+        ),
+    ),
     "a checksum twice": (
         "no_key_is_given_twice",
         substitute("litellm/checksums-aws.yaml", r"^( *checksum/litellm-redis: .*)$", r"\1\n\1"),

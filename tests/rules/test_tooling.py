@@ -124,6 +124,7 @@ FAULTS: dict[str, Fault] = {
     "rules that nothing loads": (WHOLE, delete("tests/conftest.py")),
     "rules that are misspelt": (WHOLE, substitute("tests/test_auth_matrix.py", '"matrix"', '"matrx"')),
     "a test that is no Python": (THERE, append("tests/test_files.py", "def (\n")),
+    "a module of Python that is misspelt": (THERE, change("hooks/auth_matrix.py", "pathlib", "pathib")),
     "a name that a hook lost": (THERE, drop("hooks/seal_secrets.py", "ROOT = Path")),
     "a name of Python that is misspelt": (
         THERE,

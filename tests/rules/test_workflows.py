@@ -85,6 +85,7 @@ FAULTS: dict[str, Fault] = {
     "a runner of another spelling": (GITHUB, set_value(VALIDATE, (*CHART, "runs-on"), "ubuntu-24.4")),
     "a shell that is misspelt": (GITHUB, set_value(VALIDATE, (*STEP, "shell"), "bashh")),
     "a condition without its bracket": (GITHUB, set_value(VALIDATE, (*CHART, "if"), "always(")),
+    "a job one step too deep": (GITHUB, substitute(UPDATE, r"^  template:", "    template:")),
     "a right that is left empty": (GITHUB, substitute(VALIDATE, r"contents: read", "contents:", 1)),
     "an expression without its end": (GITHUB, set_value(VALIDATE, (*STEP, "env"), {"A": "${{ github.ref"})),
     "a step with uses misspelt": (

@@ -54,7 +54,7 @@ _BY_THEMSELVES = {
 # what they find in answers that were changed by hand follows from that
 _FOLLOWING = (
     *("every_cluster_has_one_sound_creation_rule", "no_key_is_given_twice", "the_kubernetes_version_is_known"),
-    "the_recipients_are_those_of_the_answers",
+    *("the_list_of_secrets_follows_from_the_answers", "the_recipients_are_those_of_the_answers"),
 )
 _OF_FOLDERS = "nothing_unknown_lies_among_the_sealed_files"  # tells of one that was renamed
 _BY_NAME_ALONE = ("decrypted", "rendered", "signed")  # subjects that need a private key, helm and a chart, or cosign

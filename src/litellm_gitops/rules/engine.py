@@ -58,6 +58,13 @@ class Synced:
         below = (path.relative_to(root).as_posix() for path in (root / self.cluster.folder).rglob("*.yaml"))
         return any(file not in there for file in below)
 
+    @property
+    def is_read(self) -> bool:
+        """Whether each of these files holds manifests, but for what Kustomize reads."""
+        files = {*self.files} - read_by_kustomize(self.repository)
+        values = (document.value for file in files for document in self.repository.documents(file))
+        return all(isinstance(value, dict) for value in values) and not self.repository.broken.keys() & {*self.files}
+
     @cached_property
     def objects(self) -> list[Object]:
         """Every manifest in these files, sound or not."""
@@ -136,7 +143,7 @@ def expect(
     `home` is where one is looked for that is in no file, `homes` where some of them are beside others.
     """
     expected = list(expected)
-    if not all(map(each.is_whole, each.folders)) or each.repository.broken.keys() & set(each.files) or each.is_ignored:
+    if not (all(map(each.is_whole, each.folders)) and each.is_read) or each.is_ignored:
         return  # other rules say so
     absent = list[Identity]()
     for wanted in expected:

@@ -36,7 +36,7 @@ _NO_NAME = re.compile(r"(?=.*\d)(?=.*[A-Z])[^\s/]{12,}")  # of a Secret, which h
 # Renovate or Sealed Secrets encrypted, what a password was hashed to, and examples that their vendor publishes.
 _REFERENCE = re.compile(
     r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|n/a"
-    r"|not-needed|sk-no-key-required"
+    r"|not-needed|sk-no-key-required|(?-i:[A-Z][a-zA-Z]+Credential)"  # of Azure: a class
     r"|(?:(?:Bearer|Basic|token) )?(?:\$[({].*|\{\{.*\}\})|\$[a-z_][\w.:/-]*(?:[\"'].*)?|\$__(?:file|env|vault)\{.*"
     r"|/.*|[\w./-]+\.(?:md|ya?ml|json|pem|key|crt|txt)|@[\w.-]+@|%\(.*|<.*>|\{[A-Z_]+\}|\*+|x{3,}|.*\.{3}.*|\[\w+\(.*\]|os\.environ.*"
     r"|(?-i:os[./][A-Za-z]{5,10}[/.][A-Z][A-Z0-9_]*)"

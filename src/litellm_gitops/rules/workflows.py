@@ -27,6 +27,7 @@ _RUNNER = re.compile(r"(?:ubuntu-(?:latest|slim|\d\d\.04)|windows-(?:latest|11|2
 _GONE = re.compile(r"ubuntu-(?:1\d|20)\.04|windows-201\d|macos-(?:10\.15|1[0-3])(?:-x?large)?")
 _SHELLS = {"bash", "sh", "pwsh", "powershell", "cmd", "python"}
 _BESIDE = {"name", "id", "if", "env", "with", "continue-on-error", "timeout-minutes"}  # what a step has beside it
+_OF_A_JOB = {"runs-on", "steps", "needs", "if", "timeout-minutes", "container", "name", "uses", "continue-on-error"}
 _WHEN = {"always", "delayed", "manual", "never", "on_failure", "on_success"}
 _UNIT = r"(?:s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?|w(?:eeks?)?|mo(?:nth)?s?|y(?:ears?)?)"
 _TIME = re.compile(rf"(?:\d+(?:\.\d+)?\s*{_UNIT}\s*)+")
@@ -176,6 +177,8 @@ def _of_workflow(document: Document) -> _Flaws:
         if cron.startswith("@") or not is_cron(cron):
             flaws.append((("on", "schedule", number, "cron"), "cron is no schedule of five fields"))
     jobs = mapping(value.get("jobs"))
+    if beside := [str(name) for name, job in jobs.items() if name in _OF_A_JOB and not isinstance(job, dict)]:
+        flaws.append((("jobs",), f"{', '.join(beside)} stand beside the jobs, not in one"))
     for name, job in jobs.items():
         _of_job(flaws, jobs, str(name), mapping(job))
     for at in ((), *(("jobs", str(name)) for name in jobs)):
