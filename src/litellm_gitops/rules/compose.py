@@ -31,9 +31,7 @@ _VARIABLE = re.compile(r"\$\{?(\w+)(?::?[-?][^}]*)?\}?")
 _PORT = re.compile(r"(?:(?P<ip>[^:]*|\[.*\]):)??(?:(?P<host>[\d-]*):)?(?P<inside>[\d-]+)(?:/(?P<protocol>\w+))?")
 _RESTARTS = re.compile(r"no|always|unless-stopped|on-failure(?::\d+)?|.*\$.*")
 # images without a check of their own health
-_NO_HEALTH = re.compile(
-    r"(?:docker\.io/)?(?:library/)?(?:pgvector/pgvector|postgres|redis|valkey/valkey)(?::.*)?(?:@.*)?"
-)
+_NO_HEALTH = re.compile(r"(?:docker\.io/)?(?:library/)?(?:pgvector/pgvector|postgres|redis|valkey/valkey)(?:[:@].*)?")
 _CHECKS = ("curl", "pg_isready", "psql", "python", "python3", "redis-cli", "valkey-cli", "wget")
 _IMAGES = ("ghcr.io/berriai/litellm", "ghcr.io/berriai/litellm-database", "pgvector/pgvector")
 _MODEL = ("litellm_params", "model")
