@@ -7,11 +7,13 @@ https://docs.pytest.org/en/stable/reference/reference.html#configuration-options
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
-from itertools import islice
+from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 from litellm_gitops import syntax
@@ -190,8 +192,8 @@ def of_entry(file: str, content: str) -> Iterator[tuple[int, str, str]]:
     nodes = [*ast.walk(tree)]
     if file.startswith("hooks/"):
         if "from litellm_gitops" in content:
-            yield from _of_hook(nodes)
-            yield from ((1, what, fix) for what, fix in islice(syntax.slips(content), 1))
+            slips = ((1, what, fix) for what, fix in syntax.slips(content))
+            yield from islice(chain(slips, _of_hook(nodes)), 1)
         return
     marks = [node for node in tree.body if isinstance(node, ast.Assign)]  # pytestmark
     for function in (node for node in nodes if isinstance(node, ast.FunctionDef)):
@@ -212,8 +214,33 @@ def _of_hook(nodes: list[ast.AST]) -> Iterator[tuple[int, str, str]]:
     exits = [node for node in nodes if _called(node) in ("exit", "SystemExit") and isinstance(node, ast.Call)]
     computed = [arg for node in exits for arg in node.args if not isinstance(arg, ast.Constant | ast.JoinedStr)]
     calls = [node for node in nodes if _called(node) == "main" and isinstance(node, ast.Call)]
+    for node in (each for each in nodes if isinstance(each, ast.ImportFrom)):
+        module = text(node.module) if not node.level else ""
+        if module.startswith("litellm_gitops") and not _is_module(module):
+            yield node.lineno, f"there is no {module}", "correct the name"
+        elif module.startswith("litellm_gitops") and any(alias.name == "main" for alias in node.names) and not calls:
+            yield node.lineno, "it imports main and never calls it", "end with sys.exit(main(ROOT))"
+    for each in (each for each in nodes if isinstance(each, ast.Attribute) and _is_of_a_path(each)):
+        if meant := closest(each.attr, dir(Path)):
+            yield each.lineno, f"a path has no {each.attr}", f"did you mean {meant}?"
     if calls and not computed:
         yield calls[0].lineno, "its exit code is lost, so that it holds nothing back", "write sys.exit(main(ROOT))"
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # the package in which it would stand
+        return False
+
+
+def _is_of_a_path(node: ast.Attribute) -> bool:
+    """Whether it is asked of what begins with Path(…), and a path has no such attribute."""
+    below: ast.AST = node.value
+    while isinstance(below, ast.Attribute) or (isinstance(below, ast.Call) and not isinstance(below.func, ast.Name)):
+        below = below.value if isinstance(below, ast.Attribute) else below.func
+    is_path = isinstance(below, ast.Call) and isinstance(below.func, ast.Name) and below.func.id == "Path"
+    return is_path and node.attr not in dir(Path)
 
 
 def _called(node: ast.AST) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from litellm_gitops import schemas
 from litellm_gitops.documents import Place, mapping, text
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.proxy_facts import closest
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -26,6 +27,8 @@ _PIECES = {
     "networking.v1.HTTPIngressPath": "ingress.spec.rules.http.paths",
     "networking.v1.IngressTLS": "ingress.spec.tls",
 }
+_REGISTRIES = ("docker.io", "ghcr.io", "mcr.microsoft.com", "public.ecr.aws", "quay.io", "registry.k8s.io")
+_OTHER_REGISTRIES = ("gcr.io", "icr.io")  # which are nearly one of these
 # errors about the fields of a part to which the chart adds others
 _OF_A_CHART = ("additionalProperties", "required")
 
@@ -96,6 +99,14 @@ def _errors(subject: Subject) -> list[Any]:
 @lru_cache(maxsize=512)
 def _parts(subject: Subject, version: str) -> list[schemas.Part]:
     return [*schemas.parts(mapping(subject.validator.schema), subject.value, version, subject.kind)]
+
+
+def meant_registry(image: str) -> str:
+    """The registry of which an image's is nearly the name; empty where it may be one of its own."""
+    host, slash, _ = image.partition("/")
+    return (
+        closest(host, _REGISTRIES) if slash and "." in host and host not in (*_REGISTRIES, *_OTHER_REGISTRIES) else ""
+    )
 
 
 def is_filled_in(value: Any) -> bool:

@@ -243,6 +243,14 @@ FAULTS = _all(
             "the_argo_cd_release_takes_its_values",
             swap(RELEASE, "clusters/gcp/release.yaml"),
         ),
+        "a mount of the repo server that is begun twice": (
+            "argo_cd_runs_ksops",
+            substitute(REPO_SERVER, r"^( +- name: sops-age\n)( +mountPath)", r"\1\1\2"),
+        ),
+        "an image of nowhere": (
+            "argo_cd_runs_ksops",
+            substitute("clusters/aws/argocd-setup/plugin.yaml", r"quay\.io", "qauy.io"),
+        ),
         "the repo servers of two clusters swapped": (
             "argo_cd_runs_ksops",
             swap(REPO_SERVER, "clusters/gcp/argocd-setup/argocd-repo-server.yaml"),

@@ -11,6 +11,8 @@ READS = "the_proxy_here_takes_its_configuration"
 TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 
 FAULTS: dict[str, Fault] = {
+    "a database that nothing leads to": (FINDS, drop(FILE, "DATABASE_URL:")),
+    "a check of health without its program": (TAKES, drop(FILE, "pg_isready -U")),
     "a check by a program that is misspelt": (TAKES, change(FILE, "pg_isready -U", "pg_isreday -U")),
     "a variable that nobody sets": (FINDS, change(FILE, "${PROXY_MASTER_KEY:?", "${PROXY_MASTERKEY:?")),
     "a password that nobody sets": (
@@ -123,6 +125,9 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a proxy here without a database": together(
+        drop(FILE, "DATABASE_URL:"), remove(FILE, ("services", "postgres")), remove(FILE, (*PROXY, "depends_on"))
+    ),
     "a variable of one's own": change(FILE, "${PROXY_MASTER_KEY:?", "${OWN_KEY:?"),
     "a check by a program of one's own": change(
         FILE, "pg_isready -U litellm -d postgres_litellm", "/own/pg_isreadying"

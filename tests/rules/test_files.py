@@ -47,6 +47,16 @@ FAULTS: dict[str, Fault] = {
             "secrets/aws/kustomization.yaml",
         )
     },
+    **{
+        f"an item of a list one step too deep: {file}": (
+            "every_yaml_file_is_yaml",
+            substitute(file, pattern, r"  \g<0>"),
+        )
+        for file, pattern in (
+            ("litellm/values-aws.yaml", "^ +- litellm-azure-auth$"),
+            ("clusters/aws/release/helmrelease.yaml", r"^ +- \./litellm/values-aws\.yaml$"),
+        )
+    },
     "a list of hooks without its key": ("every_yaml_file_is_yaml", drop(".pre-commit-config.yaml", "repos:")),
     "what KSOPS reads is a list": (
         "every_yaml_file_is_yaml",
@@ -172,6 +182,9 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "texts over several lines that hold a dash": append(
+        "clusters/aws/notes.md.yaml.txt", "a: one -\n  two\nb: |\n  - c\nd: >\n  - e\nf: 'g\n  - h'\n"
+    ),
     "a workflow of another forge": write(".forgejo/workflows/own.yaml", "on: push\njobs: {}\n"),
     "a merge key, and what overrides it": together(
         write("extra/own.yaml", "a: &a {b: 1, c: 2}\nd: &d {e: 3}\nf:\n  <<: [*a, *d]\n  b: 4\n"),

@@ -125,6 +125,16 @@ FAULTS: dict[str, Fault] = {
     "rules that are misspelt": (WHOLE, substitute("tests/test_auth_matrix.py", '"matrix"', '"matrx"')),
     "a test that is no Python": (THERE, append("tests/test_files.py", "def (\n")),
     "a module of Python that is misspelt": (THERE, change("hooks/auth_matrix.py", "pathlib", "pathib")),
+    "an entry point that calls nothing": (THERE, drop("hooks/seal_secrets.py", "sys.exit(main(ROOT))")),
+    "an end of an entry point that is misspelt": (
+        THERE,
+        change("hooks/seal_secrets.py", "sys.exit(main", "sys.ext(main"),
+    ),
+    "a part of the tooling that is misspelt": (THERE, change("hooks/auth_matrix.py", "auth_table", "auth_tabe")),
+    "a part of a path that is misspelt": (
+        THERE,
+        change("hooks/auth_matrix.py", "resolve().parent", "resolve().paretn"),
+    ),
     "a name that a hook lost": (THERE, drop("hooks/seal_secrets.py", "ROOT = Path")),
     "a name of Python that is misspelt": (
         THERE,

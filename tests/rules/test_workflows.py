@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append_item, change, remove, set_value, substitute, together, write
+from tests.support.faults import Edit, Fault, append_item, change, drop, remove, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 STEPS = "every_step_names_what_there_is"
@@ -85,7 +85,12 @@ FAULTS: dict[str, Fault] = {
     "a runner of another spelling": (GITHUB, set_value(VALIDATE, (*CHART, "runs-on"), "ubuntu-24.4")),
     "a shell that is misspelt": (GITHUB, set_value(VALIDATE, (*STEP, "shell"), "bashh")),
     "a condition without its bracket": (GITHUB, set_value(VALIDATE, (*CHART, "if"), "always(")),
+    "rights one step too deep": (GITHUB, substitute(VALIDATE, r"^permissions:", "  permissions:")),
     "a job one step too deep": (GITHUB, substitute(UPDATE, r"^  template:", "    template:")),
+    "a program of Python that lost its beginning": (
+        "every_script_can_be_read",
+        drop(UPDATE, "python3 >> "),
+    ),
     "a right that is left empty": (GITHUB, substitute(VALIDATE, r"contents: read", "contents:", 1)),
     "an expression without its end": (GITHUB, set_value(VALIDATE, (*STEP, "env"), {"A": "${{ github.ref"})),
     "a step with uses misspelt": (

@@ -87,6 +87,7 @@ _OF_FORM = (
     "every_request_needs_a_key",
     "every_setting_stands_in_its_section",
     "every_setting_takes_effect",
+    "every_yaml_file_is_yaml",
     "no_key_is_given_twice",
     "the_chart_makes_no_secret_of_its_own",
     "the_engine_knows_every_field",

@@ -16,6 +16,7 @@ from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules.engine import Synced
 from litellm_gitops.rules.rights import VERSIONED
+from litellm_gitops.subjects import meant_registry
 
 # https://argo-cd.readthedocs.io/en/stable/operator-manual/argocd-cm-yaml/: those that are misspelt easily
 _SETTINGS = {
@@ -67,6 +68,9 @@ def _unstarted(server: Object, pod: dict[Any, Any]) -> Iterator[tuple[str, str]]
         if name == _PLUGIN and dig(volume, "configMap", "name") not in (None, _PLUGIN):
             yield f"volume {name} takes a ConfigMap that plugin.yaml does not bring", f"write {_PLUGIN}"
     for container in (*_by(pod, "initContainers").values(), *_by(pod, "containers").values()):
+        for field, key in (("volumeMounts", "mountPath"), ("env", "name")):
+            if any(isinstance(item, dict) and not item.get(key) for item in sequence(container.get(field))):
+                yield f"an item of {field} says no {key}, by which it is merged", f"write its {key}, or take it out"
         security = mapping(container.get("securityContext"))
         if security.get("runAsNonRoot") is True and security.get("runAsUser") == 0:
             yield f"container {container.get('name')} is to run as root, and not to", "write the user that it was"
@@ -76,7 +80,9 @@ def _unstarted(server: Object, pod: dict[Any, Any]) -> Iterator[tuple[str, str]]
         yield f"volume {mount}, which {' and '.join(names)} mount, is not there", "add that volume"
     plugin = _by(pod, "containers").get(_PLUGIN)
     image = text(dig(plugin, "image"))
-    if image and not VERSIONED.search(image):
+    if meant := meant_registry(image):
+        yield f"the image {image} is of no known registry", f"did you mean {meant}?"
+    elif image and not VERSIONED.search(image):
         yield f"the image {image} has no version", "write that of your Argo CD"
     if plugin is not None and not image:
         yield f"container {_PLUGIN} has no image", "write that of your Argo CD"

@@ -9,6 +9,9 @@ from typing import Any
 from litellm_gitops.configuration import Configuration
 from litellm_gitops.documents import Document, NotYamlError, Place, dig, mapping, parse, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.local_database import REFERENCE as VARIABLE
+from litellm_gitops.local_database import VARIABLES
+from litellm_gitops.local_database import flaws as of_the_database
 from litellm_gitops.objects import show
 from litellm_gitops.proxy_facts import REFERENCE, as_rendered, closest, words
 from litellm_gitops.proxy_keys import misspelt_references
@@ -24,10 +27,6 @@ from litellm_gitops.schemas import published
 _FILE = "docker-compose.yml"
 _NAMED = ("configs", "secrets", "networks", "volumes")  # that a service takes of the top of the file
 _NAME = re.compile(r"[a-zA-Z0-9][\w.-]+")
-_URL = re.compile(
-    r"\w+://(?:(?P<user>[^:/@]*)(?::(?P<password>.*))?@)?(?P<host>[\w.-]+)(?::(?P<port>\d+))?/(?P<name>[^?]*).*"
-)
-_VARIABLE = re.compile(r"\$\{?(\w+)(?::?[-?][^}]*)?\}?")
 _PORT = re.compile(r"(?:(?P<ip>[^:]*|\[.*\]):)??(?:(?P<host>[\d-]*):)?(?P<inside>[\d-]+)(?:/(?P<protocol>\w+))?")
 _RESTARTS = re.compile(r"no|always|unless-stopped|on-failure(?::\d+)?|.*\$.*")
 # images without a check of their own health
@@ -38,7 +37,6 @@ _MODEL = ("litellm_params", "model")
 _LIKE_THEIRS = ("api_base", "model")
 _MOUNTED = ("GOOGLE_APPLICATION_CREDENTIALS", "GITHUB_COPILOT_TOKEN_DIR")  # variables that name what is mounted
 _OF_LOGINS = (*_MOUNTED, "GITHUB_COPILOT_API_KEY_FILE")
-_OF_A_DATABASE = ("DATABASE_URL", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_USER")
 _TOGETHER = (
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT_ID"),
@@ -83,7 +81,8 @@ def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[
         yield from _of_health(name, mapping(dig(service, "healthcheck")))
         for other, entry in mapping(dig(service, "depends_on")).items():
             image, check = text(dig(services, other, "image")), dig(services, other, "healthcheck")
-            healthless = check is None and "build" not in mapping(services.get(other)) and _NO_HEALTH.fullmatch(image)
+            is_made = "build" in mapping(services.get(other))
+            healthless = not mapping(check).get("test") and not is_made and _NO_HEALTH.fullmatch(image)
             if dig(entry, "condition") == "service_healthy" and (healthless or dig(check, "disable") is True):
                 yield (
                     ("services", name, "depends_on", other),
@@ -207,7 +206,7 @@ def _mounted(service: dict[Any, Any]) -> list[str]:
     """The places in the container that something is mounted at."""
     entries = [*sequence(service.get("configs")), *sequence(service.get("secrets")), *sequence(service.get("volumes"))]
     mounted = [text(dig(entry, "target")) for entry in entries]
-    mounted += [_VARIABLE.sub("", entry).split(":")[1] for entry in texts(service.get("volumes")) if ":" in entry]
+    mounted += [VARIABLE.sub("", entry).split(":")[1] for entry in texts(service.get("volumes")) if ":" in entry]
     return [*filter(None, mounted)]
 
 
@@ -230,11 +229,11 @@ def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     if inside and all(each.isdigit() for each in (*inside, port)) and port not in inside:
         yield ("ports",), f"nothing in the container listens on {inside[0]}", f"publish {port}"
     for name, found in ((str(name), text(found)) for name, found in variables.items()):
-        known = {*_OF_A_DATABASE, *_OF_LOGINS, *(each for names in _TOGETHER for each in names)}
+        known = {*VARIABLES, *_OF_LOGINS, *(each for names in _TOGETHER for each in names)}
         meant = misspelt_variable(name) or (closest(name, known) if name not in known else "")
         if meant and meant not in variables:
             yield ("environment", name), f"nothing reads the variable {name}", f"did you mean {meant}?"
-        asked = {each for each in _VARIABLE.findall(found) if each not in known and name != "DATABASE_URL"}
+        asked = {each for each in VARIABLE.findall(found) if each not in known and name != "DATABASE_URL"}
         if meant := next(filter(None, (closest(each, _GIVEN) for each in sorted(asked))), ""):
             yield (
                 ("environment", name),
@@ -275,7 +274,7 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
             "write --config=/app/config.yaml",
         )
     names = {*mapping(given), *(entry.partition("=")[0] for entry in texts(given))}
-    yield from _database(content, mapping(given))
+    yield from of_the_database(content, service)
     for config in map(text, (dig(each, "source") or each for each in sequence(service.get("configs")))):
         inner = text(dig(content, "configs", config, "content"))
         try:
@@ -310,42 +309,6 @@ def _of_models(configuration: Any) -> Iterator[tuple[str, str]]:
         if slash and provider not in words("providers"):
             meant = closest(provider, words("providers"))
             yield f"LiteLLM knows no provider {provider}", f"did you mean {meant}?" if meant else "correct it"
-
-
-def _database(content: dict[Any, Any], given: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
-    """Whether DATABASE_URL leads to the database that stands beside it."""
-    url = _URL.fullmatch(text(given.get("DATABASE_URL")))
-    place: Place = ("environment", "DATABASE_URL")
-    if url and url["host"] in ("localhost", "127.0.0.1"):
-        yield place, f"{url['host']} is the proxy's own container", "name the service of the database"
-    given_url = text(given.get("DATABASE_URL"))
-    if given_url and not given_url.startswith(("postgres://", "postgresql://", "$", "prisma")):
-        yield place, "DATABASE_URL leads to no PostgreSQL", "begin it with postgresql://"
-        return
-    services = mapping(content.get("services"))
-    if url and url["host"] not in services and (meant := closest(url["host"], map(str, services))):
-        yield place, f"there is no service {url['host']}", f"did you mean {meant}?"
-    other = mapping(dig(content, "services", url["host"])) if url else {}
-    if not url or not other:
-        return
-    made = mapping(other.get("environment"))
-    for name in map(str, made):
-        if name not in _OF_A_DATABASE and (meant := closest(name, _OF_A_DATABASE)) and meant not in made:
-            yield ("", "services", url["host"], "environment", name), f"nothing reads {name}", f"did you mean {meant}?"
-            return
-    # https://github.com/docker-library/docs/blob/master/postgres/README.md#environment-variables
-    by_itself = "POSTGRES_PASSWORD" in made and "env_file" not in other
-    user = text(made.get("POSTGRES_USER")) or ("postgres" if by_itself else "")
-    database = text(made.get("POSTGRES_DB")) or (user if by_itself else "")
-    for what, named, found in (("user", url["user"], user), ("database", url["name"], database)):
-        if found not in ("", named) and "$" not in f"{found}{named}":
-            yield place, f"it names the {what} {named}, but {url['host']} makes {found}", "correct one of them"
-    ours, theirs = (_VARIABLE.fullmatch(text(each)) for each in (url["password"], made.get("POSTGRES_PASSWORD")))
-    if ours and theirs and ours[1] != theirs[1]:
-        yield place, f"its password is {ours[1]}, but that of {url['host']} is {theirs[1]}", "correct one of them"
-    listens = text(made.get("PGPORT")) or "5432"
-    if url["port"] not in (None, listens) and "postgres" in f"{made}".lower() and not other.get("command"):
-        yield place, f"{url['host']} listens on {listens}", f"write {listens}"
 
 
 @rule

@@ -6,14 +6,14 @@ import itertools
 import posixpath
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 import yaml
 
 from litellm_gitops.ambiguous import DEPLOYED, ambiguous, is_read_by_go
 from litellm_gitops.documents import Document, nodes, roots
 from litellm_gitops.files import matching
-from litellm_gitops.findings import Finding, edit, restore, seal
+from litellm_gitops.findings import Finding, Form, edit, restore, seal
 from litellm_gitops.policies import SUITE
 from litellm_gitops.repository import CHART_FILE, SEALED, VALUES, Repository
 from litellm_gitops.rules import rule
@@ -58,6 +58,24 @@ def every_yaml_file_is_yaml(repository: Repository) -> Iterator[Finding]:
             if not file.startswith(_READ) and any(map(_TEMPLATE.search, around)):
                 continue
             yield Finding(file, error.line, str(error), edit("correct the syntax"))
+        is_told = posixpath.basename(file) == KUSTOMIZATION  # by the rule about what that lists
+        for document in repository.documents(file) if not is_told else ():
+            for line in _swallowed(document, (content or "").split("\n")):
+                what = "the item of this line is a part of the text above it"
+                yield Finding(file, line, what, edit("indent it as the other items"), form=Form("type", is_part=True))
+
+
+@lru_cache(maxsize=1024)
+def _items_in_texts(document: Document) -> tuple[tuple[int, int], ...]:
+    """(first line, last line), from 0, of each text without quotes that may hold an item of a list."""
+    plain = (node for node in nodes(document.node) if isinstance(node, yaml.ScalarNode) and not node.style)
+    return tuple((node.start_mark.line, node.end_mark.line) for node in plain if " - " in node.value)
+
+
+def _swallowed(document: Document, lines: list[str]) -> Iterator[int]:
+    for first, last in _items_in_texts(document):
+        begins = (at for at in range(first + 1, min(last + 1, len(lines))) if lines[at].lstrip().startswith("- "))
+        yield from (at + 1 for at in itertools.islice(begins, 1))
 
 
 @rule

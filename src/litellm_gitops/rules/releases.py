@@ -18,7 +18,7 @@ from litellm_gitops.rules.chart import the_image_is_pinned
 from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.kubernetes import known_version, manifests, of_values
 from litellm_gitops.rules.kustomizations import images_with_a_version
-from litellm_gitops.subjects import Subject, is_filled_in
+from litellm_gitops.subjects import Subject, is_filled_in, meant_registry
 
 _COMPOSE, _LOCK_FILE = "docker-compose.yml", "litellm/Chart.lock"
 _EXACT = re.compile(r"v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?")
@@ -58,6 +58,11 @@ def every_image_beside_the_proxy_has_a_version(repository: Repository) -> Iterat
     for subject in [*brought, *(of_values(repository) if version else ())]:
         for part in subject.parts(version):
             image = text(dig(part.value, "image")) if part.type == "core.v1.Container" else ""
+            if meant := meant_registry(image):
+                what = f"{{}} is {image}, of no known registry"
+                if found := subject.finding((*part.place, "image"), what, f"did you mean {meant}?"):
+                    yield found
+                continue
             name, _, tag = image.rpartition(":")
             moves = (not name or "/" in tag or tag == "latest") and image.removesuffix(":latest") not in given
             if image and moves and "@" not in image and not is_filled_in(image):

@@ -119,8 +119,9 @@ def a_workflow_may_only_read(repository: Repository) -> Iterator[Finding]:
         if not document or not value:
             continue
         granted = value.get("permissions")
-        if granted is None and any(closest(str(key), ["permissions"]) for key in value):
-            granted = {}  # it is misspelt, of which another rule tells
+        keys = [*value, *(key for part in value.values() for key in mapping(part) if key == "permissions")]
+        if granted is None and any(str(key) == "permissions" or closest(str(key), ["permissions"]) for key in keys):
+            granted = {}  # of which another rule tells
         if granted in (None, "write-all") or "write" in mapping(granted).values():
             what = "every job may write, because permissions at the top say so, or say nothing"
             yield Finding(file, document.line("permissions"), what, edit("write permissions: {}"))

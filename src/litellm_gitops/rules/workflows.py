@@ -89,9 +89,10 @@ def every_step_names_what_there_is(repository: Repository) -> Iterator[Finding]:
             whole, folder = extended(pipeline.value, mapping(own)), repository.path("").rstrip("/")
             for place, what, fix in steps.of_job(str(name), mapping(own), whole, pipeline.value, folder):
                 yield Finding(_GITLAB, pipeline.line(*place), what, edit(fix))
+    unread = {each.file for each in every_script_can_be_read(repository)}  # of which that rule tells
     for file in repository.under(_FOLDER):
         document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
-        for place, what, fix in _steps_of(document) if document else ():
+        for place, what, fix in _steps_of(document) if document and file not in unread else ():
             yield Finding(file, document.line(*place) if document else None, what, edit(fix))
         for place, found in document.texts if document and not repository.path("") else ():
             local = found.removeprefix("./").rstrip("/") if place[-1] == "uses" and found.startswith("./.") else ""

@@ -1,0 +1,66 @@
+"""The database of docker-compose.yml: the proxy's address of it, and what it is made with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from litellm_gitops.documents import Place, dig, mapping, text, texts
+from litellm_gitops.proxy_facts import closest
+
+_URL = re.compile(
+    r"\w+://(?:(?P<user>[^:/@]*)(?::(?P<password>.*))?@)?(?P<host>[\w.-]+)(?::(?P<port>\d+))?/(?P<name>[^?]*).*"
+)
+REFERENCE = re.compile(r"\$\{?(\w+)(?::?[-?][^}]*)?\}?")
+VARIABLES = ("DATABASE_URL", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_USER")
+_POSTGRES = re.compile(r"(?:docker\.io/)?(?:library/)?(?:pgvector/pgvector|postgres)(?:[:@].*)?\Z")
+
+
+def flaws(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    """(where, what, what to do) where a service's DATABASE_URL does not lead to the database that stands beside it.
+
+    A place is one below the service, or one of the whole file behind an empty text.
+    """
+    given = mapping(service.get("environment"))
+    url = _URL.fullmatch(text(given.get("DATABASE_URL")))
+    place: Place = ("environment", "DATABASE_URL")
+    if url and url["host"] in ("localhost", "127.0.0.1"):
+        yield place, f"{url['host']} is the proxy's own container", "name the service of the database"
+    services = mapping(content.get("services"))
+    names = [*map(str, given), *(entry.partition("=")[0] for entry in texts(service.get("environment")))]
+    # it may come from a file, or in parts
+    is_given = "env_file" in service or any("DATABASE" in name or closest(name, ["DATABASE_URL"]) for name in names)
+    needed = service.get("depends_on")
+    awaited = [name for name in (*mapping(needed), *texts(needed)) if isinstance(services.get(name), dict)]
+    here = [name for name in awaited if _POSTGRES.match(text(services[name].get("image")))]
+    if here and names and not is_given:
+        fix = f"write DATABASE_URL: postgresql://…@{here[0]}:5432/…"
+        yield place[:1], f"nothing leads the proxy to the database {here[0]}", fix
+    given_url = text(given.get("DATABASE_URL"))
+    if given_url and not given_url.startswith(("postgres://", "postgresql://", "$", "prisma")):
+        yield place, "DATABASE_URL leads to no PostgreSQL", "begin it with postgresql://"
+        return
+    if url and url["host"] not in services and (meant := closest(url["host"], map(str, services))):
+        yield place, f"there is no service {url['host']}", f"did you mean {meant}?"
+    other = mapping(dig(content, "services", url["host"])) if url else {}
+    if not url or not other:
+        return
+    made = mapping(other.get("environment"))
+    for name in map(str, made):
+        if name not in VARIABLES and (meant := closest(name, VARIABLES)) and meant not in made:
+            yield ("", "services", url["host"], "environment", name), f"nothing reads {name}", f"did you mean {meant}?"
+            return
+    # https://github.com/docker-library/docs/blob/master/postgres/README.md#environment-variables
+    by_itself = "POSTGRES_PASSWORD" in made and "env_file" not in other
+    user = text(made.get("POSTGRES_USER")) or ("postgres" if by_itself else "")
+    database = text(made.get("POSTGRES_DB")) or (user if by_itself else "")
+    for what, named, found in (("user", url["user"], user), ("database", url["name"], database)):
+        if found not in ("", named) and "$" not in f"{found}{named}":
+            yield place, f"it names the {what} {named}, but {url['host']} makes {found}", "correct one of them"
+    ours, theirs = (REFERENCE.fullmatch(text(each)) for each in (url["password"], made.get("POSTGRES_PASSWORD")))
+    if ours and theirs and ours[1] != theirs[1]:
+        yield place, f"its password is {ours[1]}, but that of {url['host']} is {theirs[1]}", "correct one of them"
+    listens = text(made.get("PGPORT")) or "5432"
+    if url["port"] not in (None, listens) and "postgres" in f"{made}".lower() and not other.get("command"):
+        yield place, f"{url['host']} listens on {listens}", f"write {listens}"
