@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
-from litellm_gitops.documents import Place, mapping, text
+import yaml
+
+from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
 from litellm_gitops.proxy_facts import closest
+
+Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
 
 # https://docs.github.com/en/actions/reference/workflows-and-actions/variables
 _VARIABLES = (
@@ -25,41 +30,73 @@ _VARIABLES = (
 )
 _MARK = re.compile(r"\bpytest\b[^\n]*\s-m ['\"]?(\w+)['\"]?\s*$", re.MULTILINE)
 _GIVEN = re.compile(r"\$\{?GITHUB_(\w+)")
-_INPUTS = {
-    "actions/checkout": (
-        *("repository", "ref", "token", "ssh-key", "ssh-known-hosts", "ssh-strict", "ssh-user", "persist-credentials"),
-        *("path", "clean", "filter", "sparse-checkout", "sparse-checkout-cone-mode", "fetch-depth", "fetch-tags"),
-        *("show-progress", "lfs", "submodules", "set-safe-directory", "github-server-url"),
-    ),
-    "azure/setup-helm": ("version", "token", "downloadBaseURL"),
-    "astral-sh/setup-uv": (
-        *("version", "version-file", "python-version", "activate-environment", "venv-path", "working-directory"),
-        *("checksum", "github-token", "enable-cache", "restore-cache", "save-cache", "cache-dependency-glob"),
-        *("cache-suffix", "cache-local-path", "prune-cache", "cache-python", "ignore-nothing-to-cache"),
-        *("ignore-empty-workdir", "tool-dir", "tool-bin-dir", "manifest-file", "add-problem-matchers", "quiet"),
-        *("resolution-strategy", "download-from-astral-mirror", "no-project"),
-    ),
+_KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
+    str(action): {part: tuple(str(words).split()) for part, words in entry.items()}
+    for action, entry in yaml.load((files(__package__) / "actions.yml").read_text("utf-8"), LOADER).items()
 }
 
 
 _SWITCHES = {"clean", "enable-cache", "fetch-tags", "lfs", "persist-credentials", "show-progress"}
 
 
-def of_step(step: dict[Any, Any], steps: list[dict[Any, Any]]) -> Iterator[tuple[Place, str, str]]:
-    """(where in a step, what is wrong, what to do)."""
+def of_step(step: dict[Any, Any], steps: list[dict[Any, Any]], is_hosted: bool) -> Flaws:
+    """Slips of a step; `is_hosted` where GitHub.com runs it, and no server of one's own."""
+    yield from _of_action(step, is_hosted)
+    yield from _of_outputs(step, steps)
+
+
+def _of_action(step: dict[Any, Any], is_hosted: bool) -> Flaws:
+    """What a step gives an action."""
     action, _, release = text(step.get("uses")).partition("@")
     owner, _, name = action.partition("/")
-    for known in _INPUTS if release and action not in _INPUTS else ():
+    for known in _KNOWN if release and action not in _KNOWN else ():
         theirs, _, program = known.partition("/")
         is_theirs = owner == theirs or closest(owner, [theirs]) or (owner and theirs.startswith(f"{owner}-"))
         if name and is_theirs and (name == program or closest(name, [program])):
             yield ("uses",), f"there is no action {action}", f"did you mean {known}?"
-    for key in map(str, mapping(step.get("with"))):
-        if action in _INPUTS and (meant := closest(key, _INPUTS[action])) and key not in _INPUTS[action]:
-            yield ("with", key), f"{action} takes no {key}", f"did you mean {meant}?"
-        given = text(step["with"][key]) if key in _SWITCHES else ""
-        if (meant := closest(given, ("true", "false"))) and given.lower() != meant:
-            yield ("with", key), f"{key} is {given}, which is no switch", f"did you mean {meant}?"
+    facts = _KNOWN.get(action, {})
+    if is_hosted and (major := release.partition(".")[0]) in facts.get("gone", ()):
+        yield ("uses",), f"GitHub runs no {action}@{major} any more", "take its newest release"
+    inputs, given = facts.get("inputs", ()), [*map(str, mapping(step.get("with")))]
+    slips = {key: meant for key in given if key not in inputs and (meant := _meant(key, inputs))}
+    for key, meant in slips.items():
+        yield ("with", key), f"{action} takes no {key}", f"did you mean {meant}?"
+    lacking = next((each for each in facts.get("required", ()) if each not in (*given, *slips.values())), "")
+    if lacking and not any(closest(str(key), ["with"]) for key in step):
+        yield (), f"{action} has no {lacking}, and fails", "give it one under with"
+    for key in _SWITCHES & {*given}:
+        value = text(step["with"][key])
+        if (meant := closest(value, ("true", "false"))) and value.lower() != meant:
+            yield ("with", key), f"{key} is {value}, which is no switch", f"did you mean {meant}?"
+
+
+def _meant(key: str, known: tuple[str, ...]) -> str:
+    """The input that a key was meant to be, also where it is the beginning of one alone."""
+    begun = [each for each in known if len(key) > 3 and each.startswith(key)]
+    return closest(key, known) or (begun[0] if len(begun) == 1 else "")
+
+
+def of_artifacts(workflow: dict[Any, Any]) -> Flaws:
+    """Artifacts that a job asks for, and that another one puts under nearly that name."""
+    found: dict[str, list[tuple[Place, str]]] = {"upload": [], "download": []}
+    for name, job in mapping(workflow.get("jobs")).items():
+        for number, step in enumerate(map(mapping, sequence(dig(job, "steps")))):
+            match = re.match(r"actions/(upload|download)-artifact@", text(step.get("uses")))
+            if match and not {"run-id", "repository"} & {*mapping(step.get("with"))}:
+                place: Place = ("jobs", str(name), "steps", number, "with", "name")
+                found[match[1]].append((place, text(dig(step, "with", "name"))))
+    names = {name for _, name in found["upload"]}
+    for place, name in found["download"]:
+        if (
+            name not in names
+            and (meant := closest(name, names))
+            and re.findall(r"\d", name) == re.findall(r"\d", meant)
+        ):
+            yield place, f"no job uploads {name}", f"did you mean {meant}?"
+
+
+def _of_outputs(step: dict[Any, Any], steps: list[dict[Any, Any]]) -> Flaws:
+    """What a script asks of GitHub, and which outputs it writes."""
     script = text(step.get("run"))
     for given in {*_GIVEN.findall(script)} - {*_VARIABLES}:
         if (meant := closest(given, _VARIABLES)) and f"GITHUB_{given}" not in mapping(step.get("env")):
@@ -69,6 +106,11 @@ def of_step(step: dict[Any, Any], steps: list[dict[Any, Any]]) -> Iterator[tuple
         begun = next((each for each in marks if len(mark) > 3 and each != mark and each.startswith(mark)), "")
         if meant := closest(mark, marks) or begun:
             yield ("run",), f"no test has the mark {mark}, so that pytest ends with an error", f"write {meant}"
+    if "GITHUB_ENV" in script and "GITHUB_OUTPUT" not in script and step.get("id"):
+        lost = next((name for other in steps for name in _asked(other, str(step["id"]))), "")
+        if lost and "set-output" not in script:
+            what = f"steps.{step['id']}.outputs.{lost} is read, and it writes into GITHUB_ENV"
+            yield ("run",), what, "write it into GITHUB_OUTPUT"
     written = "GITHUB_OUTPUT" in script and step.get("id")
     asked = {name for other in steps for name in _asked(other, str(step.get("id")))} if written else set()
     words = {*re.findall(r"[\w-]+(?==)", script)}

@@ -113,6 +113,9 @@ def _empty(name: str, path: list[str], job: dict[Any, Any]) -> str:
     inside, side = path[:2] == ["event", "pull_request"], path[2:3]
     if name == "github" and inside and side in (["base"], ["head"]) and path[3:] and path[3] not in _OF_A_SIDE:
         return f"github.event.pull_request.{side[0]} has no {path[3]}; it has {', '.join(_OF_A_SIDE)}"
+    if name == "github" and path[:1] == ["event"] and path[1:] and path[1] not in _OF_AN_EVENT:
+        meant = closest(path[1], _OF_AN_EVENT)
+        return f"github.event has no {path[1]}; did you mean {meant}?" if meant else ""
     if name == "secrets" and path[0].startswith("github_") and path[0] != "github_token":
         return f"no secret may be called {path[0].upper()}; did you mean GITHUB_TOKEN?"
     if name == "needs" and job:
@@ -136,6 +139,17 @@ def _empty(name: str, path: list[str], job: dict[Any, Any]) -> str:
 _OF_A_STEP = ("conclusion", "outcome", "outputs")
 # https://docs.github.com/en/rest/pulls/pulls#get-a-pull-request
 _OF_A_SIDE = ("label", "ref", "repo", "sha", "user")
+# https://docs.github.com/en/webhooks/webhook-events-and-payloads
+_OF_AN_EVENT = {
+    *("action", "after", "alert", "answer", "assignee", "base_ref", "before", "branches", "changes", "check_run"),
+    *("check_suite", "client_payload", "comment", "commit", "commits", "compare", "context", "created", "deleted"),
+    *("deployment", "deployment_status", "description", "discussion", "enterprise", "forced", "forkee", "head_commit"),
+    *("id", "inputs", "installation", "issue", "label", "master_branch", "membership", "merge_group", "milestone"),
+    *("name", "number", "organization", "package", "pages", "project", "pull_request", "pusher", "pusher_type", "ref"),
+    *("ref_type", "registry_package", "release", "repository", "requested_reviewer", "requested_team", "review"),
+    *("rule", "schedule", "sender", "sha", "state", "target_url", "team", "thread", "workflow", "workflow_job"),
+    *("workflow_run",),
+}
 _MEANS = {"needs": "job in its needs", "steps": "step by its id", "matrix": "matrix"}
 
 
@@ -170,6 +184,55 @@ def of_events(workflow: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
                 yield place, f"no ref begins with {kind}, so that this is never one", f"did you mean {meant}?"
             elif re.fullmatch(r"[\w.-]+", whole):
                 yield place, f"github.ref is never {whole}: it begins with refs/heads/", f"write refs/heads/{whole}"
+
+
+_SHORT = re.compile(r"github\.(ref_name|head_ref|base_ref)\s*[=!]=\s*'refs/heads/([^']*)'", re.IGNORECASE)
+_AS_TEXT = re.compile(r"([\w.-]+)\s*[=!]=\s*'(true|false)'")
+_YES_OR_NO = {
+    *(f"github.event.{name}" for name in ("created", "deleted", "forced")),
+    *(f"github.event.pull_request.{name}" for name in ("draft", "merged")),
+}
+_OUTPUT = re.compile(r"\bneeds\.([\w-]+)\.outputs\.([\w-]+)")
+_ENV = re.compile(r"(?<![\w.])env\.(\w+)")
+
+
+def of_values(workflow: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    """(where, what is wrong, what to do) of comparisons that never hold, and of values that nothing gives."""
+    jobs = mapping(workflow.get("jobs"))
+    answers = _YES_OR_NO | _switches(workflow)
+    for place, found in walk(workflow):
+        asked = " ".join(_EXPRESSION.findall(found)) or (found if place[-1:] == ("if",) else "")
+        if not asked or found == place[-1]:
+            continue
+        for name, branch in _SHORT.findall(asked):
+            yield place, f"github.{name} never begins with refs/heads/", f"write {branch}"
+        for name, word in _AS_TEXT.findall(asked):
+            if name in answers:
+                yield place, f"{name} is no text, so that it is never '{word}'", f"write {word} without quotes"
+        job = job_of(place, workflow)
+        needs = job.get("needs")
+        for other, output in _OUTPUT.findall(asked):
+            given = mapping(jobs.get(other))
+            is_needed = other in ([needs] if isinstance(needs, str) else texts(needs))
+            if is_needed and given and "uses" not in given and output not in mapping(given.get("outputs")):
+                what = f"the job {other} has no output {output}, so that this is always empty"
+                yield place, what, f"name it under outputs of {other}"
+        step = mapping(dig(workflow, *place[:4])) if place[2:3] == ("steps",) else {}
+        names = {str(key) for each in (workflow, job, step) for key in mapping(each.get("env"))}
+        names |= {*re.findall(r"(\w+)=", "".join(text(dig(each, "run")) for each in sequence(job.get("steps"))))}
+        for name in _ENV.findall(asked):
+            if name not in names and (meant := closest(name, names)):
+                yield place, f"nothing gives env.{name} a value", f"did you mean env.{meant}?"
+
+
+def _switches(workflow: dict[Any, Any]) -> set[str]:
+    """The inputs that are true or false, whichever event brings them."""
+    events = workflow.get("on", workflow.get(True))
+    types: dict[str, set[str]] = {}
+    for event in ("workflow_call", "workflow_dispatch"):
+        for name, given in mapping(dig(events, event, "inputs")).items():
+            types.setdefault(f"inputs.{name}", set()).add(text(dig(given, "type")))
+    return {name for name, found in types.items() if found == {"boolean"}}
 
 
 def _comes(cron: str) -> bool:

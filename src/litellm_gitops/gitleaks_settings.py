@@ -29,7 +29,7 @@ def unknown(settings: dict[str, Any]) -> Told:
                 yield key, f"gitleaks knows no {key}, and passes over it", f"did you mean {meant}?"
     entries = sequence(settings.get("allowlists"))
     for pattern in (each for entry in entries for each in texts(mapping(entry).get("paths"))):
-        if meant := closest(pattern, [_DIGESTS]):
+        if is_pattern(pattern) and (meant := closest(pattern, [_DIGESTS])):  # else it is refused
             yield pattern, f"no file is like {pattern}", f"did you mean {meant}?"
 
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from litellm_gitops import expressions, shell
-from litellm_gitops.documents import Place, dig, mapping, parse, sequence, text, texts, walk
+from litellm_gitops import expressions, programs
+from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.proxy_facts import closest
 
 Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
@@ -57,6 +55,7 @@ _RELATIVE = re.compile(r"\bGOBIN=[\"']?(?![/$~\"'\s])")
 _OF_UV = re.compile(r"\bpytest\b[^\n;&|]*\s(--(?:locked|frozen|no-sync))\b")
 _INTO = re.compile(r"\bcd ([\w./-]+)")
 _GO = re.compile(r"\bgo (?:run|install) [^\n;|&]*?@(\d+\.\d+\.\d+\S*?)(?=[\"'\s]|$)")
+_MANGLED = re.compile(r"\bgo (?:run|install) [^\n;|&]*?@(v(?:\d+\.){2}\d+[A-Za-z_,][^\s\"']*)")
 _HOST = re.compile(r"\bgo (?:run|install) (?:-\S+ )*[\"']?([\w-]+\.\w+)/")
 _WORD = re.compile(r"[\w./-]+")
 
@@ -75,84 +74,6 @@ def lost(script: str, given: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield name, meant
 
 
-def miscalled(script: str) -> Iterator[tuple[str, str]]:
-    """(what is wrong, what was meant) of programs whose commands and flags are known."""
-    found = shell.read(script)
-    for command in found.all() if found else ():
-        yield from dict.fromkeys(_of_call(command.words))
-        name = next((word for word in command.words if not _BEFORE.fullmatch(word)), "")
-        if name == "[" and command.words[-1] != "]":
-            yield "a test lacks its end, and fails", "]"
-        is_own = re.search(rf"\b{re.escape(name)}\s*\(\)|\b(?:function|alias)\s+{re.escape(name)}\b", script)
-        if name and not is_own and (meant := _common(name)):
-            yield f"there is no command {name}", meant
-
-
-# what scripts call most, and what is called nearly so
-_LONG = (
-    *("basename", "command", "cosign", "copier", "dirname", "docker", "envsubst", "export", "gitleaks", "install"),
-    *("kubectl", "kustomize", "printf", "pytest", "python", "python3", "realpath", "source"),
-)
-_SHORT = ("chmod", "curl", "echo", "grep", "helm", "mkdir", "sleep", "touch", "xargs")
-_OTHERS = ("bpython", "dockerd", "ipython", "jython", "kubectx", "pythonw", "xpython")
-
-
-def _common(name: str) -> str:
-    """The common command that a word was meant to be; of a short one it has the letters, and begins with the first."""
-    if not re.fullmatch(r"[a-z][a-z0-9-]+", name) or name in (*_LONG, *_SHORT, *_OTHERS):
-        return ""
-    swapped = (each for each in _SHORT if each[0] == name[0] and sorted(each) == sorted(name))
-    meant = closest(name, _LONG) or next(swapped, "")
-    return meant if re.findall(r"\d", meant) == re.findall(r"\d", name) else ""
-
-
-def _of_call(words: list[str]) -> Iterator[tuple[str, str]]:
-    at = next((at for at, word in enumerate(words) if not _BEFORE.fullmatch(word)), len(words))
-    if at == len(words) or _program(words[at]) not in _programs():
-        return
-    name, rest = _program(words[at]), words[at + 1 :]
-    command = next((word for word in rest if not word.startswith("-")), "")
-    # of a short one the name of the program is a part, so that it may differ in a letter
-    known = _programs()[name].get("commands", ())
-    meant = closest(command, known) or closest(f"{name} {command}", [f"{name} {each}" for each in known])
-    if known and re.fullmatch(r"[a-z][a-z_-]*", command) and command not in known and meant:
-        yield f"there is no command {name} {command}", f"{name} {meant.removeprefix(f'{name} ')}"
-    if (inner := f"{name} {command}") in _programs():
-        yield from _of_call([inner, *rest[rest.index(command) + 1 :]])
-        return
-    until = next((at for at, word in enumerate(rest) if name == "uv run" and not word.startswith("-")), len(rest))
-    flags = _programs()[name].get("flags") or _programs().get(name.partition(" ")[0], {}).get("flags", ())
-    for flag in (word.partition("=")[0] for word in rest[:until] if word.startswith("--")):
-        if flag not in flags and (meant := closest(flag, flags)):
-            yield f"{name} knows no {flag}", meant
-    values = _programs()[name].get("values", ())
-    for flag, value in zip(rest, [*rest, ""][1:], strict=True):
-        given = flag if "=" in flag else f"{flag}={value}"
-        if values and flag.startswith("--") and given not in values and (meant := closest(given, values)):
-            yield f"{name} knows no {given}", meant
-    if name == "uv run" and rest[until:]:
-        if meant := closest(rest[until], ("copier", "pytest", "python", "python3")):
-            yield f"there is no command {rest[until]}", meant
-        yield from _of_call(rest[until:])
-
-
-_BEFORE = re.compile(r"\w+=.*|-.*|\d+\w?|!|env|exec|if|nice|sudo|time|timeout|while|until|go|run", re.DOTALL)
-
-
-def _program(word: str) -> str:
-    """The program that a word calls; what Go fetches is called by its address, or by a variable."""
-    return "gitleaks" if re.search(r"\A\W*GITLEAKS\W*\Z|/gitleaks/v\d+@", word) else word.rpartition("/")[2]
-
-
-@cache
-def _programs() -> dict[str, dict[str, tuple[str, ...]]]:
-    content = (files("litellm_gitops") / "programs.yml").read_text("utf-8")
-    found = mapping(parse("programs.yml", content)[0].value)
-    return {
-        str(name): {part: tuple(text(words).split()) for part, words in entry.items()} for name, entry in found.items()
-    }
-
-
 def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
     """What a script at a place names by a slip."""
     for name, meant in lost(script, given):
@@ -166,6 +87,8 @@ def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
             yield place, f"Go fetches nothing from {host}", "did you mean github.com?"
     for version in _GO.findall(script):
         yield place, f"Go knows no release {version}", f"write v{version}"
+    for version in _MANGLED.findall(script):
+        yield place, f"Go knows no release {version}", "write one such as v1.2.3"
     for module, path, version in _MAJOR.findall(script):
         if path != version:
             yield place, f"{module} has no release v{version}", f"write one of v{path}, or the address of v{version}"
@@ -173,7 +96,7 @@ def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
         meant = closest(module, _MODULES) if module not in _MODULES else ""
         if meant and re.findall(r"\d", meant) == re.findall(r"\d", module):  # a newer one is no slip
             yield place, f"Go finds no {module}", f"did you mean {meant}?"
-    for what, meant in miscalled(script):
+    for what, meant in programs.miscalled(script):
         yield place, what, f"did you mean {meant}?"
     for program, words in _SAID.items() if "copier" in script else ():
         for word in re.findall(r"[\"']([a-z_]+)[\"']", script) if program in script else ():
@@ -187,7 +110,7 @@ _PUT = re.compile(r"\bGOBIN=[\"']?\$PWD/([\w./-]+)")
 _SOUGHT = re.compile(r"\bPATH=[\"']?\$PWD/([\w./-]+)")
 _SAID = {"copier check-update": ("current_version", "latest_version", "update_available")}
 _MAJOR = re.compile(r"([\w./-]+/v(\d+))(?:/[\w./-]+)?@v(\d+)\.")
-_ENDING = r"[\w.-]{4,}\.(?:json|md|txt|xml|ya?ml)"
+_ENDING = r"[\w.-]{4,}\.[a-z]{2,5}"
 _TAKEN = re.compile(rf"(?:\bopen\([\"']|\bcat |\bjq (?:[^|;\n]* )?|(?<!<)< ?)[\"']?({_ENDING})\b(?!/)")
 _WRITES = re.compile(rf"(?:>>?|\btee(?: -a)?|\s-o|--output|--junit-?xml)[ =]*[\"']?({_ENDING})\b")
 
@@ -281,6 +204,7 @@ _SOURCES = {
     *("ondemand_dast_validation", "parent_pipeline", "pipeline", "push", "schedule", "trigger", "web", "webide"),
     *("security_orchestration_policy", "container_registry_push"),
 }
+_NO_TAG = re.compile(r":(\d+(?:\.\d+)+(?!rc|beta)[a-z,]\w*)")
 _IMAGES = ("alpine/helm", "astral-sh/uv", "golang", "python")
 _HOSTS = ("docker.io", "ghcr.io", "public.ecr.aws", "quay.io", "registry.gitlab.com", "registry.k8s.io")
 # images that begin a program and no shell: https://docs.gitlab.com/ci/docker/using_docker_images/
@@ -291,12 +215,17 @@ _NO_SHELL = re.compile(
 
 def _of_image(name: str, image: Any) -> Flaws:
     """What is wrong with the image of a job."""
-    address = re.sub(r"@.*|:[^/]*\Z", "", text(dig(image, "name")) or text(image))
+    whole = text(dig(image, "name")) or text(image)
+    address = re.sub(r"@.*|:[^/]*\Z", "", whole)
     host, _, path = address.partition("/") if re.match(r"[^/]*[.:]", address) else ("", "", address)
     if host not in ("gcr.io", *_HOSTS) and (meant := closest(host, _HOSTS)):
         yield (name, "image"), f"there is no registry {host}", f"did you mean {meant}?"
     elif path not in _IMAGES and (meant := closest(path, _IMAGES)):
         yield (name, "image"), f"there is no image {path}", f"did you mean {meant}?"
+    elif path in _IMAGES and (
+        tag := re.search(r":(\d+(?:\.\d+)+(?!rc|beta)[a-z,]\w*)", text(dig(image, "name")) or text(image))
+    ):
+        yield (name, "image"), f"there is no {path}:{tag[1]}", "write a release of it"
     elif _NO_SHELL.fullmatch(address) and "entrypoint" not in mapping(image):
         yield (name, "image"), f"{path} begins a program and no shell, so that no script runs", 'write entrypoint: [""]'
 
@@ -342,7 +271,7 @@ def _given(part: Any, field: str) -> Iterator[tuple[Any, Any]]:
 def _filled(script: str, given: dict[str, str]) -> str:
     """A script in which a version that Go fetches stands in its place."""
     for name, value in given.items() if re.search(r"\bgo (?:run|install)\b", script) else ():
-        if re.fullmatch(r"(?:\S+@)?v?\d+(?:\.\d+)+", value):
+        if re.fullmatch(r"(?:\S+@)?v?\d+(?:\.\d+)+[A-Za-z_,]?\w*", value):
             script = re.sub(rf"\$(?:{name}\b|\{{{name}\}})", value, script)
     return script
 

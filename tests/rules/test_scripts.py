@@ -6,10 +6,23 @@ from typing import Any
 
 from litellm_gitops import syntax
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append_item, change, remove, set_value, substitute, together, write
+from tests.support.faults import (
+    Edit,
+    Fault,
+    append,
+    append_item,
+    change,
+    remove,
+    set_value,
+    substitute,
+    together,
+    write,
+)
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 READ, STEPS = "every_script_can_be_read", "every_step_names_what_there_is"
+PATHS = "every_path_of_a_script_is_there"
+FOLDED = "          helm version\n          uv run --locked pytest -m chart"
 VALIDATE, UPDATE = (f".github/workflows/{name}.yaml" for name in ("validate", "update"))
 PIPELINE, GITLAB = ".gitlab-ci.yml", everything(ci_platform="gitlab")
 CHART, SIGNATURE = ("jobs", "chart", "steps"), ("jobs", "signature", "steps")
@@ -32,6 +45,42 @@ def python(*lines: str) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    **{
+        f"commands that YAML makes one of: {name}": (READ, edit, answers)
+        for name, edit, answers in (
+            (
+                "history",
+                change(VALIDATE, "run: |\n          git cat-file", "run: >\n          git cat-file"),
+                everything(),
+            ),
+            ("chart", change(VALIDATE, "run: uv run --locked pytest -m chart", f"run: >-\n{FOLDED}"), everything()),
+            (
+                "GitLab",
+                append(PIPELINE, "\nown:\n  script:\n    - >\n      echo one\n      kubectl get pods\n"),
+                GITLAB,
+            ),
+        )
+    },
+    **{
+        f"a call: {script}": (STEPS, step(script))
+        for script in (
+            "gh issue list --limit --json title",
+            "gh issue list --state any",
+            "gh issue list --json title --jq '.[].titel'",
+            "uv run --lock pytest -m chart",
+            "uv run copier check-update --output-format yaml",
+            "set -euo pipefial",
+            "uv run hooks/seal_secrets.py --checks",
+            "echo 1 > update.json\ncat update.jsn",
+            "go run github.com/zricethezav/gitleaks/v8@v8.30.1x dir . --redact",
+        )
+    },
+    "a call in a file": (READ, write("bin/own.sh", "#!/usr/bin/env bash\nset -euo pipefial\n")),
+    "a folder that is not there": (PATHS, step("kubectl apply -k clusters/awss")),
+    "values that are not there": (PATHS, step("helm template litellm litellm -f litellm/values-prod.yaml")),
+    "a script that is not there": (PATHS, step("./scripts/deploy.sh")),
+    "a folder that is not there, in a file": (PATHS, write("bin/own.sh", "kubectl diff -k clusters/prod\n")),
+    "a folder that is not there (GitLab)": (PATHS, *job(script=["kubectl apply -k clusters/awss"])),
     **{
         f"no script: {script}": (READ, step(script))
         for script in (
@@ -171,6 +220,30 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    **{
+        f"a command on several lines: {lines}": together(
+            step("OWN"), substitute(VALIDATE, r"run: \"OWN\"", f"run: >-\n          {lines}")
+        )
+        for lines in (
+            "uv run\n          pytest -m chart",
+            "docker run --rm\n          python:3.13\n          python -m own",
+            "curl --fail https://example.com &&\n          make all",
+            "if true; then\n            echo a\n          else\n            echo b\n          fi",
+        )
+    },
+    **{
+        f"paths and calls: {script}": step(script)
+        for script in (
+            "gh issue list --limit 5 --json title,url --jq '.[] | .author.login'",
+            "set -o pipefail -o vi",
+            "mkdir -p scripts && echo ls > scripts/deploy.sh && bash scripts/deploy.sh",
+            "git clone https://example.com/a && kubectl apply -k clusters/prod",
+            "cd apps && ./scripts/deploy.sh",
+            'kubectl apply -k "clusters/$CLUSTER"',
+            "helm dependency build litellm && helm lint litellm/charts/litellm-helm",
+            "kubectl diff -k clusters/aws -f litellm/values.yaml",
+        )
+    },
     **{
         f"a script: {script}": step(script)
         for script in (

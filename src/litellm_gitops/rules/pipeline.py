@@ -8,14 +8,15 @@ from pathlib import Path
 from posixpath import basename, normpath
 from typing import Any
 
-from litellm_gitops.documents import Place, dig, mapping, merge, sequence, text, texts
+from litellm_gitops import expressions, programs, steps
+from litellm_gitops.documents import dig, mapping, merge, sequence, text, texts
 from litellm_gitops.files import filtered, git, matching
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.files import no_key_is_given_twice
-from litellm_gitops.scripts import PART, prints_a_secret, runs_the_suite, with_secrets
+from litellm_gitops.scripts import PART, runs_the_suite
 
 _WORKFLOWS = ".github/workflows"
 OURS = (f"{_WORKFLOWS}/validate.yaml", f"{_WORKFLOWS}/update.yaml")
@@ -27,7 +28,7 @@ _NEVER = re.compile(
     re.IGNORECASE,
 )
 _ALWAYS = re.compile(r"(?:\$\{\{)?\s*(?:true|always\(\)|success\(\))\s*(?:\}\})?", re.IGNORECASE)
-_OF_PUSHES = ("branches", "branches-ignore", "paths", "paths-ignore")
+_OF_PUSHES = ("branches", "branches-ignore", "paths", "paths-ignore", "tags", "tags-ignore")
 _EVENT = re.compile(r"github\.event_name *== *'(\w+)'")
 _REF = re.compile(r"github\.(?:ref *== *'refs/heads/|ref_name *== *')([^']+)'")
 _SOME = re.compile(r"github\.(?:actor|triggering_actor) *== *'.*")  # for what one of all pushes
@@ -37,20 +38,6 @@ _BRANCH = re.compile(r"""\$CI_COMMIT_(?:BRANCH|REF_NAME) *(?:==|=~) *["'/^]*([\w
 _SOURCE = re.compile(r"""\$CI_PIPELINE_SOURCE *== *["'](\w+)["']""")
 _TAGGED = re.compile(r"\$CI_COMMIT_TAG\b.*")
 _PUSHED = {"push", "merge_request_event", "parent_pipeline", "external_pull_request_event"}
-# what anybody may write, who sends a pull request or an issue; a shell would run it
-# https://docs.github.com/en/actions/concepts/security/script-injections
-_OF_STRANGERS = re.compile(
-    r"github\.head_ref\b|github\.event\.(?:issue|pull_request|discussion|comment|review|review_comment|workflow_run"
-    r"|head_commit|commits|pages)\.(?:(?!base\b|labels\b|milestone\b|user\b)[\w*]+\.)*(?:title|body|message|head_branch"
-    r"|display_title|page_name|default_branch|description|label|ref|(?<=author\.)(?:email|name)"
-    r"|(?<=committer\.)(?:email|name))\b"
-)
-_EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
-_YES_OR_NO = re.compile(r"\s*!?\s*(?:contains|startsWith|endsWith)\([^()]*\)\s*|[^&|]*[=!]=[^&|]*")  # is all of it
-_EVERYTHING_SENT = re.compile(r"\$\{\{\s*toJSON\(\s*github(?:\.event)?\s*\)", re.IGNORECASE)
-_WRITTEN = r"\$\{?CI_(?:COMMIT_(?:TITLE|MESSAGE|DESCRIPTION|AUTHOR|REF_NAME|BRANCH|TAG)|MERGE_REQUEST_TITLE)\b"
-_EVALUATED = re.compile(rf"\b(?:eval|(?:ba)?sh -c)\b.*{_WRITTEN}")
-_ALL_SECRETS = re.compile(r"toJSON\(\s*secrets\s*\)", re.IGNORECASE)
 GITLAB_KEYWORDS = {"default", "workflow", "variables", "stages", "include", "image", "cache", "services", "spec"}
 GITLAB_KEYWORDS |= {"before_script", "after_script", "pages"}
 _DEPLOYED = ("clusters/", "litellm/", "policies/", "secrets/")
@@ -218,7 +205,7 @@ def _takes_every_change(repository: Repository, filters: dict[Any, Any]) -> bool
             return False
     if "types" in filters and "synchronize" not in [*texts(filters["types"]), filters["types"]]:
         return False
-    return not ("tags" in filters and "branches" not in filters)
+    return not {"tags", "tags-ignore"} & {*filters} or bool({"branches", "branches-ignore"} & {*filters})
 
 
 def _is_the_suite(repository: Repository, jobs: dict[Any, Any], name: Any) -> bool:
@@ -355,47 +342,42 @@ def a_monorepo_runs_the_pipeline(repository: Repository) -> Iterator[Finding]:
 
 
 @rule
-def no_pipeline_shows_a_secret(repository: Repository) -> Iterator[Finding]:
-    """All secrets at once, one in the log, or a shell that runs what a stranger wrote."""
-    for file in repository.under(_WORKFLOWS):
+def every_path_of_a_script_is_there(repository: Repository) -> Iterator[Finding]:
+    """Manifests that it applies and scripts that it starts, at the root of git."""
+    if repository.path(""):
+        return  # where a script begins is for its job to say
+    for file in [*filter(repository.has, [GITLAB]), *repository.under(_WORKFLOWS)]:
         document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
-        if document:
-            for place, found in document.texts:
-                if what := _shown(place, with_secrets(document.value, place, found)):
-                    fix = edit(_INTO_A_VARIABLE if what is _RUN else "take it out, or name the one that the step needs")
-                    yield Finding(file, document.line(*place), what, fix)
-    document = repository.document(GITLAB) if repository.has(GITLAB) else None
-    if document:
-        for place, found in document.texts:
-            if str(place[-1]).startswith("CI_DEBUG_") and found not in (place[-1], "false"):
-                what = f"{place[-1]} writes the value of every variable into the log"
-                yield Finding(GITLAB, document.line(*place), what, edit("take it away"))
-            elif _SCRIPTS & {*place[:2]} and (prints_a_secret(found) or _EVALUATED.search(found)):
-                what = _RUN if _EVALUATED.search(found) else _LOGGED
-                fix = edit("use the variable in quotes, without eval" if what is _RUN else "take it out")
-                yield Finding(GITLAB, document.line(*place), what, fix)
+        of_file = steps.scripts_of_pipeline if file == GITLAB else steps.scripts_of_workflow
+        for place, script, _ in of_file(document.value) if document else ():
+            job = expressions.job_of(place, document.value) if document else {}
+            above = (
+                dig(job, *place[2:4]),
+                dig(job, "defaults", "run"),
+                dig(document and document.value, "defaults", "run"),
+            )
+            is_here = not any(dig(each, "working-directory") for each in above)
+            lost = [each for each in programs.paths(script) if is_here and _is_lost(repository, each, f"{job}")]
+            for path in dict.fromkeys(lost):
+                line = document.line(*place) if document else None
+                yield Finding(file, line, f"there is no {path}", edit("correct the path, or add it"))
+    for file in (each for each in repository.files if is_of_a_shell(repository, each)):
+        for path in dict.fromkeys(programs.paths(repository.text(file) or "")):
+            if _is_lost(repository, path, repository.text(file) or ""):
+                yield Finding(file, None, f"there is no {path}", edit("correct the path, or add it"))
 
 
-_SCRIPTS = {"script", "before_script", "after_script"}
-_RUN = "a shell runs what anybody may write into a title, a text or a name"
-_LOGGED = "it writes the value of a secret, or of every variable, into the log"
-_INTO_A_VARIABLE = "put it into a variable of the step (env), and use that in quotes"
+def _is_lost(repository: Repository, path: str, around: str) -> bool:
+    """Whether nothing is there, git does not ignore it, and nothing around makes it."""
+    ignored = (repository.text(".gitignore") or "").splitlines()
+    is_there = (repository.root / path).exists() or any(matching(ignored, [path]))
+    made = around.count(path.rpartition("/")[2]) > 1 or re.search(r"'(?:path|repository|submodules)':", around)
+    return not is_there and not made
 
 
-def _shown(place: Place, found: str) -> str:
-    """What a text in a workflow of GitHub gives away."""
-    is_script = place[-1] in ("run", "script") and "steps" in place
-    if _ALL_SECRETS.search(found):
-        return "it hands every secret of the repository to a step"
-    if place[-1] == "secrets" and found == "inherit":
-        return "it hands every secret of the repository to another workflow"
-    if is_script and (_is_of_strangers(found) or _EVERYTHING_SENT.search(found)):
-        return _RUN
-    return _LOGGED if place[-1] == "run" and is_script and prints_a_secret(found) else ""
-
-
-def _is_of_strangers(script: str) -> bool:
-    """Whether an expression in a script stands for a text that anybody may write."""
-    found = (re.sub(r"\['([\w-]+)'\]", r".\1", each) for each in _EXPRESSION.findall(script))
-    expressions = (re.sub(r"\[[^]]*\]", ".*", each) for each in found)  # an item of a list, by its number
-    return any(_OF_STRANGERS.search(each) and not _YES_OR_NO.fullmatch(each) for each in expressions)
+def is_of_a_shell(repository: Repository, file: str) -> bool:
+    """Whether a file is a script for bash or its like."""
+    if not file.endswith((".bash", ".sh")) or file.startswith("vendor/"):
+        return False
+    first = (repository.text(file) or "").partition("\n")[0]
+    return not first.startswith("#!") or bool(re.search(r"\b(?:ba|da)?sh\b", first))

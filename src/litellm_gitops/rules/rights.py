@@ -1,4 +1,4 @@
-"""What a pipeline may do with the repository, and that nothing which it runs can be moved by others."""
+"""What a pipeline may do with the repository and show of it, and that nothing which it runs can be moved by others."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from litellm_gitops.documents import dig, mapping, sequence, text
+from litellm_gitops.documents import Place, dig, mapping, sequence, text
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.pipeline import GITLAB, OURS
+from litellm_gitops.scripts import prints_a_secret, with_secrets
 
 VERSIONED = re.compile(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$")
 _MOVES = re.compile(r"\bgo (?:run|install) \S+@(?:latest|main|master|HEAD)\b")
@@ -35,6 +36,20 @@ _GH = re.compile(r"(?:^|[;&|(]|then|do)\s*gh (?:api|issue|pr|release|run|workflo
 # a person, a team, or an address
 _OWNER = re.compile(r"@[A-Za-z0-9][\w-]*(?:/[\w.-]+)?|[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 _COMMITS = ".pre-commit-config.yaml"
+# what anybody may write, who sends a pull request or an issue; a shell would run it
+# https://docs.github.com/en/actions/concepts/security/script-injections
+_OF_STRANGERS = re.compile(
+    r"github\.head_ref\b|github\.event\.(?:issue|pull_request|discussion|comment|review|review_comment|workflow_run"
+    r"|head_commit|commits|pages)\.(?:(?!base\b|labels\b|milestone\b|user\b)[\w*]+\.)*(?:title|body|message|head_branch"
+    r"|display_title|page_name|default_branch|description|label|ref|(?<=author\.)(?:email|name)"
+    r"|(?<=committer\.)(?:email|name))\b"
+)
+_EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_YES_OR_NO = re.compile(r"\s*!?\s*(?:contains|startsWith|endsWith)\([^()]*\)\s*|[^&|]*[=!]=[^&|]*")  # is all of it
+_EVERYTHING_SENT = re.compile(r"\$\{\{\s*toJSON\(\s*github(?:\.event)?\s*\)", re.IGNORECASE)
+_WRITTEN = r"\$\{?CI_(?:COMMIT_(?:TITLE|MESSAGE|DESCRIPTION|AUTHOR|REF_NAME|BRANCH|TAG)|MERGE_REQUEST_TITLE)\b"
+_EVALUATED = re.compile(rf"\b(?:eval|(?:ba)?sh -c)\b.*{_WRITTEN}")
+_ALL_SECRETS = re.compile(r"toJSON\(\s*secrets\s*\)", re.IGNORECASE)
 
 
 @rule
@@ -270,3 +285,50 @@ def _meant(repository: Repository, pattern: str) -> str:
     there = {file.split("/")[1] for file in repository.under(first) if "/" in file} if rest else set()
     meant = closest(name, there) if name not in there else ""
     return f"{first}/{meant}" if meant else ""
+
+
+@rule
+def no_pipeline_shows_a_secret(repository: Repository) -> Iterator[Finding]:
+    """All secrets at once, one in the log, or a shell that runs what a stranger wrote."""
+    for file in repository.under(".github/workflows"):
+        document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
+        if document:
+            for place, found in document.texts:
+                if what := _shown(place, with_secrets(document.value, place, found)):
+                    fix = edit(_INTO_A_VARIABLE if what is _RUN else "take it out, or name the one that the step needs")
+                    yield Finding(file, document.line(*place), what, fix)
+    document = repository.document(GITLAB) if repository.has(GITLAB) else None
+    if document:
+        for place, found in document.texts:
+            if str(place[-1]).startswith("CI_DEBUG_") and found not in (place[-1], "false"):
+                what = f"{place[-1]} writes the value of every variable into the log"
+                yield Finding(GITLAB, document.line(*place), what, edit("take it away"))
+            elif _SCRIPTS & {*place[:2]} and (prints_a_secret(found) or _EVALUATED.search(found)):
+                what = _RUN if _EVALUATED.search(found) else _LOGGED
+                fix = edit("use the variable in quotes, without eval" if what is _RUN else "take it out")
+                yield Finding(GITLAB, document.line(*place), what, fix)
+
+
+_SCRIPTS = {"script", "before_script", "after_script"}
+_RUN = "a shell runs what anybody may write into a title, a text or a name"
+_LOGGED = "it writes the value of a secret, or of every variable, into the log"
+_INTO_A_VARIABLE = "put it into a variable of the step (env), and use that in quotes"
+
+
+def _shown(place: Place, found: str) -> str:
+    """What a text in a workflow of GitHub gives away."""
+    is_script = place[-1] in ("run", "script") and "steps" in place
+    if _ALL_SECRETS.search(found):
+        return "it hands every secret of the repository to a step"
+    if place[-1] == "secrets" and found == "inherit":
+        return "it hands every secret of the repository to another workflow"
+    if is_script and (_is_of_strangers(found) or _EVERYTHING_SENT.search(found)):
+        return _RUN
+    return _LOGGED if place[-1] == "run" and is_script and prints_a_secret(found) else ""
+
+
+def _is_of_strangers(script: str) -> bool:
+    """Whether an expression in a script stands for a text that anybody may write."""
+    found = (re.sub(r"\['([\w-]+)'\]", r".\1", each) for each in _EXPRESSION.findall(script))
+    expressions = (re.sub(r"\[[^]]*\]", ".*", each) for each in found)  # an item of a list, by its number
+    return any(_OF_STRANGERS.search(each) and not _YES_OR_NO.fullmatch(each) for each in expressions)

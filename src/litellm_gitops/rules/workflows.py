@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import chain, takewhile
 from typing import Any
 
-from litellm_gitops import actions, expressions, steps, syntax
+from litellm_gitops import actions, expressions, programs, steps, syntax
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import search_path
 from litellm_gitops.findings import Finding, edit
@@ -18,7 +19,7 @@ from litellm_gitops.proxy_facts import as_rendered, closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.forms import is_cron
-from litellm_gitops.rules.pipeline import GITLAB_KEYWORDS, extended
+from litellm_gitops.rules.pipeline import GITLAB_KEYWORDS, extended, is_of_a_shell
 from litellm_gitops.schemas import published
 
 _FOLDER, _GITLAB = ".github/workflows", ".gitlab-ci.yml"
@@ -90,10 +91,14 @@ def every_step_names_what_there_is(repository: Repository) -> Iterator[Finding]:
             for place, what, fix in steps.of_job(str(name), mapping(own), whole, pipeline.value, folder):
                 yield Finding(_GITLAB, pipeline.line(*place), what, edit(fix))
     unread = {each.file for each in every_script_can_be_read(repository)}  # of which that rule tells
+    is_hosted = "github.com" in str(repository.answers.get("repo_url"))
     for file in repository.under(_FOLDER):
         document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
         for place, what, fix in _steps_of(document) if document and file not in unread else ():
             yield Finding(file, document.line(*place) if document else None, what, edit(fix))
+        for place, name, meant in _unnamed(repository, document) if document else ():
+            line = document.line(*place) if document else None
+            yield Finding(file, line, f"there is no workflow {name}", edit(f"did you mean {meant}?"))
         for place, found in document.texts if document and not repository.path("") else ():
             local = found.removeprefix("./").rstrip("/") if place[-1] == "uses" and found.startswith("./.") else ""
             if document and local and local not in repository.files and not repository.under(local):
@@ -101,10 +106,25 @@ def every_step_names_what_there_is(repository: Repository) -> Iterator[Finding]:
         for name, job in mapping(dig(document and document.value, "jobs")).items():
             listed = [*map(mapping, sequence(dig(job, "steps")))]
             for number, step in enumerate(listed):
-                for field, what, fix in actions.of_step(step, listed):
+                for field, what, fix in actions.of_step(step, listed, is_hosted):
                     if document:
                         line = document.line("jobs", str(name), "steps", number, *field)
                         yield Finding(file, line, what, edit(fix))
+
+
+def _unnamed(repository: Repository, document: Document) -> Iterator[tuple[Place, str, str]]:
+    """Workflows after whose end one begins, by a name that is nearly that of one."""
+    events = document.value.get("on", document.value.get(True))
+    listed = dig(events, "workflow_run", "workflows")
+    others = [repository.document(file) for file in repository.under(_FOLDER) if file.endswith((".yaml", ".yml"))]
+    names = {text(dig(other and other.value, "name")) for other in others}
+    for number, name in enumerate(texts(listed)):
+        begun = next((each for each in sorted(names) if each[:5] == name[:5].lower() and len(each) > 4), "")
+        if name not in names and (meant := closest(name, names) or begun):
+            yield ("on", "workflow_run", "workflows", number), name, meant
+
+
+_SLIPS = (steps.of_workflow, expressions.of_values, actions.of_artifacts)
 
 
 @rule
@@ -119,7 +139,15 @@ def every_script_can_be_read(repository: Repository) -> Iterator[Finding]:
             shells += [(file, line, script)] if shell == "bash" else []
             for what, fix in syntax.of_python(script) if shell == "bash" else syntax.slips(script):
                 yield Finding(file, line, what, edit(fix))
-    shells += ((file, 0, repository.text(file) or "") for file in repository.files if _is_of_a_shell(repository, file))
+        places = (place for place, _ in document.texts if _CALLED.intersection(place)) if document else ()
+        for line in sorted({document.line(*place) or 0 for place in places} if document else ()):
+            if line and programs.is_folded(_folded(repository.text(file) or "", line)):
+                yield Finding(file, line, "YAML makes one line of these commands", edit("write | in place of >"))
+    for file in (each for each in repository.files if is_of_a_shell(repository, each)):
+        script = repository.text(file) or ""
+        shells.append((file, 0, script))
+        for what, meant in programs.miscalled(script):
+            yield Finding(file, None, what, edit(f"did you mean {meant}?"))
     ends = syntax.unread(search_path(repository.root), dict.fromkeys(script for _, _, script in shells))
     for file, line, script in shells:
         if number := ends.get(script):
@@ -127,11 +155,16 @@ def every_script_can_be_read(repository: Repository) -> Iterator[Finding]:
             yield Finding(file, line + number if "\n" in script else line or number, what, edit("correct the syntax"))
 
 
-def _is_of_a_shell(repository: Repository, file: str) -> bool:
-    if not file.endswith((".bash", ".sh")) or file.startswith("vendor/"):
-        return False
-    first = (repository.text(file) or "").partition("\n")[0]
-    return not first.startswith("#!") or bool(re.search(r"\b(?:ba|da)?sh\b", first))
+_CALLED = {"run", "before_script", "script", "after_script"}
+
+
+def _folded(content: str, number: int) -> list[str]:
+    """The lines below a key whose text YAML makes one of; none where it keeps them."""
+    first, *rest = content.splitlines()[number - 1 :]
+    if not re.search(r"[:-]\s+>[-+]?\s*(?:#.*)?\Z", first):
+        return []
+    depth = len(first) - len(first.lstrip())
+    return [*takewhile(lambda line: not line.strip() or len(line) - len(line.lstrip()) > depth, rest)]
 
 
 @rule
@@ -156,7 +189,7 @@ def _lost_includes(repository: Repository, pipeline: dict[Any, Any]) -> Iterator
 
 @lru_cache(maxsize=64)
 def _steps_of(document: Document) -> tuple[tuple[Place, str, str], ...]:
-    return (*steps.of_workflow(document.value),)
+    return (*chain.from_iterable(each(document.value) for each in _SLIPS),)
 
 
 def _told(document: Document, flaws: _Flaws, end: str) -> Iterator[Finding]:

@@ -1,0 +1,121 @@
+"""Faults and edits of what workflows of one's own give actions, ask of other jobs, and compare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.answers import everything
+from tests.support.faults import Edit, Fault, set_value, substitute, write
+from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
+
+STEPS, EMPTY, PUSH = (
+    "every_step_names_what_there_is",
+    "every_expression_has_a_value",
+    "every_push_runs_the_suite",
+)
+VALIDATE, UPDATE, OWN = (f".github/workflows/{name}.yaml" for name in ("validate", "update", "own"))
+BUILT = "  build:\n    runs-on: ubuntu-latest\n    outputs: {tag: '1'}\n    steps: [{run: make}]\n"
+UPLOAD = "{uses: actions/upload-artifact@v7, with: {name: report, path: a.xml}}"
+PUT = f"  put:\n    runs-on: ubuntu-latest\n    steps: [{UPLOAD}]\n"
+OF_AN_ENTERPRISE = everything(repo_url="https://git.example.com/platform/litellm-gitops.git")
+
+
+def own(step: str, on: str = "push", more: str = "", **job: Any) -> Edit:
+    """A workflow of one's own with one step, and more jobs before it."""
+    above = "".join(f"    {key.replace('_', '-')}: {value}\n" for key, value in job.items())
+    text = f"on: {on}\njobs:\n{more}  own:\n    runs-on: ubuntu-latest\n{above}    steps:\n      - {step}\n"
+    return write(OWN, text)
+
+
+def told(condition: str, on: str = "pull_request") -> Edit:
+    """A workflow of one's own with a condition."""
+    return own("run: make", on, **{"if": condition})
+
+
+FLAG = "{workflow_dispatch: {inputs: {dry: {type: boolean}}}}"
+FAULTS: dict[str, Fault] = {
+    **{
+        f"an action: {step}": (STEPS, own(step))
+        for step in (
+            "{uses: docker/login-action@v3, with: {user: me, password: '${{ secrets.DOCKER }}'}}",
+            "{uses: actions/cache@v5, with: {path: .cache}}",
+            "{uses: actions/cache@v5, with: {path: .cache, keys: a}}",
+            "{uses: actions/cache@v2, with: {path: .cache, key: a}}",
+            "{uses: actions/upload-artifact@v3, with: {path: report.xml}}",
+            "{uses: actions/upload-artifact@v3.1.2, with: {path: report.xml}}",
+            "{uses: actions/upload-artifact@v7, with: {name: report}}",
+        )
+    },
+    "an artifact under another name": (
+        STEPS,
+        own("{uses: actions/download-artifact@v7, with: {name: reports}}", more=PUT, needs="put"),
+    ),
+    "an output of a job that has no such one": (
+        STEPS,
+        own("run: echo ${{ needs.build.outputs.tags }}", more=BUILT, needs="build"),
+    ),
+    "a variable that is misspelt": (STEPS, own("run: helm pull --version ${{ env.VERSOIN }}", env="{VERSION: 1.0.0}")),
+    "outputs in the environment": (STEPS, substitute(UPDATE, "GITHUB_OUTPUT", "GITHUB_ENV")),
+    "a part of an event that is misspelt": (
+        EMPTY,
+        substitute(VALIDATE, r"github\.event\.before", "github.event.befor"),
+    ),
+    **{
+        f"never: {condition}": (STEPS, told(condition, on))
+        for condition, on in (
+            ("github.ref_name == 'refs/heads/main'", "push"),
+            ("github.base_ref == 'refs/heads/main'", "pull_request"),
+            ("github.event.pull_request.merged == 'true'", "{pull_request: {types: [closed]}}"),
+            ("github.event.pull_request.draft != 'true'", "pull_request"),
+            ("inputs.dry == 'true'", FLAG),
+        )
+    },
+    "a suite for tags alone, beside pull requests": (PUSH, set_value(VALIDATE, ("on", "push"), {"tags": ["v*"]})),
+    "a suite for no tags, and so for no branch": (PUSH, set_value(VALIDATE, ("on", "push"), {"tags-ignore": ["v*"]})),
+}
+HARMLESS: dict[str, Harmless] = {
+    **{
+        f"an action: {step}": own(step)
+        for step in (
+            "{uses: docker/login-action@v3, with: {registry: ghcr.io, username: me, password: '${{ github.token }}'}}",
+            "{uses: actions/cache/restore@v5, with: {path: .cache, key: a}}",
+            "{uses: actions/cache@v5, with: {path: .cache, key: a, restore-keys: b}}",
+            "{uses: actions/setup-go@v6, with: {go-version: stable}}",
+            "{uses: actions/setup-node@v6, with: {node-version: 24}}",
+            "{uses: docker/setup-buildx-action@v3}",
+            "{uses: actions/download-artifact@v7}",
+            "{uses: actions/upload-artifact@v7, with: {path: report.xml}}",
+            "{uses: actions/upload-pages-artifact@v3, with: {path: docs}}",
+        )
+    },
+    "an old action on a server of one's own": (
+        own("{uses: actions/upload-artifact@v3, with: {path: a.xml}}"),
+        OF_AN_ENTERPRISE,
+    ),
+    "an artifact of another run": own(
+        "{uses: actions/download-artifact@v7, with: {name: reports, run-id: 1}}", more=PUT, needs="put"
+    ),
+    "artifacts by numbers": own("{uses: actions/download-artifact@v7, with: {name: report2}}", more=PUT, needs="put"),
+    "an output of a job": own("run: echo ${{ needs.build.outputs.tag }}", more=BUILT, needs="build"),
+    "a variable that a step gives": own(
+        "{run: 'echo VERSIONS=1 >> \"$GITHUB_ENV\"'}\n      - run: echo ${{ env.VERSIONS }}", env="{VERSION: 1.0.0}"
+    ),
+    **{
+        f"a condition: {condition}": told(condition, on)
+        for condition, on in (
+            ("github.ref_name == 'release/1'", "push"),
+            ("github.event.pull_request.merged == true", "{pull_request: {types: [closed]}}"),
+            ("github.event.inputs.dry == 'true'", FLAG),
+            ("inputs.dry == 'true'", "{workflow_dispatch: {inputs: {dry: {type: string}}}}"),
+            ("github.event.client_payload.dry == 'true'", "repository_dispatch"),
+            ("github.event.repository.private", "push"),
+        )
+    },
+    "a suite for tags, too": set_value(VALIDATE, ("on", "push"), {"branches": ["**"], "tags": ["v*"]}),
+    "a suite for tags, and for all branches but one": set_value(
+        VALIDATE, ("on", "push"), {"branches-ignore": ["gh-pages"], "tags": ["v*"]}
+    ),
+}
+
+test_each_fault_is_found_by_its_rule_alone = found_by_its_rule_alone(FAULTS)
+test_what_the_owner_may_do_is_accepted = accepted(HARMLESS)
