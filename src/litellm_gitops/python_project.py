@@ -7,7 +7,6 @@ https://docs.pytest.org/en/stable/reference/reference.html#configuration-options
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -131,6 +130,7 @@ _FLAGS = {
     ),
 }
 _MARKS = {"test_chart.py": "chart", "test_decryption.py": "decrypt", "test_signature.py": "signed"}
+_OF_THE_SUITE = re.compile(r"\*|test_(?:auth_matrix|deployment|files|sealing)\.py")
 _CHOSEN = r"(?<!\S)-m\s*(?:'([^']*)'|\"([^\"]*)\"|(\S+))"
 _BACKENDS = ("setuptools.build_meta", "hatchling.build", "flit_core.buildapi", "poetry.core.masonry.api", "uv_build")
 
@@ -154,6 +154,9 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
         yield from _misspelt(f"tool.{program}", mapping(dig(tool, *program.split("."))), known)
     yield from _misspelt("project", project, _PROJECT)
     yield from _misspelt("tool.uv", mapping(tool.get("uv")), _UV)
+    target = text(dig(tool, "ruff", "target-version"))
+    if target and not re.fullmatch(r"py3\d+", target):
+        yield "target-version", f"ruff knows no target-version {target}, and ends with an error", "write py311"
     if not isinstance(dig(tool, "uv", "package"), bool | None):
         yield "package", "tool.uv.package is neither true nor false, and uv ends with an error", "write false"
     if project:
@@ -193,8 +196,13 @@ def of_entry(file: str, content: str) -> Iterator[tuple[int, str, str]]:
     if file.startswith("hooks/"):
         if "from litellm_gitops" in content:
             slips = ((1, what, fix) for what, fix in syntax.slips(content))
-            yield from islice(chain(slips, _of_hook(nodes)), 1)
+            yield from islice(chain(slips, _of_hook(nodes), _of_places(file, content)), 1)
         return
+    for node in tree.body if file.endswith("conftest.py") else ():
+        names = {each.id for each in getattr(node, "targets", ()) if isinstance(each, ast.Name)}
+        left = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+        for name in filter(_OF_THE_SUITE.search, left if names & {"collect_ignore", "collect_ignore_glob"} else ()):
+            yield node.lineno, f"pytest leaves {name} out, and with it the rules that it is for", "take it out"
     marks = [node for node in tree.body if isinstance(node, ast.Assign)]  # pytestmark
     for function in (node for node in nodes if isinstance(node, ast.FunctionDef)):
         inside = [*ast.walk(function), *(each for mark in marks for each in ast.walk(mark))]
@@ -213,25 +221,39 @@ def _of_hook(nodes: list[ast.AST]) -> Iterator[tuple[int, str, str]]:
     """Whether an entry point ends with what `main` returns: without it, nothing is held back."""
     exits = [node for node in nodes if _called(node) in ("exit", "SystemExit") and isinstance(node, ast.Call)]
     computed = [arg for node in exits for arg in node.args if not isinstance(arg, ast.Constant | ast.JoinedStr)]
-    calls = [node for node in nodes if _called(node) == "main" and isinstance(node, ast.Call)]
-    for node in (each for each in nodes if isinstance(each, ast.ImportFrom)):
-        module = text(node.module) if not node.level else ""
-        if module.startswith("litellm_gitops") and not _is_module(module):
-            yield node.lineno, f"there is no {module}", "correct the name"
-        elif module.startswith("litellm_gitops") and any(alias.name == "main" for alias in node.names) and not calls:
-            yield node.lineno, "it imports main and never calls it", "end with sys.exit(main(ROOT))"
+    calls: list[ast.Call | ast.ImportFrom] = [
+        node for node in nodes if _called(node) == "main" and isinstance(node, ast.Call)
+    ]
+    brought = [
+        node for node in nodes if isinstance(node, ast.ImportFrom) and "main" in [each.name for each in node.names]
+    ]
+    lost = calls if calls and not computed else brought if not calls else []
     for each in (each for each in nodes if isinstance(each, ast.Attribute) and _is_of_a_path(each)):
         if meant := closest(each.attr, dir(Path)):
             yield each.lineno, f"a path has no {each.attr}", f"did you mean {meant}?"
-    if calls and not computed:
-        yield calls[0].lineno, "its exit code is lost, so that it holds nothing back", "write sys.exit(main(ROOT))"
+    for node in lost[:1]:
+        yield node.lineno, "its exit code is lost, so that it holds nothing back", "write sys.exit(main(ROOT))"
 
 
-def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # the package in which it would stand
-        return False
+def _of_places(file: str, content: str) -> Iterator[tuple[int, str, str]]:
+    """Whether an entry point finds the repository, the folder of a vendored package, and the module that it calls."""
+    for number, line in enumerate(content.splitlines(), 1):
+        root = re.match(r"ROOT = Path\(__file__\)\.resolve\(\)((?:\.parent)*)(?:\.parents\[(\d)\])?\s*(?:#|\Z)", line)
+        steps = root and root[1].count(".parent") + (int(root[2]) + 1 if root[2] else 0)
+        if root and steps != file.count("/") + 1:
+            yield number, "ROOT is not the folder of the repository", "write Path(__file__).resolve().parent.parent"
+        for name in re.findall(r"ROOT / \"(\w+)\"", line):
+            if meant := closest(name, ("vendor",)):
+                yield number, f"there is no {name}/", f"did you mean {meant}?"
+        called = re.match(r"\s*from (litellm_gitops(?:\.\w+)+) import", line)
+        if called and not _is_a_module(called[1]):
+            yield number, f"there is no module {called[1]}, so that it holds nothing back", "correct its name"
+
+
+def _is_a_module(name: str) -> bool:
+    """Whether the package has it; nothing of it is run."""
+    path = Path(__file__).parent.joinpath(*name.split(".")[1:])
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def _is_of_a_path(node: ast.Attribute) -> bool:
@@ -308,6 +330,9 @@ def _of_dependencies(project: dict[Any, Any]) -> Flaws:
             yield line, f"a dependency cannot be read: {line}", "write name>=1.2,<2"
             return
         names.add(match[1].lower())
+        least, below = (re.search(sign + r"\s*(\d+(?:\.\d+)*)\s*(?:,|\Z)", line) for sign in (">=", "<(?!=)"))
+        if least and below and _parts(below[1]) <= _parts(least[1]):
+            yield line, f"no release of {match[1]} is in {line[match.end(1) :]}", "write a higher end"
         if match[1].lower() == "litellm-gitops":
             extras = [each.strip() for each in (match[2] or "").split(",")]
             if "suite" not in extras:
@@ -316,6 +341,10 @@ def _of_dependencies(project: dict[Any, Any]) -> Flaws:
     for name in names:
         if (meant := closest(name, ("copier", "litellm-gitops"))) and meant not in names:
             yield name, f"there is no {name}", f"did you mean {meant}?"
+
+
+def _parts(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 _IMPORTED = re.compile(r"^\s*(?:from|import) (\w+)|\bimported\(\"(\w+)", re.MULTILINE)

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops import gitleaks_settings
+from litellm_gitops import commit_hooks, gitleaks_settings
 from litellm_gitops.documents import LOADER, Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
@@ -43,9 +43,14 @@ _READ = ("clusters/", "litellm/", "secrets/")  # by the engine
 _WATCHED = (VALUES, "README.md", "docker-compose.yml", "clusters/own.yaml")  # of many places for a credential
 _MANIFESTS = (VALUES, "clusters/own.yaml", "secrets/aws/own.yaml")
 _TEXTS = ("x", "Zq7", "0a-b", "A_1")  # a part of any credential
+_KEYS = {  # two of each, made up
+    "the proxy": ("sk-" + "0a1b2c3d" * 4, "sk-" + "fe98dc76" * 4),
+    "AWS": ("AKIA" + "Q3WE5RTYZ7UIOP2A", "AKIA" + "MN2BVCXZL4KJHGF6"),
+    "age": ("AGE-SECRET-" + "KEY-1" + "QZ7RY2XP" * 7, "AGE-SECRET-" + "KEY-1" + "LM3NDG5F" * 7),
+}
 _LEFT_OUT = {
     "paths": (("every file", _WATCHED), ("every manifest", _MANIFESTS)),
-    "regexes": (("every credential", _TEXTS),),
+    "regexes": (("every credential", _TEXTS), *((f"every key of {name}", samples) for name, samples in _KEYS.items())),
 }
 
 
@@ -78,12 +83,8 @@ def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
     if not repository.has("hooks/guard_staged.py") and not is_ignored(repository, "hooks/guard_staged.py"):
         yield Finding("hooks/guard_staged.py", None, "is missing, and no commit is possible", restore())
     there = [*map(repository.path, repository.files)]
-    for place, hook in hooks:
-        for number, word in enumerate(texts(hook.get("args"))):
-            path = word.partition("=")[2] if word.startswith("-") else word
-            if "." in path and path not in there and (meant := closest(path, there)):
-                what = f"there is no {path}, and no commit is possible"
-                yield Finding(_COMMITS, document.line(*place, "args", number), what, edit(f"did you mean {meant}?"))
+    for flaw, what, fix in commit_hooks.slips(document.value, there, not repository.path("")):
+        yield Finding(_COMMITS, document.line(*flaw), what, edit(fix))
     yield from _of_guards(repository, document, hooks)
 
 
@@ -325,6 +326,12 @@ def yamllint_can_read_its_settings(repository: Repository) -> Iterator[Finding]:
         for place, what in published.flaws("yamllint", _rendered(document.value)) if document else ():
             if document:
                 yield from _told(document, place, what, "yamllint")
+        ignored = text(dig(document and document.value, "ignore"))
+        if document and "\n" not in ignored and len(ignored.split()) > 2:
+            what = "YAML makes one line of what to ignore, so that nothing is ignored"
+            yield Finding(file, document.line("ignore"), what, edit("write ignore: |"))
+        elif document and len({*matching(ignored.splitlines(), _MANIFESTS)}) == len(_MANIFESTS):
+            yield Finding(file, document.line("ignore"), "yamllint looks at no manifest", edit("name a few files"))
         base = text(dig(document and document.value, "extends"))
         if document and base and base not in ("default", "relaxed") and not repository.has(base):
             meant = closest(base, ("default", "relaxed")) or "default"
