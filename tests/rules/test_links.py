@@ -138,6 +138,7 @@ _SLIPS = {
     "a port of a monitor": ("endpoints: [{port: http}]", "endpoints: [{port: metrics}]"),
     "a namespace of the proxy": ("litellm.litellm.svc", "litellm.litelm.svc"),
     "a port of the proxy": (".svc.cluster.local:4000", ".svc.cluster.local:4001"),
+    "TLS that the proxy does not speak": ("http://litellm.litellm.svc", "https://litellm.litellm.svc"),
     "a host in the cluster": ("http://litellm.litellm.svc", "http://litelm.litellm.svc"),
 }
 SEALED = "litellm-redis"
@@ -264,6 +265,11 @@ HARMLESS: dict[str, Harmless] = {
             "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: own\n  namespace: litellm\n"
             "  annotations: {iam.gke.io/gcp-service-account: own@example-ai.iam.gserviceaccount.com}\n",
         ),
+    ),
+    "TLS of another proxy": own(("http://litellm.litellm.svc", "https://litellm.staging.svc")),
+    "TLS that the proxy speaks": together(
+        own(("http://litellm.litellm.svc", "https://litellm.litellm.svc")),
+        add(CHART.arguments, ["--config", "/etc/litellm/config.yaml", "--ssl_certfile_path", "/tls/tls.crt"]),
     ),
     "another proxy": own(("litellm.litellm.svc.cluster.local:4000", "litellm.staging.svc.cluster.local:8080")),
     "a port by its number": own(("port: {name: http}", "port: {number: 80}"), ("targetPort: web", "targetPort: 9090")),

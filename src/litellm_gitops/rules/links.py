@@ -46,7 +46,7 @@ _NAMES: dict[tuple[str, str], tuple[str, ...]] = {
 _LAST = {field for _, field in _NAMES}
 
 
-_OF_THE_PROXY, _PORT = re.compile(r"://litellm\.([a-z0-9-]+)(?:\.svc[\w.]*)?(?::(\d+))?(?=/|\Z)"), "4000"
+_OF_THE_PROXY, _PORT = re.compile(r"(\w*)://litellm\.([a-z0-9-]+)(?:\.svc[\w.]*)?(?::(\d+))?(?=/|\Z)"), "4000"
 
 
 def nearly(word: str, known: set[str]) -> str:
@@ -361,10 +361,14 @@ def _hosts(objects: Objects, own: Own) -> Flaws:
         for host in address.findall(value) if "://" in value else ():
             if host not in known and (meant := nearly(host, known)):
                 yield place, f"there is no Service {host}", f"did you mean {meant}?"
-        for namespace, port in _OF_THE_PROXY.findall(value) if "://litellm." in value else ():
+        for scheme, namespace, port in _OF_THE_PROXY.findall(value) if "://litellm." in value else ():
             values = objects.cluster.values
             ours, known_port = objects.repository.namespace, str(values and values.get(*values.chart.service, "port"))
             if namespace != ours and closest(namespace, [ours]):
                 yield place, f"the proxy is in no namespace {namespace}", f"write litellm.{ours}"
             elif namespace == ours and closest(port, [known_port if known_port.isdigit() else _PORT]):
                 yield place, f"Service litellm has no port {port}", f"write {_PORT}"
+            elif (
+                namespace == ours and scheme == "https" and values and "ssl_certfile" not in str(values.merged).lower()
+            ):
+                yield place, "the proxy speaks no TLS inside of the cluster, so that every call fails", "write http://"
