@@ -134,16 +134,17 @@ def _endpoints() -> list[str]:
 
 _PARTS_OF_A_MODEL = ("model_name", "litellm_params", "model_info")
 _SIDE = r"(?:central|north|south|(?:north|south)?(?:east|west))"
+_DATE = r"\d{4}-(?!02-3|(?:0[469]|11)-31)(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"  # a day that there is
 _FORMS = {  # of a parameter: (a pattern, what it must be)
     "aws_region_name": (rf"[a-z]{{2,4}}(?:-[a-z]+)?-{_SIDE}-\d", "a place of that cloud, such as us-east-1"),
     "vertex_location": (rf"global|us|eu|[a-z]+-{_SIDE}\d{{1,2}}", "a place of that cloud, such as us-central1"),
     "api_base": (r"https?://[^\s/<>]+(?:/\S*)?", "an address, such as https://example.openai.azure.com/"),
-    "api_version": (r"(?!\d{4}-\d\d).*|\d{4}-(?:0\d|1[0-2])-(?:[0-2]\d|3[01])(?:-.+)?", "a date, such as 2025-04-01"),
+    "api_version": (rf"(?!\d{{4}}-\d\d).*|{_DATE}(?:-.+)?", "a date, such as 2025-04-01"),
 }
 # https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle
 _OF_AZURE = {
     "api_version": (
-        r"\d{4}-(?:0\d|1[0-2])-(?:[0-2]\d|3[01])(?:-[a-z]*preview)?|v1|preview|latest",
+        rf"{_DATE}(?:-[a-z]*preview)?|v1|preview|latest",
         "a version, such as 2025-04-01-preview",
     )
 }

@@ -16,15 +16,17 @@ from tests.support.faults import (
     Fault,
     add,
     at,
+    change,
     delete,
     each_model,
     model,
     remove,
     set_value,
+    substitute,
     together,
     write,
 )
-from tests.support.findings import accepted, found_by_its_rule_alone
+from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 SMALL = answers(["gcp"], ["bedrock"])
 GITLAB = everything(ci_platform="gitlab")
@@ -73,6 +75,15 @@ FAULTS: dict[str, Fault] = {
         remove(SHARED, at(CHART.config, "router_settings")),
     ),
     "another storage class": ("redis_is_the_answered_one", add(CHART.redis_storage_class, "own", GCP), BUNDLED),
+    "a kind of Redis that is misspelt": (
+        "redis_is_the_answered_one",
+        change(SHARED, "architecture: standalone", "architecure: standalone"),
+        BUNDLED,
+    ),
+    "an endpoint with two letters swapped": (
+        MODELS,
+        substitute(SHARED, "https://example.openai", "https://exmaple.openai", 1),
+    ),
     "another region for every model": (
         MODELS,
         each_model("bedrock/", lambda model: model.update(aws_region_name="us-east-1")),
@@ -104,7 +115,7 @@ FAULTS: dict[str, Fault] = {
 }
 
 # What an owner may do, and no rule minds.
-HARMLESS: dict[str, Edit] = {
+HARMLESS: dict[str, Harmless] = {
     "a model of their own, in another region": model(
         {"model": "bedrock/eu.anthropic.claude", "aws_region_name": "eu-west-1"}, "ours"
     ),
@@ -150,6 +161,8 @@ HARMLESS: dict[str, Edit] = {
         },
     ),
     "a number of replicas for one cluster": add(CHART.replicas, 5),
+    "copies of the Redis": (change(SHARED, "architecture: standalone", "architecture: replication"), BUNDLED),
+    "a Redis as its chart has it": (substitute(SHARED, r"^ +architecture: .*\n", ""), BUNDLED),
     "a Redis of the cache": together(
         remove(SHARED, at(CHART.config, "router_settings")),
         add(CHART.config, {"litellm_settings": {"cache": True, "cache_params": {"type": "redis"}}}, SHARED),

@@ -10,8 +10,9 @@ from typing import Any
 
 from litellm_gitops.documents import Place, dig, dotted, mapping, text
 from litellm_gitops.files import git, has_git, is_inside
-from litellm_gitops.findings import Finding, restore, update
+from litellm_gitops.findings import Finding, edit, restore, update
 from litellm_gitops.pod import Parameters
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.files import is_ignored
@@ -115,12 +116,22 @@ def redis_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
             yield values.finding(place, what, update("redis", "external"))
         elif redis == "bundled":
             yield from _agrees(values, chart.redis_storage_class, values.cluster.answer_name("storage_class"))
+            yield from _misspelt_kind(values)
         router = values.pod.config("router_settings")  # of another kind another rule tells
         known = any(values.pod.config(*at) for at in _REDIS) or not isinstance(router, dict | None)
         if redis in ("external", "bundled") and not known:
             what = "the configuration leads to no Redis, so that the limits of models count for each replica"
             fix = update("redis", "none", first="restore it")
             yield values.finding((*chart.config, "router_settings"), what, fix, VALUES)
+
+
+def _misspelt_kind(values: Values) -> Iterator[Finding]:
+    """A misspelt `architecture`: the chart of Redis takes any key, and makes copies of it that nobody asked for."""
+    given = mapping(values.get(*values.chart.redis))
+    for key in map(str, given) if "architecture" not in given else ():
+        if meant := closest(key, ["architecture"]):
+            place = (*values.chart.redis, key)
+            yield values.finding(place, f"the chart of Redis knows no {key}", edit(f"did you mean {meant}?"), VALUES)
 
 
 @rule
@@ -137,6 +148,12 @@ def the_models_are_where_the_answers_say(repository: Repository) -> Iterator[Fin
                 what = f"no model of {provider} has {parameter} {expected}, as the answer {question} says"
                 fix = update(question, first="restore it")
                 yield values.finding((*each.place, parameter), what, fix, VALUES)
+                continue
+            for values, each in ours:
+                given = text(each.given.get(parameter))
+                if given != expected and sorted(given) == sorted(text(expected)):  # two letters have changed places
+                    what = f"{parameter} is {given}: did you mean {expected}?"
+                    yield values.finding((*each.place, parameter), what, edit(f"write {expected}"), VALUES)
 
 
 def _follows(values: Values, model: Parameters, parameter: str, expected: Any) -> bool:
