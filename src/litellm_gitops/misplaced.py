@@ -124,6 +124,8 @@ def _causes(repository: Repository, found: list[Finding]) -> list[list[Finding]]
             key = (around or [(each.file, form.kind == "astray", above)])[0]
             if form.kind == "type":
                 wrong[each.file, place] = key
+            if form.kind == "gone":  # of a file that ends too early there are several
+                key = (each.file, form.kind)
         together.setdefault(key, []).append(each)
     return [same for same in together.values() if any(_is_lost(repository, each, len(same)) for each in same)]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from litellm_gitops import releases, schemas
 from litellm_gitops.documents import Document, Place, dig, dotted, mapping, sequence, text
-from litellm_gitops.findings import Finding, Form, Misspelt, edit
+from litellm_gitops.findings import Finding, Form, Misspelt, edit, restore
 from litellm_gitops.neighbours import block_above
 from litellm_gitops.repository import VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
@@ -59,7 +59,10 @@ def every_request_needs_a_key(values: Values) -> Iterator[Finding]:
         what = f"{dotted(gone)} is missing: {why}"
         yield replace(values.finding(gone, what, edit("restore it"), VALUES), form=Form("gone", gone))
     elif is_reference(values.get(*values.chart.master_key)) and not elsewhere:
-        yield from _exactly(values, values.chart.master_key, "os.environ/PROXY_MASTER_KEY", why)
+        is_there = isinstance(values.get(*values.chart.master_key[:-1]), dict)
+        for found in _exactly(values, values.chart.master_key, "os.environ/PROXY_MASTER_KEY", why):
+            lost = Form("gone", values.chart.master_key[:-1])
+            yield found if is_there else replace(found, file=VALUES, line=None, form=lost)
     if variable := values.pod.variables.get("PROXY_MASTER_KEY"):
         what = "PROXY_MASTER_KEY is set, which the chart sets from the sealed Secret"
         yield values.finding(variable.place, what, edit("take it away"))
@@ -188,6 +191,10 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
             if error.validator in ("additionalProperties", "type") and tells(str(path[-1]), dig(values.merged, *path)):
                 continue  # it may not stand anywhere
             fix = edit("correct it")
+            if path[1 : len(chart.config) + 1] == chart.config and _is_without_models(repository):
+                what = f"{dotted(chart.config)} is missing, and with it every model"
+                yield Finding(VALUES, None, what, restore(), form=Form("gone", chart.config))
+                continue
             if error.validator == "pattern" and path[1 : len(chart.config) + 1] == chart.config:
                 fix = edit("write os.environ/NAME, and give the proxy the variable NAME from a sealed Secret")
             setting = [layer for layer in values.layers if layer.depth(*path) == len(path)]
@@ -200,6 +207,14 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
             if home := _home(repository, error, layer, path, meant):
                 fix, what, meant = edit(f"move it into {home}"), what.partition(";")[0], None
             yield Finding(layer.file, layer.line(*path), what, fix, misspelt=meant, form=schemas.form(error))
+
+
+def _is_without_models(repository: Repository) -> bool:
+    """Whether the shared file has nothing of the proxy's configuration any more, and no cluster has models."""
+    place = (*repository.chart.config, "model_list")
+    shared = [layer for values in repository.values for layer in values.layers if layer.file == VALUES]
+    lost = not any(dig(layer.value, repository.chart.name, *place[:-1]) for layer in shared)
+    return lost and not any(values.get(*place) for values in repository.values)
 
 
 def _home(repository: Repository, error: Any, layer: Document, path: Place, meant: Misspelt | None) -> str:

@@ -90,9 +90,23 @@ class Synced:
         return file in self.by_hand or dirname(file).endswith(_SETUP)
 
     @cached_property
+    def misnamed(self) -> dict[str, str]:
+        """A file that a person applies and that has another name -> the one by which README.md has it."""
+        gone = [file for file in self.by_hand if not self.repository.has(file)]
+        listed = {entry for file in self.files for entry in self.listing(dirname(file))[1]}
+        others = [file for file in self.files if not self.is_by_hand(file) and file not in listed]
+        read = read_by_kustomize(self.repository)
+        others = [file for file in others if basename(file) != "kustomization.yaml" and file not in read]
+        return {others[0]: gone[0]} if len(gone) == len(others) == 1 else {}
+
+    @cached_property
     def folders(self) -> list[str]:
         """The folders with manifests that follow git, that of the cluster among them."""
         return sorted({self.cluster.folder, *(dirname(file) for file in self.files if not self.is_by_hand(file))})
+
+    def home(self, file: str) -> str:
+        """Where an object of a rendered file is missed: there, or in the list where no such file is left."""
+        return file if self.repository.has(f"{self.cluster.folder}/{file}") else "kustomization.yaml"
 
     def listing(self, folder: str) -> tuple[Document | None, list[str]]:
         """(the kustomization of a folder, what it lists, as paths of the repository); None where none can be read."""
@@ -197,11 +211,11 @@ def _is_nearly(found: Object, wanted: Identity) -> bool:
     is_list = text(found.get("apiVersion")).startswith(_KUSTOMIZE.partition("/")[0])  # which has no name
     if kind == wanted.kind and not found.identity.name and not is_list:
         return True
+    is_refused = kind == f"Cluster{wanted.kind}" and found.get("roleRef", "kind") == "Role"
     if not kind or path != wanted.path:
-        return path == wanted.path
+        return path == wanted.path or (is_refused and found.identity.name == wanted.name)
     group = text(found.get("apiVersion")).partition("/")[0]
     is_unknown = group.endswith(_GROUPS) and schemas.engine(text(found.get("apiVersion")), kind) is None
-    is_refused = kind == f"Cluster{wanted.kind}" and found.get("roleRef", "kind") == "Role"
     is_close = kind.lower() in (meant, meant[:-1]) or bool(get_close_matches(kind.lower(), [meant], 1, 0.75))
     return bool(found.flaws) or is_close or is_unknown or is_refused
 
@@ -278,13 +292,18 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
         for folder in each.folders:
             document, listed = each.listing(folder)
             own = f"{folder}/kustomization.yaml"
-            if document is None and own not in repository.broken:
+            if document is None and own not in repository.broken and folder not in map(dirname, each.misnamed):
                 yield Finding(own, None, "is missing, so the engine applies nothing of this folder", edit("add it"))
             # of what is listed and not there another rule says so, of what is no list the one above
             is_list = document and isinstance(document.value.get("resources"), list | None)
             for file in each.files if is_list else ():
                 # a link has a rule of its own
-                told = each.is_by_hand(file) or repository.source.is_link(file) or file in read_by_kustomize(repository)
+                told = (
+                    each.is_by_hand(file)
+                    or file in each.misnamed
+                    or repository.source.is_link(file)
+                    or file in read_by_kustomize(repository)
+                )
                 if dirname(file) != folder or file in {own, *listed} or told:
                     continue
                 lost = [entry for entry in listed if not repository.has(entry)]
@@ -298,9 +317,10 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
                 else:
                     what = f"{own} does not list it, so the engine never applies it"
                     fix = f"list it, or move it out of {each.cluster.folder} where a person applies it"
-                    if meant := closest(file, [other for other in each.by_hand if not repository.has(other)]):
-                        fix = f"call it {basename(meant)}, by which name README.md applies it"
                     yield Finding(file, None, what, edit(fix))
+        for file, meant in each.misnamed.items():
+            fix = f"call it {meant}, by which name README.md has it"
+            yield Finding(file, None, "a person applies it, by another name", edit(fix))
 
 
 @rule

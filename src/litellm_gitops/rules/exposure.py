@@ -89,7 +89,7 @@ def the_proxy_is_exposed_as_answered(repository: Repository) -> Iterator[Finding
         if answer in _KINDS:
             wanted = Identity(_KINDS[answer], f"{repository.namespace}/{NAME}")
             # of one in another namespace the rules of the engine say so
-            yield from expect(each, () if each.find(wanted) else [wanted])
+            yield from expect(each, () if each.find(wanted) else [wanted], each.home("exposure.yaml"))
             continue
         for found in each.objects:
             if found.identity.kind in _KINDS.values() and found.identity.name == NAME:
@@ -277,7 +277,7 @@ def the_ingress_has_what_its_class_needs(repository: Repository) -> Iterator[Fin
                     yield values.finding((*place, known), what, fix)
         beside = [KNOWN["objects"][name] for name in kind.get("objects", ())]
         wanted = [entry for entry in beside if "named_by" not in entry or given.get(entry["named_by"]) == NAME]
-        yield from expect(each, absent(each, wanted))
+        yield from expect(each, absent(each, wanted), each.home("exposure.yaml"))
         yield from contents(each, wanted)
 
 

@@ -332,7 +332,7 @@ def the_account_of_flux_reaches_the_namespace_alone(repository: Repository) -> I
         account, binding = FLUX.identity(each, "account"), FLUX.identity(each, "binding")
         is_there = any(found.identity == binding for found in each.objects)
         for found in each.objects:
-            if found.identity.path == binding.path and is_refused(repository, found):
+            if found.identity.name == binding.name and is_refused(repository, found):
                 continue  # of which another rule tells
             near = binding.name in (found.identity.name, closest(found.identity.name, [binding.name]))
             if not is_there and found.identity.kind == binding.kind and near:

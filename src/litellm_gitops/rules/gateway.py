@@ -68,7 +68,7 @@ def the_route_has_what_its_gateway_needs(repository: Repository) -> Iterator[Fin
             what = f"it has no timeouts: {kind['missing']}"
             yield found.finding(RULES, what, "write timeouts: {request: 0s} beside its matches")
         elif not timeouts:
-            yield from expect(each, absent(each, wanted))
+            yield from expect(each, absent(each, wanted), each.home("exposure.yaml"))
         yield from contents(each, wanted)
 
 

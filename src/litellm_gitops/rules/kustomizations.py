@@ -122,7 +122,11 @@ def field_of(document: Document, entry: str) -> str:
 def missing(repository: Repository, path: str, place: tuple[str, int]) -> Finding:
     """A finding for what is listed and not there, and the file beside it that was meant."""
     name, there = posixpath.basename(path), repository.under(posixpath.dirname(path))
-    meant = closest(name, [posixpath.basename(each) for each in there if each != place[0]])
+    beside, sealed = (
+        [posixpath.basename(each) for each in there if each != place[0]],
+        re.sub(r"\.ya?ml$", ".sops.yaml", name),
+    )
+    meant = sealed if sealed in beside else closest(name, beside)
     fix = edit(f"did you mean {meant}?" if meant else "take the line away, or add the file")
     slip = Misspelt(name, meant) if meant else None
     return Finding(*place, f"it lists {path}, which does not exist", fix, misspelt=slip)
@@ -173,10 +177,12 @@ def _made_elsewhere(repository: Repository, document: Document, folder: str) -> 
     """ConfigMaps that are made where the engine may write nothing."""
     namespace = document.value.get("namespace")
     is_argocd = repository.answers.get("gitops_engine") == "argocd"
-    for number, entry in enumerate(sequence(document.value.get("configMapGenerator"))):
+    entries = sequence(document.value.get("configMapGenerator"))
+    is_renamed = folder.count("/") == 1 and len(entries) == 1 and not is_argocd
+    for number, entry in enumerate(entries if not is_renamed else ()):  # of the lock another rule tells
         name = text(dig(entry, "name"))
         if not name or name == _LOCK or closest(name, [_LOCK]):
-            continue  # of the lock another rule tells
+            continue
         given = dig(entry, "namespace") or namespace or (repository.namespace if is_argocd else None)
         if folder.startswith("clusters/") and given != repository.namespace:
             what = f"it makes a ConfigMap in namespace {given or 'default'}, where the engine may write nothing"

@@ -16,7 +16,7 @@ from litellm_gitops.repository import SEALED, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.engine import is_setup
 from litellm_gitops.rules.plaintext import is_known_by_its_form, tells
-from litellm_gitops.rules.traces import engine_reads, matches
+from litellm_gitops.rules.traces import engine_reads, matches, no_unchosen_method_leaves_a_trace
 
 _ACCOUNT = "litellm"  # README.md, First steps
 _TRUSTED = f"what has no credential is trusted as the service account {_ACCOUNT} alone"
@@ -47,18 +47,46 @@ def every_chosen_method_has_what_it_needs(values: Values) -> Iterator[Finding]:
     trusted = any(each.keyless or each.service_account_annotations for each in values.cluster.logins.values())
     if trusted and values.get(*account) in (None, {}, []):
         what = f"{dotted(account)} is missing: {_TRUSTED}"
-        found = values.finding(account, what, edit(f"restore create: true and name: {_ACCOUNT} in it"), VALUES)
-        yield replace(found, form=Form("gone", account))
+        lost = values.finding(account, what, edit(f"restore create: true and name: {_ACCOUNT} in it"), VALUES)
+        yield replace(lost, form=Form("gone", account))
         return
+    found = list[Finding]()
     for name, method in values.cluster.logins.items():
         needs = f"{method.provider} by {name}"
         parts = (part(values, method, needs) for part in (_service_account, _secret, _settings))
-        for found in chain(*parts, _token(values, method.token, needs) if method.token else ()):
-            empty = not values.get(*values.chart.env_from) and "needs the variables of" in found.what
-            key = (found.file, found.line, None if empty else found.fix)
+        for each in chain(*parts, _token(values, method.token, needs) if method.token else ()):
+            empty = not values.get(*values.chart.env_from) and "needs the variables of" in each.what
+            key = (each.file, each.line, None if empty else each.fix)
             if key not in told:  # the whole list is gone, which one finding says
-                yield found
+                found.append(each)
             told.add(key)
+    yield from _as_a_whole(values, found)
+
+
+def _as_a_whole(values: Values, found: list[Finding]) -> Iterator[Finding]:
+    """These findings, or one in their place where the cluster's own file is another one's, or has lost a part."""
+    repository, ours = values.repository, [each for each in found if each.file == values.file]
+    content = repository.content(values.file)
+    files = [each.values_file for each in repository.clusters if each is not values.cluster]
+    twin = next((file for file in files if content and repository.content(file) == content), None)
+    astray = (each for each in no_unchosen_method_leaves_a_trace(repository) if each.file == values.file)
+    if twin and (ours or any(astray)):
+        what = f"it is {twin}, byte for byte, and this cluster needs another"
+        yield Finding(values.file, None, what, restore(), form=Form("gone", (values.file,)))
+    elif len(ours) > 1:
+        what = f"{ours[0].what}, and it lacks {len(ours) - 1} more of what the chosen methods need"
+        yield Finding(values.file, ours[0].line, what, restore(), form=Form("gone", (values.file,)))
+    else:
+        yield from ours
+    yield from (each for each in found if each not in ours)
+
+
+def _finding(values: Values, place: Place, what: str, fix: Fix) -> Finding:
+    """A finding at `place`, where what is nowhere would stand in the file that is the cluster's own."""
+    if values.get(*place) is None:
+        own = next(layer for layer in values.layers if layer.file == values.file)
+        return Finding(own.file, own.line(values.chart.name, *place), what, fix)
+    return values.finding(place, what, fix)
 
 
 def _service_account(values: Values, method: Method, needs: str) -> Iterator[Finding]:
@@ -73,18 +101,18 @@ def _service_account(values: Values, method: Method, needs: str) -> Iterator[Fin
         expected = values.cluster.filled(value)
         if values.get(*place, "annotations", annotation) != expected:
             what = f"{needs} needs the service account annotation {annotation}{_shown(expected)}"
-            yield values.finding((*place, "annotations", annotation), what, _restore(values, value))
+            yield _finding(values, (*place, "annotations", annotation), what, _restore(values, value))
     for label, wanted in method.pod_labels.items():
         if values.get(*values.chart.pod_labels, label) != wanted:
             what = f"{needs} needs the pod label {label}: {wanted}, else it gets no token"
-            yield values.finding((*values.chart.pod_labels, label), what, edit("restore it"))
+            yield _finding(values, (*values.chart.pod_labels, label), what, edit("restore it"))
 
 
 def _secret(values: Values, method: Method, needs: str) -> Iterator[Finding]:
     chart, pod, secret = values.chart, values.pod, str(method.secret)
     listed = secret in str(values.get(*chart.env_from))  # if in another form, a schema tells
     if method.env_from and not listed and not foreign.misspelt(values, secret, pod.env_from):
-        yield values.finding(chart.env_from, f"{needs} needs the variables of {secret}", edit(f"list {secret}"))
+        yield _finding(values, chart.env_from, f"{needs} needs the variables of {secret}", edit(f"list {secret}"))
     if method.mount:
         # with the keys of the Secret as files of their names
         needed = {*values.repository.matrix.secrets[secret].keys}
@@ -126,13 +154,13 @@ def _mounted(values: Values, volumes: list[str], mount: Mount, needs: str, what:
     if mount.path in (each.path for each in values.pod.mounts_of_nothing):
         return  # of which another rule tells
     if not volumes:
-        yield values.finding(values.chart.volumes, f"{needs} needs a volume of {what}", edit("restore it"))
+        yield _finding(values, values.chart.volumes, f"{needs} needs a volume of {what}", edit("restore it"))
     elif not any(
         each.volume in volumes and (each.path, each.sub_path, each.read_only) == wanted for each in values.pod.mounts
     ):
         part = f", subPath: {mount.sub_path}" if mount.sub_path else ""
         what = f"{needs} needs {what} mounted with mountPath: {mount.path}, readOnly: true{part}"
-        yield values.finding(values.chart.mounts, what, edit("restore the mount"))
+        yield _finding(values, values.chart.mounts, what, edit("restore the mount"))
 
 
 def _settings(values: Values, method: Method, needs: str) -> Iterator[Finding]:
@@ -152,12 +180,12 @@ def _settings(values: Values, method: Method, needs: str) -> Iterator[Finding]:
             )
             place = (*place, "value") if variable in found and isinstance(place[-1], int) else place
             what = f"{needs} needs the variable {variable}{_shown(expected)}"
-            yield values.finding(place, what, _restore(values, value))
+            yield _finding(values, place, what, _restore(values, value))
     for setting, wanted in method.litellm_settings.items():
         if values.pod.config("litellm_settings", setting) != wanted:
             place = (*values.chart.config, "litellm_settings", setting)
             shown = str(wanted).lower() if isinstance(wanted, bool) else wanted
-            yield values.finding(place, f"{needs} needs litellm_settings.{setting}: {shown}", edit("restore it"))
+            yield _finding(values, place, f"{needs} needs litellm_settings.{setting}: {shown}", edit("restore it"))
 
 
 def _shown(value: str | None) -> str:

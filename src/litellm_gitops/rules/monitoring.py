@@ -265,7 +265,9 @@ def the_metrics_are_read(repository: Repository) -> Iterator[Finding]:
     for each in synced(repository):
         name = f"{repository.namespace}/{_NAME}"
         wanted = (Identity("PodMonitor", name), Identity("PrometheusRule", name))
-        yield from expect(each, [identity for identity in wanted if not each.find(identity)])
+        yield from expect(
+            each, [identity for identity in wanted if not each.find(identity)], each.home("monitoring.yaml")
+        )
         for monitor in each.all("PodMonitor"):
             if monitor.identity.path == name:
                 yield from _unread(monitor, each.cluster.values)

@@ -231,7 +231,7 @@ def every_cluster_has_its_network_policy(repository: Repository) -> Iterator[Fin
     """With the answer network_policy there is one."""
     kind = _KINDS.get(text(repository.answers.get("network_policy")), "")
     for each in synced(repository) if kind else ():
-        yield from expect(each, [Identity(kind, f"{repository.namespace}/litellm")])
+        yield from expect(each, [Identity(kind, f"{repository.namespace}/litellm")], each.home("network-policy.yaml"))
 
 
 def _fix() -> Fix:

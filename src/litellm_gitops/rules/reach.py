@@ -33,7 +33,8 @@ def beyond(
         kind, name = found.identity.kind, found.identity.name
         # what lists files for Kustomize has no name; whether ours have the right one another rule says
         is_ours = (kind, name) in {(own.kind, own.name) for own in ours}
-        if not (kind and name) or each.is_by_hand(found.document.file) or is_ours:
+        by_hand = each.is_by_hand(found.document.file) or found.document.file in each.misnamed
+        if not (kind and name) or by_hand or is_ours:
             continue
         document, listed = each.listing(dirname(found.document.file))
         if document and found.document.file not in listed:

@@ -1,0 +1,140 @@
+"""A part of a file is lost, or all of it is another's: one finding, at that file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.rules.test_one_cause import LOCKED, NEEDS, Told
+from tests.support.answers import answers, everything
+from tests.support.faults import AWS, AZURE, GCP, SHARED, Edit, change, substitute
+from tests.support.findings import Copy, Harmless, accepted, findings, report
+
+VALUES, REFUSED = "the_values_fit_their_schema", "the_api_server_takes_every_manifest"
+ON_GKE, MONITORS = "clusters/gcp/exposure.yaml", "clusters/aws/monitoring.yaml"
+ACCOUNT, LISTED = "clusters/aws/account.yaml", "secrets/aws/kustomization.yaml"
+APPLIED = "every_file_of_a_cluster_is_applied"
+ARGOCD, WATCHED = everything(gitops_engine="argocd"), everything(metrics="prometheus_operator")
+
+
+def copied(file: str, to: str) -> Edit:
+    """Puts the content of a file into another."""
+
+    def apply(root: Path) -> None:
+        (root / to).write_bytes((root / file).read_bytes())
+
+    return apply
+
+
+def renamed(file: str, to: str) -> Edit:
+    """Gives a file of a cluster another name."""
+
+    def apply(root: Path) -> None:
+        (root / "clusters/aws" / file).rename(root / "clusters/aws" / to)
+
+    return apply
+
+
+def cut(file: str, end: str) -> Edit:
+    """Takes away all of a file from the line of a key on."""
+    return substitute(file, rf"^ +{end}:\n(?:.*\n)*", "")
+
+
+def without_object(file: str, kind: str) -> Edit:
+    """Takes one of the objects of a file away."""
+
+    def apply(root: Path) -> None:
+        objects = (root / file).read_text("utf-8").split("\n---\n")
+        kept = [each for each in objects if f"\nkind: {kind}\n" not in each]
+        assert len(kept) == len(objects) - 1
+        (root / file).write_text("\n---\n".join(kept), "utf-8")
+
+    return apply
+
+
+FAULTS: dict[str, Told] = {
+    # a file of values as a whole
+    "the values of another cluster": (NEEDS, GCP, copied(AWS, GCP)),
+    "the values of another cluster, which have more": (NEEDS, AWS, copied(GCP, AWS)),
+    "the values of another cluster without credentials": (NEEDS, AZURE, copied(GCP, AZURE), LOCKED),
+    **{f"values of one cluster that end at {end}": (NEEDS, AWS, cut(AWS, end)) for end in ("volumes", "volumeMounts")},
+    "settings of one cluster that are gone": (NEEDS, AWS, cut(AWS, "proxy_config")),
+    "values of one cluster without most of its variables": (NEEDS, AZURE, cut(AZURE, "volumes"), LOCKED),
+    **{
+        f"shared values that end at {end}": (VALUES, SHARED, cut(SHARED, end))
+        for end in ("migrationJob", "pdb", "lifecycle", "proxy_config")
+    },
+    "shared values without the settings of the proxy": (
+        "every_request_needs_a_key",
+        SHARED,
+        cut(SHARED, "litellm_settings"),
+        WATCHED,
+    ),
+    # an object of a file that others stand in
+    **{
+        f"one object less: {kind}": ("the_ingress_has_what_its_class_needs", ON_GKE, without_object(ON_GKE, kind))
+        for kind in ("BackendConfig", "FrontendConfig")
+    },
+    "one object less: PodMonitor": (
+        "the_metrics_are_read",
+        MONITORS,
+        without_object(MONITORS, "PodMonitor"),
+        WATCHED,
+    ),
+    "a binding for the whole cluster": (
+        REFUSED,
+        ACCOUNT,
+        change(
+            ACCOUNT,
+            "kind: RoleBinding\nmetadata:\n  name: litellm-flux\n  namespace: litellm\n",
+            "kind: ClusterRoleBinding\nmetadata:\n  name: litellm-flux\n",
+        ),
+    ),
+    # a file that a person applies
+    **{
+        f"another name of {old}": (APPLIED, f"clusters/aws/{new}", renamed(old, new))
+        for old, new in (
+            ("account.yaml", "rbac.yaml"),
+            ("release/helmrelease.yaml", "release/release.yaml"),
+            ("release/helmrelease.yaml", "helmrelease.yaml"),
+        )
+    },
+    "another name of root.yaml": (APPLIED, "clusters/aws/app.yaml", renamed("root.yaml", "app.yaml"), ARGOCD),
+    "a lock of another name": (
+        "flux_applies_the_secrets",
+        "clusters/aws/kustomization.yaml",
+        change("clusters/aws/kustomization.yaml", "name: litellm-lock", "name: own"),
+    ),
+    "a sealed file without its ending": (
+        "every_kustomization_lists_exactly_what_is_there",
+        LISTED,
+        change(LISTED, "litellm-azure-auth.sops.yaml", "litellm-azure-auth.yaml"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=[*FAULTS])
+def test_a_lost_part_is_told_once_where_it_was(fault: Told, repository: Copy) -> None:
+    rule, file, edit = fault[:3]
+    root = repository(fault[3] if len(fault) > 3 else everything())
+    edit(root)
+    found = findings(root)
+    assert [(each.code, each.file) for each in found] == [(rule, file)], report(found) or "nothing is found"
+
+
+def moved(root: Path) -> None:
+    """Moves the proxy's configuration from the shared file into those of the clusters."""
+    shared = (root / SHARED).read_text("utf-8")
+    begin = shared.index("  proxy_config:\n")
+    (root / SHARED).write_text(shared[:begin], "utf-8")
+    for file in (AWS, AZURE):
+        (root / file).write_text((root / file).read_text("utf-8") + shared[begin:], "utf-8")
+
+
+STORED = answers(["aws", "azure"], ["bedrock", "azure_openai"], "aws_user")
+HARMLESS: dict[str, Harmless] = {
+    "values of which those of two clusters are the same": (copied(AWS, AZURE), STORED),
+    "a configuration that each cluster has of its own": (moved, STORED),
+}
+test_what_an_owner_moves_is_left_alone = accepted(HARMLESS)
