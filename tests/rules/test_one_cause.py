@@ -203,6 +203,10 @@ FAULTS: dict[str, Fault] = {
             (root / ANSWERS).read_text("utf-8").replace("- gcp\n", "- gcp\n- gcp\n")
         ),
     ),
+    "what is encrypted, misspelt": (
+        "every_cluster_has_one_sound_creation_rule",
+        substitute(".sops.yaml", "encrypted_regex", "encrpted_regex", 1),
+    ),
     "a checksum twice": (
         "no_key_is_given_twice",
         substitute("litellm/checksums-aws.yaml", r"^( *checksum/litellm-redis: .*)$", r"\1\n\1"),

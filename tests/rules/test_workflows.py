@@ -85,6 +85,8 @@ FAULTS: dict[str, Fault] = {
     "a runner of another spelling": (GITHUB, set_value(VALIDATE, (*CHART, "runs-on"), "ubuntu-24.4")),
     "a shell that is misspelt": (GITHUB, set_value(VALIDATE, (*STEP, "shell"), "bashh")),
     "a condition without its bracket": (GITHUB, set_value(VALIDATE, (*CHART, "if"), "always(")),
+    "a schedule that is misspelt": (GITHUB, change(UPDATE, "- cron:", "- corn:")),
+    "a schedule of nothing": (GITHUB, substitute(UPDATE, r"- cron: .*", "- cron:")),
     "rights one step too deep": (GITHUB, substitute(VALIDATE, r"^permissions:", "  permissions:")),
     "a job one step too deep": (GITHUB, substitute(UPDATE, r"^  template:", "    template:")),
     "a program of Python that lost its beginning": (

@@ -208,7 +208,7 @@ def _of_workflow(document: Document) -> _Flaws:
     flaws: _Flaws = []
     for number, entry in enumerate(sequence(dig(value, "on", "schedule"))):
         cron = str(dig(entry, "cron"))
-        if cron.startswith("@") or not is_cron(cron):
+        if dig(entry, "cron") is not None and (cron.startswith("@") or not is_cron(cron)):
             flaws.append((("on", "schedule", number, "cron"), "cron is no schedule of five fields"))
     jobs = mapping(value.get("jobs"))
     if beside := [str(name) for name, job in jobs.items() if name in _OF_A_JOB and not isinstance(job, dict)]:

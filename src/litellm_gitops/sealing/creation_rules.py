@@ -145,7 +145,8 @@ def problems(config: Mapping[str, Any], cluster: str, files: Iterable[str] = ())
         found.append(f"{name} has path_regex {entry.get('path_regex')!r}, not {path_regex(cluster)!r}")
     if unknown := sorted(map(str, set(entry) - _FIELDS)):
         found.append(f"{name} has a field that is not used here: {', '.join(unknown)}")
-    if entry.get("encrypted_regex") != ENCRYPTED_REGEX and not any("encrypted_" in each for each in unknown):
+    meant = any("encrypted_" in each or closest(each, ["encrypted_regex"]) for each in unknown)
+    if entry.get("encrypted_regex") != ENCRYPTED_REGEX and not meant:
         # any other one, also one that does not compile, leaves values in plaintext without an error
         found.append(f"{name} must have encrypted_regex {ENCRYPTED_REGEX}")
     recipients = split(entry.get("age"))
