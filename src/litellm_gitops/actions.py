@@ -36,6 +36,8 @@ _KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
+_BRING = ("astral-sh/setup-uv", "azure/setup-helm")
+_RELEASE = re.compile(r"v?\d+(?:\.(?:\d+|x|\*)){0,2}(?:[-+.]?(?:a|alpha|b|beta|rc|dev|post)[-.]?\d*)?")
 _SWITCHES = {"clean", "enable-cache", "fetch-tags", "lfs", "persist-credentials", "show-progress"}
 
 
@@ -64,6 +66,9 @@ def _of_action(step: dict[Any, Any], is_hosted: bool) -> Flaws:
     lacking = next((each for each in facts.get("required", ()) if each not in (*given, *slips.values())), "")
     if lacking and not any(closest(str(key), ["with"]) for key in step):
         yield (), f"{action} has no {lacking}, and fails", "give it one under with"
+    version = text(dig(step, "with", "version")) if action in _BRING else ""
+    if re.match(r"v?\d", version) and not _RELEASE.fullmatch(version):
+        yield ("with", "version"), f"{action} finds no release {version}", "write one such as v1.2.3"
     for key in _SWITCHES & {*given}:
         value = text(step["with"][key])
         if (meant := closest(value, ("true", "false"))) and value.lower() != meant:

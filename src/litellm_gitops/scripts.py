@@ -133,6 +133,22 @@ def _fails(command: Command) -> bool:
     return words[0] == "false" or _calls(command, pipefail=True)
 
 
+def passes_over_an_update(script: str) -> bool:
+    """Whether copier says that there is a newer release, and what is run then says so in the log alone."""
+    found = read(script)
+    for number, command in enumerate(found.commands if found else ()):
+        if {"check-update", "--quiet"} <= {*command.words} and command.after == "||":
+            rest = found.commands[number + 1 :] if found else []
+            depth = len(command.inside)
+            ends = (at for at, each in enumerate(rest) if len(each.inside) <= depth)
+            instead = rest[: next(ends, len(rest))] or rest[:1]
+            said = [each.words for each in instead if each.words]
+            return bool(said) and all(words[0] in _SAYS or words[:2] == ["exit", "0"] for words in said)
+    return False
+
+
+_SAYS = {":", "echo", "printf", "true"}
+
 # ---------------------------------------------------------------------------------------------------------------------
 # What is printed into a log
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from litellm_gitops import expressions, programs
+from litellm_gitops import expressions, programs, scripts
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.proxy_facts import closest
 
@@ -106,6 +106,7 @@ def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
 
 # what the rendered pipelines have Go fetch
 _MODULES = ("github.com/sigstore/cosign/v3/cmd/cosign", "github.com/zricethezav/gitleaks/v8")
+_JUNIT = re.compile(r"--junit-?xml[= ]([\w./-]+)")
 _PUT = re.compile(r"\bGOBIN=[\"']?\$PWD/([\w./-]+)")
 _SOUGHT = re.compile(r"\bPATH=[\"']?\$PWD/([\w./-]+)")
 _SAID = {"copier check-update": ("current_version", "latest_version", "update_available")}
@@ -137,9 +138,9 @@ def of_workflow(workflow: dict[Any, Any]) -> Flaws:
             if place in shells:
                 yield from of_script(place, _filled(script, given), {*given} | before | _OF_A_STEP)
             before |= {*re.findall(r"(\w+)=", script)} if "GITHUB_ENV" in script else set()
-        scripts = [text(step.get("run")) for step in steps]
-        put = {folder for script in scripts for folder in _PUT.findall(script)}
-        for at, script in enumerate(scripts) if put else ():
+        called = [text(step.get("run")) for step in steps]
+        put = {folder for script in called for folder in _PUT.findall(script)}
+        for at, script in enumerate(called) if put else ():
             for folder in {*_SOUGHT.findall(script)} - put:
                 same = next((each for each in put if each.strip("./") == folder.strip("./")), "")
                 if meant := closest(folder, put) or same:
@@ -147,15 +148,15 @@ def of_workflow(workflow: dict[Any, Any]) -> Flaws:
                     yield ("jobs", str(name), "steps", at, "run"), what, f"did you mean {meant}?"
         hosted = re.match(r"(?:ubuntu|macos)-", text(dig(job, "runs-on"))) and not dig(job, "container")
         if hosted and "cosign" not in f"{steps}":  # which no runner of GitHub's has
-            signed = (number for number, script in enumerate(scripts) if re.search(r"\bpytest .*-m signed\b", script))
+            signed = (number for number, script in enumerate(called) if re.search(r"\bpytest .*-m signed\b", script))
             for at in signed:
                 yield (
                     ("jobs", str(name), "steps", at, "run"),
                     "no step brings cosign, which it calls",
                     "install it before",
                 )
-        for file, meant in _unwritten("\n".join(scripts)):
-            at = next(number for number, script in enumerate(scripts) if file in script)
+        for file, meant in _unwritten("\n".join(called)):
+            at = next(number for number, script in enumerate(called) if file in script)
             yield ("jobs", str(name), "steps", at, "run"), f"nothing writes {file}", f"did you mean {meant}?"
     yield from expressions.of_events(workflow)
 
@@ -182,8 +183,28 @@ def of_job(name: str, own: dict[Any, Any], whole: dict[Any, Any], pipeline: dict
     for file, meant in _unwritten("\n".join(above)):
         yield (name, "script"), f"nothing writes {file}", f"did you mean {meant}?"
     yield from _of_image(name, own.get("image"))
+    if "include" not in pipeline and not name.startswith("."):
+        yield from _unbrought(name, whole, pipeline)
     if not name.startswith("."):
-        yield from _of_artifacts(name, own, [*above, *_lines(whole.get("after_script"))], folder)
+        lines = [*above, *_lines(whole.get("after_script"))]
+        yield from _of_artifacts(name, own, lines, folder)
+        yield from _unkept(name, own, lines)
+        if scripts.passes_over_an_update("\n".join(_lines(own.get("script")))):
+            yield (name, "script"), "the job passes where there is a newer release", "end it with exit 1"
+
+
+def _unbrought(name: str, whole: dict[Any, Any], pipeline: dict[Any, Any]) -> Flaws:
+    """A program that tests call, which neither the image of uv has nor a job brings that this one takes files from."""
+    image = whole.get("image") or dig(pipeline, "default", "image") or pipeline.get("image")
+    if "/uv:" not in text(dig(image, "name") or image):
+        return
+    needs = [each if isinstance(each, str) else dig(each, "job") for each in sequence(whole.get("needs"))]
+    taken = f"{whole}" + (f"{[pipeline.get(each) for each in needs]}" if "needs" in whole else f"{pipeline}")
+    for mark, program in (("chart", "helm"), ("signed", "cosign")):
+        calls = any(re.search(rf"\bpytest\b.* -m {mark}\b", line) for line in _lines(whole.get("script")))
+        if calls and program not in taken and not any(closest(str(each), [program]) for each in needs):
+            what = f"no job that {name} needs brings {program}, which its tests call"
+            yield (name, "needs"), what, f"name the one that brings {program}"
 
 
 def of_conditions(pipeline: dict[Any, Any]) -> Flaws:
@@ -288,6 +309,11 @@ def _of_artifacts(name: str, job: dict[Any, Any], lines: list[str], folder: str)
         inner = path.strip("/").removeprefix(f"{folder}/") if folder else path.strip("/")
         if not inner or re.search(r"[*$?]", inner):
             continue
+        made = _JUNIT.findall("\n".join(lines)) if place == ("reports", "junit") else []
+        if made and not any(each.removeprefix("./") == inner or closest(inner, [each]) for each in made):
+            what = f"{path} is kept, and the job writes {made[0]}"
+            yield (name, "artifacts", *place), what, f"did you mean {made[0]}?"
+            continue
         written = any(word == inner or word.endswith(f"/{inner}") or word.startswith(f"{inner}/") for word in words)
         if written and goes_there and inner == path.strip("/"):
             what = f"{path} is kept, and the job writes it below {folder}"
@@ -300,9 +326,35 @@ def _of_artifacts(name: str, job: dict[Any, Any], lines: list[str], folder: str)
             yield (name, "artifacts", *place), f"{path} is kept, and the job writes {meant}", f"did you mean {meant}?"
 
 
+def _unkept(name: str, job: dict[Any, Any], lines: list[str]) -> Flaws:
+    """A report that a job keeps under quite another name than that of the one it writes."""
+    script = "\n".join(lines)
+    kept = [(place, path) for place, path in _kept(mapping(job.get("artifacts"))) if place[0] == "paths"]
+    written = [each for each in _WRITES.findall(script) if each.endswith((".html", ".md", ".txt"))]
+    written = [each for each in written if not any(each in path for _, path in kept) and script.count(each) == 1]
+    rest = written[0] if len(written) == 1 else ""
+    for place, path in kept if rest else ():
+        is_alike = path.rpartition(".")[2] == rest.rpartition(".")[2] and not re.search(r"[*?$]", path)
+        if is_alike and path.rpartition("/")[2] not in script and not closest(path, [rest]):
+            yield (name, "artifacts", *place), f"{path} is kept, and the job writes {rest}", f"did you mean {rest}?"
+
+
 def _kept(artifacts: dict[Any, Any]) -> Iterator[tuple[Place, str]]:
     for number, path in enumerate(texts(artifacts.get("paths"))):
         yield ("paths", number), path
     for kind, path in mapping(artifacts.get("reports")).items():
         if isinstance(path, str):
             yield ("reports", str(kind)), path
+
+
+_REFERENCE = re.compile(r"!reference \[ *[\"']?([\w.:-]+)[\"']?, *[\"']?(\w+)[\"']? *\]")
+
+
+def of_references(content: str, pipeline: dict[Any, Any]) -> Iterator[tuple[int, str]]:
+    """(line, what) of GitLab's file that `!reference` names, and that is not there."""
+    for number, line in enumerate(content.splitlines(), 1):
+        for name, key in _REFERENCE.findall(line) if not line.lstrip().startswith("#") else ():
+            if name not in pipeline:
+                yield number, f"there is no {name}"
+            elif key not in mapping(pipeline[name]) and "extends" not in mapping(pipeline[name]):
+                yield number, f"{name} has no {key}"

@@ -1,11 +1,11 @@
-"""Faults and edits of what workflows of one's own give actions, ask of other jobs, and compare."""
+"""Faults and edits of what workflows and jobs of one's own give actions, may do, ask of other jobs, and compare."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, set_value, substitute, write
+from tests.support.faults import Edit, Fault, append, change, set_value, substitute, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 STEPS, EMPTY, PUSH = (
@@ -30,6 +30,18 @@ def own(step: str, on: str = "push", more: str = "", **job: Any) -> Edit:
 def told(condition: str, on: str = "pull_request") -> Edit:
     """A workflow of one's own with a condition."""
     return own("run: make", on, **{"if": condition})
+
+
+MAY, READ = "a_workflow_of_ones_own_may_do_what_it_does", "{contents: read}"
+ROLE = "{role-to-assume: 'arn:aws:iam::123456789012:role/own', aws-region: us-west-2}"
+AWS = f"{{uses: aws-actions/configure-aws-credentials@v6, with: {ROLE}}}"
+TOKEN = "env: {GH_TOKEN: '${{ github.token }}'}"
+GITLAB, PIPELINE = everything(ci_platform="gitlab"), ".gitlab-ci.yml"
+
+
+def job(**entries: Any) -> Edit:
+    """A job of GitLab's of one's own."""
+    return set_value(PIPELINE, ("own",), {"script": ["make"], **entries})
 
 
 FLAG = "{workflow_dispatch: {inputs: {dry: {type: boolean}}}}"
@@ -70,6 +82,34 @@ FAULTS: dict[str, Fault] = {
             ("inputs.dry == 'true'", FLAG),
         )
     },
+    "an identity that nobody may ask for": (MAY, own(AWS)),
+    "an identity beside other rights": (MAY, own(AWS, permissions=READ)),
+    "a comment that may not be written": (MAY, own(f"{{run: gh pr comment 1 --body a, {TOKEN}}}", permissions=READ)),
+    "a release that may not be made": (MAY, own(f"{{run: gh release create v1, {TOKEN}}}", permissions=READ)),
+    **{
+        f"a release of helm: {version}": (STEPS, substitute(VALIDATE, r"version: v4\.\S+", f"version: {version}"))
+        for version in ("v4.3.1x", "v4,3.1", "4.3.1x")
+    },
+    "a condition without $ (GitLab)": (
+        "gitlab_takes_the_pipeline",
+        change(PIPELINE, 'if: $CI_PIPELINE_SOURCE == "schedule"', 'if: CI_PIPELINE_SOURCE == "schedule"'),
+        GITLAB,
+    ),
+    "a reference to nothing (GitLab)": (
+        "gitlab_takes_the_pipeline",
+        append(PIPELINE, "\nown:\n  rules:\n    - !reference [.validate, rule]\n  script:\n    - make\n"),
+        GITLAB,
+    ),
+    "a report of another name (GitLab)": (STEPS, change(PIPELINE, "- auth-matrix.md", "- summary.md"), GITLAB),
+    "results of another name (GitLab)": (STEPS, change(PIPELINE, "junit: report.xml", "junit: junit.xml"), GITLAB),
+    "tests without helm (GitLab)": (STEPS, change(PIPELINE, "    - helm\n", "    - cosign\n"), GITLAB),
+    "an update that nobody is told of (GitLab)": (STEPS, change(PIPELINE, "exit 1; }", "exit 0; }"), GITLAB),
+    "an update with one word more (GitLab)": (
+        STEPS,
+        change(PIPELINE, "'; exit 1; }", "' exit 1; }"),
+        GITLAB,
+    ),
+    "an image that there is not (GitLab)": (STEPS, change(PIPELINE, "alpine/helm:4.3.0", "alpine/helm:4.3.0x"), GITLAB),
     "a suite for tags alone, beside pull requests": (PUSH, set_value(VALIDATE, ("on", "push"), {"tags": ["v*"]})),
     "a suite for no tags, and so for no branch": (PUSH, set_value(VALIDATE, ("on", "push"), {"tags-ignore": ["v*"]})),
 }
@@ -111,6 +151,39 @@ HARMLESS: dict[str, Harmless] = {
             ("github.event.repository.private", "push"),
         )
     },
+    "an identity": own(AWS, permissions="{contents: read, id-token: write}"),
+    "an identity for whom a caller gives it": own(AWS, "workflow_call"),
+    "a role by a key": own(AWS, env="{AWS_ACCESS_KEY_ID: '${{ secrets.KEY }}'}"),
+    "a comment": own(f"{{run: gh pr comment 1 --body a, {TOKEN}}}", permissions="{pull-requests: write}"),
+    "a comment with a token of one's own": own(
+        "{run: gh pr comment 1 --body a, env: {GH_TOKEN: '${{ secrets.BOT }}'}}", permissions=READ
+    ),
+    "a comment by the rights of the repository": own(f"{{run: gh pr comment 1 --body a, {TOKEN}}}"),
+    "a release of uv": own("{uses: astral-sh/setup-uv@v7, with: {version: 0.12.x}}"),
+    "a range of uv": own("{uses: astral-sh/setup-uv@v7, with: {version: '>=0.12,<1'}}"),
+    "conditions (GitLab)": (
+        job(rules=[{"if": each} for each in ('($A == "b" || $C) && !$D', "$A =~ /^b c$/", '"a" == $A', "null == $A")]),
+        GITLAB,
+    ),
+    "references (GitLab)": (
+        append(PIPELINE, "\nown:\n  rules:\n    - !reference [.validate, rules]\n  script:\n    - make\n"),
+        GITLAB,
+    ),
+    "reports that a program writes (GitLab)": (
+        job(
+            script=["uv run pytest own --junit-xml=own.xml --cov-report=xml > own.log"],
+            artifacts={"paths": ["coverage.xml", "htmlcov/"], "reports": {"junit": "own.xml"}},
+        ),
+        GITLAB,
+    ),
+    "an update that is told elsewhere (GitLab)": (
+        change(PIPELINE, "exit 1; }", "curl --fail https://example.com/own; }"),
+        GITLAB,
+    ),
+    "tests in an image of one's own (GitLab)": (
+        substitute(PIPELINE, r"    - helm\n  script:", "    - cosign\n  image: example.com/own:1.0\n  script:"),
+        GITLAB,
+    ),
     "a suite for tags, too": set_value(VALIDATE, ("on", "push"), {"branches": ["**"], "tags": ["v*"]}),
     "a suite for tags, and for all branches but one": set_value(
         VALIDATE, ("on", "push"), {"branches-ignore": ["gh-pages"], "tags": ["v*"]}

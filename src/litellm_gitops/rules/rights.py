@@ -206,6 +206,63 @@ def _needed(steps: list[dict[Any, Any]]) -> Iterator[tuple[str, str, str]]:
             yield "issues", "write", "gh issue create"
 
 
+# what asks GitHub who a workflow is: (its action, the input that has it ask, inputs with which it need not)
+_OF_AWS = {"aws-access-key-id", "web-identity-token-file", "role-chaining"}
+_IDENTITIES = (
+    (
+        "aws-actions/configure-aws-credentials",
+        "role-to-assume",
+        {"aws-access-key-id", "web-identity-token-file", "role-chaining"},
+    ),
+    ("google-github-actions/auth", "workload_identity_provider", {"credentials_json"}),
+    ("azure/login", "client-id", {"creds", "auth-type"}),
+)
+_DONE = (  # by gh, with the token that GitHub gives: (what, rights of which one is needed)
+    (r"gh issue (?:create|close|edit|reopen)", ("issues",)),
+    (r"gh (?:pr|issue) comment", ("pull-requests", "issues")),
+    (r"gh pr (?:create|edit|close|review)", ("pull-requests",)),
+    (r"gh release (?:create|upload|delete|edit)", ("contents",)),
+)
+
+
+@rule
+def a_workflow_of_ones_own_may_do_what_it_does(repository: Repository) -> Iterator[Finding]:
+    """Where it says itself what it may do, or asks for an identity, which nothing gives by itself."""
+    for file in repository.under(".github/workflows"):
+        document = repository.document(file) if file.endswith((".yaml", ".yml")) and file not in OURS else None
+        value = mapping(document and document.value)
+        events = value.get("on", value.get(True))
+        is_called = isinstance(events, str | list | dict) and "workflow_call" in events
+        for name, job in mapping(value.get("jobs")).items():
+            rights = dig(job, "permissions") if "permissions" in mapping(job) else value.get("permissions")
+            if rights is None and is_called:
+                continue  # the caller says
+            for number, step in enumerate(map(mapping, sequence(dig(job, "steps")))):
+                for lacking, user in _lacking(rights, step, mapping(job), value):
+                    line = document.line("jobs", str(name), "steps", number) if document else None
+                    what = f"the job {name} lacks the right {lacking}: write, which {user} needs"
+                    yield Finding(file, line, what, edit(f"write {lacking}: write in the job's permissions"))
+
+
+def _lacking(rights: Any, step: dict[Any, Any], *above: dict[Any, Any]) -> Iterator[tuple[str, str]]:
+    """(right, what needs it) of a step."""
+    given, action = mapping(step.get("with")), text(step.get("uses")).partition("@")[0]
+    hosted = re.match(r"(?:ubuntu|windows|macos)-", text(above[0].get("runs-on")))
+    for known, asks, others in _IDENTITIES:
+        has_keys = any("AWS_ACCESS_KEY_ID" in mapping(each.get("env")) for each in (step, *above))
+        is_asked = action == known and asks in given and not others & {*given} and not has_keys and hosted
+        if is_asked and (rights is None or not _is_granted(rights, "id-token", "write")):
+            yield "id-token", known
+    tokens = {str(dig(each, "env", name)) for each in (step, *above) for name in ("GH_TOKEN", "GITHUB_TOKEN")} - {
+        "None"
+    }
+    is_githubs = bool(tokens) and all(re.search(r"github\.token|secrets\.GITHUB_TOKEN", each) for each in tokens)
+    for pattern, needed in _DONE if is_githubs and isinstance(rights, dict) else ():
+        is_done = re.search(rf"\b{pattern}\b", text(step.get("run")))
+        if is_done and not any(_is_granted(rights, right, "write") for right in needed):
+            yield needed[0], is_done[0]
+
+
 def _is_granted(rights: Any, right: str, least: str) -> bool:
     if isinstance(rights, dict):
         misspelt = any(closest(str(key), {right}) for key in rights) or {*map(str, rights.values())} - _LEVELS

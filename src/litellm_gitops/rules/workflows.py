@@ -49,7 +49,9 @@ _KEYS = {  # https://docs.gitlab.com/ci/yaml/#cache, and #artifacts
 }
 _STAGES = ("build", "test", "deploy")  # where none are listed
 _TEXT = re.compile(r"\"[^\"]*\"|'[^']*'|(?<=~)\s*/.*?/[ismU]*(?=\s*(?:&&|\|\||\)|$))")  # of a condition, and a pattern
-_BARE = re.compile(r"(?:[=!]=|[=!]~)\s*(?!null\b)[A-Za-z_]")
+_BARE = re.compile(
+    r"(?:[=!]=|[=!]~)\s*(?!null\b)[A-Za-z_]|(?:\A|[(&|!])\s*(?!null\b)[A-Za-z_]\w*\s*(?:[=!][=~]|&&|\|\||\)|\Z)"
+)
 _NO_OPERATOR = re.compile(r"(?<![=!])=(?![=~])|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|\b(?:and|or|not)\b", re.IGNORECASE)
 
 
@@ -172,8 +174,11 @@ def gitlab_takes_the_pipeline(repository: Repository) -> Iterator[Finding]:
     """It makes no pipeline of a file in which one thing is wrong."""
     document = repository.document(_GITLAB) if repository.has(_GITLAB) else None
     if document:
-        lost = [*_lost_includes(repository, document.value)]
-        yield from _told(document, lost + _of_pipeline(document), "GitLab makes no pipeline of this file")
+        lost, end = [*_lost_includes(repository, document.value)], "GitLab makes no pipeline of this file"
+        yield from _told(document, lost + _of_pipeline(document), end)
+        content = (repository.text(_GITLAB) or "") if "include" not in document.value else ""
+        for line, what in steps.of_references(content, document.value):
+            yield Finding(_GITLAB, line, f"{what}, and {end}", edit("correct it"))
 
 
 def _lost_includes(repository: Repository, pipeline: dict[Any, Any]) -> Iterator[tuple[Place, str]]:
@@ -337,7 +342,7 @@ def _of_text(place: Place, found: str) -> Iterator[str]:
     if place[-1] == "if" and "rules" in place and "$[[" not in found and _NO_OPERATOR.search(_TEXT.sub("", found)):
         yield "a condition has an operator that GitLab does not know; it knows == != =~ !~ && ||"
     elif place[-1] == "if" and "rules" in place and "$[[" not in found and _BARE.search(_TEXT.sub("''", found)):
-        yield "a condition compares with a word that stands in no quotes"
+        yield "a condition has a word that stands in no quotes, and is no variable without $"
 
 
 def _parents(entry: dict[Any, Any]) -> list[str]:
