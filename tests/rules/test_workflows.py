@@ -289,7 +289,7 @@ jobs:
     ),
     "a script of elsewhere (GitLab)": (
         substitute(
-            PIPELINE, r"^suite:\n", "own:\n  script:\n    - !reference [.validate, script]\n    - ls\n\nsuite:\n"
+            PIPELINE, r"^suite:\n", "own:\n  script:\n    - !reference [suite, script]\n    - ls\n\nsuite:\n"
         ),
         ANSWERS,
     ),
