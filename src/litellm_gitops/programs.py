@@ -148,10 +148,11 @@ _APPLIED = re.compile(
 _STARTED = re.compile(
     r"(?:^|[;&|]\s*|\b(?:ba)?sh |\bsource )\s*(?:\./)?((?:[\w-]+/)+[\w-]+\.(?:sh|bash))\b", re.MULTILINE
 )
+_ENTRY = re.compile(r"(?:^|\s)(hooks/\w+\.py)\b")
 
 
 def paths(script: str) -> list[str]:
     """Files and folders of this repository that a script applies or starts, from where it begins."""
-    return (
-        [] if re.search(r"\b(?:cd|pushd|clone)\b", script) else [*_APPLIED.findall(script), *_STARTED.findall(script)]
-    )
+    if re.search(r"\b(?:cd|pushd|clone)\b", script):
+        return []
+    return [path for pattern in (_APPLIED, _STARTED, _ENTRY) for path in pattern.findall(script)]

@@ -59,4 +59,5 @@ def _is_another(name: str, other: str) -> bool:
         return words == others  # then they differ in numbers
     unlike = [pair for pair in zip(words, others, strict=False) if pair[0] != pair[1]]
     is_one = len(words) == len(others) and len(unlike) == 1
-    return not is_one or not (closest(unlike[0][0], [unlike[0][1]]) or {*unlike[0]} == {"yaml", "yml"})
+    is_swapped = is_one and sorted(unlike[0][0]) == sorted(unlike[0][1])  # as of a short word
+    return not is_one or not (is_swapped or closest(unlike[0][0], [unlike[0][1]]) or {*unlike[0]} == {"yaml", "yml"})

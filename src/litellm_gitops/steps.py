@@ -51,6 +51,7 @@ _PREDEFINED = """
 PREDEFINED = {*(f"CI_{name}" for name in _PREDEFINED.split()), "CALLED_BY"}
 # what the environment of a step has, beside what GitHub says of the run
 _OF_A_STEP = {f"GITHUB_{name}" for name in ("ENV", "OUTPUT", "PATH", "STEP_SUMMARY", "TOKEN", "WORKSPACE")}
+_UNFILLED = re.compile(r"\bgh [^\n']*--(?:title|body|repo|label) '\$(\w+)'")
 _RELATIVE = re.compile(r"\bGOBIN=[\"']?(?![/$~\"'\s])")
 _OF_UV = re.compile(r"\bpytest\b[^\n;&|]*\s(--(?:locked|frozen|no-sync))\b")
 _INTO = re.compile(r"\bcd ([\w./-]+)")
@@ -78,6 +79,9 @@ def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
     """What a script at a place names by a slip."""
     for name, meant in lost(script, given):
         yield place, f"nothing gives ${name} a value", f"did you mean ${meant}?"
+    for name in _UNFILLED.findall(script):
+        if name in given:
+            yield place, f"the shell puts nothing in the place of '${name}'", f'write "${name}"'
     if _RELATIVE.search(script):
         yield place, "GOBIN is no absolute path, which Go refuses", 'write GOBIN="$PWD/…"'
     for flag in _OF_UV.findall(script):
@@ -303,6 +307,10 @@ def _lines(value: Any) -> list[str]:
 
 def _of_artifacts(name: str, job: dict[Any, Any], lines: list[str], folder: str) -> Flaws:
     """Files that a job keeps and no script of it writes by that name, or writes elsewhere."""
+    artifacts = mapping(job.get("artifacts"))
+    said = ("paths", "reports", "untracked")
+    if artifacts and not any(key in said or closest(str(key), said) for key in map(str, artifacts)):
+        yield (name, "artifacts"), "its artifacts have no paths, so that nothing is kept", "name them under paths"
     words = {word.strip("/") for line in lines for word in _WORD.findall(line)}
     goes_there = bool(folder) and any(re.search(rf"\bcd {re.escape(folder)}(?=\s|$)", line) for line in lines)
     for place, path in _kept(mapping(job.get("artifacts"))):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append, change, set_value, substitute, write
+from tests.support.faults import Edit, Fault, append, change, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 STEPS, EMPTY, PUSH = (
@@ -42,6 +42,23 @@ GITLAB, PIPELINE = everything(ci_platform="gitlab"), ".gitlab-ci.yml"
 def job(**entries: Any) -> Edit:
     """A job of GitLab's of one's own."""
     return set_value(PIPELINE, ("own",), {"script": ["make"], **entries})
+
+
+SETUP, RENDER = ".github/actions/setup/action.yaml", ".github/workflows/render.yaml"
+ACTION = "inputs: {helm: {default: v4}}\nruns:\n  using: composite\n  steps: [{run: make, shell: bash}]\n"
+CALLED = "on: {workflow_call: {inputs: {cluster: {required: true, type: string}}}}\njobs:\n"
+CALLED += "  own: {runs-on: ubuntu-latest, steps: [{run: make}]}\n"
+
+
+def calling(given: str) -> Edit:
+    """A workflow of one's own that is called with something."""
+    call = f"on: push\njobs:\n  own:\n    uses: ./{RENDER}\n    with: {given}\n"
+    return together(write(RENDER, CALLED), write(OWN, call))
+
+
+def acting(given: str, action: str = ACTION) -> Edit:
+    """An action of one's own that is given something."""
+    return together(write(SETUP, action), own(f"{{uses: ./.github/actions/setup, with: {given}}}"))
 
 
 FLAG = "{workflow_dispatch: {inputs: {dry: {type: boolean}}}}"
@@ -110,6 +127,20 @@ FAULTS: dict[str, Fault] = {
         GITLAB,
     ),
     "an image that there is not (GitLab)": (STEPS, change(PIPELINE, "alpine/helm:4.3.0", "alpine/helm:4.3.0x"), GITLAB),
+    "an input that a workflow does not take": (STEPS, calling("{clusters: aws}")),
+    "an input that a workflow needs": (STEPS, calling("{}")),
+    "an input that an action does not take": (STEPS, acting("{hlem: v4}")),
+    "an action without a shell": (STEPS, acting("{helm: v4}", ACTION.replace(", shell: bash", ""))),
+    "an entry point that is not there": (
+        "every_path_of_a_script_is_there",
+        own("run: uv run --locked hooks/seal_secret.py --check"),
+    ),
+    "a title that no shell fills in": (STEPS, change(UPDATE, '--title "$TITLE"', "--title '$TITLE'")),
+    "a runner in a list": (
+        "github_takes_every_workflow",
+        substitute(VALIDATE, "runs-on: ubuntu-24.04", "runs-on: [ubuntu-24.4]", 1),
+    ),
+    "artifacts without paths (GitLab)": (STEPS, job(artifacts={"expire_in": "1 hour"}), GITLAB),
     "a suite for tags alone, beside pull requests": (PUSH, set_value(VALIDATE, ("on", "push"), {"tags": ["v*"]})),
     "a suite for no tags, and so for no branch": (PUSH, set_value(VALIDATE, ("on", "push"), {"tags-ignore": ["v*"]})),
 }
@@ -184,6 +215,13 @@ HARMLESS: dict[str, Harmless] = {
         substitute(PIPELINE, r"    - helm\n  script:", "    - cosign\n  image: example.com/own:1.0\n  script:"),
         GITLAB,
     ),
+    "an input of a workflow": calling("{cluster: aws}"),
+    "an input of an action": acting("{helm: v3}"),
+    "an action that is given nothing": acting("{}"),
+    "an entry point": own("run: uv run --locked hooks/seal_secrets.py --check"),
+    "labels of one's own runner": substitute(VALIDATE, "runs-on: ubuntu-24.04", "runs-on: [linux]", 1),
+    "a variable that another program fills in": own("{run: \"envsubst '$A' < a.txt\", env: {A: '1'}}"),
+    "artifacts that are not tracked (GitLab)": (job(artifacts={"untracked": True}), GITLAB),
     "a suite for tags, too": set_value(VALIDATE, ("on", "push"), {"branches": ["**"], "tags": ["v*"]}),
     "a suite for tags, and for all branches but one": set_value(
         VALIDATE, ("on", "push"), {"branches-ignore": ["gh-pages"], "tags": ["v*"]}

@@ -357,7 +357,9 @@ def every_path_of_a_script_is_there(repository: Repository) -> Iterator[Finding]
                 dig(document and document.value, "defaults", "run"),
             )
             is_here = not any(dig(each, "working-directory") for each in above)
-            lost = [each for each in programs.paths(script) if is_here and _is_lost(repository, each, f"{job}")]
+            named = programs.paths(script)
+            named = [each for each in named if not each.startswith("hooks/") or file not in (*OURS, GITLAB)]
+            lost = [each for each in named if is_here and _is_lost(repository, each, f"{job}")]
             for path in dict.fromkeys(lost):
                 line = document.line(*place) if document else None
                 yield Finding(file, line, f"there is no {path}", edit("correct the path, or add it"))

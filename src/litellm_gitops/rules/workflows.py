@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from itertools import chain, takewhile
 from typing import Any
 
-from litellm_gitops import actions, expressions, programs, steps, syntax
+from litellm_gitops import actions, expressions, local_calls, programs, steps, syntax
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import search_path
 from litellm_gitops.findings import Finding, edit
@@ -93,37 +93,40 @@ def every_step_names_what_there_is(repository: Repository) -> Iterator[Finding]:
             for place, what, fix in steps.of_job(str(name), mapping(own), whole, pipeline.value, folder):
                 yield Finding(_GITLAB, pipeline.line(*place), what, edit(fix))
     unread = {each.file for each in every_script_can_be_read(repository)}  # of which that rule tells
-    is_hosted = "github.com" in str(repository.answers.get("repo_url"))
+    yield from _of_actions(repository)
     for file in repository.under(_FOLDER):
         document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
-        for place, what, fix in _steps_of(document) if document and file not in unread else ():
-            yield Finding(file, document.line(*place) if document else None, what, edit(fix))
-        for place, name, meant in _unnamed(repository, document) if document else ():
-            line = document.line(*place) if document else None
-            yield Finding(file, line, f"there is no workflow {name}", edit(f"did you mean {meant}?"))
-        for place, found in document.texts if document and not repository.path("") else ():
+        if document:
+            for place, what, fix in _of_steps(repository, document, file in unread):
+                yield Finding(file, document.line(*place), what, edit(fix))
+
+
+def _of_actions(repository: Repository) -> Iterator[Finding]:
+    """Actions of this repository that GitHub refuses."""
+    for file in repository.under(".github/actions"):
+        document = repository.document(file) if file.endswith(("/action.yml", "/action.yaml")) else None
+        for number, step in enumerate(sequence(dig(document and document.value, "runs", "steps"))):
+            if document and "run" in mapping(step) and "shell" not in mapping(step):
+                what = "a step of an action has no shell, and GitHub refuses it"
+                yield Finding(file, document.line("runs", "steps", number), what, edit("write shell: bash"))
+
+
+def _of_steps(repository: Repository, document: Document, is_unread: bool) -> Iterator[tuple[Place, str, str]]:
+    yield from () if is_unread else _steps_of(document)
+    is_hosted = "github.com" in str(repository.answers.get("repo_url"))
+    if not repository.path(""):  # else GitHub reads another folder
+        yield from local_calls.slips(repository, document)
+        for place, found in document.texts:
             local = found.removeprefix("./").rstrip("/") if place[-1] == "uses" and found.startswith("./.") else ""
-            if document and local and local not in repository.files and not repository.under(local):
-                yield Finding(file, document.line(*place), f"there is no {found}", edit("correct the path, or add it"))
-        for name, job in mapping(dig(document and document.value, "jobs")).items():
-            listed = [*map(mapping, sequence(dig(job, "steps")))]
-            for number, step in enumerate(listed):
-                for field, what, fix in actions.of_step(step, listed, is_hosted):
-                    if document:
-                        line = document.line("jobs", str(name), "steps", number, *field)
-                        yield Finding(file, line, what, edit(fix))
-
-
-def _unnamed(repository: Repository, document: Document) -> Iterator[tuple[Place, str, str]]:
-    """Workflows after whose end one begins, by a name that is nearly that of one."""
-    events = document.value.get("on", document.value.get(True))
-    listed = dig(events, "workflow_run", "workflows")
-    others = [repository.document(file) for file in repository.under(_FOLDER) if file.endswith((".yaml", ".yml"))]
-    names = {text(dig(other and other.value, "name")) for other in others}
-    for number, name in enumerate(texts(listed)):
-        begun = next((each for each in sorted(names) if each[:5] == name[:5].lower() and len(each) > 4), "")
-        if name not in names and (meant := closest(name, names) or begun):
-            yield ("on", "workflow_run", "workflows", number), name, meant
+            if local and local not in repository.files and not repository.under(local):
+                yield place, f"there is no {found}", "correct the path, or add it"
+    for place, name, meant in local_calls.unnamed(repository, document):
+        yield place, f"there is no workflow {name}", f"did you mean {meant}?"
+    for name, job in mapping(document.value.get("jobs")).items():
+        listed = [*map(mapping, sequence(dig(job, "steps")))]
+        for number, step in enumerate(listed):
+            for field, what, fix in actions.of_step(step, listed, is_hosted):
+                yield ("jobs", str(name), "steps", number, *field), what, fix
 
 
 _SLIPS = (steps.of_workflow, expressions.of_values, actions.of_artifacts)
@@ -248,7 +251,8 @@ def _with_published(flaws: _Flaws, name: str, value: dict[Any, Any]) -> _Flaws:
 
 def _of_job(flaws: _Flaws, jobs: dict[Any, Any], name: str, job: dict[Any, Any]) -> None:
     place: Place = ("jobs", name)
-    runner = text(job.get("runs-on"))
+    listed = job.get("runs-on")
+    runner = text(listed[0] if isinstance(listed, list) and len(listed) == 1 else listed)
     if re.match(r"(?:ubuntu|windows|macos)-", runner) and not _RUNNER.fullmatch(runner) and "${{" not in runner:
         flaws.append(((*place, "runs-on"), f"GitHub has no runner {runner}, for which the job waits"))
     system, _, release = runner.partition("-")
