@@ -55,7 +55,7 @@ def without_object(file: str, kind: str) -> Edit:
 
 FAULTS: dict[str, Told] = {
     # a file of values as a whole
-    "the values of another cluster": (NEEDS, GCP, copied(AWS, GCP)),
+    "the values of another cluster": ("no_unchosen_method_leaves_a_trace", GCP, copied(AWS, GCP)),
     "the values of another cluster, which have more": (NEEDS, AWS, copied(GCP, AWS)),
     "the values of another cluster without credentials": (NEEDS, AZURE, copied(GCP, AZURE), LOCKED),
     **{f"values of one cluster that end at {end}": (NEEDS, AWS, cut(AWS, end)) for end in ("volumes", "volumeMounts")},
@@ -70,6 +70,33 @@ FAULTS: dict[str, Told] = {
         SHARED,
         cut(SHARED, "litellm_settings"),
         WATCHED,
+    ),
+    # a file of another cluster, an edit of all of it, a list that is cut off
+    **{
+        f"the {file} of another cluster": (
+            rule,
+            f"clusters/gcp/{file}",
+            copied(f"clusters/aws/{file}", f"clusters/gcp/{file}"),
+        )
+        for file, rule in (
+            ("exposure.yaml", "every_domain_is_the_answered_one"),
+            ("secrets.yaml", "every_flux_path_leads_to_its_folder"),
+        )
+    },
+    "another port for every path": (
+        "every_way_in_leads_to_the_proxy",
+        "clusters/aws/exposure.yaml",
+        substitute("clusters/aws/exposure.yaml", "number: 4000", "number: 8080"),
+    ),
+    "half a list of Secrets": (
+        "every_kustomization_lists_exactly_what_is_there",
+        LISTED,
+        substitute(LISTED, r"^  - litellm-m(?:.*\n)*", ""),
+    ),
+    "half a list of checksums": (
+        "every_checksum_is_that_of_its_secret",
+        "litellm/checksums-aws.yaml",
+        substitute("litellm/checksums-aws.yaml", r"^ +checksum/litellm-m(?:.*\n)*", ""),
     ),
     # an object of a file that others stand in
     **{

@@ -16,7 +16,7 @@ from functools import cache, lru_cache, update_wrapper, wraps
 from typing import TYPE_CHECKING
 
 from litellm_gitops.correction import corrected, renamed_folders, with_folders
-from litellm_gitops.findings import Finding, UnreadableError, edit
+from litellm_gitops.findings import Finding, UnreadableError, edit, restore
 from litellm_gitops.misplaced import Misplaced, misplaced
 
 if TYPE_CHECKING:
@@ -99,6 +99,9 @@ _OF_FORM = (
 )
 
 
+_MANY, _SHOWN = 3, 8  # findings of one rule in one file that are told as one, and how many of their lines
+
+
 def rule(function: Function) -> Function:
     """Register a function as the rule of its name. It is called once for a repository: other rules ask it, too."""
     found = lru_cache(maxsize=8)(lambda repository: (*function(repository),))
@@ -154,6 +157,7 @@ def evaluate(repository: Repository, rules: Iterable[Rule] | None = None) -> lis
     if any(each.code == "the_answers_are_those_that_were_rendered" for each in kept):
         kept = [each for each in kept if _is_told_beside(each)]
     kept = [each for each in kept if _is_first_of_its_line(repository, each)]
+    kept = [copy for each in kept if (copy := _as_a_copy(repository, each))]
     return sorted(_together(repository, kept), key=lambda finding: (finding.file, finding.line or 0, finding.what))
 
 
@@ -216,6 +220,23 @@ def _is_first_of_its_line(repository: Repository, finding: Finding) -> bool:
     return min((finding, *(each for each in others if not _in_any_case(each))), key=_rank).code == finding.code
 
 
+def _as_a_copy(repository: Repository, finding: Finding) -> Finding | None:
+    """The finding, or in place of all in its file that it is another cluster's, byte for byte; None for the others."""
+    content = None if _in_any_case(finding) else repository.content(finding.file)
+    name = next((each.name for each in repository.clusters if f"/{each.name}/" in finding.file), "")
+    name = name or next((each.name for each in repository.clusters if each.values_file == finding.file), "")
+    files = [finding.file.replace(name, other.name) for other in repository.clusters if name and other.name != name]
+    twin = next((file for file in files if content and repository.content(file) == content), None)
+    if twin is None:
+        return finding
+    everything = [each for each in _everything(repository) if _is_first_of_its_line(repository, each)]
+    ours = [each for each in everything if each.file == finding.file and not _in_any_case(each)]
+    if len(ours) < 2 or any(each.file == twin for each in everything):
+        return finding
+    what = f"it is {twin}, byte for byte, and this cluster needs another"
+    return replace(finding, line=None, what=what, fix=restore()) if finding == ours[0] else None
+
+
 def _in_any_case(finding: Finding) -> bool:
     rule = RULES.get(finding.code)
     return rule is None or rule.subject in _IN_ANY_CASE
@@ -240,14 +261,26 @@ def _is_told_beside(finding: Finding) -> bool:
 
 def _together(repository: Repository, found: list[Finding]) -> Iterator[Finding]:
     """What differs in the name of the cluster alone is one finding, with all of their names."""
-    names = re.compile(rf"\b(?:{'|'.join(cluster.name for cluster in repository.clusters)})\b")
+    names = re.compile(rf"(?<!litellm-)\b(?:{'|'.join(cluster.name for cluster in repository.clusters)})\b")
     same: dict[Finding, list[Finding]] = {}
     for finding in found:
         same.setdefault(replace(finding, what=names.sub("{}", finding.what)), []).append(finding)
+    alike: dict[tuple[str, str], list[Finding]] = {}
     for findings in same.values():
         clusters = sorted({name for finding in findings for name in names.findall(finding.what)[:1]})
         first, *others = findings
-        yield replace(first, what=names.sub(", ".join(clusters), first.what, count=1)) if others else first
+        told = replace(first, what=names.sub(", ".join(clusters), first.what, count=1)) if others else first
+        alike.setdefault((told.file, told.code), []).append(told)
+    for each in alike.values():
+        yield from each if len(each) < _MANY or _in_any_case(each[0]) else [_with_others(each)]
+
+
+def _with_others(findings: list[Finding]) -> Finding:
+    """One finding for many of a rule in a file: an edit of all of it, or a part that is lost."""
+    first, *others = sorted(findings, key=lambda each: each.line or 0)
+    lines = [str(each.line) for each in others if each.line and each.line != first.line]
+    where = f" (line {', '.join(lines[:_SHOWN])}{', …' * (len(lines) > _SHOWN)})" if lines else ""
+    return replace(first, what=f"{first.what}; and {len(others)} more of that kind{where}")
 
 
 def covers(exemption: Exemption, finding: Finding) -> bool:

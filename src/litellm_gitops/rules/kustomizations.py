@@ -59,6 +59,7 @@ def unlisted(
     elsewhere = {posixpath.basename(path) for path in listed if posixpath.dirname(path) != folder}
     is_list = all(isinstance(document.value.get(field), list | None) for field in _LISTS)  # else another rule tells
     is_list = is_list and len(parts_of(text(document.value.get("kind")))) == 1
+    lost: dict[tuple[Document, str], list[str]] = {}
     for path in below if is_list else ():
         name = posixpath.basename(path)
         if path.endswith((".sops.yaml", ".sops.yml")) and not SEALED.fullmatch(path):
@@ -72,10 +73,12 @@ def unlisted(
         if path in listed or path in plain or path == document.file or name in elsewhere | slips:
             continue
         if path.endswith((".yaml", ".yml")):
-            what = f"it does not list {name}, so that the cluster never gets it"
             lister = repository.document(generator) if name != GENERATOR else None
-            at, field = (lister, "files") if lister else (document, "resources")
-            yield Finding(at.file, at.line(field), what, edit(f"add {name}"))
+            lost.setdefault((lister, "files") if lister else (document, "resources"), []).append(name)
+    for (at, field), names in lost.items():
+        it, way = ("it", f"add {names[0]}") if len(names) == 1 else ("them", "add them")
+        what = f"it does not list {', '.join(names)}, so that the cluster never gets {it}"
+        yield Finding(at.file, at.line(field), what, edit(way))
 
 
 def plain_ending(secret: WantedSecret) -> str:

@@ -16,7 +16,7 @@ from litellm_gitops.repository import SEALED, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.engine import is_setup
 from litellm_gitops.rules.plaintext import is_known_by_its_form, tells
-from litellm_gitops.rules.traces import engine_reads, matches, no_unchosen_method_leaves_a_trace
+from litellm_gitops.rules.traces import engine_reads, matches
 
 _ACCOUNT = "litellm"  # README.md, First steps
 _TRUSTED = f"what has no credential is trusted as the service account {_ACCOUNT} alone"
@@ -64,16 +64,9 @@ def every_chosen_method_has_what_it_needs(values: Values) -> Iterator[Finding]:
 
 
 def _as_a_whole(values: Values, found: list[Finding]) -> Iterator[Finding]:
-    """These findings, or one in their place where the cluster's own file is another one's, or has lost a part."""
-    repository, ours = values.repository, [each for each in found if each.file == values.file]
-    content = repository.content(values.file)
-    files = [each.values_file for each in repository.clusters if each is not values.cluster]
-    twin = next((file for file in files if content and repository.content(file) == content), None)
-    astray = (each for each in no_unchosen_method_leaves_a_trace(repository) if each.file == values.file)
-    if twin and (ours or any(astray)):
-        what = f"it is {twin}, byte for byte, and this cluster needs another"
-        yield Finding(values.file, None, what, restore(), form=Form("gone", (values.file,)))
-    elif len(ours) > 1:
+    """These findings, or one in their place where the file that is the cluster's own has lost a part."""
+    ours = [each for each in found if each.file == values.file]
+    if len(ours) > 1:
         what = f"{ours[0].what}, and it lacks {len(ours) - 1} more of what the chosen methods need"
         yield Finding(values.file, ours[0].line, what, restore(), form=Form("gone", (values.file,)))
     else:
