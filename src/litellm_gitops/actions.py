@@ -41,15 +41,16 @@ _RELEASE = re.compile(r"v?\d+(?:\.(?:\d+|x|\*)){0,2}(?:[-+.]?(?:a|alpha|b|beta|r
 _SWITCHES = {"clean", "enable-cache", "fetch-tags", "lfs", "persist-credentials", "show-progress"}
 
 
-def of_step(step: dict[Any, Any], steps: list[dict[Any, Any]], is_hosted: bool) -> Flaws:
-    """Slips of a step; `is_hosted` where GitHub.com runs it, and no server of one's own."""
+def of_step(step: dict[Any, Any], steps: list[dict[Any, Any]], is_hosted: bool, around: str) -> Flaws:
+    """Slips of a step; `is_hosted` where GitHub.com runs it, and no server of one's own; `around` sets variables."""
     yield from _of_action(step, is_hosted)
-    yield from _of_outputs(step, steps)
+    yield from _of_outputs(step, steps, around)
 
 
 def _of_action(step: dict[Any, Any], is_hosted: bool) -> Flaws:
     """What a step gives an action."""
-    action, _, release = text(step.get("uses")).partition("@")
+    called, _, release = text(step.get("uses")).partition("@")
+    action = called.lower() if called.lower() in _KNOWN else called  # GitHub takes either
     owner, _, name = action.partition("/")
     for known in _KNOWN if release and action not in _KNOWN else ():
         theirs, _, program = known.partition("/")
@@ -100,11 +101,12 @@ def of_artifacts(workflow: dict[Any, Any]) -> Flaws:
             yield place, f"no job uploads {name}", f"did you mean {meant}?"
 
 
-def _of_outputs(step: dict[Any, Any], steps: list[dict[Any, Any]]) -> Flaws:
+def _of_outputs(step: dict[Any, Any], steps: list[dict[Any, Any]], around: str) -> Flaws:
     """What a script asks of GitHub, and which outputs it writes."""
     script = text(step.get("run"))
     for given in {*_GIVEN.findall(script)} - {*_VARIABLES}:
-        if (meant := closest(given, _VARIABLES)) and f"GITHUB_{given}" not in mapping(step.get("env")):
+        is_own = re.search(rf"'GITHUB_{given}'|GITHUB_{given}(?:=| in)", around)
+        if (meant := closest(given, _VARIABLES)) and not is_own:
             yield ("run",), f"GitHub sets no GITHUB_{given}", f"did you mean GITHUB_{meant}?"
     for mark in _MARK.findall(script):
         marks = ("chart", "decrypt", "signed")

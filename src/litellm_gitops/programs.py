@@ -40,7 +40,7 @@ _LONG = (
     *("kubectl", "kustomize", "printf", "pytest", "python", "python3", "realpath", "source"),
 )
 _SHORT = ("chmod", "curl", "echo", "grep", "helm", "mkdir", "sleep", "touch", "xargs")
-_OTHERS = ("bpython", "dockerd", "ipython", "jython", "kubectx", "pythonw", "xpython")
+_OTHERS = ("cython", "jython", "kubectx")
 
 
 def _common(name: str) -> str:
@@ -49,7 +49,9 @@ def _common(name: str) -> str:
         return ""
     swapped = (each for each in _SHORT if each[0] == name[0] and sorted(each) == sorted(name))
     meant = closest(name, _LONG) or next(swapped, "")
-    return meant if re.findall(r"\d", meant) == re.findall(r"\d", name) else ""
+    before, _, after = name.partition(meant or name)  # such as an ipython, or an installer, which are others
+    is_other = bool(meant) and meant in name and before != meant[:1] and after != meant[-1:]
+    return "" if is_other or re.findall(r"\d", meant) != re.findall(r"\d", name) else meant
 
 
 def _of_call(words: list[str]) -> Slips:

@@ -208,6 +208,8 @@ def of_entry(file: str, content: str) -> Iterator[tuple[int, str, str]]:
         inside = [*ast.walk(function), *(each for mark in marks for each in ast.walk(mark))]
         if "verify" not in (each.arg for each in function.args.args):
             continue  # of one's own
+        if any("fixture" in ast.dump(each) for each in function.decorator_list):
+            continue  # which hands it on
         attributes = {node.attr for node in inside if isinstance(node, ast.Attribute)}
         if {"skip", "skipif", "xfail"} & attributes and file.rpartition("/")[2] not in _MARKS:
             yield function.lineno, f"{function.name} is skipped, and with it the rules that it is for", "take that out"
@@ -227,6 +229,8 @@ def _of_hook(nodes: list[ast.AST]) -> Iterator[tuple[int, str, str]]:
     brought = [
         node for node in nodes if isinstance(node, ast.ImportFrom) and "main" in [each.name for each in node.names]
     ]
+    if any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "main" for node in nodes):
+        calls = []  # of the owner's, which may end by itself
     lost = calls if calls and not computed else brought if not calls else []
     for each in (each for each in nodes if isinstance(each, ast.Attribute) and _is_of_a_path(each)):
         if meant := closest(each.attr, dir(Path)):

@@ -56,6 +56,11 @@ def read(text: str) -> Script | None:
     expressions = _EXPRESSION.findall(text)
     for number, expression in enumerate(expressions):
         text = text.replace(expression, f"\x04{number}\x04", 1)
+    return _read(text, expressions)
+
+
+def _read(text: str, expressions: list[str]) -> Script | None:
+    """As `read`, where a number stands for each expression."""
     text = _without_functions(_without_documents(text.replace("\\\n", " ")))
     text, inner = _without_captured(_COMMENT.sub("", text))
     try:
@@ -67,7 +72,7 @@ def read(text: str) -> Script | None:
     for command in commands:
         for words in (command.words, command.targets):
             words[:] = [re.sub("\x04(\\d+)\x04", lambda match: expressions[int(match[1])], word) for word in words]
-    scripts = [read(each) for each in inner]
+    scripts = [_read(each, expressions) for each in inner]
     return Script(commands, [each or Script([], []) for each in scripts])
 
 
@@ -201,3 +206,61 @@ def _end(text: str, start: int) -> int:
         if not depth:
             return at
     return len(text)
+
+
+_WITH_QUOTE = re.compile(r"<<-?[ \t]*\\?(['\"]?)(\w+)\1")
+
+
+def unquoted(text: str) -> str:
+    """What a shell fills in of a script: not what stands in single quotes, in comments, or in such documents."""
+    made, at = "", 0
+    inside, ends = [""], list[tuple[str, bool]]()  # the quotes and brackets around, and the documents that follow
+    while at < len(text):
+        letter, now = text[at], inside[-1]
+        document = _WITH_QUOTE.match(text, at) if now != '"' and text[at - 1 : at] != "<" else None
+        if letter == "\\":
+            at += 2
+            continue
+        if document:
+            ends.append((document[2], bool(document[1]) or "\\" in document[0]))
+            at = document.end()
+            continue
+        if letter == "#" and now != '"' and not text[at - 1 : at].strip(" \t\n;"):
+            at = _until(text, at, "\n")
+            continue
+        if letter == "\n" and ends and now != '"':
+            body, at = _documents(text, at, ends)
+            made += body
+            continue
+        if letter == "'" and now != '"':
+            at = _until(text, at + 1, "'") + 1
+            continue
+        if letter == '"' and now == '"':
+            inside.pop()
+        elif letter == '"' or text.startswith("$(", at) or (letter == "(" and now == "("):
+            inside.append('"' if letter == '"' else "(")
+            letter, at = (" ", at + 1) if letter == "$" else (letter, at)
+        elif letter == ")" and now == "(":
+            inside.pop()
+        made += letter
+        at += 1
+    return made
+
+
+def _until(text: str, start: int, end: str) -> int:
+    return found if (found := text.find(end, start)) >= 0 else len(text)
+
+
+def _documents(text: str, at: int, ends: list[tuple[str, bool]]) -> tuple[str, int]:
+    """(what a shell fills in of the documents that begin at the end of a line, where they end)."""
+    made, lines = "", text[at + 1 :].split("\n")
+    while ends and lines:
+        end, as_it_is = ends[0]
+        line = lines.pop(0)
+        at += len(line) + 1
+        if line.strip() == end:
+            ends.pop(0)
+        elif not as_it_is:
+            made += f"\n{line}"
+    ends.clear()
+    return made, at + (0 if lines else 1)

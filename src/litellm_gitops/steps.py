@@ -9,17 +9,18 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from litellm_gitops import expressions, programs, scripts
+from litellm_gitops import expressions, programs, scripts, shell
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.proxy_facts import closest
 
 Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
 
-_QUOTED = re.compile(r"'[^'\n]*'")
-_USED = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*))")
+_USED = re.compile(r"(?<!\\)\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*))")
 _GIVEN = re.compile(r"(?:^|[\s;(&|{])([A-Za-z_]\w*)\+?=|\bfor\s+([A-Za-z_]\w*)\b|\bread\s+(?:-\w+\s+)*([A-Za-z_ \w]+)")
 # what may define more than can be seen
-_MORE = re.compile(r"\bsource\b|(?:^|[\s;&])\.\s|\beval\b|\bset -a\b|\bmapfile\b|\bgetopts\b", re.MULTILINE)
+_MORE = re.compile(
+    r"\bsource\b|(?:^|[\s;&])\.\s|\beval\b|\bset -a\b|\b(?:mapfile|readarray)\b|\bprintf -v\b|\bgetopts\b", re.MULTILINE
+)
 # https://docs.gitlab.com/ci/variables/predefined_variables/, without the CI_ before each
 _PREDEFINED = """
     API_GRAPHQL_URL API_V4_URL BUILDS_DIR COMMIT_AUTHOR COMMIT_BEFORE_SHA COMMIT_BRANCH COMMIT_DESCRIPTION
@@ -68,7 +69,7 @@ def lost(script: str, given: Iterable[str]) -> Iterator[tuple[str, str]]:
     defined = {*given}
     for match in _GIVEN.finditer(script):
         defined.update((match[1] or match[2] or match[3]).split())
-    used = dict.fromkeys(match[1] or match[2] for match in _USED.finditer(_QUOTED.sub("", script)))
+    used = dict.fromkeys(match[1] or match[2] for match in _USED.finditer(shell.unquoted(script)))
     for name in used:
         # of what GitHub sets under its own name another look tells
         if name not in defined and not name.startswith("GITHUB_") and (meant := closest(name, defined)):
@@ -255,6 +256,12 @@ def _of_image(name: str, image: Any) -> Flaws:
         yield (name, "image"), f"{path} begins a program and no shell, so that no script runs", 'write entrypoint: [""]'
 
 
+def brings(workflow: dict[Any, Any], place: Place) -> bool:
+    """Whether a step before the one at `place` brings files of another repository."""
+    before = sequence(dig(workflow, *place[:3]))[: int(place[3])] if place[2:3] == ("steps",) and place[3:] else []
+    return any({"path", "repository"} & {*mapping(dig(step, "with"))} for step in before)
+
+
 _OF_POWERSHELL = re.compile(r"\$env:|\b(?:Get|New|Set|Write)-[A-Z]")
 _SHELLS = ("", "bash", "sh")
 
@@ -264,7 +271,8 @@ def scripts_of_workflow(workflow: dict[Any, Any]) -> Iterator[tuple[Place, str, 
     for name, job in mapping(workflow.get("jobs")).items():
         for number, step in enumerate(map(mapping, sequence(dig(job, "steps")))):
             places = (step, dig(job, "defaults", "run"), dig(workflow, "defaults", "run"))
-            shell = next((found for each in places if (found := text(dig(each, "shell")))), "").partition(" ")[0]
+            called = next((found for each in places if (found := text(dig(each, "shell")))), "")
+            shell = "another" if " -c " in called else called.partition(" ")[0]
             elsewhere = not shell and "windows" in f"{dig(job, 'runs-on')}{dig(job, 'strategy')}".lower()
             script, place = text(step.get("run")), ("jobs", str(name), "steps", number, "run")
             if shell == "python":

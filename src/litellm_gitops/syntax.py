@@ -53,6 +53,10 @@ _MODULES = (
         "tomllib",
     ),
 )
+# what newer releases of Python read, whichever reads it here: PEP 695, 701 and 758
+_NEWER = re.compile(
+    r"^\s*(?:type \w+(?:\[.*?\])? = |(?:async )?def \w+\[|class \w+\[|except\*? [\w.]+, )", re.MULTILINE
+)
 _OTHERS = ("json5", "jsons", "pathlib2", "rjson", "timer", "ujson")
 
 
@@ -100,7 +104,9 @@ def slips(code: str) -> Iterator[tuple[str, str]]:
     """(what is wrong, what to do) with a program of Python."""
     try:
         tree = ast.parse(_EXPRESSION.sub("1", textwrap.dedent(code)))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError) as error:
+        if "f-string" in str(error) or _NEWER.search(code):
+            return
         yield "Python cannot read its program", "correct the syntax"
         return
     nodes = [*ast.walk(tree)]
@@ -113,6 +119,8 @@ def slips(code: str) -> Iterator[tuple[str, str]]:
         if meant := closest(name, _MODULES):
             yield f"Python has no {name}", f"did you mean {meant}?"
             return  # what it is asked for follows
+    if "version_info" in code or "NameError" in code:
+        return  # a program for several releases of Python, of which each has names of its own
     bound = {(alias.asname or alias.name).partition(".")[0] for alias in imported} | {*map(_bound, nodes)} - {""}
     for node in nodes:
         if isinstance(node, ast.Name) and node.id not in bound and not _is_builtin(node.id):
@@ -130,7 +138,7 @@ def slips(code: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_builtin(name: str) -> bool:
-    return hasattr(builtins, name) or (name.startswith("__") and name.endswith("__"))
+    return hasattr(builtins, name) or name == "WindowsError" or (name.startswith("__") and name.endswith("__"))
 
 
 def _bound(node: ast.AST) -> str:

@@ -219,6 +219,11 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "hooks of one's own that are nearly called like others": append_item(
+        ".pre-commit-config.yaml",
+        ("repos",),
+        {"repo": "local", "hooks": [{"id": "gitleak", "name": "own", "entry": "own", "language": "system"}]},
+    ),
     "rejected hunks and more": change(COMMITS, r"\.(rej|orig)$", r"(?x)\.(rej|orig|bak)$"),
     "hooks by their commit": change(COMMITS, "rev: v6.0.0", f"rev: {'3e' * 20}"),
     "rejected hunks alone": change(COMMITS, r"\.(rej|orig)$", r"\.rej$"),

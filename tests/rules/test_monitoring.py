@@ -203,6 +203,7 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "a field of a newer operator": (set_value(FILE, (*SPEC, "serviceDiscoveryRole"), "EndpointSlice"), WATCHED),
     **{
         f"the expression {expression}": asks(expression)
         for expression in (

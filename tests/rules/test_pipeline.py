@@ -357,6 +357,13 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "a workflow of one's own that may have what its caller has": together(
+        set_value(VALIDATE, ("jobs", "own"), {"uses": "./.github/workflows/own.yaml", "secrets": "inherit"}),
+        write(
+            ".github/workflows/own.yaml",
+            "on: workflow_call\npermissions: {}\njobs:\n  own:\n    runs-on: ubuntu-latest\n    steps: [{run: make}]\n",
+        ),
+    ),
     "a suite in a folder of its own": together(
         set_value(VALIDATE, ("jobs", "suite", "steps", 0, "with", "path"), "own"),
         set_value(VALIDATE, (*RUN[:-1], "working-directory"), "own"),

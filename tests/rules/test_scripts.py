@@ -261,6 +261,13 @@ HARMLESS: dict[str, Harmless] = {
             'go install "example.com/own@v9.0.0"\ngo run example.com/own/v2/cmd@v2.0.1',
             "echo uv rnu --lockd\npip install copeir-own",
             "gh issue list --json number,title --state=closed --search own",
+            "gh run rerun 1 --failed\ngh pr diff 1 --name-only\ngh release create v1 --verify-tag",
+            'first=$(echo "${{ inputs.own }}" | cut -d/ -f1)\necho "$first"',
+            "labels=$(jq '\n  . as $label | $label.own' own.json)  # don't\necho \"$labels\" \\$label",
+            "cat << 'END' > own.graphql\nquery($labels: [String!]) { own }\nEND\nlabel=1\necho \"$label\"",
+            'readarray -t lines < own.txt\nfor line in "${lines[@]}"; do echo "$line"; done',
+            'GITHUB_TOKENS="a b"\nfor GITHUB_PATHS in $GITHUB_TOKENS; do echo "$GITHUB_PATHS"; done',
+            "installer -pkg own.pkg -target /\ncython own.pyx\nexporter --port 1",
             "ipython own.py\negrep a b\ntset\npython3.13 own.py\nexprot() { ls; }\nexprot a",
         )
     },
@@ -297,6 +304,21 @@ HARMLESS: dict[str, Harmless] = {
     "a script of PowerShell": step('if ($env:A) { Write-Output "fi" }'),
     "a script of Python": step("if True:\n    print(1)", shell="python"),
     "a script of another shell": step("if ($a) { 'fi' }", shell="pwsh"),
+    "a script that another program reads": step("print(1)", shell="bash -c 'python {0}'"),
+    "an action of another repository, and one that GitHub finds in any case": together(
+        append_item(VALIDATE, CHART, {"uses": f"Azure/setup-helm@{'a' * 40}"}),
+        append_item(
+            VALIDATE,
+            CHART,
+            {"uses": f"actions/checkout@{'a' * 40}", "with": {"repository": "own/ci", "path": ".github/ci"}},
+        ),
+        append_item(VALIDATE, CHART, {"uses": "./.github/ci/setup"}),
+    ),
+    "a program of a newer Python": python("type Own = list[int]", "def first[T](own: T) -> T:", "    return own"),
+    "a text of a newer Python": python("""own = {"a": 1}""", """print(f"{own["a"]}")"""),
+    "a program for several releases of Python": python(
+        "import sys", "print(unicode if sys.version_info[0] < 3 else str)"
+    ),
     "a script of another system": together(
         set_value(VALIDATE, ("jobs", "own"), {"runs-on": "windows-2025", "steps": [{"run": "if (1) { echo 'fi' }"}]})
     ),

@@ -277,6 +277,15 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "an entry point of one's own that ends by itself": write(
+        "hooks/own.py",
+        "import click\nfrom litellm_gitops import findings\n\n"
+        "@click.command()\ndef main():\n    print(findings)\n\nmain()\n",
+    ),
+    "a fixture that hands the rules on": write(
+        "tests/test_own.py",
+        "import pytest\n\n@pytest.fixture\ndef own(verify):\n    return verify\n\ndef test_own(own):\n    assert own\n",
+    ),
     "other stores of sops": change(".sops.yaml", "stores:", "stores:\n  json:\n    indent: 4\n  dotenv: {}"),
     "a function in a hook": append("hooks/guard_staged.py", "\n\ndef own(a, *b):\n    return [c for c in (a, *b)]\n"),
     "a chart that is not rendered without helm": change(

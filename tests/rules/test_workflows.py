@@ -187,6 +187,12 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "a word for a list, and a strategy without a matrix": write(
+        ".github/workflows/own.yaml",
+        "on: {push: {branches: main, tags: 'v*'}, pull_request: {types: opened}}\npermissions: {}\njobs:\n"
+        "  own:\n    runs-on: ubuntu-latest\n    strategy: {max-parallel: 1, fail-fast: false}\n"
+        "    steps: [{run: make}]\n",
+    ),
     "programs and hosts that are nearly others": own(
         "uv run --extra dev python3 -m own\nuv run pyright\ngo run gitlab.com/own/tool@v1.2.3"
     ),
@@ -288,9 +294,7 @@ jobs:
         ANSWERS,
     ),
     "a script of elsewhere (GitLab)": (
-        substitute(
-            PIPELINE, r"^suite:\n", "own:\n  script:\n    - !reference [suite, script]\n    - ls\n\nsuite:\n"
-        ),
+        substitute(PIPELINE, r"^suite:\n", "own:\n  script:\n    - !reference [suite, script]\n    - ls\n\nsuite:\n"),
         ANSWERS,
     ),
     **{
@@ -309,7 +313,10 @@ jobs:
     ),
     "a shell of one's own": set_value(VALIDATE, (*STEP, "shell"), "bash -e {0}"),
     "a workflow with everything": together(
-        write(".github/workflows/other.yaml", "on: workflow_call\njobs: {a: {runs-on: own, steps: [{run: make}]}}\n"),
+        write(
+            ".github/workflows/other.yaml",
+            "on: {workflow_call: {inputs: {a: {type: string}}}}\njobs: {a: {runs-on: own, steps: [{run: make}]}}\n",
+        ),
         write(
             OWN,
             """\

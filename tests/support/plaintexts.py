@@ -322,6 +322,7 @@ def harmless() -> dict[str, tuple[str, str]]:
         "a secret of a workflow": "env: {TOKEN: '${{ secrets.TOKEN }}', API_KEY: 'Bearer ${{ secrets.KEY }}'}\n",
         "a database of a test": "jobs: {a: {services: {db: {env: {POSTGRES_PASSWORD: postgres}}}}}\n",
         "the key of LiteLLM's documentation": "general_settings: {master_key: sk-1234}\nmodel: {api_key: fake-key}\n",
+        "a key that a pipeline only needs to be there": "env: {OPENAI_API_KEY: invalid-key-for-ci}\n",
         "an example of an API": "properties: {}\nexample: {username: alice, password: correct-horse-battery}\n",
         "what a policy does next": "steps: [{guardrail: a, on_pass: next, on_fail: block}]\n",
         "a sealed key under a telling name": _manifest(

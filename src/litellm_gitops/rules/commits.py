@@ -77,7 +77,8 @@ def a_commit_is_guarded(repository: Repository) -> Iterator[Finding]:
         if what := _leaves_out(field, document.value.get(field), watched):
             yield Finding(_COMMITS, document.line(field), what, edit("take it away"))
     for place, hook in hooks:
-        if meant := closest(text(hook.get("id")), _HOOKS):
+        source = text(dig(document.value, *place[:2], "repo")).removesuffix(".git")
+        if source in _SOURCES and (meant := closest(text(hook.get("id")), _HOOKS)):
             what = f"there is no hook {hook['id']}, and pre-commit then runs none"
             yield Finding(_COMMITS, document.line(*place, "id"), what, edit(f"did you mean {meant}?"))
     if not repository.has("hooks/guard_staged.py") and not is_ignored(repository, "hooks/guard_staged.py"):

@@ -49,7 +49,7 @@ _REFERENCE = re.compile(
 )
 # what everybody knows, where nothing is deployed: a database of a test, the key in LiteLLM's documentation
 _OF_NOBODY = re.compile(
-    r"sk-1234|fake(?:[-_](?:key|password|token|secret))?|postgres|mysql|root|passw(?:or|0r)d|test(?:ing)?|secret"
+    r"sk-1234|fake|(?:dummy|fake|invalid|mock)(?:[-_][a-z]+)+|postgres|mysql|root|passw(?:or|0r)d|test(?:ing)?|secret"
     r"|change[-_]?me|changeit|invalid|admin|guest|example|minio(?:admin|123)?|prom-operator",
     re.IGNORECASE,
 )

@@ -351,7 +351,7 @@ def no_pipeline_shows_a_secret(repository: Repository) -> Iterator[Finding]:
         document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
         if document:
             for place, found in document.texts:
-                if what := _shown(place, with_secrets(document.value, place, found)):
+                if what := _shown(document.value, place, found):
                     fix = edit(_INTO_A_VARIABLE if what is _RUN else "take it out, or name the one that the step needs")
                     yield Finding(file, document.line(*place), what, fix)
     document = repository.document(GITLAB) if repository.has(GITLAB) else None
@@ -372,12 +372,13 @@ _LOGGED = "it writes the value of a secret, or of every variable, into the log"
 _INTO_A_VARIABLE = "put it into a variable of the step (env), and use that in quotes"
 
 
-def _shown(place: Place, found: str) -> str:
-    """What a text in a workflow of GitHub gives away."""
+def _shown(workflow: Any, place: Place, written: str) -> str:
+    """What a text in a workflow of GitHub gives away; one of this repository may have what this one has."""
+    found, called = with_secrets(workflow, place, written), text(dig(workflow, *place[:-1], "uses"))
     is_script = place[-1] in ("run", "script") and "steps" in place
     if _ALL_SECRETS.search(found):
         return "it hands every secret of the repository to a step"
-    if place[-1] == "secrets" and found == "inherit":
+    if place[-1] == "secrets" and found == "inherit" and not called.startswith("./"):
         return "it hands every secret of the repository to another workflow"
     if is_script and (_is_of_strangers(found) or _EVERYTHING_SENT.search(found)):
         return _RUN

@@ -118,14 +118,16 @@ def _of_steps(repository: Repository, document: Document, is_unread: bool) -> It
         yield from local_calls.slips(repository, document)
         for place, found in document.texts:
             local = found.removeprefix("./").rstrip("/") if place[-1] == "uses" and found.startswith("./.") else ""
-            if local and local not in repository.files and not repository.under(local):
+            is_there = local in repository.files or repository.under(local) or steps.brings(document.value, place)
+            if local and not is_there:
                 yield place, f"there is no {found}", "correct the path, or add it"
     for place, name, meant in local_calls.unnamed(repository, document):
         yield place, f"there is no workflow {name}", f"did you mean {meant}?"
     for name, job in mapping(document.value.get("jobs")).items():
         listed = [*map(mapping, sequence(dig(job, "steps")))]
+        around = f"{document.value.get('env')}{dig(job, 'env')}{listed}"
         for number, step in enumerate(listed):
-            for field, what, fix in actions.of_step(step, listed, is_hosted):
+            for field, what, fix in actions.of_step(step, listed, is_hosted, around):
                 yield ("jobs", str(name), "steps", number, *field), what, fix
 
 
@@ -237,7 +239,13 @@ def _of_workflow(document: Document) -> _Flaws:
     for place, found in walk(value):
         if found != place[-1] and (what := expressions.refused(place, found)):
             flaws.append((place, what))
-    return _with_published(flaws, "github-workflows", value)
+    return [flaw for flaw in _with_published(flaws, "github-workflows", value) if not _is_taken(value, *flaw)]
+
+
+def _is_taken(workflow: dict[Any, Any], place: Place, what: str) -> bool:
+    """Whether GitHub takes what its published schema does not: one word for a list, a strategy without a matrix."""
+    is_word = place[:1] == ("on",) and isinstance(dig(workflow, *place), str) and what.endswith("array")
+    return is_word or what.endswith(".strategy lacks matrix")
 
 
 def _with_published(flaws: _Flaws, name: str, value: dict[Any, Any]) -> _Flaws:
