@@ -275,5 +275,5 @@ def test_a_message_never_shows_a_value() -> None:
     content |= {"router_settings": {"routing_strategy": secret}, "litellm_settings": {"callbacks": [secret]}}
     content["guardrails"] = [{"guardrail_name": "g", "litellm_params": {"guardrail": secret, "mode": secret}}]
     found = findings(content)
-    assert len(found) == 7
+    assert len(found) == 5, "three of one rule are told as one"
     assert not [finding for finding in found if secret in str(finding)]

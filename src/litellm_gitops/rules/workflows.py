@@ -118,8 +118,8 @@ def _of_steps(repository: Repository, document: Document, is_unread: bool) -> It
         yield from local_calls.slips(repository, document)
         for place, found in document.texts:
             local = found.removeprefix("./").rstrip("/") if place[-1] == "uses" and found.startswith("./.") else ""
-            is_there = local in repository.files or repository.under(local) or steps.brings(document.value, place)
-            if local and not is_there:
+            is_brought = bool(local) and steps.brings(document.value, place)
+            if local and not is_brought and local not in repository.files and not repository.under(local):
                 yield place, f"there is no {found}", "correct the path, or add it"
     for place, name, meant in local_calls.unnamed(repository, document):
         yield place, f"there is no workflow {name}", f"did you mean {meant}?"

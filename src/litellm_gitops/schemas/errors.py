@@ -86,7 +86,8 @@ def misspelt(error: Any) -> Misspelt | None:
     word, fields = str(error.validator_value), error.schema.get("properties", {})
     known = {name.lower(): name for name in fields}
     near = get_close_matches(word.lower(), known, 1, 0.8)  # 0.6 takes operation for apiVersion
-    meant = known.get(near[0] if near else closest(word.lower(), known)) or _half_said(error)
+    swapped = next((name for name in known if sorted(name) == sorted(word.lower())), "")  # also of a short one
+    meant = known.get(near[0] if near else closest(word.lower(), known) or swapped) or _half_said(error)
     inside = error.instance.get(error.validator_value)
     if not meant and isinstance(inside, dict) and inside:
         taking = [name for name, field in fields.items() if inside.keys() <= field.get("properties", {}).keys()]
