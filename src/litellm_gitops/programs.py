@@ -155,6 +155,6 @@ _ENTRY = re.compile(r"(?:^|\s)(hooks/\w+\.py)\b")
 
 def paths(script: str) -> list[str]:
     """Files and folders of this repository that a script applies or starts, from where it begins."""
-    if re.search(r"\b(?:cd|pushd|clone)\b", script):
+    if re.search(r"\b(?:cd|pushd|clone|ssh|exec|docker|podman|runner)\b", script):  # then it may be elsewhere
         return []
     return [path for pattern in (_APPLIED, _STARTED, _ENTRY) for path in pattern.findall(script)]

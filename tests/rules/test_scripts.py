@@ -268,6 +268,8 @@ HARMLESS: dict[str, Harmless] = {
             'readarray -t lines < own.txt\nfor line in "${lines[@]}"; do echo "$line"; done',
             'GITHUB_TOKENS="a b"\nfor GITHUB_PATHS in $GITHUB_TOKENS; do echo "$GITHUB_PATHS"; done',
             "installer -pkg own.pkg -target /\ncython own.pyx\nexporter --port 1",
+            'ssh own "bash deploy/run.sh"\nkubectl exec own -- ./run.sh',
+            "unzip own.zip && sudo ./own/install\ngit clone https://example.com/own && own/build.sh",
             "ipython own.py\negrep a b\ntset\npython3.13 own.py\nexprot() { ls; }\nexprot a",
         )
     },

@@ -49,6 +49,7 @@ _YES_OR_NO = re.compile(r"\s*!?\s*(?:contains|startsWith|endsWith)\([^()]*\)\s*|
 _EVERYTHING_SENT = re.compile(r"\$\{\{\s*toJSON\(\s*github(?:\.event)?\s*\)", re.IGNORECASE)
 _WRITTEN = r"\$\{?CI_(?:COMMIT_(?:TITLE|MESSAGE|DESCRIPTION|AUTHOR|REF_NAME|BRANCH|TAG)|MERGE_REQUEST_TITLE)\b"
 _EVALUATED = re.compile(rf"\b(?:eval|(?:ba)?sh -c)\b.*{_WRITTEN}")
+_OF_MACOS = re.compile(r"macos-\d+-xcode-\d+")  # https://docs.gitlab.com/ci/runners/hosted_runners/macos/
 _ALL_SECRETS = re.compile(r"toJSON\(\s*secrets\s*\)", re.IGNORECASE)
 
 
@@ -71,7 +72,7 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
     document = repository.document(GITLAB) if repository.has(GITLAB) else None
     for job, entry in mapping(document and document.value).items():
         image = dig(entry, "image", "name") or dig(entry, "image")
-        if document and text(image) and not VERSIONED.search(text(image)):
+        if document and text(image) and not VERSIONED.search(text(image)) and not _OF_MACOS.fullmatch(text(image)):
             line = document.line(str(job), "image")
             yield Finding(GITLAB, line, f"the image {image} has no version", edit("name one"))
     yield from _latest(repository)
