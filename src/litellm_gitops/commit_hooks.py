@@ -15,6 +15,8 @@ Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
 _OF_A_SHELL = {"|", "||", "&&", ";", ">", ">>", "&"}
 _SHELL = re.compile(r"(?:\S*/)?(?:ba|da|z)?sh")
 _OLD = re.compile(r"python3\.(?:[0-9]|10)")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_RELEASE = re.compile(r"v\d+(?:\.\d+)*(?:[-.]?(?:alpha|beta|rc|a|b|post)[-.]?\d*)?")
 
 
 def slips(settings: dict[Any, Any], files: list[str], is_root: bool) -> Flaws:
@@ -68,3 +70,12 @@ def _of_hook(hook: dict[Any, Any], files: list[str], is_root: bool) -> Flaws:
         same = next((each for each in files if name.startswith(".") and each.endswith(f"/{name}")), "")
         if "." in path and path not in files and (meant := closest(path, files) or ("/" in path and same)):
             yield ("args", number), f"there is no {path}, and no commit is possible", f"did you mean {meant}?"
+
+
+def unreleased(revision: str) -> str:
+    """What to write in place of a release that no known repository has; empty where it may have it."""
+    if _COMMIT.fullmatch(revision):
+        return ""
+    if re.match(r"\d", revision):
+        return f"write v{revision}"
+    return "write one such as v1.2.3" if re.match(r"v\d", revision) and not _RELEASE.fullmatch(revision) else ""

@@ -28,15 +28,8 @@ def flaws(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[Pl
     if url and url["host"] in ("localhost", "127.0.0.1"):
         yield place, f"{url['host']} is the proxy's own container", "name the service of the database"
     services = mapping(content.get("services"))
-    names = [*map(str, given), *(entry.partition("=")[0] for entry in texts(service.get("environment")))]
-    # it may come from a file, or in parts
-    is_given = "env_file" in service or any("DATABASE" in name or closest(name, ["DATABASE_URL"]) for name in names)
-    needed = service.get("depends_on")
-    awaited = [name for name in (*mapping(needed), *texts(needed)) if isinstance(services.get(name), dict)]
-    here = [name for name in awaited if _POSTGRES.match(text(services[name].get("image")))]
-    if here and names and not is_given:
-        fix = f"write DATABASE_URL: postgresql://…@{here[0]}:5432/…"
-        yield place[:1], f"nothing leads the proxy to the database {here[0]}", fix
+    if here := _unled(service, services):
+        yield place[:1], f"nothing leads the proxy to the database {here}", "write its address as DATABASE_URL"
     given_url = text(given.get("DATABASE_URL"))
     if given_url and not given_url.startswith(("postgres://", "postgresql://", "$", "prisma")):
         yield place, "DATABASE_URL leads to no PostgreSQL", "begin it with postgresql://"
@@ -64,3 +57,15 @@ def flaws(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[Pl
     listens = text(made.get("PGPORT")) or "5432"
     if url["port"] not in (None, listens) and "postgres" in f"{made}".lower() and not other.get("command"):
         yield place, f"{url['host']} listens on {listens}", f"write {listens}"
+
+
+def _unled(service: dict[Any, Any], services: dict[Any, Any]) -> str:
+    """The database for which a service waits, and of which nothing tells it."""
+    given = service.get("environment")
+    names = [*map(str, mapping(given)), *(entry.partition("=")[0] for entry in texts(given))]
+    # it may come from a file, or in parts
+    is_given = "env_file" in service or any("DATABASE" in name or closest(name, ["DATABASE_URL"]) for name in names)
+    needed = service.get("depends_on")
+    awaited = [name for name in (*mapping(needed), *texts(needed)) if isinstance(services.get(name), dict)]
+    here = [name for name in awaited if _POSTGRES.match(text(services[name].get("image")))]
+    return here[0] if here and names and not is_given else ""

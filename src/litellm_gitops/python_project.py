@@ -57,18 +57,7 @@ _TABLES, _BUILDS = (
     {"requires", "build-backend", "backend-path"},
 )
 _PROGRAMS = {
-    "black",
-    "coverage",
-    "hatch",
-    "isort",
-    "mypy",
-    "poetry",
-    "pyright",
-    "pytest",
-    "ruff",
-    "setuptools",
-    "pdm",
-    "uv",
+    *("black", "coverage", "hatch", "isort", "mypy", "pdm", "poetry", "pyright", "pytest", "ruff", "setuptools", "uv"),
 }
 _OF_PROGRAMS = {  # what the rendered file has of these, and others that look like it
     "ruff.lint": {"select", "ignore", "extend-select", "per-file-ignores", "fixable", "isort", "pydocstyle", "mccabe"},
@@ -138,16 +127,7 @@ _BACKENDS = ("setuptools.build_meta", "hatchling.build", "flit_core.buildapi", "
 def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
     """What is wrong, of the file as a whole; `tests` are the names of the files of the suite."""
     project, tool = mapping(settings.get("project")), mapping(settings.get("tool"))
-    for key, value in settings.items():
-        # a short name is told by what is in its table
-        meant = closest(key, _TABLES) or ("tool" if _PROGRAMS & {*mapping(value)} else "")
-        if key not in _TABLES and meant:
-            yield f"[{key}", f"nothing reads {key}", f"did you mean {meant}?"
-    if not project and not any(closest(key, ["project"]) for key in settings):
-        yield "name", "there is no table project, so that nothing is installed", "write [project] above name"
-    for place, table in (("project", project), ("tool.uv", mapping(tool.get("uv")))):
-        if stray := next((key for key in table if key in ("addopts", "markers", "testpaths")), ""):
-            yield stray, f"nothing reads {place}.{stray}", "write [tool.pytest.ini_options] above it"
+    yield from _of_tables(settings, project, tool)
     yield from _misspelt("build-system", mapping(settings.get("build-system")), _BUILDS)
     yield from _misspelt("tool", tool, _PROGRAMS)
     for program, known in _OF_PROGRAMS.items():
@@ -181,6 +161,20 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
         if "ini_options" not in pytest and closest(str(key), ("ini_options",)):
             yield f"[tool.pytest.{key}]", f"pytest reads no tool.pytest.{key}", "write tool.pytest.ini_options"
     yield from of_pytest(mapping(pytest.get("ini_options")), tests)
+
+
+def _of_tables(settings: dict[Any, Any], project: dict[Any, Any], tool: dict[Any, Any]) -> Flaws:
+    """Tables that nothing reads, and what stands in another one than its own."""
+    for key, value in settings.items():
+        # a short name is told by what is in its table
+        meant = closest(key, _TABLES) or ("tool" if _PROGRAMS & {*mapping(value)} else "")
+        if key not in _TABLES and meant:
+            yield f"[{key}", f"nothing reads {key}", f"did you mean {meant}?"
+    if not project and not any(closest(key, ["project"]) for key in settings):
+        yield "name", "there is no table project, so that nothing is installed", "write [project] above name"
+    for place, table in (("project", project), ("tool.uv", mapping(tool.get("uv")))):
+        if stray := next((key for key in table if key in ("addopts", "markers", "testpaths")), ""):
+            yield stray, f"nothing reads {place}.{stray}", "write [tool.pytest.ini_options] above it"
 
 
 def of_entry(file: str, content: str) -> Iterator[tuple[int, str, str]]:

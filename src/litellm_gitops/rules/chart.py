@@ -164,6 +164,9 @@ def the_configuration_reaches_the_proxy(values: Values) -> Iterator[Finding]:
         yield values.finding(chart.model_list, f"the proxy of {values.cluster.name} serves no model", fix, VALUES)
 
 
+_REFERENCE = "write os.environ/NAME, and give the proxy the variable NAME from a sealed Secret"
+
+
 @rule
 def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
     """A misspelt key, or one beside the chart's name, is ignored by the chart without a word.
@@ -184,19 +187,17 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
             seen[path] = None
             # the rules above say what a guarded place must be, or that there is no Redis for it
             guarded = [guard for guard in (*guards, chart.redis_secret[:-1]) if guard[: len(path) - 1] == path[1:]]
-            if path[1:] and guarded and (path[1:] in guarded or dig(values.merged, *path) is None):
-                continue
-            if len(path) <= 2 and str(path[-1]).startswith(("x-", ".")):
+            is_guarded = path[1:] and guarded and (path[1:] in guarded or dig(values.merged, *path) is None)
+            if is_guarded or (len(path) <= 2 and str(path[-1]).startswith(("x-", "."))):
                 continue
             if error.validator in ("additionalProperties", "type") and tells(str(path[-1]), dig(values.merged, *path)):
                 continue  # it may not stand anywhere
-            fix = edit("correct it")
             if path[1 : len(chart.config) + 1] == chart.config and _is_without_models(repository):
                 what = f"{dotted(chart.config)} is missing, and with it every model"
                 yield Finding(VALUES, None, what, restore(), form=Form("gone", chart.config))
                 continue
-            if error.validator == "pattern" and path[1 : len(chart.config) + 1] == chart.config:
-                fix = edit("write os.environ/NAME, and give the proxy the variable NAME from a sealed Secret")
+            is_setting = error.validator == "pattern" and path[1 : len(chart.config) + 1] == chart.config
+            fix = edit(_REFERENCE if is_setting else "correct it")
             setting = [layer for layer in values.layers if layer.depth(*path) == len(path)]
             layer = (setting or [max(values.layers, key=lambda each: each.depth(*path))])[-1]
             if error.validator == "pattern" and _is_told_as_a_credential(repository, layer.file, layer.line(*path)):

@@ -34,8 +34,6 @@ _HOOKS = ("yamllint", "check-merge-conflict", "gitleaks", "rejected-hunks", "gua
 _KNOWN: Any = yaml.load((files(__package__) / "commits.yml").read_text("utf-8"), LOADER)
 _LANGUAGES, _SOURCES = tuple(_KNOWN["languages"].split()), tuple(_KNOWN["sources"])
 _IDS, _FLAGS = ({name: tuple(words.split()) for name, words in _KNOWN[part].items()} for part in ("hooks", "flags"))
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_RELEASE = re.compile(r"v\d+(?:\.\d+)*(?:[-.]?(?:alpha|beta|rc|a|b|post)[-.]?\d*)?")
 _PIPELINES = (".github/workflows/", ".gitlab-ci.yml")
 _CALL = re.compile(r"^.*\bgitleaks\b.* (?:git|dir|detect|protect)\b.*$", re.IGNORECASE | re.MULTILINE)
 _PASSED = re.compile(r"--exit-code[= ]0\b|\|\| *(?:true|:)")
@@ -146,15 +144,9 @@ def _unfit(document: Document) -> Iterator[Finding]:
             yield from _told(document, place, what, "pre-commit")
     for at, entry in enumerate(sequence(document.value.get("repos"))):
         address, known = text(dig(entry, "repo")), _IDS.get(text(dig(entry, "repo")).removesuffix(".git"), ())
-        revision = text(dig(entry, "rev"))
-        if address.removesuffix(".git") in _SOURCES and re.match(r"\d", revision) and not _COMMIT.fullmatch(revision):
-            line = document.line("repos", at, "rev")
-            yield Finding(_COMMITS, line, f"{address} has no release {revision}", edit(f"write v{revision}"))
-        elif (
-            address.removesuffix(".git") in _SOURCES and re.match(r"v\d", revision) and not _RELEASE.fullmatch(revision)
-        ):
-            line = document.line("repos", at, "rev")
-            yield Finding(_COMMITS, line, f"{address} has no release {revision}", edit("write one such as v1.2.3"))
+        if fix := address.removesuffix(".git") in _SOURCES and commit_hooks.unreleased(text(dig(entry, "rev"))):
+            what = f"{address} has no release {dig(entry, 'rev')}"
+            yield Finding(_COMMITS, document.line("repos", at, "rev"), what, edit(fix))
         for number, hook in enumerate(map(mapping, sequence(dig(entry, "hooks")))):
             here: Place = ("repos", at, "hooks", number)
             name = text(hook.get("id"))

@@ -171,14 +171,8 @@ def expect(
             yield stray.finding(("kind",), what, f"write {wanted.kind}")
             continue
         names = {other.name for other in expected if other.kind == wanted.kind} - {wanted.name}
-        # there are several ServiceAccounts, and another one is none that was renamed
-        close = [
-            found
-            for found in same
-            if found.identity.name == wanted.name
-            or (found.identity.namespace == wanted.namespace and _may_be(found.identity, wanted))
-        ]
-        stray = next((found for found in close if found.identity.name not in names), None)
+        close = (found.identity for found in same if _may_be(found.identity, wanted))
+        stray = next((found for found in same if found.identity in {*close} and found.identity.name not in names), None)
         if stray and not _NAME.fullmatch(stray.identity.name):
             continue  # another rule says so
         if stray:
@@ -186,19 +180,24 @@ def expect(
             yield stray.finding(("metadata",), what, "give it that name")
         else:
             absent.append(wanted)
-    # one file that is not there brings all of them
+    if absent:
+        places = {(homes or {}).get(wanted, home) for wanted in absent}
+        yield _lost(each, absent, places.pop() if len(places) == 1 else home)
+
+
+def _lost(each: Synced, absent: list[Identity], home: str) -> Finding:
+    """One finding for all that is in no file: one file that is not there brings all of them."""
     gone = [file for file in each.by_hand if not each.repository.has(file)]
     lost = [f"{wanted.kind} {wanted.path}" for wanted in absent]
-    if len(gone) == 1 and absent:
-        yield Finding(gone[0], None, f"is missing, and with it {', '.join(lost)}", restore())
-    elif absent:
-        places = {(homes or {}).get(wanted, home) for wanted in absent}
-        place = places.pop() if len(places) == 1 else home
-        yield Finding(f"{each.cluster.folder}/{place}", None, f"there is no {', no '.join(lost)}", restore())
+    if len(gone) == 1:
+        return Finding(gone[0], None, f"is missing, and with it {', '.join(lost)}", restore())
+    return Finding(f"{each.cluster.folder}/{home}", None, f"there is no {', no '.join(lost)}", restore())
 
 
 def _may_be(found: Identity, wanted: Identity) -> bool:
     """Whether one of another name may have been meant; there are several ServiceAccounts, so of them a misspelt one."""
+    if found.name == wanted.name or found.namespace != wanted.namespace:
+        return found.name == wanted.name
     begins = found.name.startswith(f"{wanted.name}-") or wanted.name.startswith(f"{found.name}-")
     return wanted.kind != "ServiceAccount" or begins or bool(closest(found.name, [wanted.name]))
 

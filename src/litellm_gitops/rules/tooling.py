@@ -148,9 +148,8 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
     try:
         settings = tomllib.loads(content or "")
     except tomllib.TOMLDecodeError:
-        yield Finding(
-            _PROJECT, None, "it is not TOML, so that nothing here can be installed", edit("correct the syntax")
-        )
+        what = "it is not TOML, so that nothing here can be installed"
+        yield Finding(_PROJECT, None, what, edit("correct the syntax"))
         return
     where, options = _of_pytest(repository, settings)
     words, folders = text(dig(options, "addopts")), texts(dig(options, "testpaths")) or ["tests"]
@@ -161,17 +160,15 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
         what = f"addopts has {left}, so that pytest leaves a part of the suite out"
         yield Finding(where, line, what, edit("take it out"))
     tests = [file for file in repository.under("tests") if basename(file).startswith("test_")]
-    is_ours = where == _PROJECT and not any(
-        python_project.unread(settings, [])
-    )  # of what is misread the rule below tells
-    if is_ours and not left and (mark := python_project.taken_in(words, map(basename, tests))):
+    # of what is misread the rule below tells
+    is_ours = where == _PROJECT and not left and not any(python_project.unread(settings, []))
+    if is_ours and (mark := python_project.taken_in(words, map(basename, tests))):
         what = f"addopts takes in what has the mark {mark}, which not every machine can run"
         yield Finding(where, line, what, edit("write -m 'not chart and not decrypt and not signed' in addopts"))
     if tests and not _finds_the_rules(repository, words):
         what = "nothing loads litellm_gitops.pytest_plugin, without which no test of the suite can run"
-        yield Finding(
-            "tests/conftest.py", None, what, restore('write pytest_plugins = ["litellm_gitops.pytest_plugin"]')
-        )
+        fix = restore('write pytest_plugins = ["litellm_gitops.pytest_plugin"]')
+        yield Finding("tests/conftest.py", None, what, fix)
         return
     if not tests and any((repository.root / "tests").glob("test_*.py")):
         return  # git ignores them, of which another rule tells
