@@ -12,6 +12,7 @@ from litellm_gitops.proxy_facts import closest
 
 Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
 
+_NEEDED = {"id", "name", "entry", "language"}  # of which another look tells
 _OF_A_SHELL = {"|", "||", "&&", ";", ">", ">>", "&"}
 _SHELL = re.compile(r"(?:\S*/)?(?:ba|da|z)?sh")
 _OLD = re.compile(r"python3\.(?:[0-9]|10)")
@@ -26,6 +27,9 @@ def slips(settings: dict[Any, Any], files: list[str], is_root: bool) -> Flaws:
     for at, entry in enumerate(entries):
         yield from _of_release(at, entries)
         for number, hook in enumerate(map(mapping, sequence(entry.get("hooks")))):
+            for empty in (str(field) for field, given in hook.items() if given is None and field not in _NEEDED):
+                what = f"{empty} is empty, and pre-commit runs nothing"
+                yield ("repos", at, "hooks", number, empty), what, "correct it"
             for field, what, fix in _of_hook(hook, files, is_root):
                 yield ("repos", at, "hooks", number, *field), what, fix
 

@@ -170,6 +170,9 @@ def _of_tables(settings: dict[Any, Any], project: dict[Any, Any], tool: dict[Any
         meant = closest(key, _TABLES) or ("tool" if _PROGRAMS & {*mapping(value)} else "")
         if key not in _TABLES and meant:
             yield f"[{key}", f"nothing reads {key}", f"did you mean {meant}?"
+    is_given = any(key == "version" or closest(key, ["version"]) for key in (*project, *texts(project.get("dynamic"))))
+    if project and not is_given:
+        yield "project", "project has no version, and uv ends with an error", 'write version = "0.0.0"'
     if not project and not any(closest(key, ["project"]) for key in settings):
         yield "name", "there is no table project, so that nothing is installed", "write [project] above name"
     for place, table in (("project", project), ("tool.uv", mapping(tool.get("uv")))):

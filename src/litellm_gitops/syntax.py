@@ -57,6 +57,7 @@ _MODULES = (
 _NEWER = re.compile(
     r"^\s*(?:type \w+(?:\[.*?\])? = |(?:async )?def \w+\[|class \w+\[|except\*? [\w.]+, )", re.MULTILINE
 )
+_OF_A_MODULE = ("__annotations__", "__builtins__", "__cached__", "__class__", "__dict__", "__file__", "__path__")
 _OTHERS = ("json5", "jsons", "pathlib2", "rjson", "timer", "ujson")
 
 
@@ -138,7 +139,7 @@ def slips(code: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_builtin(name: str) -> bool:
-    return hasattr(builtins, name) or name == "WindowsError" or (name.startswith("__") and name.endswith("__"))
+    return hasattr(builtins, name) or name in ("WindowsError", *_OF_A_MODULE)
 
 
 def _bound(node: ast.AST) -> str:

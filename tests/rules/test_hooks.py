@@ -21,6 +21,7 @@ def hook(entry: str, language: str = "system") -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    "a switch of a hook that is left empty": (GUARDED, change(COMMITS, RUNS_ALWAYS, "        always_run:\n")),
     "a guard of another module": (THERE, change(GUARD, "litellm_gitops.guard ", "litellm_gitops.guards ")),
     "a guard that is never called": (THERE, drop(GUARD, "sys.exit(main(ROOT))")),
     "a root one folder below": (THERE, change("hooks/seal_secrets.py", ".parent.parent", ".parent")),

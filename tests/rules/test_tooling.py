@@ -84,6 +84,7 @@ FAULTS: dict[str, Fault] = {
     "files that Renovate does not look for": (READS, change(RENOVATE, ".yaml$/", ".yml$/")),
     "the tooling by another way": (SAME, change(PROJECT, "@ git+file:", "@ git+http:")),
     "a field of Renovate's that is misspelt": (READS, substitute(VALIDATE, "depName=helm", "dpName=helm")),
+    "a project without its version": (INSTALLED, drop(PROJECT, 'version = "0.0.0"')),
     "no options of pytest": (WHOLE, drop(PROJECT, "addopts")),
     "tests that need cosign": (WHOLE, change(PROJECT, "not decrypt and not signed", "not decrypt")),
     "packages that setuptools looks for": (INSTALLED, drop(PROJECT, "packages = []")),
@@ -135,6 +136,7 @@ FAULTS: dict[str, Fault] = {
         THERE,
         change("hooks/auth_matrix.py", "resolve().parent", "resolve().paretn"),
     ),
+    "a name of every module that is misspelt": (THERE, change("hooks/auth_matrix.py", "__file__", "__fie__")),
     "a name that a hook lost": (THERE, drop("hooks/seal_secrets.py", "ROOT = Path")),
     "a name of Python that is misspelt": (
         THERE,
