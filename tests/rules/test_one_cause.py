@@ -203,6 +203,10 @@ FAULTS: dict[str, Fault] = {
             (root / ANSWERS).read_text("utf-8").replace("- gcp\n", "- gcp\n- gcp\n")
         ),
     ),
+    "the beginning of a rule of sops twice": (
+        "every_cluster_has_one_sound_creation_rule",
+        substitute(".sops.yaml", r"^(  - path_regex: \^secrets/aws/.*\n)", r"\1\1"),
+    ),
     "what is encrypted, misspelt": (
         "every_cluster_has_one_sound_creation_rule",
         substitute(".sops.yaml", "encrypted_regex", "encrpted_regex", 1),

@@ -244,11 +244,14 @@ def flawed(repository: Repository) -> set[str]:
 def every_cluster_has_one_sound_creation_rule(repository: Repository) -> Iterator[Finding]:
     """A rule for other folders than those of the clusters is the owner's business."""
     rules = _rules(repository)
-    yield from rules.findings
     lines: dict[str, int] = {}
     absent = set(repository.matrix.environments) - set(rules.names)
-    patterns = [text(mapping(each).get("path_regex")) for each in sequence(rules.config.get("creation_rules"))]
-    for entry in sequence(rules.config.get("creation_rules")):
+    entries = sequence(rules.config.get("creation_rules"))
+    patterns = [text(mapping(each).get("path_regex")) for each in entries]
+    # what the first of two lacks, the second has
+    halves = {rules.line(each) for each, pattern in zip(entries, patterns, strict=True) if patterns.count(pattern) > 1}
+    yield from (each for each in rules.findings if each.line is None or each.line not in halves)
+    for entry in entries:
         pattern, line = text(mapping(entry).get("path_regex")), rules.line(entry)
         if pattern in lines:
             what = f"its path_regex is that of line {lines[pattern]}, and the first one wins"
