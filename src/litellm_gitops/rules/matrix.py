@@ -53,9 +53,11 @@ def every_chosen_method_has_what_it_needs(values: Values) -> Iterator[Finding]:
     found = list[Finding]()
     for name, method in values.cluster.logins.items():
         needs = f"{method.provider} by {name}"
-        parts = (part(values, method, needs) for part in (_service_account, _secret, _settings))
-        for each in chain(*parts, _token(values, method.token, needs) if method.token else ()):
-            empty = not values.get(*values.chart.env_from) and "needs the variables of" in each.what
+        of_secret = [*_secret(values, method, needs)]
+        others = (*_service_account(values, method, needs), *_settings(values, method, needs))
+        of_token = _token(values, method.token, needs) if method.token else ()
+        for each in chain(of_secret, others, of_token):
+            empty = not values.get(*values.chart.env_from) and each in of_secret
             key = (each.file, each.line, None if empty else each.fix)
             if key not in told:  # the whole list is gone, which one finding says
                 found.append(each)
