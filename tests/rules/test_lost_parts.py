@@ -14,6 +14,7 @@ from tests.support.findings import Copy, Harmless, accepted, findings, report
 VALUES, REFUSED = "the_values_fit_their_schema", "the_api_server_takes_every_manifest"
 ON_GKE, MONITORS = "clusters/gcp/exposure.yaml", "clusters/aws/monitoring.yaml"
 ACCOUNT, LISTED = "clusters/aws/account.yaml", "secrets/aws/kustomization.yaml"
+SEALED, REDIS = "every_value_of_every_secret_is_sealed", "secrets/aws/litellm-redis.sops.yaml"
 APPLIED = "every_file_of_a_cluster_is_applied"
 ARGOCD, WATCHED = everything(gitops_engine="argocd"), everything(metrics="prometheus_operator")
 
@@ -97,6 +98,25 @@ FAULTS: dict[str, Told] = {
         "every_checksum_is_that_of_its_secret",
         "litellm/checksums-aws.yaml",
         substitute("litellm/checksums-aws.yaml", r"^ +checksum/litellm-m(?:.*\n)*", ""),
+    ),
+    # a sealed file, all of which is sealed again
+    **{
+        f"a sealed file that ends at {end}": (SEALED, REDIS, substitute(REDIS, rf"^ *{end}:(?:.*\n)*", ""))
+        for end in ("metadata", "redis-password", "sops", "- enc", "lastmodified")
+    },
+    **{
+        f"a sealed file with {word}": (SEALED, REDIS, change(REDIS, f"\n{meant}:", f"\n{word}:"))
+        for meant, word in (("metadata", "metdata"), ("stringData", "stringDta"), ("kind", "knid"), ("type", "tpye"))
+    },
+    "a sealed file with a key one step less deep": (
+        SEALED,
+        REDIS,
+        change(REDIS, "  redis-password:", "redis-password:"),
+    ),
+    "a sealed file whose namespace was encrypted": (
+        SEALED,
+        REDIS,
+        change(REDIS, "namespace: litellm", "namespace: ENC[AES256_GCM,data:YQ==,iv:YQ==,tag:YQ==,type:str]"),
     ),
     # an object of a file that others stand in
     **{

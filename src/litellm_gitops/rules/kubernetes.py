@@ -20,7 +20,7 @@ from litellm_gitops.rules.engine import is_setup, read_by_kustomize
 from litellm_gitops.rules.forms import FORMS
 from litellm_gitops.rules.kinds import group_of, half_named, is_of_a_program, is_of_another_version, kind_of, unknown
 from litellm_gitops.rules.kustomizations import filled_later
-from litellm_gitops.rules.sealing import flawed
+from litellm_gitops.rules.sealing import MISSHAPEN, flawed
 from litellm_gitops.subjects import Subject, is_filled_in
 
 _NAMELESS_GROUP = "kustomize.config.k8s.io"  # no cluster ever sees these
@@ -217,8 +217,8 @@ Named = Iterator[tuple[Place, str, str]]  # where, the name, the form that it sh
 
 @rule
 def every_name_is_valid(repository: Repository) -> Iterator[Finding]:
-    filled = filled_later(repository)
-    for document in (each for each in repository.manifests if each.file not in filled):
+    told = filled_later(repository) | flawed(repository, MISSHAPEN)
+    for document in (each for each in repository.manifests if each.file not in told):
         for place, name, form in _names_of(document.value):
             pattern, what, fix = FORMS[form]
             if not re.fullmatch(pattern, name) and not is_filled_in(name):

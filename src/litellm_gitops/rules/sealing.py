@@ -9,7 +9,7 @@ import fnmatch
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -33,6 +33,8 @@ _OF_CODE = (".cue", ".dhall", ".jsonnet", ".libsonnet", ".pkl")
 _PUBLIC_KEY = re.compile(r"^# public key: (age1\w+)", re.MULTILINE)
 _CODE = "mac_only_encrypted"
 _OF_THE_RULE = (Kind.RECIPIENTS, Kind.RULE)
+MISSHAPEN = (Kind.MALFORMED, Kind.UNSEALED, Kind.IDENTITY)  # no sealed Secret at all: what else it lacks follows
+_OF_ITS_FORM = (*_OF_THE_RULE, Kind.IDENTITY)  # what nobody finds in a file that is not of its form
 _SEAL_IT = edit("take the value out, and seal it as secrets/<cluster>/<name>.sops.yaml")
 
 
@@ -57,8 +59,8 @@ def flaws_of(file: str, content: str, config: Mapping[str, Any]) -> list[Flaw]:
     malformed = [each for each in flaws if each.kind is Kind.MALFORMED]
     if any(each.kind is Kind.UNSEALED for each in flaws):
         return [each for each in flaws if each.kind is Kind.UNSEALED]  # then all of it can be read
-    # one is enough, for it is to be sealed again
-    return [each for each in flaws if each not in malformed[1:] and not (malformed and each.kind is Kind.RULE)]
+    # one is enough, for it is to be sealed again, and what its form hides shows afterwards
+    return [each for each in flaws if each not in malformed[1:] and not (malformed and each.kind in _OF_ITS_FORM)]
 
 
 def _find(config: Mapping[str, Any], file: str) -> dict[str, Any] | None:
@@ -235,9 +237,9 @@ def _rules(repository: Repository) -> _Rules:
     return _Rules(repository)
 
 
-def flawed(repository: Repository) -> set[str]:
-    """The sealed files of which the rules here speak."""
-    return {file for file, flaws in _rules(repository).flaws.items() if flaws}
+def flawed(repository: Repository, kinds: Iterable[Kind] = Kind) -> set[str]:
+    """The sealed files of which the rules here speak, or those that have flaws of these kinds."""
+    return {file for file, flaws in _rules(repository).flaws.items() if {*kinds} & {each.kind for each in flaws}}
 
 
 @rule

@@ -27,7 +27,7 @@ from litellm_gitops.rules.files import (
 from litellm_gitops.rules.forms import FORMS
 from litellm_gitops.rules.kubernetes import every_name_is_valid
 from litellm_gitops.rules.kustomizations import plain_ending
-from litellm_gitops.rules.sealing import flawed
+from litellm_gitops.rules.sealing import MISSHAPEN, flawed
 from litellm_gitops.sealing import checksums, history
 from litellm_gitops.sealing.forms import PASSWORDS
 from litellm_gitops.sealing.inputs import is_needed
@@ -167,6 +167,8 @@ def every_secret_file_holds_the_secret_of_its_name(repository: Repository) -> It
     """In the proxy's namespace, and so that the cluster takes a change of it."""
     for cluster in repository.clusters:
         for secret in cluster.sealed:
+            if secret.file in flawed(repository, MISSHAPEN):
+                continue
             yield from _misnamed(repository, secret, cluster)
             if secret.name in cluster.wanted:
                 yield from _stubborn(repository, secret)
