@@ -51,8 +51,10 @@ def board(data: dict[str, str]) -> tuple[Edit, dict[str, object]]:
 
 
 def panel(expression: str, source: object) -> tuple[Edit, dict[str, object]]:
-    """A panel of the proxy in a dashboard of one's own."""
-    found = {"title": "litellm", "panels": [{"datasource": source, "targets": [{"expr": expression}]}]}
+    """A panel of the proxy in a dashboard of one's own, with variables."""
+    variables = [{"name": name} for name in ("loki", "other", "filters", "step")]
+    panels = [{"datasource": source, "targets": [{"expr": expression}]}]
+    found = {"title": "litellm", "panels": panels, "templating": {"list": variables}}
     return board({"own.json": json.dumps(found)})
 
 
@@ -66,6 +68,7 @@ PROMETHEUS = {"type": "prometheus", "uid": "own"}
 PANELS: dict[str, tuple[str, object]] = {
     "Loki": ('{namespace="litellm"} |= "error" | json', {"type": "loki", "uid": "own"}),
     "Loki by a variable": ('{namespace="litellm"} != "x" | logfmt', {"uid": "$loki"}),
+    "an interval of Grafana's own": ("rate(litellm_spend_metric_total[$__rate_interval])", PROMETHEUS),
     "Loki by its name": ('sum(count_over_time({app="litellm"} | json [5m]))', "Loki"),
     "a metric that is chosen": ('rate($other{pod="a"}[5m])', PROMETHEUS),
     "matchers that are chosen": ('sum(rate(up{pod="a", $filters}[$__interval:$step]))', PROMETHEUS),
@@ -185,6 +188,12 @@ FAULTS: dict[str, Fault] = {
         WATCHED,
     ),
     "a misspelt function": (ALERTS, substitute(FILE, r"rate\(", "rates(", count=1), WATCHED),
+    "a dashboard without its variable": (DASHBOARD, substitute(FILE, r'^ +"templating": .*\n', ""), WATCHED),
+    "a misspelt variable of a dashboard": (
+        DASHBOARD,
+        substitute(FILE, r"\$datasource", "$datasorce", count=1),
+        WATCHED,
+    ),
     "a comma too many in a dashboard": (DASHBOARD, change(FILE, '"panels": [', '"panels": [,'), WATCHED),
     "a monitor of other pods": (
         FOUND,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from litellm_gitops import relabel
+from litellm_gitops import dashboards, relabel
 from litellm_gitops.cel import seconds
 from litellm_gitops.documents import LOADER, Document, Place, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, Fix, edit, restore, update
@@ -218,29 +218,22 @@ def every_dashboard_is_json(repository: Repository) -> Iterator[Finding]:
                     yield found_in(document, ("data", key), what, restore("correct it"))
                     continue
                 yield from _of_panels(document, ("data", key), panels, repository)
+                if lost := dashboards.unknown_variables(panels):
+                    what = f"{key} names ${lost[0]}, which it does not have: nothing is shown"
+                    yield found_in(document, ("data", key), what, "add it to templating.list")
 
 
 def _of_panels(document: Document, place: Place, panels: Any, repository: Repository) -> Iterator[Finding]:
     """What panels ask for, where it is PromQL: each thing once."""
     jobs = {f"{repository.namespace}/{_NAME}"} if dig(document.value, "metadata", "name") == _BOARD else set[str]()
     told = set()
-    for expression in _expressions(panels) if "litellm" in str(panels) else ():
+    for expression in dashboards.expressions(panels) if "litellm" in str(panels) else ():
         for misfit in _of_expression(expression, jobs, repository.namespace):
             if misfit.what not in told:
                 told.add(misfit.what)
                 yield found_in(
                     document, place, misfit.what.replace("the alert never fires", "nothing is shown"), misfit.fix
                 )
-
-
-def _expressions(value: Any) -> Iterator[str]:
-    if "loki" in str(dig(value, "datasource")).lower():
-        return  # which has a language of its own
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        if key == "expr" and isinstance(inner, str) and inner:
-            yield inner
-        else:
-            yield from _expressions(inner)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
