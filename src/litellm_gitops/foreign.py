@@ -31,6 +31,14 @@ def misspelt(values: Values, secret: str, named: list[str]) -> str:
     return next(iter(get_close_matches(secret, unknown, 1, _CLOSE)), "")
 
 
+def in_place_of(values: Values, name: str) -> str:
+    """The Secret of a chosen method that the variables come from no more, where this one, of no such method, stands."""
+    listed = [text(each) for each in sequence(values.get(*values.chart.env_from))]
+    of_others = {*values.repository.matrix.secrets} - {*values.cluster.wanted}
+    needed = (text(method.secret) for method in values.cluster.logins.values() if method.env_from)
+    return next((each for each in needed if each not in listed), "") if name in of_others else ""
+
+
 @lru_cache(maxsize=16)
 def foreign_secrets(repository: Repository, cluster: Cluster) -> dict[str, frozenset[str] | None]:
     """The Secrets that others put into the proxy's namespace of a cluster, with their keys, or None: not known.

@@ -20,6 +20,7 @@ from tests.support.faults import (
     append,
     append_item,
     at,
+    change,
     delete,
     each_model,
     model,
@@ -367,6 +368,11 @@ FAULTS: dict[str, Fault] = {
     "a method that the recommended one is not": (SHOWN, remove_item(MATRIX, ("cells", "aws", "bedrock"), "irsa")),
     **{f"{method}: {name}": fault for method, faults in OF_METHODS.items() for name, fault in faults.items()},
     **{f"{login}: {name}": fault for login, faults in OF_LOGINS.items() for name, fault in faults.items()},
+    "the Secret of another provider in the place of the needed one": (
+        NEEDS,
+        change(AZURE, "- litellm-azure-auth", "- litellm-gcp-auth"),
+        answers(["azure"], ["azure_openai"]),
+    ),
     "an AWS user's Secret in what the engine reads": (
         TRACE,
         append(

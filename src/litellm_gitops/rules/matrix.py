@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import chain
 
 from litellm_gitops import foreign, pod
-from litellm_gitops.documents import Place, dig, dotted, mapping, sequence, text
+from litellm_gitops.documents import Place, dig, dotted, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, Fix, Form, edit, restore, update
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.policies import MATRIX, Method, Mount, Token, Value, names_in
@@ -107,7 +107,11 @@ def _secret(values: Values, method: Method, needs: str) -> Iterator[Finding]:
     chart, pod, secret = values.chart, values.pod, str(method.secret)
     listed = secret in str(values.get(*chart.env_from))  # if in another form, a schema tells
     if method.env_from and not listed and not foreign.misspelt(values, secret, pod.env_from):
-        yield _finding(values, chart.env_from, f"{needs} needs the variables of {secret}", edit(f"list {secret}"))
+        what, place, fix = f"{needs} needs the variables of {secret}", chart.env_from, edit(f"list {secret}")
+        for number, other in enumerate(texts(values.get(*place))):
+            if foreign.in_place_of(values, other) == secret:
+                what, place, fix = f"{what}, and here stands {other}", (*place, number), edit(f"write {secret}")
+        yield _finding(values, place, what, fix)
     if method.mount:
         # with the keys of the Secret as files of their names
         needed = {*values.repository.matrix.secrets[secret].keys}

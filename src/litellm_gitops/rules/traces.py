@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from litellm_gitops.documents import Document, Place, dig, text, walk
 from litellm_gitops.findings import Finding, Fix, edit, update
+from litellm_gitops.foreign import in_place_of
 from litellm_gitops.policies import Method
 from litellm_gitops.repository import VALUES, Cluster, Repository
 from litellm_gitops.rules import rule
@@ -27,6 +28,8 @@ def no_unchosen_method_leaves_a_trace(repository: Repository) -> Iterator[Findin
         for place, value in walk(values.get()):
             if place[:-1] == values.chart.pod_annotations and value.startswith("checksum/"):
                 continue  # made by sealing, with a rule of its own
+            if place[:-1] == values.chart.env_from and in_place_of(values, value):
+                continue  # what belongs there is missing, of which another rule tells
             for match in pattern.finditer(value):
                 what, fix = _trace(values.cluster, match)
                 found = values.finding(place, what, fix)
