@@ -63,6 +63,7 @@ def main(tooling: str, names: str) -> int:
         *scaled(before, after),
         *applied(root, before),
         *examples(root, before, after),
+        *unshared(before, after),
         *elsewhere(root, before),
         *doubled(before, after),
     ):
@@ -310,6 +311,14 @@ def examples(root: Path, before: dict[str, Any], after: dict[str, Any]) -> Itera
     names = [name for name, value in after.items() if name[0] != "_" and EXAMPLE.search(str(value))]
     if names and not before:
         yield f"only examples: {', '.join(names)}. Give yours {later(root, update(names[-1], 'VALUE'), before)}"
+
+
+def unshared(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """What to say of a new repository whose template is a folder, which nobody else may have."""
+    source = text(after.get("_src_path"))
+    if not before and Path(source).is_absolute():
+        who = "no colleague and no CI" if after.get("tooling") == "pinned" else "no colleague"
+        yield f"the template is a folder of this machine, {source}, which {who} can use: copy it from a URL of git"
 
 
 def elsewhere(root: Path, before: dict[str, Any]) -> Iterator[str]:

@@ -170,6 +170,7 @@ def test_without_sops_the_last_line_runs_from_where_the_user_stands(releases: Pa
             answer.stderr,
             re.MULTILINE,
         )
+        assert f"the template is a folder of this machine, {releases}, which no colleague can use" in answer.stderr
         *_, last = answer.stderr.rstrip().splitlines()
         command, _, rest = last.strip().partition(" && ")
         done = subprocess.run(
