@@ -28,7 +28,6 @@ _VARIABLES = (
     "WORKSPACE",
     "TOKEN",
 )
-_MARK = re.compile(r"\bpytest\b[^\n]*\s-m ['\"]?(\w+)['\"]?\s*$", re.MULTILINE)
 _GIVEN = re.compile(r"\$\{?GITHUB_(\w+)")
 _KNOWN: dict[str, dict[str, tuple[str, ...]]] = {
     str(action): {part: tuple(str(words).split()) for part, words in entry.items()}
@@ -108,11 +107,6 @@ def _of_outputs(step: dict[Any, Any], steps: list[dict[Any, Any]], around: str) 
         is_own = re.search(rf"'GITHUB_{given}'|GITHUB_{given}(?:=| in)", around)
         if (meant := closest(given, _VARIABLES)) and not is_own:
             yield ("run",), f"GitHub sets no GITHUB_{given}", f"did you mean GITHUB_{meant}?"
-    for mark in _MARK.findall(script):
-        marks = ("chart", "decrypt", "signed")
-        begun = next((each for each in marks if len(mark) > 3 and each != mark and each.startswith(mark)), "")
-        if meant := closest(mark, marks) or begun:
-            yield ("run",), f"no test has the mark {mark}, so that pytest ends with an error", f"write {meant}"
     if "GITHUB_ENV" in script and "GITHUB_OUTPUT" not in script and step.get("id"):
         lost = next((name for other in steps for name in _asked(other, str(step["id"]))), "")
         if lost and "set-output" not in script:
@@ -121,6 +115,9 @@ def _of_outputs(step: dict[Any, Any], steps: list[dict[Any, Any]], around: str) 
     written = "GITHUB_OUTPUT" in script and step.get("id")
     asked = {name for other in steps for name in _asked(other, str(step.get("id")))} if written else set()
     words = {*re.findall(r"[\w-]+(?==)", script)}
+    for wanted in sorted(asked) if asked and not _SAYS.search(script) else ():
+        yield ("run",), f"steps.{step['id']}.outputs.{wanted} is read, and it writes nothing", f"write {wanted}=… there"
+        return
     for wanted in sorted(asked - {*re.findall(r"[\w-]+", script)}):
         if meant := closest(wanted, words):
             yield ("run",), f"it writes {meant}, and steps.{step['id']}.outputs.{wanted} is read", "give both one name"
@@ -136,6 +133,10 @@ def _of_outputs(step: dict[Any, Any], steps: list[dict[Any, Any]], around: str) 
             )
 
 
+_SAYS = re.compile(  # anything into the file of the outputs
+    r"\b(?:echo|printf?|tee|write\w*|jq|yq|sed|awk|grep|perl|ruby|node|bash|sh|docker|terraform|helm|kubectl|git|gh)\b"
+    r"|\bcat\b[^|\n]*>>|\bpython3?\b (?!>|<|-(?:\s|<))|\./|\w+=.*\n|\buv\b[^|\n]*>>|\bcurl\b"
+)
 _COMPUTED = re.compile(r"[}\"'*]=|\$\w+=")  # the name of an output
 _BY_ITSELF = re.compile(r"\b(?:echo|printf|python3?|cat)\b[^|;&]*>>")  # what is written stands in the script
 

@@ -1,4 +1,4 @@
-"""The database of docker-compose.yml: the proxy's address of it, and what it is made with."""
+"""The variables of docker-compose.yml, and its database: the proxy's address of it, and what it is made with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from litellm_gitops.documents import Place, dig, mapping, text, texts
+from litellm_gitops.documents import Place, dig, mapping, text, texts, walk
 from litellm_gitops.proxy_facts import closest
 
 _URL = re.compile(
@@ -55,6 +55,14 @@ def flaws(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[Pl
     if ours and theirs and ours[1] != theirs[1]:
         yield place, f"its password is {ours[1]}, but that of {url['host']} is {theirs[1]}", "correct one of them"
     listens = text(made.get("PGPORT")) or "5432"
+    inside = [text(each).rpartition("/")[0] or text(each) for each in texts(other.get("ports"))]
+    ports = [each.rpartition(":")[2] for each in inside]
+    if _POSTGRES.match(text(other.get("image"))) and ports and listens not in ports and all(map(str.isdigit, ports)):
+        yield (
+            ("", "services", url["host"], "ports"),
+            f"nothing in the container listens on {ports[0]}",
+            f"publish {listens}",
+        )
     if url["port"] not in (None, listens) and "postgres" in f"{made}".lower() and not other.get("command"):
         yield place, f"{url['host']} listens on {listens}", f"write {listens}"
 
@@ -69,3 +77,31 @@ def _unled(service: dict[Any, Any], services: dict[Any, Any]) -> str:
     awaited = [name for name in (*mapping(needed), *texts(needed)) if isinstance(services.get(name), dict)]
     here = [name for name in awaited if _POSTGRES.match(text(services[name].get("image")))]
     return here[0] if here and names and not is_given else ""
+
+
+# what stands for one credential each, and is easily mistaken for the other
+_PAIRS = ({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}, {"AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"})
+
+
+def swapped(name: str, value: str) -> str:
+    """The variable that a credential of a provider is filled with, where it is another one of the same login."""
+    match = REFERENCE.fullmatch(value)
+    is_other = match and match[1] != name and any({name, match[1]} <= pair for pair in _PAIRS)
+    return match[1] if match and is_other else ""
+
+
+def of_variables(content: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    """References to variables without their end. https://docs.docker.com/reference/compose-file/interpolation/"""
+    for place, found in walk(content):
+        rest = found.replace("$$", "")
+        if "${" in rest and found != place[-1] and _ends(rest) < rest.count("${"):
+            yield place, "a variable has no }", "write } behind it"
+
+
+def _ends(text: str) -> int:
+    """How many of the references in a text are closed."""
+    closed = depth = 0
+    for at, letter in enumerate(text):
+        depth += text.startswith("${", at)
+        closed, depth = (closed + 1, depth - 1) if letter == "}" and depth else (closed, depth)
+    return closed

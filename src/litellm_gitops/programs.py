@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
@@ -59,12 +59,15 @@ def _of_call(words: list[str]) -> Slips:
     if at == len(words) or _program(words[at]) not in _programs():
         return
     name, rest = _program(words[at]), words[at + 1 :]
-    command = next((word for word in rest if not word.startswith("-")), "")
+    valued = _programs()[name].get("valued", ())
+    command = next((word for flag, word in pairwise(["", *rest]) if word[:1] != "-" and flag not in valued), "")
     # of a short one the name of the program is a part, so that it may differ in a letter
     known = _programs()[name].get("commands", ())
-    meant = closest(command, known) or closest(f"{name} {command}", [f"{name} {each}" for each in known])
-    if known and re.fullmatch(r"[a-z][a-z_-]*", command) and command not in known and meant:
-        yield f"there is no command {name} {command}", f"{name} {meant.removeprefix(f'{name} ')}"
+    meant = closest(command, known) or _of_a_short(name, command, known)
+    # else it is what a flag before it is given
+    is_first = rest[:1] == [command] or not {*known} & {*rest}
+    if known and re.fullmatch(r"[a-z][a-z_-]*", command) and command not in known and meant and is_first:
+        yield f"there is no command {name} {command}", f"{name} {meant}"
     if (inner := f"{name} {command}") in _programs():
         yield from _of_call([inner, *rest[rest.index(command) + 1 :]])
         return
@@ -75,10 +78,34 @@ def _of_call(words: list[str]) -> Slips:
         if flag not in flags and (meant := closest(flag, flags) or (begun[0] if len(begun) == 1 else "")):
             yield f"{name} knows no {flag}", meant
     yield from _of_values(name, rest)
+    if name == "pytest":
+        yield from _of_marks(rest)
+    if name == "uvx" and command in known:
+        yield from _of_call(rest[rest.index(command) :])
     if name == "uv run" and rest[until:]:
         if meant := closest(rest[until], ("copier", "pytest", "python", "python3")):
             yield f"there is no command {rest[until]}", meant
         yield from _of_call(rest[until:])
+
+
+def _of_a_short(name: str, command: str, known: Iterable[str]) -> str:
+    """The command that a short word was meant to be, where the name of its program is short, too."""
+    if _programs()[name].get("aliases"):
+        return ""
+    around = f"{name} " if len(name) < 5 else "~"
+    return closest(f"{around}{command}", [f"{around}{each}" for each in known]).removeprefix(around)
+
+
+_MARKS = ("chart", "decrypt", "signed")
+
+
+def _of_marks(rest: list[str]) -> Slips:
+    """Marks that no test has."""
+    for flag, given in pairwise([*rest, ""]):
+        for mark in re.findall(r"[\w-]+", given) if flag == "-m" else ():
+            begun = next((each for each in _MARKS if len(mark) > 3 and each != mark and each.startswith(mark)), "")
+            if mark not in _MARKS and (meant := closest(mark, _MARKS) or begun):
+                yield f"no test has the mark {mark}, so that pytest ends with an error", meant
 
 
 def _of_values(name: str, rest: list[str]) -> Slips:

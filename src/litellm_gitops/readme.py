@@ -52,6 +52,47 @@ def _lines(text: str) -> Iterator[tuple[int, str, bool]]:
             yield number, line, bool(fence)
 
 
+_SHELLS = ("bash", "console", "sh", "shell", "zsh")
+
+
+@lru_cache(maxsize=16)
+def commands(text: str) -> tuple[tuple[int, str], ...]:
+    """(line, command) of each that a document shows: in blocks for a shell, and between backticks."""
+    found, fence, language, joined = list[tuple[int, str]](), "", "", ""
+    for number, line in enumerate(text.splitlines(), 1):
+        mark = re.match(r"\s*(```+|~~~+)\s*([\w-]*)", line)
+        if mark and (not fence or mark[1].startswith(fence)):
+            fence, language = ("", "") if fence else (mark[1], mark[2])
+            joined = ""
+        elif language in _SHELLS:
+            joined += line.strip().removeprefix("$ ")
+            if not line.endswith("\\"):
+                found.append((number, joined))
+                joined = ""
+            else:
+                joined = f"{joined[:-1]} "
+        elif not fence:
+            found += [(number, code) for code in _CODE.findall(line) if " " in code]
+    return (*found,)
+
+
+def unended(text: str) -> Iterator[tuple[int, str]]:
+    """(line, what is wrong) of a block of code without its end, or with half of a mark."""
+    fence, start = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        mark = re.match(r"\s*(```+|~~~+)\s*([\w-]*)\s*(.*)", line)
+        if mark and fence and mark[1].startswith(fence) and mark[2] in _SHELLS:
+            yield start, "the block of code has no end, so that what follows is a part of it"
+            return
+        if mark and (not fence or (mark[1].startswith(fence) and not mark[2])):
+            fence, start = ("", 0) if fence else (mark[1], number)
+        elif not fence and re.fullmatch(r"\s*``(?:bash|console|sh|shell|yaml)?\s*", line):
+            yield number, "a block of code begins with three backticks, and has two"
+            return
+    if fence:
+        yield start, "the block of code has no end, so that what follows is a part of it"
+
+
 def _is_another(name: str, other: str) -> bool:
     """Whether a name is one of its own, such as that of another cluster: no word of it is nearly one of the other."""
     words, others = (re.findall(r"[A-Za-z]+", each) for each in (name, other))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from litellm_gitops import releases
 from litellm_gitops.documents import dig, mapping, sequence, text, texts
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository
 
@@ -120,3 +121,31 @@ def _is_within(version: str, sign: str, bound: str) -> bool:
     one, other = ([*map(int, each.split("."))] for each in (version, bound))
     one = one if sign in ("<", ">=") else one[: len(other)]  # 1.2.3 is no newer than 1.2, and is 1.2
     return {"<": one < other, "<=": one <= other, ">": one > other, ">=": one >= other}.get(sign, one == other)
+
+
+def unfit(chart: str, said: dict[Dependency, dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """What Renovate would do wrong: (the word, what is wrong, what to do)."""
+    allowed = [found.get("allowedVersions") for each, found in said.items() if each.manager == "helmv3"]
+    others = (other for other in reversed(releases.strangers(chart)) for each in allowed if allows(each, other))
+    if other := next(others, ""):
+        what = f"Renovate would propose {chart} {other}, which is another chart, of three components"
+        fix = f'write "allowedVersions": "<{releases.before(chart)}" in a rule for **/{chart}'
+        yield "packageRules" if allowed == [None] else "allowedVersions", what, fix
+    images = {each: found for each, found in said.items() if each.manager != "helmv3"}
+    waits = [each.package for each, found in images.items() if _waits_for_ever(each, found)]
+    if waits:
+        what = f"Renovate sees no time of a release of {waits[0]}, so that each waits for ever"
+        fix = 'write "minimumReleaseAgeBehaviour": "timestamp-optional" in a rule for the datasource docker'
+        yield "minimumReleaseAge", what, fix
+    groups = [found.get("groupName") for found in images.values()]
+    if len({*map(str, groups)}) > 1 and UNKNOWN not in groups:
+        what = "the image of the values and that of docker-compose.yml have two groups, and neither update is whole"
+        yield "groupName", what, "give both the same groupName"
+
+
+def _waits_for_ever(image: Dependency, found: dict[str, Any]) -> bool:
+    # https://docs.renovatebot.com/key-concepts/minimum-release-age/: of these, Docker Hub alone has a time
+    is_dated = not image.package.startswith(("ghcr.io/", "quay.io/"))
+    age, behaviour = text(found.get("minimumReleaseAge")), found.get("minimumReleaseAgeBehaviour", "timestamp-required")
+    is_checked = "internalChecksFilter" not in found and behaviour == "timestamp-required"
+    return not is_dated and is_checked and bool(re.match(r"\s*[1-9]", age))

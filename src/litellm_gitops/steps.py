@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from litellm_gitops import expressions, programs, scripts, shell
+from litellm_gitops import expressions, marks, programs, scripts, shell
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.proxy_facts import closest
 
@@ -189,7 +189,11 @@ def of_job(name: str, own: dict[Any, Any], whole: dict[Any, Any], pipeline: dict
         yield (name, "script"), f"nothing writes {file}", f"did you mean {meant}?"
     yield from _of_image(name, own.get("image"))
     if "include" not in pipeline and not name.startswith("."):
-        yield from _unbrought(name, whole, pipeline)
+        unbrought = [*_unbrought(name, whole, pipeline)]
+        yield from unbrought
+        needs = "" if unbrought or "image" in whole else f"{whole.get('needs')}"
+        for number, what, fix in marks.of_job(_lines(own.get("script")), needs):
+            yield (name, "script", number) if isinstance(own["script"], list) else (name, "script"), what, fix
     if not name.startswith("."):
         lines = [*above, *_lines(whole.get("after_script"))]
         yield from _of_artifacts(name, own, lines, folder)

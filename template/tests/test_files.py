@@ -4,7 +4,10 @@ import pytest
 
 from litellm_gitops.rules import of
 
-RULES = of("answers", "declarations", "files", "commits", "compose", "pipeline", "rights", "tooling", "workflows")
+RULES = [
+    *of("answers", "declarations", "files", "commands", "commits", "compose"),
+    *of("pipeline", "rights", "tooling", "workflows"),
+]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)

@@ -84,6 +84,17 @@ FAULTS: dict[str, Fault] = {
         "git_keeps_sealed_files_to_the_byte",
         change(".gitattributes", "checksums-*.yaml -merge", "checksums-*.yaml -megre"),
     ),
+    **{
+        f"attributes that git does not know: {line}": (
+            "git_keeps_sealed_files_to_the_byte",
+            change(".gitattributes", "* text=auto eol=lf", line),
+        )
+        for line in ("* text=atuo eol=lf", "* text=auto eol=fl", "* text=auto eol=lf # everywhere")
+    },
+    "a driver that is misspelt": (
+        "git_keeps_sealed_files_to_the_byte",
+        change(".gitattributes", "diff=sopsdiffer", "diff=sopsdifer"),
+    ),
     "a pattern of attributes that is misspelt": (
         "git_keeps_sealed_files_to_the_byte",
         change(".gitattributes", "/litellm/checksums", "/litellm/chekcsums"),

@@ -11,6 +11,13 @@ READS = "the_proxy_here_takes_its_configuration"
 TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 
 FAULTS: dict[str, Fault] = {
+    "a variable without its end": (TAKES, change(FILE, "sk- and any letters and digits}", "sk- and any letters")),
+    "a check of one word": (TAKES, substitute(FILE, r'\["CMD-SHELL", (".*")\]', r'["CMD", \1]')),
+    "a port of the database that nothing listens on": (FINDS, change(FILE, ":5432:5432", ":5432:4532")),
+    "a secret of the variable of its id": (
+        FINDS,
+        change(FILE, "AWS_SECRET_ACCESS_KEY: ${AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY: ${AWS_ACCESS_KEY_ID"),
+    ),
     "a database that nothing leads to": (FINDS, drop(FILE, "DATABASE_URL:")),
     "a check of health without its program": (TAKES, drop(FILE, "pg_isready -U")),
     "a check by a program that is misspelt": (TAKES, change(FILE, "pg_isready -U", "pg_isreday -U")),

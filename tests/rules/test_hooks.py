@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append, change, drop, set_value, together, write
+from tests.support.faults import Edit, Fault, append, change, set_value, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 COMMITS, GITLEAKS, YAMLLINT, PROJECT = ".pre-commit-config.yaml", ".gitleaks.toml", ".yamllint.yml", "pyproject.toml"
@@ -24,7 +24,6 @@ def hook(entry: str, language: str = "system") -> Edit:
 FAULTS: dict[str, Fault] = {
     "a switch of a hook that is left empty": (GUARDED, change(COMMITS, RUNS_ALWAYS, "        always_run:\n")),
     "a guard of another module": (THERE, change(GUARD, "litellm_gitops.guard ", "litellm_gitops.guards ")),
-    "a guard that is never called": (THERE, drop(GUARD, "sys.exit(main(ROOT))")),
     "a root one folder below": (THERE, change("hooks/seal_secrets.py", ".parent.parent", ".parent")),
     "a package in a folder that is misspelt": (THERE, change(GUARD, '"vendor"', '"vendors"'), VENDORED),
     "a test that pytest leaves out": (THERE, append(CONFTEST, 'collect_ignore = ["test_sealing.py"]\n')),

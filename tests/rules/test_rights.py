@@ -21,7 +21,16 @@ def sent(event: str, ref: str) -> Edit:
     return write(OWN, f"on: {event}\njobs:\n  own:\n    runs-on: ubuntu-latest\n    steps: {steps}\n")
 
 
+def pushing(script: str, **given: str) -> Edit:
+    """A workflow of one's own that may read, and pushes; `given` is for its checkout."""
+    inputs = "".join(f", {key}: '{value}'" for key, value in given.items())
+    steps = f"[{{uses: actions/checkout@v7, with: {{fetch-depth: 0{inputs}}}}}, {{run: '{script}'}}]"
+    start = "on: [push]\npermissions: {contents: read}\njobs:\n  own:\n    runs-on: ubuntu-latest\n"
+    return write(OWN, f"{start}    steps: {steps}\n")
+
+
 FAULTS: dict[str, Fault] = {
+    "a push of who may only read": ("a_workflow_of_ones_own_may_do_what_it_does", pushing("git push")),
     **{
         f"what strangers send, with rights: {ref}": (
             "no_workflow_runs_what_strangers_send",
@@ -73,6 +82,9 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "a push with a token of one's own": pushing("git push", token="${{ secrets.OWN }}"),
+    "a push to elsewhere": pushing("git push https://git.example.com/own.git main"),
+    "a push that is none": pushing("git push --dry-run"),
     "what strangers send, without rights": sent("pull_request", "${{ github.event.pull_request.head.sha }}"),
     "what is here, for what strangers send": sent("pull_request_target", "${{ github.event.pull_request.base.sha }}"),
     "two releases of an action": substitute(

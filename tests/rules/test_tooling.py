@@ -33,6 +33,7 @@ UV = ("jobs", "suite", "steps", 1, "with")
 READS, FITS = "renovate_can_read_its_configuration", "renovate_proposes_what_fits"
 OTHER = everything(chart=LITELLM.name)
 VENDORED = everything(tooling="vendored")
+WEEKLY = "    schedule: {interval: weekly}\n"
 
 
 def edited(change: Callable[[dict[str, Any]], object]) -> Edit:
@@ -257,6 +258,19 @@ FAULTS: dict[str, Fault] = {
             "version: 2\nupdates:\n  - package-ecosystem: pip\n    directory: /\n    schedule: {interval: week}\n",
         ),
     ),
+    "a Renovate that is switched off": (READS, settings(enabled=False)),
+    "rules of another engine": (WHOLE, change("tests/test_deployment.py", '"engine", "flux"', '"engine", "argocd"')),
+    **{
+        f"a Dependabot that looks at nothing: {file} {given}": (
+            "dependabot_can_read_its_configuration",
+            write(file, f"version: 2\nupdates:\n  - package-ecosystem: pip\n    {given}\n{WEEKLY}"),
+        )
+        for file, given in (
+            (".github/dependabot.yml", "directory: /chart"),
+            (".github/dependabot.yml", "directories: [/, /own]"),
+            ("dependabot.yml", "directory: /"),
+        )
+    },
     "charts of three components as updates": (FITS, without("allowedVersions"), OTHER),
     "charts of three components by a later rule": (
         FITS,
@@ -279,6 +293,10 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "a Dependabot for folders": write(
+        ".github/dependabot.yaml",
+        f"version: 2\nupdates:\n  - package-ecosystem: helm\n    directories: [/litellm, '/own/*', /]\n{WEEKLY}",
+    ),
     "an entry point of one's own that ends by itself": write(
         "hooks/own.py",
         "import click\nfrom litellm_gitops import findings\n\n"

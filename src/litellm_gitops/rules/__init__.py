@@ -42,6 +42,7 @@ RULES: dict[str, Rule] = {}
 ANSWERS = ".copier-answers.yml"
 # subjects that compare nothing with the answers
 _BY_THEMSELVES = {
+    "commands",
     "compose",
     "declarations",
     "files",

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops import commit_hooks, gitleaks_settings
+from litellm_gitops import commit_hooks, git_attributes, gitleaks_settings
 from litellm_gitops.documents import LOADER, Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
@@ -139,9 +139,9 @@ def _refused(document: Document, hooks: list[tuple[Place, dict[Any, Any]]]) -> I
 
 def _unfit(document: Document) -> Iterator[Finding]:
     """What pre-commit, or prek, does not take of the file: then it runs nothing."""
-    for place, what in published.flaws("pre-commit", document.value):
-        if place[-1:] not in (("fail_fast",), ("language",)):  # of these more is told
-            yield from _told(document, place, what, "pre-commit")
+    for each in published.refused("pre-commit", document.value):
+        if each.place[-1:] not in (("fail_fast",), ("language",)):  # of these more is told
+            yield from _told(document, each, "pre-commit")
     for at, entry in enumerate(sequence(document.value.get("repos"))):
         address, known = text(dig(entry, "repo")), _IDS.get(text(dig(entry, "repo")).removesuffix(".git"), ())
         if fix := address.removesuffix(".git") in _SOURCES and commit_hooks.unreleased(text(dig(entry, "rev"))):
@@ -183,13 +183,13 @@ def _lost(pattern: str) -> str:
     return next((f".{each}" for each in lost if each == "rej" or any(closest(word, [each]) for word in words)), "")
 
 
-def _told(document: Document, place: Place, what: str, program: str) -> Iterator[Finding]:
+def _told(document: Document, refused: published.Refused, program: str) -> Iterator[Finding]:
     """What a schema refuses. Of a field at the top that is not known a program says at most a word."""
-    is_unknown = "has a field that does not exist" in what
-    if is_unknown and "did you mean" not in what and (program == "pre-commit" or len(place) == 1):
+    is_unknown = refused.form.kind == "unknown"
+    if is_unknown and not refused.meant and (program == "pre-commit" or len(refused.place) == 1):
         return
     end = f"{program} passes over it" if is_unknown and program == "pre-commit" else f"{program} ends with an error"
-    yield Finding(document.file, document.line(*place), f"{what}, and {end}", edit("correct it"))
+    yield Finding(document.file, document.line(*refused.place), f"{refused.what}, and {end}", edit("correct it"))
 
 
 def _leaves_out(field: str, pattern: Any, watched: list[str]) -> str:
@@ -214,10 +214,13 @@ def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Findi
         line, word, meant = misspelt
         yield Finding(_ATTRIBUTES, line, f"{word} means nothing here", edit(f"did you mean {meant}?"))
         return
+    if slip := next(git_attributes.slips(content), None):
+        yield Finding(_ATTRIBUTES, slip[0], slip[1], edit(slip[2]))
+        return
     sealed = [file for cluster in repository.clusters for file in cluster.sealed_files][:1]
     read = [file for file in repository.yaml_files if file.startswith(_READ)]
     for file in dict.fromkeys([*sealed, *read]) if "filter" in content else ():
-        number, given = _attribute(content, file, "filter")
+        number, given = git_attributes.given(content, file, "filter")
         if given:
             what = f"line {number} has {file} stored in another form than the engine reads"
             yield Finding(_ATTRIBUTES, number, what, edit("take the filter away from what is deployed"))
@@ -225,7 +228,7 @@ def git_keeps_sealed_files_to_the_byte(repository: Repository) -> Iterator[Findi
     for file in sealed or ["secrets/own/own.sops.yaml"]:
         yield from _of_sealed(content, file)
     for file in [cluster.checksums_file for cluster in repository.clusters][:1]:
-        number, driver = _attribute(content, file, "merge")
+        number, driver = git_attributes.given(content, file, "merge")
         if driver == "union":
             what = "a merge would keep both checksums of a Secret, and the later one wins"
             yield Finding(_ATTRIBUTES, number, what, edit("write: /litellm/checksums-*.yaml -merge"))
@@ -248,32 +251,16 @@ def _misspelt(repository: Repository, content: str) -> tuple[int, str, str] | No
 
 def _of_sealed(content: str, file: str) -> Iterator[Finding]:
     """What changes a sealed file on its way: its line ends, or a merge."""
-    number, end = _attribute(content, file, "eol")
-    is_text = _attribute(content, file, "text")[1]
+    number, end = git_attributes.given(content, file, "eol")
+    is_text = git_attributes.given(content, file, "text")[1]
     if is_text is not False and end != "lf":
         what = "nothing keeps the line ends of sealed files, and with them the digests"
         yield Finding(_ATTRIBUTES, number if end else None, what, edit("write: * text=auto eol=lf"))
         return
-    number, driver = _attribute(content, file, "merge")
+    number, driver = git_attributes.given(content, file, "merge")
     if driver not in (False, "binary"):
         what = "a merge would write its marks into a sealed file, which then opens no more"
         yield Finding(_ATTRIBUTES, number, what, edit("write, as the last line: /secrets/**/*.sops.yaml -merge"))
-
-
-def _attribute(content: str, file: str, name: str) -> tuple[int | None, str | bool | None]:
-    """(line, value) of an attribute that git gives a file; the last line that names it decides."""
-    found: tuple[int | None, str | bool | None] = None, None
-    for number, line in enumerate(content.splitlines(), 1):
-        pattern, *attributes = line.split() or [""]
-        if pattern.startswith(("#", "[", "!")) or not pattern or not any(matching([pattern], [file])):
-            continue
-        for each in attributes:
-            key, equals, value = each.lstrip("-!").partition("=")
-            if key == "binary" and name in ("text", "merge") and each == "binary":  # git's own macro
-                found = number, False
-            elif key == name:
-                found = number, None if each.startswith("!") else False if each.startswith("-") else value or not equals
-    return found
 
 
 @rule
@@ -316,9 +303,9 @@ def yamllint_can_read_its_settings(repository: Repository) -> Iterator[Finding]:
     """It ends with an error otherwise, and no commit is possible."""
     for file in filter(repository.has, (".yamllint.yml", ".yamllint.yaml", ".yamllint")):
         document = repository.document(file)
-        for place, what in published.flaws("yamllint", _rendered(document.value)) if document else ():
+        for each in published.refused("yamllint", _rendered(document.value)) if document else ():
             if document:
-                yield from _told(document, place, what, "yamllint")
+                yield from _told(document, each, "yamllint")
         ignored = text(dig(document and document.value, "ignore"))
         if document and "\n" not in ignored and len(ignored.split()) > 2:
             what = "YAML makes one line of what to ignore, so that nothing is ignored"

@@ -10,7 +10,7 @@ from litellm_gitops.configuration import Configuration
 from litellm_gitops.documents import Document, NotYamlError, Place, dig, mapping, parse, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.local_database import REFERENCE as VARIABLE
-from litellm_gitops.local_database import VARIABLES
+from litellm_gitops.local_database import VARIABLES, of_variables, swapped
 from litellm_gitops.local_database import flaws as of_the_database
 from litellm_gitops.objects import show
 from litellm_gitops.proxy_facts import REFERENCE, as_rendered, closest, words
@@ -94,6 +94,7 @@ def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[
             break
     if not refused:
         yield from _of_ports(services)
+        yield from of_variables(content)
     if "include" not in content and not refused:  # else what is named may be in another file
         yield from _of_names(content, services)
 
@@ -108,6 +109,8 @@ def _of_health(name: Any, check: dict[Any, Any]) -> Iterator[tuple[Place, str, s
     retries, test = check.get("retries"), sequence(check.get("test"))
     if isinstance(retries, str) and "$" not in retries and not retries.isdigit():
         yield (*place, "retries"), "retries is no number", "write a number"
+    if len(test) == 2 and test[0] == "CMD" and re.search(r"\S\s+-", text(test[1])):
+        yield (*place, "test"), "CMD takes the program and its arguments for one name", "write CMD-SHELL in its place"
     if test and test[0] not in ("NONE", "CMD", "CMD-SHELL"):
         yield (*place, "test"), f"test begins with {test[0]}", "write CMD or CMD-SHELL before it"
     program = (" ".join(texts(test[1:])) or text(check.get("test"))).partition(" ")[0]
@@ -234,6 +237,8 @@ def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
         if meant and meant not in variables:
             yield ("environment", name), f"nothing reads the variable {name}", f"did you mean {meant}?"
         asked = {each for each in VARIABLE.findall(found) if each not in known and name != "DATABASE_URL"}
+        if other := swapped(name, found):
+            yield ("environment", name), f"{name} is filled with another variable: {other}", f"write {name} there, too"
         if meant := next(filter(None, (closest(each, _GIVEN) for each in sorted(asked))), ""):
             yield (
                 ("environment", name),

@@ -8,7 +8,6 @@ from pathlib import Path
 from posixpath import basename, normpath
 from typing import Any
 
-from litellm_gitops import expressions, programs, steps
 from litellm_gitops.documents import dig, mapping, merge, sequence, text, texts
 from litellm_gitops.files import filtered, git, matching
 from litellm_gitops.findings import Finding, edit
@@ -88,14 +87,14 @@ def _group(repository: Repository, file: str) -> tuple[str, bool]:
 
 def _is_refused(repository: Repository) -> bool:
     """Whether the host does not take what the template brought, or a step of it names nothing: then it runs nothing."""
-    from litellm_gitops.rules import workflows  # which asks this module
+    from litellm_gitops.rules import commands, workflows  # which ask this module
 
     told = (
         *no_key_is_given_twice(repository),
         *workflows.github_takes_every_workflow(repository),
         *workflows.gitlab_takes_the_pipeline(repository),
         *workflows.every_step_names_what_there_is(repository),
-        *workflows.every_script_can_be_read(repository),
+        *commands.every_script_can_be_read(repository),
     )
     return any(each.file in (OURS[0], GITLAB) for each in told)
 
@@ -339,47 +338,3 @@ def a_monorepo_runs_the_pipeline(repository: Repository) -> Iterator[Finding]:
         elif "CALLED_BY" in (repository.text(GITLAB) or "") and "CALLED_BY" not in content:
             what = f"{GITLAB} at the root of git calls this one without CALLED_BY, so that no schedule reaches it"
             yield Finding(GITLAB, None, what, fix)
-
-
-@rule
-def every_path_of_a_script_is_there(repository: Repository) -> Iterator[Finding]:
-    """Manifests that it applies and scripts that it starts, at the root of git."""
-    if repository.path(""):
-        return  # where a script begins is for its job to say
-    for file in [*filter(repository.has, [GITLAB]), *repository.under(_WORKFLOWS)]:
-        document = repository.document(file) if file.endswith((".yaml", ".yml")) else None
-        of_file = steps.scripts_of_pipeline if file == GITLAB else steps.scripts_of_workflow
-        for place, script, _ in of_file(document.value) if document else ():
-            job = expressions.job_of(place, document.value) if document else {}
-            above = (
-                dig(job, *place[2:4]),
-                dig(job, "defaults", "run"),
-                dig(document and document.value, "defaults", "run"),
-            )
-            is_here = not any(dig(each, "working-directory") for each in above)
-            named = programs.paths(script)
-            named = [each for each in named if not each.startswith("hooks/") or file not in (*OURS, GITLAB)]
-            lost = [each for each in named if is_here and _is_lost(repository, each, f"{job}")]
-            for path in dict.fromkeys(lost):
-                line = document.line(*place) if document else None
-                yield Finding(file, line, f"there is no {path}", edit("correct the path, or add it"))
-    for file in (each for each in repository.files if is_of_a_shell(repository, each)):
-        for path in dict.fromkeys(programs.paths(repository.text(file) or "")):
-            if _is_lost(repository, path, repository.text(file) or ""):
-                yield Finding(file, None, f"there is no {path}", edit("correct the path, or add it"))
-
-
-def _is_lost(repository: Repository, path: str, around: str) -> bool:
-    """Whether nothing is there, git does not ignore it, and nothing around makes it."""
-    ignored = (repository.text(".gitignore") or "").splitlines()
-    is_there = (repository.root / path).exists() or any(matching(ignored, [path]))
-    made = around.count(path.rpartition("/")[2]) > 1 or re.search(r"'(?:path|repository|submodules)':", around)
-    return not is_there and not made
-
-
-def is_of_a_shell(repository: Repository, file: str) -> bool:
-    """Whether a file is a script for bash or its like."""
-    if not file.endswith((".bash", ".sh")) or file.startswith("vendor/"):
-        return False
-    first = (repository.text(file) or "").partition("\n")[0]
-    return not first.startswith("#!") or bool(re.search(r"\b(?:ba|da)?sh\b", first))

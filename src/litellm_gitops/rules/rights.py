@@ -14,11 +14,11 @@ from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.pipeline import GITLAB, OURS
 from litellm_gitops.scripts import prints_a_secret, with_secrets
+from litellm_gitops.workflow_rights import is_granted, lacking
 
 VERSIONED = re.compile(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$")
 _MOVES = re.compile(r"\bgo (?:run|install) \S+@(?:latest|main|master|HEAD)\b")
 _MOVING = re.compile(r"(?:\S+\.\S+/\S+@)?(?:latest|main|master|HEAD)")  # a version, or a module by one
-_LEVELS = {"read", "write", "none"}
 _STEM = re.compile(r"(?:ies|y|s)\Z")
 _PLACES: tuple[str, ...] = (
     ".github",
@@ -184,7 +184,7 @@ def a_workflow_may_do_what_it_does(repository: Repository) -> Iterator[Finding]:
             rights = dig(job, "permissions") if "permissions" in mapping(job) else value.get("permissions")
             steps = [*map(mapping, sequence(dig(job, "steps")))]
             for right, least, user in dict.fromkeys(_needed(steps)):
-                if document and not _is_granted(rights, right, least):
+                if document and not is_granted(rights, right, least):
                     what = f"the job {name} lacks the right {right}: {least}, which {user} needs"
                     line = document.line("jobs", name, "permissions")
                     yield Finding(file, line, what, edit(f"write {right}: {least} in the job's permissions"))
@@ -207,25 +207,6 @@ def _needed(steps: list[dict[Any, Any]]) -> Iterator[tuple[str, str, str]]:
             yield "issues", "write", "gh issue create"
 
 
-# what asks GitHub who a workflow is: (its action, the input that has it ask, inputs with which it need not)
-_OF_AWS = {"aws-access-key-id", "web-identity-token-file", "role-chaining"}
-_IDENTITIES = (
-    (
-        "aws-actions/configure-aws-credentials",
-        "role-to-assume",
-        {"aws-access-key-id", "web-identity-token-file", "role-chaining"},
-    ),
-    ("google-github-actions/auth", "workload_identity_provider", {"credentials_json"}),
-    ("azure/login", "client-id", {"creds", "auth-type"}),
-)
-_DONE = (  # by gh, with the token that GitHub gives: (what, rights of which one is needed)
-    (r"gh issue (?:create|close|edit|reopen)", ("issues",)),
-    (r"gh (?:pr|issue) comment", ("pull-requests", "issues")),
-    (r"gh pr (?:create|edit|close|review)", ("pull-requests",)),
-    (r"gh release (?:create|upload|delete|edit)", ("contents",)),
-)
-
-
 @rule
 def a_workflow_of_ones_own_may_do_what_it_does(repository: Repository) -> Iterator[Finding]:
     """Where it says itself what it may do, or asks for an identity, which nothing gives by itself."""
@@ -239,36 +220,10 @@ def a_workflow_of_ones_own_may_do_what_it_does(repository: Repository) -> Iterat
             if rights is None and is_called:
                 continue  # the caller says
             for number, step in enumerate(map(mapping, sequence(dig(job, "steps")))):
-                for lacking, user in _lacking(rights, step, mapping(job), value):
+                for right, user in lacking(rights, step, mapping(job), value):
                     line = document.line("jobs", str(name), "steps", number) if document else None
-                    what = f"the job {name} lacks the right {lacking}: write, which {user} needs"
-                    yield Finding(file, line, what, edit(f"write {lacking}: write in the job's permissions"))
-
-
-def _lacking(rights: Any, step: dict[Any, Any], *above: dict[Any, Any]) -> Iterator[tuple[str, str]]:
-    """(right, what needs it) of a step."""
-    given, action = mapping(step.get("with")), text(step.get("uses")).partition("@")[0]
-    hosted = re.match(r"(?:ubuntu|windows|macos)-", text(above[0].get("runs-on")))
-    for known, asks, others in _IDENTITIES:
-        has_keys = any("AWS_ACCESS_KEY_ID" in mapping(each.get("env")) for each in (step, *above))
-        is_asked = action == known and asks in given and not others & {*given} and not has_keys and hosted
-        if is_asked and (rights is None or not _is_granted(rights, "id-token", "write")):
-            yield "id-token", known
-    tokens = {str(dig(each, "env", name)) for each in (step, *above) for name in ("GH_TOKEN", "GITHUB_TOKEN")} - {
-        "None"
-    }
-    is_githubs = bool(tokens) and all(re.search(r"github\.token|secrets\.GITHUB_TOKEN", each) for each in tokens)
-    for pattern, needed in _DONE if is_githubs and isinstance(rights, dict) else ():
-        is_done = re.search(rf"\b{pattern}\b", text(step.get("run")))
-        if is_done and not any(_is_granted(rights, right, "write") for right in needed):
-            yield needed[0], is_done[0]
-
-
-def _is_granted(rights: Any, right: str, least: str) -> bool:
-    if isinstance(rights, dict):
-        misspelt = any(closest(str(key), {right}) for key in rights) or {*map(str, rights.values())} - _LEVELS
-        return bool(misspelt) or rights.get(right) in (least, "write")
-    return rights != "read-all" or least == "read"
+                    what = f"the job {name} lacks the right {right}: write, which {user} needs"
+                    yield Finding(file, line, what, edit(f"write {right}: write in the job's permissions"))
 
 
 def _has_token(above: dict[Any, Any]) -> bool:

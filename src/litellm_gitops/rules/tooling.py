@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from posixpath import basename, dirname, normpath
 from typing import Any
 
-from litellm_gitops import python_project, readme, releases, renovate, renovate_settings, vendored
+from litellm_gitops import dependabot, python_project, readme, renovate, renovate_settings, vendored
 from litellm_gitops.documents import dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
@@ -50,14 +50,20 @@ def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Find
     except ValueError:
         yield Finding(_RENOVATE, None, "it is not JSON", edit("correct the syntax"))
         return
-    paths = [PurePosixPath(repository.path(file)) for file in repository.files]
-    folders = {str(folder) for path in paths for folder in path.parents}
+    paths, folders = map(repository.path, repository.files), _folders(repository)
     known = {each.package.rpartition("/")[2] for each in renovate.dependencies(repository)} | {"litellm-gitops"}
     known |= {*repository.chart.rooted}  # what is misspelt may be the image itself
     flaws = (renovate_settings.astray(mapping(settings), folders), renovate_settings.misnamed(mapping(settings), known))
     pipelines = [*_texts(repository, [*filter(repository.has, OURS)])]
-    unmatched = renovate_settings.unmatched(mapping(settings), map(str, paths), pipelines)
+    unmatched = renovate_settings.unmatched(mapping(settings), paths, pipelines)
     told = dict.fromkeys((*_unread_settings(content), *chain(*flaws), *unmatched))
+    if mapping(settings).get("enabled") is False:
+        off = (
+            "enabled",
+            "Renovate is switched off, and proposes nothing",
+            f"take it out, or the file: git rm {_RENOVATE}",
+        )
+        told = {off: None}
     yield from _at_its_word(content, iter(told))
     for file in filter(repository.has, OURS):
         for line, what, fix in renovate_settings.of_comments(repository.text(file) or ""):
@@ -78,12 +84,24 @@ def _at_its_word(content: str, told: Iterator[tuple[str, str, str]]) -> Iterator
 @rule
 def dependabot_can_read_its_configuration(repository: Repository) -> Iterator[Finding]:
     """Where it stands in Renovate's place. https://docs.github.com/en/code-security/reference/supply-chain-security/"""
-    for file in filter(repository.has, (".github/dependabot.yml", ".github/dependabot.yaml")):
+    for file in filter(repository.has, dependabot.FILES):
         document = repository.document(file)
-        for place, what in published.flaws("dependabot", document.value) if document else ():
-            if document and not what.endswith("is unknown"):  # ecosystems come with time
-                what = f"{what}, and Dependabot does nothing"
-                yield Finding(file, document.line(*place), what, edit("correct it"))
+        told = published.refused("dependabot", document.value) if document else []
+        for each in told:
+            if document and not each.is_new:  # ecosystems come with time
+                what = f"{each.what}, and Dependabot does nothing"
+                yield Finding(file, document.line(*each.place), what, edit("correct it"))
+        is_here = document and not told and not repository.path("")
+        for place, what, fix in dependabot.astray(document.value, _folders(repository)) if document and is_here else ():
+            yield Finding(file, document.line(*place) if document else None, what, edit(fix))
+    for file in dependabot.unread(repository.files) if not repository.path("") else ():
+        what = "Dependabot does not look here"
+        yield Finding(file, None, what, edit(f"move it: git mv {file} {dependabot.FILES[0]}"))
+
+
+def _folders(repository: Repository) -> set[str]:
+    """Every folder, from the root of git."""
+    return {str(each) for file in repository.files for each in PurePosixPath(repository.path(file)).parents}
 
 
 @rule
@@ -108,37 +126,7 @@ def renovate_proposes_what_fits(repository: Repository) -> Iterator[Finding]:
             yield from _at_its_word(content, iter([(branches[0], what, f"write {branch}")]))
         said = {each: renovate.applied(settings, each) for each in renovate.dependencies(repository)}
         said = {each: found for each, found in said.items() if found.get("enabled", True) is True}
-        yield from _at_its_word(content, _unfit(repository.chart.name, said))
-
-
-def _unfit(chart: str, said: dict[renovate.Dependency, dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
-    """What Renovate would do wrong: (the word, what is wrong, what to do)."""
-    allowed = [found.get("allowedVersions") for each, found in said.items() if each.manager == "helmv3"]
-    others = (
-        other for other in reversed(releases.strangers(chart)) for each in allowed if renovate.allows(each, other)
-    )
-    if other := next(others, ""):
-        what = f"Renovate would propose {chart} {other}, which is another chart, of three components"
-        fix = f'write "allowedVersions": "<{releases.before(chart)}" in a rule for **/{chart}'
-        yield "packageRules" if allowed == [None] else "allowedVersions", what, fix
-    images = {each: found for each, found in said.items() if each.manager != "helmv3"}
-    waits = [each.package for each, found in images.items() if _waits_for_ever(each, found)]
-    if waits:
-        what = f"Renovate sees no time of a release of {waits[0]}, so that each waits for ever"
-        fix = 'write "minimumReleaseAgeBehaviour": "timestamp-optional" in a rule for the datasource docker'
-        yield "minimumReleaseAge", what, fix
-    groups = [found.get("groupName") for found in images.values()]
-    if len({*map(str, groups)}) > 1 and renovate.UNKNOWN not in groups:
-        what = "the image of the values and that of docker-compose.yml have two groups, and neither update is whole"
-        yield "groupName", what, "give both the same groupName"
-
-
-def _waits_for_ever(image: renovate.Dependency, found: dict[str, Any]) -> bool:
-    # https://docs.renovatebot.com/key-concepts/minimum-release-age/: of these, Docker Hub alone has a time
-    is_dated = not image.package.startswith(("ghcr.io/", "quay.io/"))
-    age, behaviour = text(found.get("minimumReleaseAge")), found.get("minimumReleaseAgeBehaviour", "timestamp-required")
-    is_checked = "internalChecksFilter" not in found and behaviour == "timestamp-required"
-    return not is_dated and is_checked and bool(re.match(r"\s*[1-9]", age))
+        yield from _at_its_word(content, renovate.unfit(repository.chart.name, said))
 
 
 @rule
@@ -187,7 +175,7 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
 _CLAIMS = {  # where the template has the rules of a subject evaluated; those of the others in test_deployment.py
     **dict.fromkeys(("sealing", "plaintext", "secrets"), "tests/test_sealing.py"),
     **dict.fromkeys(("matrix", "traces"), "tests/test_auth_matrix.py"),
-    **dict.fromkeys(("answers", "declarations", "files", "commits", "compose"), "tests/test_files.py"),
+    **dict.fromkeys(("answers", "commands", "declarations", "files", "commits", "compose"), "tests/test_files.py"),
     **dict.fromkeys(("pipeline", "rights", "tooling", "workflows"), "tests/test_files.py"),
     **{"decrypted": "tests/test_decryption.py", "signed": "tests/test_signature.py"},
 }
@@ -298,10 +286,17 @@ def _unclaimed(repository: Repository, tests: list[str]) -> list[str]:
     engines = {"argocd", "flux"} - {repository.answers.get("gitops_engine")}
     content = "\n".join(_texts(repository, tests))
     claimed = _claimed(content)
-    if {"argocd", "flux"} & claimed:
+    if {"argocd", "flux"} & claimed and not _is_applied_by(repository, repository.answers.get("gitops_engine")):
         engines = {"argocd", "flux"}  # of another engine than is answered the answers tell
     subjects = {each.subject for each in load().values()} - engines - claimed
     return [] if "load()" in content else sorted(subjects)
+
+
+def _is_applied_by(repository: Repository, engine: Any) -> bool:
+    """Whether the files are for the engine that is answered."""
+    group = {"argocd": "argoproj.io", "flux": "toolkit.fluxcd.io"}.get(str(engine), "")
+    files = [file for file in repository.under("clusters") if file.endswith((".yaml", ".yml"))]
+    return bool(group) and any(group in content for content in _texts(repository, files))
 
 
 @rule

@@ -8,18 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from itertools import chain, takewhile
+from itertools import chain
 from typing import Any
 
-from litellm_gitops import actions, expressions, local_calls, programs, steps, syntax
+from litellm_gitops import actions, expressions, local_calls, marks, steps
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
-from litellm_gitops.files import search_path
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import as_rendered, closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
+from litellm_gitops.rules.commands import every_script_can_be_read
 from litellm_gitops.rules.forms import is_cron
-from litellm_gitops.rules.pipeline import GITLAB_KEYWORDS, extended, is_of_a_shell
+from litellm_gitops.rules.pipeline import GITLAB_KEYWORDS, extended
 from litellm_gitops.schemas import published
 
 _FOLDER, _GITLAB = ".github/workflows", ".gitlab-ci.yml"
@@ -131,47 +131,7 @@ def _of_steps(repository: Repository, document: Document, is_unread: bool) -> It
                 yield ("jobs", str(name), "steps", number, *field), what, fix
 
 
-_SLIPS = (steps.of_workflow, expressions.of_values, actions.of_artifacts)
-
-
-@rule
-def every_script_can_be_read(repository: Repository) -> Iterator[Finding]:
-    """By bash, of pipelines and of files, where there is a bash; by Python, what a script gives it."""
-    shells: list[tuple[str, int, str]] = []  # (file, line, script)
-    for file in (_GITLAB, *repository.under(_FOLDER)):
-        document = repository.document(file) if repository.has(file) and file.endswith((".yaml", ".yml")) else None
-        of_file = steps.scripts_of_pipeline if file == _GITLAB else steps.scripts_of_workflow
-        for place, script, shell in of_file(document.value) if document else ():
-            line = document.line(*place) if document else 0
-            shells += [(file, line, script)] if shell == "bash" else []
-            for what, fix in syntax.of_python(script) if shell == "bash" else syntax.slips(script):
-                yield Finding(file, line, what, edit(fix))
-        places = (place for place, _ in document.texts if _CALLED.intersection(place)) if document else ()
-        for line in sorted({document.line(*place) or 0 for place in places} if document else ()):
-            if line and programs.is_folded(_folded(repository.text(file) or "", line)):
-                yield Finding(file, line, "YAML makes one line of these commands", edit("write | in place of >"))
-    for file in (each for each in repository.files if is_of_a_shell(repository, each)):
-        script = repository.text(file) or ""
-        shells.append((file, 0, script))
-        for what, meant in programs.miscalled(script):
-            yield Finding(file, None, what, edit(f"did you mean {meant}?"))
-    ends = syntax.unread(search_path(repository.root), dict.fromkeys(script for _, _, script in shells))
-    for file, line, script in shells:
-        if number := ends.get(script):
-            what = "bash cannot read the script, and ends with an error"
-            yield Finding(file, line + number if "\n" in script else line or number, what, edit("correct the syntax"))
-
-
-_CALLED = {"run", "before_script", "script", "after_script"}
-
-
-def _folded(content: str, number: int) -> list[str]:
-    """The lines below a key whose text YAML makes one of; none where it keeps them."""
-    first, *rest = content.splitlines()[number - 1 :]
-    if not re.search(r"[:-]\s+>[-+]?\s*(?:#.*)?\Z", first):
-        return []
-    depth = len(first) - len(first.lstrip())
-    return [*takewhile(lambda line: not line.strip() or len(line) - len(line.lstrip()) > depth, rest)]
+_SLIPS = (steps.of_workflow, marks.of_workflow, expressions.of_values, actions.of_artifacts)
 
 
 @rule

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from litellm_gitops.documents import Place
+from litellm_gitops.findings import Form
 from litellm_gitops.proxy_facts import closest
-from litellm_gitops.schemas.errors import describe, dialect, imported, place
+from litellm_gitops.schemas.errors import describe, dialect, form, imported, misspelt, place
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -22,23 +24,43 @@ _MANY = 8
 _BY_HAND = ("pre-commit", "yamllint")  # in programs/, of the references of these
 
 
+@dataclass(frozen=True)
+class Refused:
+    """What a schema refuses: where, in words, and how it is not of its form.
+
+    `meant`: the words say which field or value was meant. `is_new`: a value that one of many may be in a newer release.
+    """
+
+    place: Place
+    what: str
+    form: Form
+    meant: bool = False
+    is_new: bool = False
+
+
 def flaws(name: str, value: Any) -> list[tuple[Place, str]]:
     """(where, what) for each field and value that published/<name>.json refuses; of one place one, the deepest."""
+    return [(each.place, each.what) for each in refused(name, value)]
+
+
+def refused(name: str, value: Any) -> list[Refused]:
+    """As `flaws`, with all that is known of each."""
     found = sorted((_told(error) for error in _validator(name).iter_errors(value)), key=_rank)
-    kept: list[tuple[Place, str]] = []
+    kept: list[Refused] = []
     for error in found:
         where, above = place(error), tuple(error.absolute_path)
-        if not any(other[: len(above)] == above or above[: len(other)] == other for other, _ in kept):
-            kept.append((where, _described(error)))
+        if not any(each.place[: len(above)] == above or above[: len(each.place)] == each.place for each in kept):
+            kept.append(_described(error, where))
     return kept
 
 
-def _described(error: ValidationError) -> str:
+def _described(error: ValidationError, where: Place) -> Refused:
     wanted: Any = error.validator_value
     if error.validator == "enum" and len(wanted) > _MANY:
         meant = closest(str(error.instance), map(str, wanted))
-        return f"{'.'.join(map(str, error.absolute_path))} is unknown" + (f"; did you mean {meant}?" if meant else "")
-    return describe(error)
+        what = f"{'.'.join(map(str, error.absolute_path))} is unknown" + (f"; did you mean {meant}?" if meant else "")
+        return Refused(where, what, form(error), bool(meant), not meant)
+    return Refused(where, describe(error), form(error), misspelt(error) is not None)
 
 
 @cache

@@ -1,0 +1,23 @@
+"""Programs of one's own in Python: what Python cannot read of them, and names that are slips."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from litellm_gitops import syntax
+
+_LARGE = 200_000  # bytes; nobody writes such a file by hand
+_OTHER = re.compile(r"\A#!.*python2|\{\{.*\}\}|\{%.*%\}")  # another Python, and templates
+
+
+def flaws(content: str) -> Iterator[tuple[str, str]]:
+    """(what is wrong, what to do) with a file of Python."""
+    if len(content) < _LARGE and "\0" not in content and not _OTHER.search(content):
+        yield from _flaws(content)
+
+
+@lru_cache(maxsize=64)
+def _flaws(content: str) -> tuple[tuple[str, str], ...]:
+    return (*syntax.slips(content),)
