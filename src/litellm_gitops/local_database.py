@@ -90,12 +90,17 @@ def swapped(name: str, value: str) -> str:
     return match[1] if match and is_other else ""
 
 
+_SWITCHES = {"create_host_path", "external", "init", "internal", "privileged", "read_only", "stdin_open", "tty"}
+
+
 def of_variables(content: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
-    """References to variables without their end. https://docs.docker.com/reference/compose-file/interpolation/"""
+    """References to variables without their end, and switches in other words. https://docs.docker.com/reference/compose-file/interpolation/"""
     for place, found in walk(content):
         rest = found.replace("$$", "")
         if "${" in rest and found != place[-1] and _ends(rest) < rest.count("${"):
             yield place, "a variable has no }", "write } behind it"
+        if place[-1] in _SWITCHES and found != place[-1] and (meant := closest(found, ("true", "false"))):
+            yield place, f"{place[-1]} is {found}, which is no switch", f"did you mean {meant}?"
 
 
 def _ends(text: str) -> int:

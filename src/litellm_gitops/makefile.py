@@ -71,7 +71,7 @@ def recipes(content: str) -> Iterator[tuple[int, str]]:
     """(line, command) of recipes, as a shell gets it, with a word for what make fills in."""
     for number, line in _lines(content):
         if line.startswith("\t"):
-            command = re.sub(r"\$[@<^*?+%|]|\$\([^()]*\)|\$\{[^{}]*\}", "x", line.strip().lstrip("@-+ "))
+            command = re.sub(r"\$[@<^*?+%|]|\$\([^()]*\)|\$\{[^{}]*\}", "$x", line.strip().lstrip("@-+ "))
             yield number, command.replace("$$", "$")
 
 

@@ -9,7 +9,8 @@ from functools import lru_cache
 from litellm_gitops import syntax
 
 _LARGE = 200_000  # bytes; nobody writes such a file by hand
-_OTHER = re.compile(r"\A#!.*python2|\{\{.*\}\}|\{%.*%\}")  # another Python, and templates
+# another Python, templates, and half of a merge
+_OTHER = re.compile(r"\A#!.*python2|\{\{.*\}\}|\{%.*%\}|^<{7} ", re.MULTILINE)
 
 
 def flaws(content: str) -> Iterator[tuple[str, str]]:

@@ -171,8 +171,12 @@ def is_folded(lines: list[str]) -> bool:
 
 
 _APPLIED = re.compile(
-    r"(?:\s(?:-k|--kustomize|-f|--filename|--values)[ =]|\bkustomize build |\bhelm (?:lint|template \w+) )"
+    r"(?:\s(?:-k|--kustomize|-f|--filename|--values)[ =]|\b(?:kustomize build|kubectl kustomize) "
+    r"|\bhelm (?:lint|template \w+) )"
     r"[\"']?((?:clusters|litellm|policies|secrets)/[\w./-]*\w)[\"']?(?=[\s;&|)]|$)"
+)
+_FOLDER = re.compile(
+    r"\b(?:kustomize build|kubectl kustomize|helm lint|helm template \w+) [\"']?(\w[\w-]*)(?=[/\s\"']|$)"
 )
 _STARTED = re.compile(
     r"(?:^|[;&|]\s*|\b(?:ba)?sh |\bsource )\s*(?:\./)?((?:[\w-]+/)+[\w-]+\.(?:sh|bash))\b", re.MULTILINE
@@ -184,4 +188,4 @@ def paths(script: str) -> list[str]:
     """Files and folders of this repository that a script applies or starts, from where it begins."""
     if re.search(r"\b(?:cd|pushd|clone|ssh|exec|docker|podman|runner)\b", script):  # then it may be elsewhere
         return []
-    return [path for pattern in (_APPLIED, _STARTED, _ENTRY) for path in pattern.findall(script)]
+    return [path for pattern in (_FOLDER, _APPLIED, _STARTED, _ENTRY) for path in pattern.findall(script)]

@@ -6,16 +6,13 @@ https://docs.pytest.org/en/stable/reference/reference.html#configuration-options
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
-from itertools import chain, islice
-from pathlib import Path
 from typing import Any
 
-from litellm_gitops import syntax
+from litellm_gitops import suite_tests
 from litellm_gitops.documents import dig, mapping, text, texts
 from litellm_gitops.proxy_facts import closest
 
@@ -118,9 +115,8 @@ _FLAGS = {
         "--numprocesses",
     ),
 }
-_MARKS = {"test_chart.py": "chart", "test_decryption.py": "decrypt", "test_signature.py": "signed"}
-_OF_THE_SUITE = re.compile(r"\*|test_(?:auth_matrix|deployment|files|sealing)\.py")
 _CHOSEN = r"(?<!\S)-m\s*(?:'([^']*)'|\"([^\"]*)\"|(\S+))"
+_ACTIONS = ("all", "always", "default", "error", "ignore", "module", "once")
 _BACKENDS = ("setuptools.build_meta", "hatchling.build", "flit_core.buildapi", "poetry.core.masonry.api", "uv_build")
 
 
@@ -161,6 +157,7 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
         if "ini_options" not in pytest and closest(str(key), ("ini_options",)):
             yield f"[tool.pytest.{key}]", f"pytest reads no tool.pytest.{key}", "write tool.pytest.ini_options"
     yield from of_pytest(mapping(pytest.get("ini_options")), tests)
+    yield from _of_plugins(settings, mapping(pytest.get("ini_options")))
 
 
 def _of_tables(settings: dict[Any, Any], project: dict[Any, Any], tool: dict[Any, Any]) -> Flaws:
@@ -180,103 +177,11 @@ def _of_tables(settings: dict[Any, Any], project: dict[Any, Any], tool: dict[Any
             yield stray, f"nothing reads {place}.{stray}", "write [tool.pytest.ini_options] above it"
 
 
-def of_entry(file: str, content: str) -> Iterator[tuple[int, str, str]]:
-    """(line, what is wrong, what to do) with a file of hooks/ or tests/ that runs nothing, or hides how it ends."""
-    try:
-        tree = ast.parse(content)
-    except SyntaxError as error:
-        yield error.lineno or 1, "it is no Python, and ends with an error", "correct the syntax"
-        return
-    except ValueError:  # null bytes, of which another rule tells
-        return
-    nodes = [*ast.walk(tree)]
-    if file.startswith("hooks/"):
-        if "from litellm_gitops" in content:
-            slips = ((1, what, fix) for what, fix in syntax.slips(content))
-            yield from islice(chain(slips, _of_hook(nodes), _of_places(file, content)), 1)
-        return
-    for node in tree.body if file.endswith("conftest.py") else ():
-        names = {each.id for each in getattr(node, "targets", ()) if isinstance(each, ast.Name)}
-        left = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-        for name in filter(_OF_THE_SUITE.search, left if names & {"collect_ignore", "collect_ignore_glob"} else ()):
-            yield node.lineno, f"pytest leaves {name} out, and with it the rules that it is for", "take it out"
-    marks = [node for node in tree.body if isinstance(node, ast.Assign)]  # pytestmark
-    for function in (node for node in nodes if isinstance(node, ast.FunctionDef)):
-        inside = [*ast.walk(function), *(each for mark in marks for each in ast.walk(mark))]
-        if "verify" not in (each.arg for each in function.args.args):
-            continue  # of one's own
-        if any("fixture" in ast.dump(each) for each in function.decorator_list):
-            continue  # which hands it on
-        attributes = {node.attr for node in inside if isinstance(node, ast.Attribute)}
-        if {"skip", "skipif", "xfail"} & attributes and file.rpartition("/")[2] not in _MARKS:
-            yield function.lineno, f"{function.name} is skipped, and with it the rules that it is for", "take that out"
-        elif not function.name.startswith("test"):
-            yield function.lineno, f"pytest runs no {function.name}", "begin its name with test_"
-        elif "verify" not in (_called(node) for node in inside):
-            yield function.lineno, f"{function.name} evaluates no rule", "call verify(rule)"
-
-
-def _of_hook(nodes: list[ast.AST]) -> Iterator[tuple[int, str, str]]:
-    """Whether an entry point ends with what `main` returns: without it, nothing is held back."""
-    exits = [node for node in nodes if _called(node) in ("exit", "SystemExit") and isinstance(node, ast.Call)]
-    computed = [arg for node in exits for arg in node.args if not isinstance(arg, ast.Constant | ast.JoinedStr)]
-    calls: list[ast.Call | ast.ImportFrom] = [
-        node for node in nodes if _called(node) == "main" and isinstance(node, ast.Call)
-    ]
-    brought = [
-        node for node in nodes if isinstance(node, ast.ImportFrom) and "main" in [each.name for each in node.names]
-    ]
-    if any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "main" for node in nodes):
-        calls = []  # of the owner's, which may end by itself
-    lost = calls if calls and not computed else brought if not calls else []
-    for each in (each for each in nodes if isinstance(each, ast.Attribute) and _is_of_a_path(each)):
-        if meant := closest(each.attr, dir(Path)):
-            yield each.lineno, f"a path has no {each.attr}", f"did you mean {meant}?"
-    for node in lost[:1]:
-        yield node.lineno, "its exit code is lost, so that it holds nothing back", "write sys.exit(main(ROOT))"
-
-
-def _of_places(file: str, content: str) -> Iterator[tuple[int, str, str]]:
-    """Whether an entry point finds the repository, the folder of a vendored package, and the module that it calls."""
-    for number, line in enumerate(content.splitlines(), 1):
-        root = re.match(r"ROOT = Path\(__file__\)\.resolve\(\)((?:\.parent)*)(?:\.parents\[(\d)\])?\s*(?:#|\Z)", line)
-        steps = root and root[1].count(".parent") + (int(root[2]) + 1 if root[2] else 0)
-        if root and steps != file.count("/") + 1:
-            yield number, "ROOT is not the folder of the repository", "write Path(__file__).resolve().parent.parent"
-        for name in re.findall(r"ROOT / \"(\w+)\"", line):
-            if meant := closest(name, ("vendor",)):
-                yield number, f"there is no {name}/", f"did you mean {meant}?"
-        called = re.match(r"\s*from (litellm_gitops(?:\.\w+)+) import", line)
-        if called and not _is_a_module(called[1]):
-            yield number, f"there is no module {called[1]}, so that it holds nothing back", "correct its name"
-
-
-def _is_a_module(name: str) -> bool:
-    """Whether the package has it; nothing of it is run."""
-    path = Path(__file__).parent.joinpath(*name.split(".")[1:])
-    return path.is_dir() or path.with_suffix(".py").is_file()
-
-
-def _is_of_a_path(node: ast.Attribute) -> bool:
-    """Whether it is asked of what begins with Path(…), and a path has no such attribute."""
-    below: ast.AST = node.value
-    while isinstance(below, ast.Attribute) or (isinstance(below, ast.Call) and not isinstance(below.func, ast.Name)):
-        below = below.value if isinstance(below, ast.Attribute) else below.func
-    is_path = isinstance(below, ast.Call) and isinstance(below.func, ast.Name) and below.func.id == "Path"
-    return is_path and node.attr not in dir(Path)
-
-
-def _called(node: ast.AST) -> str:
-    """The name of a function that a part of a program calls."""
-    called = node.func if isinstance(node, ast.Call) else None
-    return called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
-
-
 def taken_in(addopts: str, tests: Iterable[str]) -> str:
     """A mark of tests that need more than this repository, and that pytest would run by itself; empty where none."""
     chosen = re.search(_CHOSEN, addopts)
     words = re.findall(r"\w+", " ".join(filter(None, chosen.groups()))) if chosen else []
-    marks = (_MARKS[name] for name in tests if name in _MARKS)
+    marks = (suite_tests.MARKS[name] for name in tests if name in suite_tests.MARKS)
     return next((mark for mark in marks if mark not in words or "not" not in words), "")
 
 
@@ -373,18 +278,19 @@ def of_pytest(options: dict[Any, Any], tests: list[str]) -> Flaws:
             yield "addopts", f"pytest knows no {flag}", f"did you mean {meant}?"
     if re.search(r"-p[ =]?no:litellm", words):
         yield "addopts", "addopts switches the rules themselves off", "take -p no: out"
-    chosen = re.search(_CHOSEN, words)
+    marks, chosen = suite_tests.MARKS.values(), re.search(_CHOSEN, words)
     for mark in re.findall(r"\w+", " ".join(filter(None, chosen.groups())) if chosen else ""):
-        if mark not in (*_MARKS.values(), "not", "and", "or") and (meant := closest(mark, _MARKS.values())):
+        if mark not in (*marks, "not", "and", "or") and (meant := closest(mark, marks)):
             yield "addopts", f"no test has the mark {mark}", f"did you mean {meant}?"
     declared = {line.partition(":")[0].partition("(")[0].strip() for line in texts(options.get("markers"))}
     slip = any(closest(str(key), ("markers",)) for key in options)  # of which is told above
-    if (
-        "--strict-markers" in words
-        and not slip
-        and (missing := [mark for mark in _MARKS.values() if mark not in declared])
-    ):
+    missing = [mark for mark in marks if mark not in declared]
+    if "--strict-markers" in words and not slip and missing:
         yield "markers", f"markers lacks {missing[0]}, so that pytest ends with an error", f"declare {missing[0]}"
+    for line in texts(options.get("filterwarnings")):
+        action = line.partition(":")[0].strip()
+        if action not in _ACTIONS and (meant := closest(action, _ACTIONS)):
+            yield "filterwarnings", f"Python knows no action {action} for a warning", f"did you mean {meant}?"
     for key, known, sample in (("python_files", "test_*.py", tests), ("python_functions", "test", ["test_own"])):
         patterns = options.get(key)
         listed = patterns.split() if isinstance(patterns, str) else texts(patterns)
@@ -392,3 +298,27 @@ def of_pytest(options: dict[Any, Any], tests: list[str]) -> Flaws:
             yield key, f"{key} leaves tests of the suite out", f"add {known}"
     if "tests" in texts(options.get("norecursedirs")):
         yield "norecursedirs", "norecursedirs leaves tests/ out", "take it out"
+
+
+# what brings a flag, where pytest itself does not have it
+_PLUGINS = {
+    "xdist": re.compile(r"(?<!\S)(?:-n(?:[ =]?(?:auto|logical|\d+))|--(?:numprocesses|dist|maxprocesses)\b)"),
+    "cov": re.compile(r"(?<!\S)--cov(?:-[a-z-]+)?\b"),
+    "timeout": re.compile(r"(?<!\S)--timeout(?:-method)?\b"),
+    "rerunfailures": re.compile(r"(?<!\S)--reruns(?:-delay)?\b"),
+    "html": re.compile(r"(?<!\S)--(?:html|self-contained-html)\b"),
+}
+
+
+def _of_plugins(settings: dict[Any, Any], options: dict[Any, Any]) -> Flaws:
+    """Plugins that the settings of pytest ask for, and that nothing here installs."""
+    installed = f"{settings.get('project')}{settings.get('dependency-groups')}{dig(settings, 'tool', 'uv')}".lower()
+    for name, flag in _PLUGINS.items():
+        if name not in installed and (match := flag.search(text(options.get("addopts")))):
+            what = f"pytest knows no {match[0].partition(' ')[0]} without pytest-{name}, and ends with an error"
+            yield "addopts", what, f"add pytest-{name} to the dependencies"
+    for line in texts(options.get("required_plugins")):
+        name = re.split(r"[^\w.-]", line.strip())[0].lower()
+        if name and name.removeprefix("pytest-").removeprefix("pytest_") not in installed:
+            what = f"pytest asks for the plugin {name}, which nothing installs, and ends with an error"
+            yield "required_plugins", what, f"add {name} to the dependencies"

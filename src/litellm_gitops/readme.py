@@ -58,22 +58,34 @@ _SHELLS = ("bash", "console", "sh", "shell", "zsh")
 @lru_cache(maxsize=16)
 def commands(text: str) -> tuple[tuple[int, str], ...]:
     """(line, command) of each that a document shows: in blocks for a shell, and between backticks."""
-    found, fence, language, joined = list[tuple[int, str]](), "", "", ""
+    found, fence, language, block = list[tuple[int, str]](), "", "", list[tuple[int, str]]()
     for number, line in enumerate(text.splitlines(), 1):
         mark = re.match(r"\s*(```+|~~~+)\s*([\w-]*)", line)
         if mark and (not fence or mark[1].startswith(fence)):
+            found += _joined(block) if language in _SHELLS else []
             fence, language = ("", "") if fence else (mark[1], mark[2])
-            joined = ""
-        elif language in _SHELLS:
-            joined += line.strip().removeprefix("$ ")
-            if not line.endswith("\\"):
-                found.append((number, joined))
-                joined = ""
-            else:
-                joined = f"{joined[:-1]} "
-        elif not fence:
+            block = []
+        elif fence:
+            block.append((number, line))
+        else:
             found += [(number, code) for code in _CODE.findall(line) if " " in code]
     return (*found,)
+
+
+def _joined(block: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The commands of a block, each with the lines that a backslash continues; one where it holds a document."""
+    lines = [line.strip().removeprefix("$ ") for _, line in block]
+    if any("<<" in line for line in lines):
+        return [(block[0][0], "\n".join(lines))]
+    found, joined = list[tuple[int, str]](), ""
+    for (number, _), line in zip(block, lines, strict=True):
+        joined += line
+        if line.endswith("\\"):
+            joined = f"{joined[:-1]} "
+            continue
+        found.append((number, joined))
+        joined = ""
+    return found
 
 
 def unended(text: str) -> Iterator[tuple[int, str]]:

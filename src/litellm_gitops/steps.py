@@ -11,6 +11,7 @@ from typing import Any
 
 from litellm_gitops import expressions, marks, programs, scripts, shell
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
+from litellm_gitops.jobs import path_of_gitlab
 from litellm_gitops.proxy_facts import closest
 
 Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
@@ -191,6 +192,9 @@ def of_job(name: str, own: dict[Any, Any], whole: dict[Any, Any], pipeline: dict
     if "include" not in pipeline and not name.startswith("."):
         unbrought = [*_unbrought(name, whole, pipeline)]
         yield from unbrought
+        if isinstance(own.get("script"), list):
+            for number, what, fix in path_of_gitlab(_lines(own["script"]), pipeline):
+                yield (name, "script", number), what, fix
         needs = "" if unbrought or "image" in whole else f"{whole.get('needs')}"
         for number, what, fix in marks.of_job(_lines(own.get("script")), needs):
             yield (name, "script", number) if isinstance(own["script"], list) else (name, "script"), what, fix

@@ -58,7 +58,9 @@ def _pushes(step: dict[Any, Any], job: dict[Any, Any]) -> bool:
     steps = [*map(mapping, sequence(job.get("steps")))]
     checkouts = [mapping(each.get("with")) for each in steps if "actions/checkout@" in text(each.get("uses"))]
     is_own = len(checkouts) == 1 and not {"token", "ssh-key", "repository"} & {*checkouts[0]}
-    others = re.search(r"git (?:remote|config|clone)\b|\bcd\b|insteadOf|create-github-app-token|ssh", f"{steps}")
+    others = re.search(
+        r"git (?:remote|clone)\b|git config[^\n]*(?:credential|http)|\bcd\b|insteadOf|app-token|ssh", f"{steps}"
+    )
     return is_own and not others and bool(_PUSH.search(text(step.get("run"))))
 
 

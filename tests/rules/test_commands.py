@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append, append_item, change, set_value, substitute, write
+from tests.support.faults import Edit, Fault, append, append_item, change, remove, set_value, substitute, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 READ, PATHS, STEPS = "every_script_can_be_read", "every_path_of_a_script_is_there", "every_step_names_what_there_is"
@@ -24,8 +24,16 @@ def make(*lines: str) -> Edit:
 
 def job(*steps: str) -> Edit:
     """A workflow of one's own that checks this repository out, and does more."""
-    lines = "".join(f"\n      - {each}" for each in ("uses: actions/checkout@v7", *steps))
-    return write(OWN, f"on: [push]\njobs:\n  own:\n    runs-on: ubuntu-latest\n    steps:{lines}\n")
+    return hosted("uses: actions/checkout@v7", *steps)
+
+
+MATRIX = "\n    strategy: {matrix: {own: [aws, gpc]}}"
+
+
+def hosted(*steps: str, more: str = "") -> Edit:
+    """A workflow of one's own with these steps alone."""
+    lines = "".join(f"\n      - {each}" for each in steps)
+    return write(OWN, f"on: [push]\njobs:\n  own:\n    runs-on: ubuntu-latest{more}\n    steps:{lines}\n")
 
 
 FAULTS: dict[str, Fault] = {
@@ -59,6 +67,18 @@ FAULTS: dict[str, Fault] = {
         substitute(PIPELINE, "pytest -m chart", "pytest -m 'not chart'"),
         GITLAB,
     ),
+    "a path of its own alone": (STEPS, change(VALIDATE, 'PATH="$PWD/.bin:$PATH"', 'PATH="$PWD/.bin"')),
+    "a path to where nothing is (GitLab)": (STEPS, substitute(PIPELINE, r"\$PWD/\.bin:", "$PWD/bin:", 1), GITLAB),
+    "a job without uv": (STEPS, remove(VALIDATE, ("jobs", "chart", "steps", 1))),
+    "a job without this repository": (STEPS, hosted("run: kubectl kustomize clusters/aws")),
+    "an output that is empty": (STEPS, change(UPDATE, "release != ''", "release == ''")),
+    "a variable under a longer name": (STEPS, change(UPDATE, "          TITLE:", "          ISSUE_TITLE:")),
+    "a folder of a matrix that is not there": (
+        PATHS,
+        hosted("uses: actions/checkout@v7", "run: kubectl kustomize 'clusters/${{ matrix.own }}'", more=MATRIX),
+    ),
+    "a chart that is not there": (PATHS, job("run: helm lint litelm")),
+    "a script for no shell": (READ, write("bin/own.sh", "#!/usr/bin/env bsh\necho\n")),
     "an output that nothing writes": (STEPS, substitute(UPDATE, r" +print\(.*\n", "")),
 }
 HARMLESS: dict[str, Harmless] = {
@@ -74,6 +94,17 @@ HARMLESS: dict[str, Harmless] = {
         "  make lint",
         "fi",
     ),
+    "a document in a block": document("cat << 'END' > own.txt", "git chekcout", "END", "kubectl apply -f own.yaml"),
+    "uv from elsewhere": job("run: pip install uv && uv run --locked pytest -k own", "run: uvx yamllint ."),
+    "no repository, and none of its files": hosted("run: curl --fail https://example.com/clusters/aws"),
+    "a path beside what it was": job(
+        "{run: 'export PATH=\"$PWD/bin:$PATH\" && own', env: {OWN_HOME: a}}", "run: echo $HOME"
+    ),
+    "a step where nothing changed": job(
+        '{id: own, run: \'echo "own=$(git diff)" >> "$GITHUB_OUTPUT"\'}',
+        "{if: steps.own.outputs.own == '', run: echo nothing}",
+    ),
+    "a script for another shell": write("bin/own.sh", "#!/usr/bin/env fish\nfor each in 1 2\n  echo $each\nend\n"),
     "output of commands": append(README, "\n```\nuv lok --lists\n```\n\n~~~text\ngit chekcout\n~~~\n"),
     "code in a list, and code in code": append(README, "\n- Own:\n\n  ````md\n  ```sh\n  make\n  ```\n  ````\n"),
     "a Makefile": make(

@@ -11,6 +11,15 @@ READS = "the_proxy_here_takes_its_configuration"
 TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 
 FAULTS: dict[str, Fault] = {
+    "a database of another profile": (
+        TAKES,
+        change(FILE, "  postgres:\n    image", "  postgres:\n    profiles: [own]\n    image"),
+    ),
+    "a platform that there is not": (
+        TAKES,
+        change(FILE, "    healthcheck:", "    platform: linux/amd46\n    healthcheck:"),
+    ),
+    "a switch of a mount in other words": (TAKES, substitute(FILE, "read_only: true", "read_only: ture", 1)),
     "a variable without its end": (TAKES, change(FILE, "sk- and any letters and digits}", "sk- and any letters")),
     "a check of one word": (TAKES, substitute(FILE, r'\["CMD-SHELL", (".*")\]', r'["CMD", \1]')),
     "a port of the database that nothing listens on": (FINDS, change(FILE, ":5432:5432", ":5432:4532")),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.support.answers import everything
-from tests.support.faults import Edit, Fault, append, change, set_value, together, write
+from tests.support.faults import Edit, Fault, append, change, drop, set_value, substitute, together, write
 from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 COMMITS, GITLEAKS, YAMLLINT, PROJECT = ".pre-commit-config.yaml", ".gitleaks.toml", ".yamllint.yml", "pyproject.toml"
 GUARDED, LEAKS, LINT = "a_commit_is_guarded", "gitleaks_looks_for_every_credential", "yamllint_can_read_its_settings"
 THERE, INSTALLED = "every_entry_point_that_is_called_is_there", "the_tooling_can_be_installed"
 GUARD, CONFTEST = "hooks/guard_staged.py", "tests/conftest.py"
+MATRIX, FILES, WHOLE = "tests/test_auth_matrix.py", "tests/test_files.py", "pytest_runs_the_whole_suite"
 FOLDER, VENDORED = everything(repo_path="platform/llm"), everything(tooling="vendored")
 _OF_AWS = "AKIA" + "IOSFODNN7EXAMPLE"  # which AWS has in its documents
 RUNS_ALWAYS = "        always_run: true\n"
@@ -21,7 +24,46 @@ def hook(entry: str, language: str = "system") -> Edit:
     return append(COMMITS, lines)
 
 
+def renamed(file: str, other: str) -> Edit:
+    """A file under another name."""
+
+    def apply(root: Path) -> None:
+        (root / file).rename(root / other)
+
+    return apply
+
+
 FAULTS: dict[str, Fault] = {
+    "an entry point of another one": (THERE, change(GUARD, "litellm_gitops.guard ", "litellm_gitops.auth_table ")),
+    "a guard that passes without its package": (
+        THERE,
+        substitute(GUARD, r"sys\.exit\(f.*\)", "sys.exit(0)"),
+    ),
+    "an entry point without the repository": (THERE, change("hooks/auth_matrix.py", "main(ROOT)", "main()")),
+    "modules from beside an entry point": (THERE, substitute("hooks/seal_secrets.py", r"^sys\.path\[: .*\n", "")),
+    "an argument that no test takes": (THERE, change(MATRIX, 'parametrize("rule"', 'parametrize("rules"')),
+    "a fixture that is misspelt": (THERE, change("tests/test_chart.py", "renderings, verify", "rendering, verify")),
+    "some of the rules, by number": (THERE, change(FILES, ", RULES, ids", ", RULES[:3], ids")),
+    "some of the rules, by a condition": (THERE, change(FILES, ", RULES,", ", [e for e in RULES if e.subject],")),
+    "rules that end before": (
+        THERE,
+        change(FILES, "    verify(rule)", "    if rule.name:\n        return\n    verify(rule)"),
+    ),
+    "rules with a mark": (THERE, change(MATRIX, "@pytest", "@pytest.mark.decrypt\n@pytest")),
+    "a mark that is gone": (THERE, drop("tests/test_decryption.py", "pytestmark")),
+    "a mark that is misspelt": (THERE, change("tests/test_decryption.py", "mark.decrypt", "mark.decrypted")),
+    "an import that a test lost": (THERE, drop(MATRIX, "import pytest")),
+    "a plugin of pytest that nothing brings": (INSTALLED, change(PROJECT, '"-q ', '"-q -n auto ')),
+    "a plugin that pytest asks for": (
+        INSTALLED,
+        change(PROJECT, "testpaths =", 'required_plugins = ["pytest-timeout>=2"]\ntestpaths ='),
+    ),
+    "a warning that Python does not know": (
+        INSTALLED,
+        change(PROJECT, "testpaths =", 'filterwarnings = ["eror"]\ntestpaths ='),
+    ),
+    "marks in a file of its own": (WHOLE, write("pytest.ini", "[pytest]\naddopts = -q\ntestpaths = tests\n")),
+    "a folder of tests in a text": (WHOLE, change(PROJECT, 'testpaths = ["tests"]', 'testpaths = "test"')),
     "a switch of a hook that is left empty": (GUARDED, change(COMMITS, RUNS_ALWAYS, "        always_run:\n")),
     "a guard of another module": (THERE, change(GUARD, "litellm_gitops.guard ", "litellm_gitops.guards ")),
     "a root one folder below": (THERE, change("hooks/seal_secrets.py", ".parent.parent", ".parent")),
@@ -49,6 +91,28 @@ FAULTS: dict[str, Fault] = {
     "everything to ignore": (LINT, change(YAMLLINT, "  *.sops.yaml", "  *.yaml")),
 }
 HARMLESS: dict[str, Harmless] = {
+    "tests of one's own": write(
+        "tests/test_own.py",
+        "import pytest\n\n\nclass TestOwn:\n    @pytest.mark.parametrize(('a', 'b'), [(1, 2)])\n"
+        "    def test_own(self, a, b, tmp_path):\n        assert a < b\n\n"
+        "    @pytest.mark.parametrize('own', [1], indirect=True)\n"
+        "    def test_other(self, request):\n        assert request\n",
+    ),
+    "every rule in a loop": write(
+        "tests/test_own.py",
+        "from litellm_gitops.rules import load\n\n\ndef test_own(verify):\n"
+        "    for rule in load().values():\n        verify(rule)\n",
+    ),
+    "a file of tests under the other name": renamed(FILES, "tests/files_test.py"),
+    "a plugin of pytest with what brings it": together(
+        change(PROJECT, '"-q ', '"-q --cov=hooks '), append(PROJECT, '\n[dependency-groups]\ndev = ["pytest-cov"]\n')
+    ),
+    "settings of pytest in a file of their own": write(
+        "pytest.ini",
+        "[pytest]\naddopts = -q -m 'not chart and not decrypt and not signed'\ntestpaths = tests\n"
+        "markers =\n    chart: own\n    decrypt: own\n    signed: own\n",
+    ),
+    "longer lines for yamllint": change(YAMLLINT, "    max: 120", "    max: 140\n    level: warning"),
     "a root by its number": change(GUARD, ".parent.parent", ".parents[1]"),
     "a hook in a shell": hook("bash -c 'make lint || true'"),
     "a hook of a program": hook("terraform fmt -check"),

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import takewhile
 from posixpath import normpath
+from typing import Any
 
 from litellm_gitops import expressions, makefile, own_programs, programs, readme, steps, syntax
-from litellm_gitops.documents import dig
+from litellm_gitops.documents import dig, mapping
 from litellm_gitops.files import matching, search_path
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.pipeline import GITLAB, OURS, every_push_runs_the_suite
@@ -35,6 +37,12 @@ def every_script_can_be_read(repository: Repository) -> Iterator[Finding]:
         for line in sorted({document.line(*place) or 0 for place in places} if document else ()):
             if line and programs.is_folded(_folded(repository.text(file) or "", line)):
                 yield Finding(file, line, "YAML makes one line of these commands", edit("write | in place of >"))
+    for file in (each for each in repository.files if each.endswith((".bash", ".sh"))):
+        program = re.match(r"#!\s*(?:\S*/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.-]+)", repository.text(file) or "")
+        names = [f"/{each}" for each in _INTERPRETERS]
+        if program and f"/{program[1]}" not in names and (meant := closest(f"/{program[1]}", names)):
+            what = f"there is no program {program[1]}, and the system cannot start the script"
+            yield Finding(file, 1, what, edit(f"did you mean {meant[1:]}?"))
     for file in (each for each in repository.files if is_of_a_shell(repository, each)):
         script = repository.text(file) or ""
         shells.append((file, 0, script))
@@ -55,6 +63,8 @@ def every_script_can_be_read(repository: Repository) -> Iterator[Finding]:
 
 
 _README = "README.md"
+_INTERPRETERS: tuple[str, ...] = ("ash", "bash", "csh", "dash", "elvish", "env", "fish", "ksh", "mksh", "node", "nu")
+_INTERPRETERS += ("osh", "perl", "pwsh", "python", "python3", "ruby", "sh", "tcsh", "uv", "xonsh", "yash", "ysh", "zsh")
 _ELSEWHERE = ("hooks/", "tests/", "vendor/")  # of which other rules tell, or nobody
 
 
@@ -107,9 +117,9 @@ def every_path_of_a_script_is_there(repository: Repository) -> Iterator[Finding]
                 dig(document and document.value, "defaults", "run"),
             )
             is_here = not any(dig(each, "working-directory") for each in above)
-            named = programs.paths(script)
+            named = [path for each in _filled(script, job) for path in programs.paths(each)]
             named = [each for each in named if not each.startswith("hooks/") or file not in (*OURS, GITLAB)]
-            lost = [each for each in named if is_here and _is_lost(repository, each, f"{job}")]
+            lost = [each for each in named if is_here and _is_missing(repository, each, f"{job}")]
             for path in dict.fromkeys(lost):
                 line = document.line(*place) if document else None
                 yield Finding(file, line, f"there is no {path}", edit("correct the path, or add it"))
@@ -117,12 +127,22 @@ def every_path_of_a_script_is_there(repository: Repository) -> Iterator[Finding]
     for file in filter(repository.has, makefile.NAMES):
         for line, command in makefile.recipes(repository.text(file) or ""):
             for path in dict.fromkeys(programs.paths(command)):
-                if _is_lost(repository, path, repository.text(file) or ""):
+                if _is_missing(repository, path, repository.text(file) or ""):
                     yield Finding(file, line, f"there is no {path}", edit("correct the path, or add it"))
     for file in (each for each in repository.files if is_of_a_shell(repository, each)):
         for path in dict.fromkeys(programs.paths(repository.text(file) or "")):
-            if _is_lost(repository, path, repository.text(file) or ""):
+            if _is_missing(repository, path, repository.text(file) or ""):
                 yield Finding(file, None, f"there is no {path}", edit("correct the path, or add it"))
+
+
+def _filled(script: str, job: Any) -> list[str]:
+    """A script with each value of a matrix that is written out, where it asks for one."""
+    scripts = [script]
+    for name, values in mapping(dig(job, "strategy", "matrix")).items():
+        used = re.compile(rf"\$\{{\{{\s*matrix\.{re.escape(str(name))}\s*\}}\}}")
+        if used.search(script) and isinstance(values, list):
+            scripts = [used.sub(str(value), each) for each in scripts for value in values]
+    return scripts
 
 
 def _of_folders(repository: Repository) -> Iterator[Finding]:
@@ -138,6 +158,12 @@ def _of_folders(repository: Repository) -> Iterator[Finding]:
                 if lost and file not in [each.file for each in every_push_runs_the_suite(repository)]:
                     what = f"there is no folder {path}, and the step ends with an error"
                     yield Finding(file, document.line(*place), what, edit("correct the path, or add it"))
+
+
+def _is_missing(repository: Repository, path: str, around: str) -> bool:
+    """Whether a path of a command is lost; a single word may be anything that is not nearly a folder."""
+    folders = {file.partition("/")[0] for file in repository.files if "/" in file}
+    return ("/" in path or bool(closest(path, folders))) and _is_lost(repository, path, around)
 
 
 def _is_lost(repository: Repository, path: str, around: str) -> bool:

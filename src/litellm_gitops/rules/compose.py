@@ -79,10 +79,19 @@ def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[
         if policy and not _RESTARTS.fullmatch(policy):
             yield ("services", name, "restart"), f"there is no restart {policy}", "write unless-stopped, always or no"
         yield from _of_health(name, mapping(dig(service, "healthcheck")))
+        platform = text(dig(service, "platform"))
+        if platform not in _PLATFORMS and (meant := closest(platform, _PLATFORMS)):
+            yield ("services", name, "platform"), f"there is no platform {platform}", f"did you mean {meant}?"
         for other, entry in mapping(dig(service, "depends_on")).items():
             image, check = text(dig(services, other, "image")), dig(services, other, "healthcheck")
             is_made = "build" in mapping(services.get(other))
             healthless = not mapping(check).get("test") and not is_made and _NO_HEALTH.fullmatch(image)
+            if dig(entry, "required") is not False and (hidden := _hidden(service, services.get(other))):
+                yield (
+                    ("services", name, "depends_on", other),
+                    f"{name} needs {other}, which {hidden} hides",
+                    "give both the same",
+                )
             if dig(entry, "condition") == "service_healthy" and (healthless or dig(check, "disable") is True):
                 yield (
                     ("services", name, "depends_on", other),
@@ -97,6 +106,15 @@ def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[
         yield from of_variables(content)
     if "include" not in content and not refused:  # else what is named may be in another file
         yield from _of_names(content, services)
+
+
+def _hidden(service: Any, other: Any) -> str:
+    """The profile without which another service is not there, and this one is; empty where there is none."""
+    profiles = texts(dig(other, "profiles"))
+    return "" if not profiles or {*profiles} & {*texts(dig(service, "profiles"))} else f"the profile {profiles[0]}"
+
+
+_PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm64/v8", "linux/arm/v7")
 
 
 def _of_health(name: Any, check: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from posixpath import basename, dirname, normpath
 from typing import Any
 
-from litellm_gitops import dependabot, python_project, readme, renovate, renovate_settings, vendored
+from litellm_gitops import dependabot, entry_points, python_project, readme, renovate, renovate_settings, vendored
 from litellm_gitops.documents import dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
@@ -140,16 +140,16 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
         yield Finding(_PROJECT, None, what, edit("correct the syntax"))
         return
     where, options = _of_pytest(repository, settings)
-    words, folders = text(dig(options, "addopts")), texts(dig(options, "testpaths")) or ["tests"]
+    words, folders = text(dig(options, "addopts")), _listed(dig(options, "testpaths")) or ["tests"]
     marks = re.sub(r"-m\s*(['\"])[^'\"]*\1", "", words).split()
     line = next((number for number, each in enumerate((content or "").splitlines(), 1) if "addopts" in each), None)
     line = line if where == _PROJECT else None
     if left := next(filter(PART.fullmatch, marks), ""):
         what = f"addopts has {left}, so that pytest leaves a part of the suite out"
         yield Finding(where, line, what, edit("take it out"))
-    tests = [file for file in repository.under("tests") if basename(file).startswith("test_")]
+    tests = [file for file in repository.under("tests") if re.search(r"(?:^|/)test_[^/]*$|_test\.py$", file)]
     # of what is misread the rule below tells
-    is_ours = where == _PROJECT and not left and not any(python_project.unread(settings, []))
+    is_ours = not left and (where != _PROJECT or not any(python_project.unread(settings, [])))
     if is_ours and (mark := python_project.taken_in(words, map(basename, tests))):
         what = f"addopts takes in what has the mark {mark}, which not every machine can run"
         yield Finding(where, line, what, edit("write -m 'not chart and not decrypt and not signed' in addopts"))
@@ -179,6 +179,10 @@ _CLAIMS = {  # where the template has the rules of a subject evaluated; those of
     **dict.fromkeys(("pipeline", "rights", "tooling", "workflows"), "tests/test_files.py"),
     **{"decrypted": "tests/test_decryption.py", "signed": "tests/test_signature.py"},
 }
+
+
+def _listed(value: Any) -> list[str]:
+    return value.split() if isinstance(value, str) else texts(value)
 
 
 def _finds_the_rules(repository: Repository, options: str) -> bool:
@@ -347,7 +351,7 @@ def every_entry_point_that_is_called_is_there(repository: Repository) -> Iterato
     told = set[str]()
     for file in repository.files:
         if file.startswith(("hooks/", "tests/")) and file.endswith(".py"):
-            for line, what, fix in python_project.of_entry(file, repository.text(file) or ""):
+            for line, what, fix in entry_points.of_entry(file, repository.text(file) or ""):
                 told.add(file)
                 yield Finding(file, line, what, edit(fix))
     for file in filter(repository.has, dict.fromkeys((*wanted, "hooks/guard_staged.py"))):

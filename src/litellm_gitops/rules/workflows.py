@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
-from litellm_gitops import actions, expressions, local_calls, marks, steps
+from litellm_gitops import actions, expressions, jobs, local_calls, marks, steps
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import as_rendered, closest
@@ -19,7 +19,7 @@ from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.commands import every_script_can_be_read
 from litellm_gitops.rules.forms import is_cron
-from litellm_gitops.rules.pipeline import GITLAB_KEYWORDS, extended
+from litellm_gitops.rules.pipeline import GITLAB_KEYWORDS, OURS, extended
 from litellm_gitops.schemas import published
 
 _FOLDER, _GITLAB = ".github/workflows", ".gitlab-ci.yml"
@@ -159,7 +159,8 @@ def _lost_includes(repository: Repository, pipeline: dict[Any, Any]) -> Iterator
 
 @lru_cache(maxsize=64)
 def _steps_of(document: Document) -> tuple[tuple[Place, str, str], ...]:
-    return (*chain.from_iterable(each(document.value) for each in _SLIPS),)
+    of_jobs = jobs.of_workflow(document.value, document.file in OURS)
+    return (*chain.from_iterable(each(document.value) for each in _SLIPS), *of_jobs)
 
 
 def _told(document: Document, flaws: _Flaws, end: str) -> Iterator[Finding]:

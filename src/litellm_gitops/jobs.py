@@ -1,0 +1,105 @@
+"""What a job of GitHub's lacks for its scripts: a program, this repository, a variable, an output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from litellm_gitops import programs, shell
+from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
+from litellm_gitops.proxy_facts import closest
+
+Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
+
+_HOSTED = re.compile(r"(?:ubuntu|macos)-")
+_UV = re.compile(r"(?:^|[;&|]\s*|\$\()\s*(?:\w+=\S+\s+)*uvx?\s", re.MULTILINE)
+_BRINGS_UV = re.compile(
+    r"setup-uv|astral\.sh|\b(?:install|pipx?|brew|mise|asdf|curl)\b.*\buv\b|\bmise|\bdevbox|\bnix", re.DOTALL
+)
+_BRINGS_FILES = re.compile(
+    r"checkout|\bgit (?:clone|fetch|init)\b|download-artifact|\bgh repo\b|\bcurl\b|\bwget\b|actions/cache|\./"
+)
+_LOST_PATH = re.compile(r"(?:^|[;&|\s])(?:export\s+)?PATH=(?P<value>\"[^\"]*\"|'[^']*'|\S*)\s*(?P<rest>[^\n]*)")
+_BARE = re.compile(r"(?:\w+=\S*\s+)*(?P<program>[a-z][\w.-]*)\b")
+_SOUGHT = re.compile(r"\bPATH=[\"']?\$PWD/([\w./-]+)")
+_OF_RUNNERS = re.compile(
+    r"(?:GITHUB|RUNNER|ACTIONS|JAVA|GOROOT|ANDROID|AGENT)_\w+|CI|HOME|HOSTNAME|LANG|PATH|PWD|SHELL|TMPDIR|USER"
+)
+_USED = re.compile(r"\$(?:([A-Z][A-Z0-9_]*)\b|\{([A-Z][A-Z0-9_]*)\})")
+
+
+def of_workflow(workflow: dict[Any, Any], is_ours: bool) -> Flaws:
+    """Slips of each job; `is_ours` where the template brought the workflow, so that nothing else brings programs."""
+    for name, job in mapping(workflow.get("jobs")).items():
+        steps = [*map(mapping, sequence(dig(job, "steps")))]
+        is_hosted = _HOSTED.match(text(dig(job, "runs-on"))) and not dig(job, "container")
+        for number, step in enumerate(steps):
+            place: Place = ("jobs", str(name), "steps", number, "run")
+            yield from ((place[:4], what, fix) for what, fix in _unasked(step))
+            if is_hosted:
+                found = [*_lacking(text(step.get("run")), steps[:number], is_ours)]
+                found += _renamed(step, (workflow, mapping(job), *steps))
+                yield from ((place, what, fix) for what, fix in found)
+
+
+def _lacking(script: str, before: list[dict[Any, Any]], is_ours: bool) -> Iterator[tuple[str, str]]:
+    """What a script on GitHub's own machine calls, and no step before has brought."""
+    if is_ours and _UV.search(script) and not _BRINGS_UV.search(f"{before}{script}"):
+        yield "no step brings uv, which it calls", "call astral-sh/setup-uv before"
+    elif path := _without_files(script, before):
+        yield f"nothing checks this repository out, so that there is no {path}", "call actions/checkout before"
+    if _lost_path(script):
+        yield "PATH lacks what it was, so that the shell finds no program", 'write PATH="…:$PATH"'
+
+
+def _without_files(script: str, before: list[dict[Any, Any]]) -> str:
+    """A file of this repository that a script names, where no step before may have brought it."""
+    others = [text(step.get("uses")) for step in before if step.get("uses")]
+    is_unknown = any(not each.startswith(("actions/setup-", "astral-sh/", "azure/setup-")) for each in others)
+    if is_unknown or _BRINGS_FILES.search(f"{before}{script}"):
+        return ""
+    return next(iter(programs.paths(script)), "")
+
+
+def _lost_path(script: str) -> bool:
+    """Whether a script gives PATH folders alone that it makes itself, and calls a program of elsewhere."""
+    for match in _LOST_PATH.finditer(script):
+        value = match["value"].strip("\"'")
+        program = _BARE.match(match["rest"])
+        if value.startswith("$PWD/") and ":" not in value and program and program["program"] not in value:
+            return True
+    return False
+
+
+def _unasked(step: dict[Any, Any]) -> Iterator[tuple[str, str]]:
+    """An output that a step takes, and that its own condition says is empty."""
+    empty = re.fullmatch(r"(?:\$\{\{)?\s*(steps\.[\w-]+\.outputs\.[\w-]+)\s*==\s*''\s*(?:\}\})?", text(step.get("if")))
+    if empty and empty[1] in f"{ {key: given for key, given in step.items() if key != 'if'} }":
+        yield f"it runs where {empty[1]} is empty, and takes it", "write != in its condition"
+
+
+def _renamed(step: dict[Any, Any], above: Iterable[dict[Any, Any]]) -> Iterator[tuple[str, str]]:
+    """A variable that a script reads and nothing gives, where one of a longer or shorter name is given and not read."""
+    script, own = text(step.get("run")), mapping(step.get("env"))
+    given = {str(name) for each in above for name in mapping(each.get("env"))}
+    unread = [str(name) for name in own if str(name) not in script and not str(name).startswith(("GH_", "GITHUB_"))]
+    if not unread or re.search(r"GITHUB_ENV|\bsource\b|\beval\b|\bexport\b|\bset -a\b", f"{[*above]}"):
+        return
+    for name in dict.fromkeys(one or other for one, other in _USED.findall(shell.unquoted(script))):
+        parts = {*name.split("_")}
+        meant = [each for each in unread if parts < (others := {*each.split("_")}) or others < parts]
+        is_made = re.search(rf"\b{name}\b\+?=|\b(?:for|read)\b[^\n;]*\b{name}\b", script)
+        is_given = name in given or is_made or _OF_RUNNERS.fullmatch(name)
+        if not is_given and len(meant) == 1:
+            yield f"nothing gives ${name} a value", f"did you mean ${meant[0]}?"
+
+
+def path_of_gitlab(lines: list[str], pipeline: dict[Any, Any]) -> Iterator[tuple[int, str, str]]:
+    """(number of the line, what, what to do) where PATH has nearly the folder in which another job keeps programs."""
+    kept = {path.strip("/") for job in pipeline.values() for path in texts(dig(job, "artifacts", "paths"))}
+    for number, line in enumerate(lines):
+        for folder in (each.strip("/") for each in _SOUGHT.findall(line)):
+            same = next((each for each in kept if each.strip("./") == folder.strip("./")), "")
+            if folder not in kept and (meant := same or closest(folder, kept)):
+                yield number, f"PATH has {folder}, and the program is elsewhere", f"did you mean {meant}?"
