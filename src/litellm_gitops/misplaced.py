@@ -6,7 +6,6 @@ rules then miss in the same values, or in the same manifest, is no fault of its 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
@@ -82,18 +81,18 @@ def misplaced(repository: Repository, found: Iterable[Finding]) -> Misplaced:
     instead |= {each: None for each in sections if (each.file, each.line) in typed}  # of the proxy's configuration
     # what is not there of the objects of a folder is told at its list
     lists = {(f"{dirname(file)}/kustomization.yaml", None) for file in files - of_values}
-    instead |= {each: None for each in found if each.form is None and _is_astray(each, found, around_of=own)}
+    instead |= {each: None for each in found if _is_astray(each, found, around_of=own)}
     return Misplaced(lines | lists, frozenset(files | around), frozenset(lacking), instead)
 
 
 def _is_astray(finding: Finding, found: list[Finding], around_of: Mapping[str, str]) -> bool:
     """Whether it misses a setting of which another finding says that it stands in another section."""
-    strays = [(each.file, each.form.field) for each in found if each.form and each.form.kind == "astray"]
-    return any(
-        re.search(rf"\b(?:{'|'.join(sections_of(field))})\.{re.escape(field)}\b", finding.what)
-        and finding.file in _around(around_of, {file})
-        for file, field in strays
-    )
+    form = finding.form
+    if not form or form.kind != "missing":
+        return False
+    strays = [each.file for each in found if each.form and (each.form.kind, each.form.field) == ("astray", form.field)]
+    is_home = form.place[-1:] in [(section,) for section in sections_of(form.field)]
+    return is_home and any(finding.file in _around(around_of, {file}) for file in strays)
 
 
 def _around(own: Mapping[str, str], files: set[str]) -> set[str]:

@@ -184,7 +184,10 @@ def _settings(values: Values, method: Method, needs: str) -> Iterator[Finding]:
         if values.pod.config("litellm_settings", setting) != wanted:
             place = (*values.chart.config, "litellm_settings", setting)
             shown = str(wanted).lower() if isinstance(wanted, bool) else wanted
-            yield _finding(values, place, f"{needs} needs litellm_settings.{setting}: {shown}", edit("restore it"))
+            what = f"{needs} needs litellm_settings.{setting}: {shown}"
+            found = _finding(values, place, what, edit("restore it"))
+            is_there = values.get(*place) is not None
+            yield found if is_there else replace(found, form=Form("missing", place[:-1], setting))
 
 
 def _shown(value: str | None) -> str:
