@@ -68,6 +68,23 @@ class _Moved(_Corrected):
         return self._source.is_link(self._there(name, back=True))
 
 
+class _Without(_Corrected):
+    """The files of another source but one."""
+
+    def __init__(self, source: Source, file: str) -> None:
+        super().__init__(source, {})
+        self._file = file
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in self._source.names if name != self._file]
+
+
+def without(repository: Repository, file: str) -> Repository:
+    """The same repository without a file."""
+    return Repository(repository.root, _Without(repository.source, file))
+
+
 def renamed_folders(repository: Repository) -> dict[str, str]:
     """Each folder below secrets/ that is of no cluster and holds what one lacks altogether -> that of this cluster."""
     ours = {cluster.secrets_folder for cluster in repository.clusters}

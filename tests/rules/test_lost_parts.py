@@ -8,13 +8,17 @@ import pytest
 
 from tests.rules.test_one_cause import LOCKED, NEEDS, Told
 from tests.support.answers import answers, everything
-from tests.support.faults import AWS, AZURE, GCP, SHARED, Edit, change, substitute
+from tests.support.faults import AWS, AZURE, GCP, SHARED, Edit, change, delete, substitute, write
 from tests.support.findings import Copy, Harmless, accepted, findings, report
 
 VALUES, REFUSED = "the_values_fit_their_schema", "the_api_server_takes_every_manifest"
 ON_GKE, MONITORS = "clusters/gcp/exposure.yaml", "clusters/aws/monitoring.yaml"
 ACCOUNT, LISTED = "clusters/aws/account.yaml", "secrets/aws/kustomization.yaml"
 SEALED, REDIS = "every_value_of_every_secret_is_sealed", "secrets/aws/litellm-redis.sops.yaml"
+CHART_FILE, SCHEMA = "litellm/Chart.yaml", "every_manifest_fits_the_schema_of_its_kind"
+ALL_OF_FLUX, ALL_OF_ARGOCD = "every_cluster_has_its_flux_objects", "every_cluster_has_its_argo_cd_objects"
+LISTS, TAKEN = "every_kustomization_lists_exactly_what_is_there", "helm_takes_the_chart"
+LIST, KSOPS = "clusters/aws/kustomization.yaml", "secrets/aws/ksops.yaml"
 APPLIED = "every_file_of_a_cluster_is_applied"
 ARGOCD, WATCHED = everything(gitops_engine="argocd"), everything(metrics="prometheus_operator")
 
@@ -42,6 +46,16 @@ def cut(file: str, end: str) -> Edit:
     return substitute(file, rf"^ +{end}:\n(?:.*\n)*", "")
 
 
+def ends(file: str, line: int) -> Edit:
+    """Takes away what stands in a file after a line."""
+
+    def apply(root: Path) -> None:
+        lines = (root / file).read_text("utf-8").splitlines(keepends=True)
+        (root / file).write_text("".join(lines[:line]), "utf-8")
+
+    return apply
+
+
 def without_object(file: str, kind: str) -> Edit:
     """Takes one of the objects of a file away."""
 
@@ -56,7 +70,7 @@ def without_object(file: str, kind: str) -> Edit:
 
 FAULTS: dict[str, Told] = {
     # a file of values as a whole
-    "the values of another cluster": ("no_unchosen_method_leaves_a_trace", GCP, copied(AWS, GCP)),
+    "the values of another cluster": (NEEDS, GCP, copied(AWS, GCP)),
     "the values of another cluster, which have more": (NEEDS, AWS, copied(GCP, AWS)),
     "the values of another cluster without credentials": (NEEDS, AZURE, copied(GCP, AZURE), LOCKED),
     **{f"values of one cluster that end at {end}": (NEEDS, AWS, cut(AWS, end)) for end in ("volumes", "volumeMounts")},
@@ -118,6 +132,55 @@ FAULTS: dict[str, Told] = {
         REDIS,
         change(REDIS, "namespace: litellm", "namespace: ENC[AES256_GCM,data:YQ==,iv:YQ==,tag:YQ==,type:str]"),
     ),
+    # a file that ends too early, of which several rules miss something
+    **{
+        f"{file} that ends at line {line}": (rule, f"clusters/aws/{file}", ends(f"clusters/aws/{file}", line), engine)
+        for file, line, rule, engine in (
+            ("exposure.yaml", 8, "every_domain_is_the_answered_one", everything()),
+            ("kustomization.yaml", 7, "flux_applies_the_secrets", everything()),
+            ("namespace.yaml", 8, "the_migrations_have_no_token", ARGOCD),
+            ("root.yaml", 25, "a_failed_sync_is_tried_again", ARGOCD),
+            ("project.yaml", 60, "argo_cd_reaches_the_namespace_alone", ARGOCD),
+        )
+    },
+    "the chart without its end": (TAKEN, CHART_FILE, ends(CHART_FILE, 5)),
+    "a kind that is cut off": (SCHEMA, "clusters/aws/namespace.yaml", ends("clusters/aws/namespace.yaml", 1)),
+    # a file in place of one of another kind
+    "monitors in place of accounts": (ALL_OF_FLUX, ACCOUNT, copied(MONITORS, ACCOUNT), WATCHED),
+    "a list of Secrets in place of an Ingress": (SCHEMA, ON_GKE, copied("policies/secrets.yml", ON_GKE)),
+    "values in place of a list": (SCHEMA, LIST, copied(AWS, LIST)),
+    "checksums in place of KSOPS": (LISTS, KSOPS, copied("litellm/checksums-aws.yaml", KSOPS), ARGOCD),
+    "KSOPS in place of an Ingress": ("the_proxy_is_exposed_as_answered", ON_GKE, copied(KSOPS, ON_GKE), ARGOCD),
+    "an Application in place of the chart": (TAKEN, CHART_FILE, copied("clusters/aws/root.yaml", CHART_FILE), ARGOCD),
+    # a file without content
+    **{
+        f"nothing in {file}": (ALL_OF_FLUX, f"clusters/aws/{file}", write(f"clusters/aws/{file}", ""))
+        for file in ("source.yaml", "secrets.yaml", "release/helmrelease.yaml")
+    },
+    **{
+        f"nothing in {file}": (ALL_OF_ARGOCD, f"clusters/aws/{file}", write(f"clusters/aws/{file}", ""), ARGOCD)
+        for file in ("project.yaml", "argocd-setup/argocd-cm.yaml", "argocd-setup/plugin.yaml")
+    },
+    "nothing in a list": (
+        LISTS,
+        LIST,
+        write(LIST, "# nothing\n"),
+    ),
+    "settings of Argo CD that are gone": (
+        ALL_OF_ARGOCD,
+        "clusters/aws/argocd-setup/argocd-cm.yaml",
+        delete("clusters/aws/argocd-setup/argocd-cm.yaml"),
+        ARGOCD,
+    ),
+    **{
+        f"{file} of Argo CD by another name": (
+            ALL_OF_ARGOCD,
+            f"clusters/aws/argocd-setup/own-{file}",
+            renamed(f"argocd-setup/{file}", f"argocd-setup/own-{file}"),
+            ARGOCD,
+        )
+        for file in ("argocd-cmd-params-cm.yaml", "argocd-repo-server.yaml", "plugin.yaml")
+    },
     # an object of a file that others stand in
     **{
         f"one object less: {kind}": ("the_ingress_has_what_its_class_needs", ON_GKE, without_object(ON_GKE, kind))

@@ -16,8 +16,9 @@ from functools import cache, lru_cache, update_wrapper, wraps
 from typing import TYPE_CHECKING
 
 from litellm_gitops.correction import corrected, renamed_folders, with_folders
-from litellm_gitops.findings import Finding, UnreadableError, edit, restore
+from litellm_gitops.findings import Finding, UnreadableError, edit
 from litellm_gitops.misplaced import Misplaced, misplaced
+from litellm_gitops.whole_files import Instead, instead
 
 if TYPE_CHECKING:
     from litellm_gitops.policies import Exemption
@@ -57,6 +58,7 @@ _FOLLOWING = (
     *("every_cluster_has_one_sound_creation_rule", "no_key_is_given_twice", "the_kubernetes_version_is_known"),
     *("the_list_of_secrets_follows_from_the_answers", "the_recipients_are_those_of_the_answers"),
 )
+_OF_ANSWERS = "the_answers_are_those_that_were_rendered"  # tells of an edit by hand
 _OF_FOLDERS = "nothing_unknown_lies_among_the_sealed_files"  # tells of one that was renamed
 _BY_NAME_ALONE = ("decrypted", "rendered", "signed")  # subjects that need a private key, helm and a chart, or cosign
 # subjects in which nothing follows from a misspelt word: the guard evaluates them on each commit, without a schema
@@ -155,10 +157,10 @@ def evaluate(repository: Repository, rules: Iterable[Rule] | None = None) -> lis
         told = [*_renamed(folders)] if any(each.name == _OF_FOLDERS for each in rules) else []
         return [*told, *evaluate(with_folders(repository, folders), rules)]
     kept = _causes(repository, rules)
-    if any(each.code == "the_answers_are_those_that_were_rendered" for each in kept):
+    if any(each.code == _OF_ANSWERS for each in kept):
         kept = [each for each in kept if _is_told_beside(each)]
     kept = [each for each in kept if _is_first_of_its_line(repository, each)]
-    kept = [copy for each in kept if (copy := _as_a_copy(repository, each))]
+    kept = [*_as_whole_files(repository, kept)]
     return sorted(_together(repository, kept), key=lambda finding: (finding.file, finding.line or 0, finding.what))
 
 
@@ -221,21 +223,26 @@ def _is_first_of_its_line(repository: Repository, finding: Finding) -> bool:
     return min((finding, *(each for each in others if not _in_any_case(each))), key=_rank).code == finding.code
 
 
-def _as_a_copy(repository: Repository, finding: Finding) -> Finding | None:
-    """The finding, or in place of all in its file that it is another cluster's, byte for byte; None for the others."""
-    content = None if _in_any_case(finding) else repository.content(finding.file)
-    name = next((each.name for each in repository.clusters if f"/{each.name}/" in finding.file), "")
-    name = name or next((each.name for each in repository.clusters if each.values_file == finding.file), "")
-    files = [finding.file.replace(name, other.name) for other in repository.clusters if name and other.name != name]
-    twin = next((file for file in files if content and repository.content(file) == content), None)
-    if twin is None:
-        return finding
-    everything = [each for each in _everything(repository) if _is_first_of_its_line(repository, each)]
-    ours = [each for each in everything if each.file == finding.file and not _in_any_case(each)]
-    if len(ours) < 2 or any(each.file == twin for each in everything):
-        return finding
-    what = f"it is {twin}, byte for byte, and this cluster needs another"
-    return replace(finding, line=None, what=what, fix=restore()) if finding == ours[0] else None
+def _as_whole_files(repository: Repository, found: list[Finding]) -> Iterator[Finding]:
+    """These findings, but one for all of which a file as a whole is the cause."""
+    if all(map(_is_of_each_commit, found)):
+        yield from found
+        return
+    instead = _of_whole_files(repository)
+    yield from (told for each in found if (told := instead.get(each, each)))
+
+
+@lru_cache(maxsize=8)  # the suite asks for each rule
+def _of_whole_files(repository: Repository) -> Instead:
+    found = [each for each in _everything(repository) if _is_first_of_its_line(repository, each)]
+    if any(each.code == _OF_ANSWERS for each in found):
+        return {}
+    return instead(repository, found, _everything)
+
+
+def _is_of_each_commit(finding: Finding) -> bool:
+    rule = RULES.get(finding.code)
+    return rule is None or rule.subject in _OF_EACH_COMMIT
 
 
 def _in_any_case(finding: Finding) -> bool:

@@ -189,6 +189,8 @@ def _lost(each: Synced, absent: list[Identity], home: str) -> Finding:
     """One finding for all that is in no file: one file that is not there brings all of them."""
     gone = [file for file in each.by_hand if not each.repository.has(file)]
     lost = [f"{wanted.kind} {wanted.path}" for wanted in absent]
+    if not gone and not each.repository.has(f"{each.cluster.folder}/{home}"):
+        gone = [f"{each.cluster.folder}/{home}"]
     if len(gone) == 1:
         return Finding(gone[0], None, f"is missing, and with it {', '.join(lost)}", restore())
     return Finding(f"{each.cluster.folder}/{home}", None, f"there is no {', no '.join(lost)}", restore())
@@ -233,11 +235,12 @@ def read_by_kustomize(repository: Repository) -> frozenset[str]:
 
 def is_setup(document: Document) -> bool:
     """Whether a file is about the engine itself: a patch that a person applies."""
-    return _is_setup(document.file)
+    return in_setup(document.file)
 
 
 @cache
-def _is_setup(file: str) -> bool:
+def in_setup(file: str) -> bool:
+    """Whether a file lies in a folder of what a person applies to the engine itself."""
     return dirname(file).endswith(_SETUP)
 
 
@@ -296,7 +299,7 @@ def every_file_of_a_cluster_is_applied(repository: Repository) -> Iterator[Findi
         for folder in each.folders:
             document, listed = each.listing(folder)
             own = f"{folder}/kustomization.yaml"
-            if document is None and own not in repository.broken and folder not in map(dirname, each.misnamed):
+            if document is None and not repository.has(own) and folder not in map(dirname, each.misnamed):
                 yield Finding(own, None, "is missing, so the engine applies nothing of this folder", edit("add it"))
             # of what is listed and not there another rule says so, of what is no list the one above
             is_list = document and isinstance(document.value.get("resources"), list | None)

@@ -173,7 +173,8 @@ def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterat
         if document.file in filled_later(repository) and is_of_another_version(document.value, version):
             continue  # for another cluster
         if not _is_of_others(repository, document) and (strange := unknown(document.value, version)):
-            form = Form("type", ("kind",), is_part=strange[0] == ("kind",))
+            is_of_a_kind = strange[0] == ("kind",)
+            form = Form("type", ("kind",), is_part=is_of_a_kind) if strange[0] else Form("missing", (), "kind")
             yield half_named(document) or replace(found_in(document, *strange), form=form)
     for subject in manifests(repository):
         yield from _misfits(subject, f"correct it: kubectl explain {subject.reference}")

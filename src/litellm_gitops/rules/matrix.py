@@ -185,9 +185,9 @@ def _settings(values: Values, method: Method, needs: str) -> Iterator[Finding]:
             place = (*values.chart.config, "litellm_settings", setting)
             shown = str(wanted).lower() if isinstance(wanted, bool) else wanted
             what = f"{needs} needs litellm_settings.{setting}: {shown}"
-            found = _finding(values, place, what, edit("restore it"))
+            lost = _finding(values, place, what, edit("restore it"))
             is_there = values.get(*place) is not None
-            yield found if is_there else replace(found, form=Form("missing", place[:-1], setting))
+            yield lost if is_there else replace(lost, form=Form("missing", place[:-1], setting))
 
 
 def _shown(value: str | None) -> str:

@@ -1,7 +1,8 @@
 """Rules that are data: what must stand, or must not, at a place of an engine's objects. One file for each engine.
 
 `objects` names what every cluster gets, as `Kind namespace/name`; `all_there` is the rule that demands them. `files`
-has those that stand in one file with others, `others` what a cluster may have, too. `rules` holds the rows of each
+says in which file each of them stands, `either` what other files hold where they are there, and `others` what a cluster
+may have, too. `rules` holds the rows of each
 other rule:
 
     of     the object, or several
@@ -32,12 +33,13 @@ import yaml
 
 from litellm_gitops import cel, credentials
 from litellm_gitops.documents import LOADER, Place, dig, sequence, text, texts
-from litellm_gitops.findings import Finding
+from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.objects import Identity, Object, show
+from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import RULES, Function, Rule
 from litellm_gitops.rules.admission import is_refused
-from litellm_gitops.rules.engine import Synced, expect, synced
+from litellm_gitops.rules.engine import Synced, expect, in_setup, synced
 
 _REFUSED = ("RoleBinding",)  # kinds in which what is refused is what the rows here are about
 # its name -> (whether what stands there passes, given the row's value; what is wrong; what to do)
@@ -112,12 +114,36 @@ class Table:
                 if found := each.find(self.identity(each, key)):
                     yield each, found
 
+    def _of_setup(self, each: Synced) -> Iterator[Finding]:
+        """Of the files that a person applies to the engine itself: one by another name, one without its objects."""
+        either, readme = self._content.get("either", {}), each.repository.text("README.md") or ""
+        known = {f"{each.cluster.folder}/{file}": keys for file, keys in {**self._content["files"], **either}.items()}
+        held: dict[str, set[Identity]] = {}
+        for found in each.objects:
+            held.setdefault(found.document.file, set()).add(found.identity)
+        setup = {file: {self.identity(each, key) for key in known[file]} for file in known if in_setup(file)}
+        for file, wanted in setup.items():
+            others = (other for other in held if other not in setup and in_setup(other) and wanted <= held[other])
+            if not each.repository.has(file) and file in readme and (other := next(others, "")):
+                fix = f"call it {file}, by which name README.md has it"
+                yield Finding(other, None, "a person applies it, by another name", edit(fix))
+            kinds = {identity.kind for identity in held.get(file, ())}
+            # of a kind that is misspelt or missing another rule tells
+            lost = sorted(own for own in wanted if own.kind not in kinds and not closest(own.kind, kinds))
+            is_either = file.removeprefix(f"{each.cluster.folder}/") in either and each.repository.has(file)
+            if lost and is_either and "" not in kinds and file not in each.repository.broken:
+                what = f"there is no {', no '.join(f'{kind} {path}' for kind, path in lost)}"
+                yield Finding(file, None, what, restore())
+
     def _findings(self, name: str, repository: Repository) -> Iterator[Finding]:
         if name == self._content["all_there"]:
             for each in self.clusters(repository):
-                files = self._content.get("files", {})
-                homes = {self.identity(each, key): file for file, keys in files.items() for key in keys}
+                homes = {
+                    self.identity(each, key): file for file, keys in self._content["files"].items() for key in keys
+                }
                 yield from expect(each, [self.identity(each, key) for key in self._content["objects"]], homes=homes)
+                yield from self._of_setup(each)
+            return
         told: list[tuple[Object, Place]] = []
         for row in self._content["rules"].get(name, ()):
             for each, found in self.each(repository, *([row["of"]] if isinstance(row["of"], str) else row["of"])):
