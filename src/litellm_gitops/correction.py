@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from posixpath import basename, dirname
 
@@ -78,6 +79,14 @@ class _Without(_Corrected):
     @property
     def names(self) -> list[str]:
         return [name for name in self._source.names if name != self._file]
+
+
+def with_word(repository: Repository, files: Iterable[str], slip: Misspelt) -> Repository:
+    """The same repository with a word in these files as it was meant."""
+    word = re.compile(rf"(?<![A-Za-z0-9]){re.escape(slip.word)}(?![A-Za-z0-9])")
+    texts = {file: repository.text(file) for file in files}
+    contents = {file: word.sub(lambda _: slip.meant, text).encode() for file, text in texts.items() if text}
+    return Repository(repository.root, _Corrected(repository.source, contents))
 
 
 def without(repository: Repository, file: str) -> Repository:

@@ -5,6 +5,7 @@ The words of a fix are made here and nowhere else, so that sealing, the guard, t
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -126,6 +127,15 @@ class Misspelt:
     meant: str
 
 
+def instead_of(found: object, wanted: object) -> Misspelt | None:
+    """A text in place of another that is wanted; where both differ in one word alone, that word."""
+    if not (isinstance(found, str) and isinstance(wanted, str) and found and wanted):
+        return None
+    words, others = (re.findall(r"[A-Za-z0-9]+", text) for text in (found, wanted))
+    unlike = {pair for pair in zip(words, others, strict=False) if pair[0] != pair[1]}
+    return Misspelt(*unlike.pop()) if len(words) == len(others) and len(unlike) == 1 else Misspelt(found, wanted)
+
+
 @dataclass(frozen=True)
 class Form:
     """How a value is not of the form that it should have.
@@ -146,7 +156,8 @@ class Finding:
     """One thing that is wrong: the file, the line (from 1, where there is one), what it is, what mends it.
 
     `code` is the name of the rule that found it; `misspelt` is there where a word that was meant is known to be the
-    cause, `form` where a value has not the form that it should have. No text ever holds the value of a Secret.
+    cause, `form` where a value has not the form that it should have, `other` where a sound word stands in place of the
+    one that is needed there. No text ever holds the value of a Secret.
     """
 
     file: str
@@ -156,6 +167,7 @@ class Finding:
     code: str = ""
     misspelt: Misspelt | None = None
     form: Form | None = field(default=None, compare=False)
+    other: Misspelt | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file

@@ -32,6 +32,12 @@ class Identity(NamedTuple):
         """The namespace in its metadata; empty where it has none."""
         return self.path.rpartition("/")[0]
 
+    def other(self, wanted: Identity) -> Misspelt | None:
+        """The one part of the path that differs, and the one that is wanted."""
+        if self.namespace == wanted.namespace:
+            return Misspelt(self.name, wanted.name)
+        return Misspelt(self.namespace, wanted.namespace) if self.name == wanted.name and self.namespace else None
+
 
 @dataclass(frozen=True)
 class Object:

@@ -12,10 +12,11 @@ from posixpath import basename, dirname
 
 import yaml
 
-from litellm_gitops.correction import without
-from litellm_gitops.findings import Finding, restore
+from litellm_gitops.correction import with_word, without
+from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.repository import Repository
 
+_TRIED, _SHOWN = 3, 3  # words that may be the cause; of many files
 _TWICE = "no_object_is_applied_twice"  # speaks of the file in its place, too
 # files that are rendered, of which a person may write no other by the same name; of the others each its own text
 _APPLIED = re.compile(
@@ -28,12 +29,11 @@ _OURS = re.compile(
     r"|\.github/workflows/\w+\.yaml|\.gitlab-ci\.yml|\.pre-commit-config\.yaml|\.gitleaks\.toml"
 )
 
+Again = Callable[[Repository], Iterable[Finding]]
 Instead = dict[Finding, Finding | None]  # what is told in place of a finding
 
 
-def instead(
-    repository: Repository, found: Iterable[Finding], again: Callable[[Repository], Iterable[Finding]]
-) -> Instead:
+def instead(repository: Repository, found: Iterable[Finding], again: Again) -> Instead:
     """What is told in place of these findings, where a file as a whole is their cause.
 
     `again` evaluates the same repository without such a file: what is then not found follows from it.
@@ -54,6 +54,27 @@ def instead(
             first = min(ours, key=lambda each: each.line or 0)
             what = f"{first.what}, and more is missing where the file ends"
             together |= _as_one(ours, replace(first, what=what), first)
+    return together | _of_one_word(repository, [each for each in found if each not in together], again)
+
+
+def _of_one_word(repository: Repository, found: list[Finding], again: Again) -> Instead:
+    """Where one word stands in place of another in several files: one finding, at the first of them.
+
+    With the word as it was meant all that it explains is gone.
+    """
+    told = sorted((each for each in found if each.other), key=lambda each: (each.file, each.line or 0))
+    files = {each.file for each in found}
+    together: Instead = {}
+    for slip in [*dict.fromkeys(each.other for each in told if each.other)][:_TRIED] if len(files) > 1 else ():
+        kept = {(each.code, each.what) for each in again(with_word(repository, files, slip))}
+        ours = [each for each in found if each not in together and (each.code, each.what) not in kept]
+        first = next((each for each in told if each.other == slip and each in ours), None)
+        others = sorted({each.file for each in ours} - {first.file if first else ""})
+        if first and others:
+            more = f"{', '.join(others[:_SHOWN])}{', …' * (len(others) > _SHOWN)}"
+            what = f"{first.what}; so too in {more}: {slip.word} stands for {slip.meant}"
+            together |= dict.fromkeys(ours)
+            together[first] = replace(first, what=what, fix=edit(f"write {slip.meant} in all of them"))
     return together
 
 

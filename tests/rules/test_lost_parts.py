@@ -46,6 +46,16 @@ def cut(file: str, end: str) -> Edit:
     return substitute(file, rf"^ +{end}:\n(?:.*\n)*", "")
 
 
+def everywhere(pattern: str, old: str, new: str) -> Edit:
+    """Writes a text in place of another in all files of a pattern, as sed does."""
+
+    def apply(root: Path) -> None:
+        for path in root.glob(pattern):
+            path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+
+    return apply
+
+
 def ends(file: str, line: int) -> Edit:
     """Takes away what stands in a file after a line."""
 
@@ -131,6 +141,49 @@ FAULTS: dict[str, Told] = {
         SEALED,
         REDIS,
         change(REDIS, "namespace: litellm", "namespace: ENC[AES256_GCM,data:YQ==,iv:YQ==,tag:YQ==,type:str]"),
+    ),
+    # a word in place of another in many files
+    "another namespace in all of a cluster": (
+        ALL_OF_FLUX,
+        ACCOUNT,
+        everywhere("clusters/aws/**/*.yaml", "namespace: litellm\n", "namespace: ai\n"),
+        WATCHED,
+    ),
+    "another name in all of a cluster": (
+        ALL_OF_FLUX,
+        "clusters/aws/namespace.yaml",
+        everywhere("clusters/aws/**/*.yaml", "litellm", "llm"),
+    ),
+    "another project in all clusters": (
+        ALL_OF_ARGOCD,
+        "clusters/aws/project.yaml",
+        everywhere("clusters/*/*.yaml", '"litellm-gitops"', '"gateway"'),
+        ARGOCD,
+    ),
+    "another branch in all clusters": (
+        "flux_follows_this_repository",
+        "clusters/aws/source.yaml",
+        everywhere("clusters/*/source.yaml", 'branch: "main"', 'branch: "master"'),
+    ),
+    "a word for azure in all of a cluster": (
+        "the_ingress_is_the_answered_one",
+        "clusters/azure/exposure.yaml",
+        everywhere("clusters/azure/**/*.yaml", "azure", "prod"),
+    ),
+    "another Redis for all clusters": (
+        "redis_is_the_answered_one",
+        AWS,
+        everywhere("litellm/*.yaml", "redis.example.internal", "redis.acme.internal"),
+    ),
+    "another variable for all clusters": (
+        NEEDS,
+        AWS,
+        everywhere("litellm/values*.yaml", "VERTEX_PROJECT", "GCP_PROJECT"),
+    ),
+    "words of YAML 1.1 in all of a file": (
+        "yaml_means_the_same_to_every_reader",
+        SHARED,
+        substitute(SHARED, ": true$", ": yes"),
     ),
     # a file that ends too early, of which several rules miss something
     **{

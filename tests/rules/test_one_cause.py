@@ -296,6 +296,14 @@ FAULTS: dict[str, Fault] = {
         "every_variable_that_the_proxy_reads_is_set",
         substitute(SHARED, "os.environ/REDIS_PORT", "os.environ/REDIS_PROT"),
     ),
+    "keys of the database that changed places": (
+        "the_chart_makes_no_secret_of_its_own",
+        substitute(
+            SHARED,
+            "usernameKey: username\n      passwordKey: password",
+            "usernameKey: password\n      passwordKey: username",
+        ),
+    ),
     "a port of Redis as a number": ("the_values_fit_their_schema", substitute(AWS, '"6379"', "6379")),
     "a salt key in the values": (
         "no_credential_stands_in_plaintext",

@@ -16,7 +16,7 @@ from functools import cache, lru_cache, update_wrapper, wraps
 from typing import TYPE_CHECKING
 
 from litellm_gitops.correction import corrected, renamed_folders, with_folders
-from litellm_gitops.findings import Finding, UnreadableError, edit
+from litellm_gitops.findings import Action, Finding, UnreadableError, edit
 from litellm_gitops.misplaced import Misplaced, misplaced
 from litellm_gitops.whole_files import Instead, instead
 
@@ -279,8 +279,25 @@ def _together(repository: Repository, found: list[Finding]) -> Iterator[Finding]
         first, *others = findings
         told = replace(first, what=names.sub(", ".join(clusters), first.what, count=1)) if others else first
         alike.setdefault((told.file, told.code), []).append(told)
-    for each in alike.values():
-        yield from each if len(each) < _MANY or _in_any_case(each[0]) else [_with_others(each)]
+    everywhere: dict[tuple[str, ...], dict[str, Finding]] = {}
+    for each in (each for of_file in alike.values() for each in _of_a_file(of_file)):
+        texts = [names.sub("{}", text) for text in (each.file, each.what, each.fix.text)]
+        beside = everywhere.setdefault((each.code, *texts), {})
+        if each.file in beside or _is_of_each_commit(each) or each.fix.action not in (Action.EDIT, Action.RESTORE):
+            yield each
+        else:
+            beside[each.file] = each
+    for first, *others in (beside.values() for beside in everywhere.values() if beside):
+        so_too = f"; so too in {', '.join(each.file for each in others)}"
+        yield replace(first, what=f"{first.what}{so_too}") if others else first
+
+
+def _of_a_file(found: list[Finding]) -> Iterator[Finding]:
+    """What one rule says of a file, or of two lines that follow each other, and of many, at once."""
+    if len(found) == 1 or _is_of_each_commit(found[0]):
+        yield from found
+    else:
+        yield from [_with_others(found)] if len(found) >= _MANY else _as_one(*found)
 
 
 def _with_others(findings: list[Finding]) -> Finding:
@@ -289,6 +306,18 @@ def _with_others(findings: list[Finding]) -> Finding:
     lines = [str(each.line) for each in others if each.line and each.line != first.line]
     where = f" (line {', '.join(lines[:_SHOWN])}{', …' * (len(lines) > _SHOWN)})" if lines else ""
     return replace(first, what=f"{first.what}; and {len(others)} more of that kind{where}")
+
+
+def _as_one(first: Finding, second: Finding) -> Iterator[Finding]:
+    """Two findings, or one where what two lines hold that follow each other changed places, or was changed at once."""
+    above, below = sorted((first, second), key=lambda each: each.line or 0)
+    is_edit = above.fix.action == below.fix.action == Action.EDIT and not (above.misspelt or below.misspelt)
+    if not is_edit or not above.line or below.line != above.line + 1:
+        yield from (first, second)
+        return
+    what = f"{above.what}; and in line {below.line}: {below.what}"
+    fix = above.fix.text if above.fix == below.fix else f"{above.fix.text}, and {below.fix.text}"
+    yield replace(above, what=what, fix=edit(fix))
 
 
 def covers(exemption: Exemption, finding: Finding) -> bool:

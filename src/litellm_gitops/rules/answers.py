@@ -6,11 +6,12 @@ An answer owns its places: change it with `copier update --data`. What no answer
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from litellm_gitops.documents import Place, dig, dotted, mapping, text
 from litellm_gitops.files import git, has_git, is_inside
-from litellm_gitops.findings import Finding, edit, restore, update
+from litellm_gitops.findings import Finding, edit, instead_of, restore, update
 from litellm_gitops.pod import Parameters
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, VALUES, Repository, Values
@@ -103,7 +104,8 @@ def redis_is_the_answered_one(repository: Repository) -> Iterator[Finding]:
             answer = text(values.cluster.answer("redis_host"))
             if (host, port) != (answer.partition(":")[0], answer.partition(":")[2] or "6379"):
                 question = values.cluster.answer_name("redis_host")
-                yield _disagrees(values, place, "the address of Redis", f"{host}:{port}", question)
+                told = _disagrees(values, place, "the address of Redis", f"{host}:{port}", question)
+                yield replace(told, other=instead_of(host, answer.partition(":")[0]))
             tls = values.pod.variables.get("REDIS_SSL")
             wanted = "True" if repository.answers.get("redis_tls", True) else None
             if (tls and tls.value) != wanted:

@@ -9,7 +9,7 @@ from typing import Any
 
 from litellm_gitops import releases, schemas
 from litellm_gitops.documents import Document, Place, dig, dotted, mapping, sequence, text
-from litellm_gitops.findings import Finding, Form, Misspelt, edit, restore
+from litellm_gitops.findings import Finding, Form, Misspelt, edit, instead_of, restore
 from litellm_gitops.neighbours import block_above
 from litellm_gitops.repository import VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
@@ -315,4 +315,5 @@ def _exactly(values: Values, place: Place, expected: Any, why: str) -> Iterator[
     if found != expected or type(found) is not type(expected):
         shown = str(expected).lower() if isinstance(expected, bool) else expected
         fix = edit(f"set {place[-1]}: {shown}")
-        yield values.finding(place, f"{dotted(place)} must be {shown}: {why}", fix, VALUES)
+        told = values.finding(place, f"{dotted(place)} must be {shown}: {why}", fix, VALUES)
+        yield replace(told, other=instead_of(found, expected))

@@ -177,7 +177,7 @@ def expect(
             continue  # another rule says so
         if stray:
             what = f"the {wanted.kind} is called {stray.identity.path}, not {wanted.path}"
-            yield stray.finding(("metadata",), what, "give it that name")
+            yield replace(stray.finding(("metadata",), what, "give it that name"), other=stray.identity.other(wanted))
         else:
             absent.append(wanted)
     if absent:

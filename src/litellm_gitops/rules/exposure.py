@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
-from litellm_gitops.findings import Finding, Fix, edit, update
+from litellm_gitops.findings import Finding, Fix, Misspelt, edit, instead_of, update
 from litellm_gitops.objects import Identity, Object, show
 from litellm_gitops.policies import SUITE
 from litellm_gitops.proxy_facts import closest
@@ -22,6 +23,7 @@ from litellm_gitops.repository import VALUES, Cluster, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.engine import Synced, expect, synced
+from litellm_gitops.rules.production import is_cut_off
 
 KNOWN = yaml.load((files(__package__) / "exposure.yml").read_text("utf-8"), LOADER)
 NAME, _PORT = "litellm", 4000
@@ -125,7 +127,8 @@ def every_domain_is_the_answered_one(repository: Repository) -> Iterator[Finding
         for document, place, kind, named in looked_at:
             if host not in named:
                 what = f"no {kind} is {host}, as the answer {question} says"
-                yield document.finding(place, what, update(question, first="restore it"))
+                told = document.finding(place, what, update(question, first="restore it"))
+                yield replace(told, other=instead_of(named[0], host) if len(named) == 1 else None)
 
 
 def _hosts(ingress: Object) -> list[Any]:
@@ -151,7 +154,8 @@ def every_way_in_leads_to_the_proxy(repository: Repository) -> Iterator[Finding]
             if (way.service != NAME or way.port not in (port, "http")) and backend not in told:
                 told.append(backend)
                 what = f"{way.path} leads to {show(way.service)}:{show(way.port)}"
-                yield found.finding(way.place, what, f"name the Service {NAME} and its port {port}")
+                told_here = found.finding(way.place, what, f"name the Service {NAME} and its port {port}")
+                yield replace(told_here, other=Misspelt(str(way.port), str(port)) if way.service == NAME else None)
 
 
 def _strange(found: Object) -> Iterator[Finding]:
@@ -257,7 +261,8 @@ def _agrees(found: Object, place: Place, question: str, cluster: Cluster) -> Ite
     is_null = place[-1] in above and above[place[-1]] is None  # of which another rule tells
     if found.get(*place) != answer and not is_null:
         what = f"{place[-1]} is {show(found.get(*place))}, but the answer {question} says {answer}"
-        yield found.finding(place, what, update(question, first="restore it"))
+        told = found.finding(place, what, update(question, first="restore it"))
+        yield replace(told, other=instead_of(found.get(*place), answer))
 
 
 @rule
@@ -343,8 +348,9 @@ def _labels(each: Synced) -> dict[str, Any]:
 
 def needed(cluster: Cluster) -> dict[str, float]:
     """What each group of a pattern in exposure.yml must come to, at least."""
-    asked = cluster.values.pod.config("litellm_settings", "request_timeout") if cluster.values else None
-    # of more than a day another rule tells
+    values = cluster.values
+    asked = values.pod.config("litellm_settings", "request_timeout") if values and not is_cut_off(values) else None
+    # of more than a day another rule tells, and first of more than a pod is given to end
     pause = float(asked if isinstance(asked, int | float) and 0 < asked <= 86400 else KNOWN["seconds"])
     return {
         "seconds": pause,

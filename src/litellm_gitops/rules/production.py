@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from litellm_gitops.cel import QUANTITY, quantity
 from litellm_gitops.documents import Place, dig, dotted, mapping, sequence, text, texts
-from litellm_gitops.findings import Finding, edit, restore, update
+from litellm_gitops.findings import Finding, Misspelt, edit, restore, update
 from litellm_gitops.objects import Identity, show
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Repository, Values
@@ -51,9 +52,7 @@ _SYSCTLS = {  # that any pod may set
 def an_answer_ends_before_its_pod(values: Values) -> Iterator[Finding]:
     """A pod that ends has the pause of its preStop and then all of request_timeout, before it is killed."""
     chart, pod = values.chart, values.pod
-    limit = pod.config("litellm_settings", "request_timeout")
-    grace = pod.get(chart.grace)
-    grace = chart.own_grace if grace is None or grace == "" else grace
+    limit, grace = pod.config("litellm_settings", "request_timeout"), _grace(values)
     handler, place = mapping(pod.get(chart.lifecycle, "preStop")), (*chart.lifecycle, "preStop")
     pause, sent = _pause(handler), _SENT["none" if values.repository.answers.get("exposure") == "none" else ""]
     if not handler:
@@ -74,6 +73,17 @@ def an_answer_ends_before_its_pod(values: Values) -> Iterator[Finding]:
             f"{dotted(chart.grace)} is {grace}, but an answer may take {needed:g} s, preStop included, and is cut off"
         )
         yield values.finding(chart.grace, what, edit(f"give {needed + 15:g} or more"), VALUES)
+
+
+def _grace(values: Values) -> Any:
+    grace = values.pod.get(values.chart.grace)
+    return values.chart.own_grace if grace is None or grace == "" else grace
+
+
+def is_cut_off(values: Values) -> bool:
+    """Whether an answer may take longer than its pod is given to end."""
+    limit, grace = values.pod.config("litellm_settings", "request_timeout"), _grace(values)
+    return isinstance(limit, int | float) and isinstance(grace, int) and 0 <= grace < limit
 
 
 def _pause(handler: dict[Any, Any]) -> float | None:
@@ -209,7 +219,8 @@ def the_migrations_have_no_token(repository: Repository) -> Iterator[Finding]:
             yield values.finding(values.chart.job_token, what, edit("write false"), VALUES)
         if account and name == "litellm-migrations" and account.identity.namespace != repository.namespace:
             what = f"the migrations Job finds no ServiceAccount {name}: it is in namespace {account.identity.namespace}"
-            yield account.finding(("metadata", "namespace"), what, f"write namespace: {repository.namespace}")
+            told = account.finding(("metadata", "namespace"), what, f"write namespace: {repository.namespace}")
+            yield replace(told, other=Misspelt(account.identity.namespace, repository.namespace))
         inside = dig(account and account.document.value, "metadata", "automountServiceAccountToken")
         switch = account and account.get("automountServiceAccountToken")  # of one in words another rule tells
         if account and inside is None and switch in (None, True):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from posixpath import basename, dirname
 
 from litellm_gitops.documents import dig, sequence, text
-from litellm_gitops.findings import Finding, edit
+from litellm_gitops.findings import Finding, Misspelt, edit
 from litellm_gitops.objects import Identity, Object, found_in
 from litellm_gitops.rules.admission import is_refused_value
 from litellm_gitops.rules.engine import RENDERED, Synced
@@ -41,7 +42,9 @@ def beyond(
             continue  # it is never applied, and another rule says so
         if each.namespace_of(found) != namespace:
             what = f"{kind} {name} is not in namespace {namespace}, and {writer} may write nowhere else"
-            yield found.finding(("metadata",), what, "take it out: what reaches further a person applies")
+            told = found.finding(("metadata",), what, "take it out: what reaches further a person applies")
+            given = found.identity.namespace
+            yield replace(told, other=Misspelt(given, namespace)) if given else told
         elif not permits((api_version := text(found.get("apiVersion"))).rpartition("/")[0], kind):
             if is_nearly_known(api_version, kind, known_version(each.repository)):
                 continue  # another rule says so

@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from importlib.resources import files
@@ -33,7 +34,7 @@ import yaml
 
 from litellm_gitops import cel, credentials
 from litellm_gitops.documents import LOADER, Place, dig, sequence, text, texts
-from litellm_gitops.findings import Finding, edit, restore
+from litellm_gitops.findings import Finding, edit, instead_of, restore
 from litellm_gitops.objects import Identity, Object, show
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
@@ -177,7 +178,8 @@ def _evaluate(row: Mapping[str, Any], found: Object, place: Place, words: Mappin
         shown = ", ".join(map(show, listed))
         words = {**words, "place": ".".join(map(str, place)), "found": show(found.get(*place)), "value": shown}
         what = f"{{place}} {row.get('what', what)}".format_map(words)
-        yield found.finding(place, f"{what}: {row['why'].format_map(words)}", row.get("fix", fix).format_map(words))
+        told = found.finding(place, f"{what}: {row['why'].format_map(words)}", row.get("fix", fix).format_map(words))
+        yield replace(told, other=instead_of(found.get(*place), value) if test in ("is", "is_or_unset") else None)
 
 
 def _filled(value: Any, words: Mapping[str, Any]) -> Any:
