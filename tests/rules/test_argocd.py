@@ -84,6 +84,10 @@ FAULTS = _all(
     {
         # options
         "a misspelt option": ("argo_cd_knows_every_option", set_value(RELEASE, OPTIONS, ["ServerSideAplly=true"])),
+        "an option of another ending": (
+            "argo_cd_knows_every_option",
+            set_value(RELEASE, OPTIONS, ["ServerSideApplied=true"]),
+        ),
         "objects that are replaced": ("argo_cd_lets_git_win", append_item(RELEASE, OPTIONS, "Replace=true")),
         "nothing is synced by itself": ("argo_cd_lets_git_win", remove(RELEASE, AUTOMATED)),
         "a chart from nowhere": ("argo_cd_may_fetch_the_chart", drop(PROJECT, "ghcr.io/berriai")),

@@ -97,6 +97,7 @@ FAULTS: dict[str, Fault] = {
     "words": (ALERTS, *asks("litellm is down")),
     "a misspelt metric": (ALERTS, *asks(f"{SPEND.replace('spend', 'spent')} > 10")),
     "a counter without its end": (ALERTS, *asks(f"{SPEND.replace('_total', '')} > 10")),
+    "a metric without one of its words": (ALERTS, *asks(f"{SPEND.replace('_metric', '')} > 10")),
     "a misspelt namespace": (ALERTS, *asks('kube_deployment_spec_replicas{namespace="litelm"} == 0')),
     "the job of a chart": (ALERTS, *asks('absent(up{job="litellm"} == 1)')),
     # what else an alert has

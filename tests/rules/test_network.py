@@ -121,6 +121,7 @@ FAULTS: dict[str, Fault] = {
         substitute(NETWORK, "app.kubernetes.io/name: litellm", "app.kubernetes.io/name: litelm", count=1),
         PORTS,
     ),
+    "a range without its length": (API, change(NETWORK, "cidr: 0.0.0.0/0", "cidr: 0.0.0.0"), PORTS),
     "a range of Cilium that is none": (API, substitute(NETWORK, "cidr: 0.0.0.0/0", "cidr: 0.0.0.0/33"), NAMES),
     "another port than TLS has": (POLICY, substitute(NETWORK, 'port: "443"', 'port: "433"'), NAMES),
     "a misspelt server of names": (POLICY, substitute(NETWORK, "kube-dns", "kube-dn"), NAMES),

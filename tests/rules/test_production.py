@@ -95,6 +95,10 @@ FAULTS: dict[str, Fault] = {
         add(CHART.config, {"litellm_settings": {"request_timeout": 900}}, SHARED),
         INSIDE,
     ),
+    "an hour of request_timeout": (
+        GRACE,
+        add(CHART.config, {"litellm_settings": {"request_timeout": 3600}}, SHARED),
+    ),
     "a longer pause": (GRACE, add(CHART.lifecycle, {"preStop": {"sleep": {"seconds": 60}}}, SHARED)),
     "a longer pause by a command": (
         GRACE,

@@ -107,6 +107,10 @@ FAULTS: dict[str, Fault] = {
         "the_list_of_secrets_follows_from_the_answers",
         remove_item(POLICY, ("secrets", "litellm-redis", "clusters"), "aws"),
     ),
+    "a key of the list by another name": (
+        "the_list_of_secrets_follows_from_the_answers",
+        change(POLICY, "      redis-password:", "      password:"),
+    ),
     "values that are no longer checked": (
         "the_list_of_secrets_follows_from_the_answers",
         change(POLICY, ", form: aws_access_key_id", ""),

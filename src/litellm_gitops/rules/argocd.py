@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 from posixpath import normpath, relpath
 from typing import Any
 
@@ -283,6 +284,7 @@ def argo_cd_knows_every_option(repository: Repository) -> Iterator[Finding]:
             name, _, value = option.partition("=")
             begun = [each for each in _OPTIONS if name not in _OPTIONS and len(name) > _LONG and each.startswith(name)]
             near = closest(name.strip(), _OPTIONS) or (name.strip() if name != name.strip() else "")
+            near = near or next(iter(get_close_matches(name, () if name in _OPTIONS else _OPTIONS, 1, 0.85)), "")
             if meant := near or next(iter(begun), ""):
                 fix, slip = f"did you mean {meant}?", Misspelt(option, f"{meant}={value.strip()}")
                 what = f"Argo CD knows no {option}, and passes over it"

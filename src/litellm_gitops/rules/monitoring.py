@@ -181,9 +181,17 @@ def _strange(found: Asked) -> tuple[str, str] | None:
         if not name.startswith("litellm_") or name in _metrics():
             continue
         ends = (f"{name}{end}" for end in ("_total", "_bucket"))
-        if meant := next((each for each in ends if each in _metrics()), closest(name, _metrics())):
+        meant = next((each for each in ends if each in _metrics()), closest(name, _metrics()))
+        if meant := meant or _with_one_more_word(name):
             return name, meant
     return None
+
+
+def _with_one_more_word(name: str) -> str:
+    """The one metric that a name would be with one more word in it; empty where there are several, or none."""
+    pattern = re.compile("(?:_[a-z]+)?".join(f"_{part}" if at else part for at, part in enumerate(name.split("_"))))
+    fitting = [each for each in _metrics() if each.count("_") == name.count("_") + 1 and pattern.fullmatch(each)]
+    return fitting[0] if len(fitting) == 1 else ""
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -307,7 +307,8 @@ def values_name_only_secrets_and_keys_that_exist(repository: Repository) -> Iter
         keys: dict[str, Collection[str] | None] = {
             **foreign_secrets(repository, cluster),
             **{secret.name: secret.keys for secret in cluster.sealed},
-            **{name: set(wanted.keys) for name, wanted in cluster.wanted.items()},
+            # of what the list lacks a rule above tells
+            **{name: {*wanted.keys, *_needed(repository, name)} for name, wanted in cluster.wanted.items()},
         }
         told = {*repository.matrix.secrets}  # by a rule of the auth matrix; another one here, once
         for each in cluster.values.pod.secret_references() if cluster.values else ():
@@ -327,6 +328,11 @@ def values_name_only_secrets_and_keys_that_exist(repository: Repository) -> Iter
             elif each.key is not None and each.key not in (keys[each.name] or {each.key}):
                 what = f"the Secret {each.name!r} has no key {each.key!r}, only {_list(keys[each.name] or ())}"
                 yield cluster.values.finding(each.place, what, edit("correct the key"))
+
+
+def _needed(repository: Repository, name: str) -> Iterable[str]:
+    secret = repository.matrix.secrets.get(name)
+    return secret.needed(repository.answers) if secret else ()
 
 
 def _of_methods(cluster: Cluster) -> list[Place]:
