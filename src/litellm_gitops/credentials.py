@@ -26,6 +26,11 @@ _ELSEWHERE = r"(?!(?:var|local|data|module|os|process|env|self|settings|config|r
 # what stands where nobody can log in from elsewhere, and in examples
 _KNOWN = "(?:(?i:passw(?:or|0r)d|passwd|postgres|change[-_]?me)|secret)"
 _NOBODYS = r"(?i:(?:my|your|the|this|some|a|user|db|test)[-_]?(?:passw(?:or)?d|pass)|redis)"  # in documents
+# what somebody wrote there: not what a shell, a template or a reader is to put in, and no mere word
+_LITERAL = (
+    r"""["']?(?![$<{%*/@])(?=[^\s"'$]*\d)(?=[^\s"'$]*[A-Za-z])"""
+    r"""(?!(?i:changeme|password|secret)\d{0,3}(?!\w))[^\s"'$`]{8,}"""
+)
 # What the keys of a vendor begin with, of those that a gateway calls, logs to, or is deployed from.
 _PREFIXES = {
     "Perplexity": ("pplx-",),
@@ -66,6 +71,12 @@ _PREFIXES = {
     "CircleCI": ("CCIPAT_", "CCIPRJ_"),
     "Contentful": ("CFPAT-",),
     "Logfire": ("pylf_v1_",),
+    "Braintrust": ("sk-bt-",),
+    "Supabase's API": ("sb_secret_",),
+    "Honeycomb": ("hcaik_", "hcxik_", "hcamk_"),
+    "Weights & Biases": ("wandb_v1_",),
+    "1Password": ("ops_eyJ",),
+    "Volcengine": ("AKLT",),
 }
 # The same where words that are no key begin so, too: letters and digits alone follow, and many of them.
 _SHORT = {
@@ -75,13 +86,17 @@ _SHORT = {
     "Jina": "jina_",
     "Anyscale": "esecret_",
     "Prefect": "pnu_",
-    "Sourcegraph": "sgp_",
     "E2B": "e2b_",
     "LlamaCloud": "llx-",
     "Pulumi": "pul-",
     "ElevenLabs": "sk_",
     "Buildkite": "bkua_",
     "Fly.io": "fm2_",
+    "Firecrawl": "fc-",
+    "Neon": "napi_",
+    "PostHog": "phx_ phs_",
+    "Friendli": "flp_",
+    "Clojars": "CLOJARS_",
 }
 # kind -> what it looks like, and texts of which one stands in every match: where there is none of them, the slower
 # search is spared. Placeholders such as <password>, ${PASSWORD} or {{ password }} do not match. A pattern that begins
@@ -140,6 +155,20 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         )
         for vendor, begin in _SHORT.items()
     },
+    # in base64 for addresses, so that a sign of these may stand within
+    "a key of Voyage": (
+        r"\bpa-(?=[\w-]*[A-Z])(?=[\w-]*[a-z])(?=[\w-]*\d)[A-Za-z0-9_-]{40,48}(?![\w-])",
+        ("pa-",),
+    ),
+    "a key of Jina's API": (r"\bjina_[0-9a-f]{32}[A-Za-z0-9_-]{20,}", ("jina_",)),
+    "a key of Sourcegraph": (r"\bsgp_(?:[0-9a-f]{16}_|local_)?[0-9a-f]{40}\b", ("sgp_",)),
+    "a key of Helicone": (r"\bsk-helicone-(?:[a-z0-9]{7}-){3}[a-z0-9]{7}\b", ("sk-helicone-",)),
+    "a key of Zhipu": (
+        r"\.(?<=[0-9a-f]{32}\.)(?<!\w[0-9a-f]{32}\.)(?=[A-Za-z]*\d)(?=[A-Z\d]*[a-z])[A-Za-z0-9]{16}\b",
+        (".",),
+    ),
+    "a key of Alibaba Cloud": (r"\bLTAI(?=[A-Za-z]*\d)[A-Za-z0-9]{20}\b", ("LTAI",)),
+    "a key of Tencent Cloud": (r"\bAKID(?=[A-Za-z]*\d)[A-Za-z0-9]{32}\b", ("AKID",)),
     "a key of Airtable": (r"\bpat[A-Za-z0-9]{14}\.[0-9a-f]{64}\b", ("pat",)),
     "a token of Asana": (r"\b[12]/\d{10,}(?:/\d+)?:[0-9a-f]{32}\b", ("1/", "2/")),
     "a token of Terraform": (r"\b[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,}", (".atlasv1.",)),
@@ -165,7 +194,8 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "a webhook of Discord": (r"discord(?:app)?\.com/api/webhooks/\d{17,20}/[\w-]{60,}", ("api/webhooks",)),
     "a signed address of Azure": (r"[?&]sig=[A-Za-z0-9%/+]{40,}(?:%3D|=)", ("sig=",)),
     "a token in a header": (
-        r"Authorization[\"']?\s*[:=,]?\s*[\"']?(?i:Bearer|token)\s+(?=[\w.~+/-]*\d)[\w.~+/-]{32,}=*",
+        r"Authorization[\"']?\s*[:=,]?\s*[\"']?(?i:Bearer|token)\s+(?=[\w.~+/-]*\d)"
+        r"(?:[\w.~+/-]{32,}|(?=[\w.~+/-]*[A-Z])(?=[\w.~+/-]*[a-z])[\w.~+/-]{20,})=*",
         ("Authorization",),
     ),
     "a login in a header": (
@@ -181,9 +211,11 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         r"(?=[^\s\"',]*\d)(?=[^\s\"',]*[A-Za-z])[^\s\"',]{12,}"
         r"|--from-literal[ =][\"']?[\w.-]*(?i:password|token|secret|key)=[\"']?(?![$<{%*/])"
         r"(?=[^\s\"',]*\d)[^\s\"',]{12,}"
-        r"|--set(?:-string|-literal)?[ =][\"']?(?:[\w.-]+\.)?(?i:\w*password|\w*token|api_?key|secret_?key)="
+        r"|--set(?:-string|-literal)?[ =][\"']?(?:[\w.-]+\.)?"
+        r"(?i:\w*password|\w*token|(?:api|secret|master|salt)_?key|client_?secret)="
         r"[\"']?(?![$<{%*/])(?=[^\s\"',]*\d)(?=[^\s\"',]*[A-Za-z])[^\s\"',]{12,}"
-        r"|curl\s(?:[^\n]*\s)?(?:-u|--user)[ =][\"']?[^\s:$\"'<{]+:(?![$<{%*])[^\s\"'$]{8,}",
+        r"|curl\s(?:[^\n]*\s)?(?:-u|--user)[ =][\"']?[^\s:$\"'<{]+:"
+        rf"(?![$<{{%*]|(?:{_KNOWN}|{_NOBODYS})(?![\w.~-]))[^\s\"'$]{{8,}}",
         ("-password", "-passwd", "-token", "-api-key", "--from-literal", "--set", "curl"),
     ),
     "a login in a command": (
@@ -192,12 +224,34 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         r"(?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])[^\s\"']{8,}",
         (" login", "redis-cli ", "sshpass -p", "mysql"),
     ),
+    "a password in PowerShell": (
+        # longer ones are encrypted: ConvertFrom-SecureString
+        rf"ConvertTo-SecureString\s+(?:-String\s+)?(?=[\"'][^\"']{{8,99}}[\"']){_LITERAL}"
+        rf"|\s-(?:Password|ApiKey|Token|ClientSecret) (?=[\"']){_LITERAL}",
+        ("ConvertTo-SecureString", " -Password", " -ApiKey", " -Token", " -ClientSecret"),
+    ),
+    "a password of a file or a server": (
+        rf"htpasswd -\w*b\w* (?:\S+ )?\S+ {_LITERAL}|-pass(?:in|out)? [\"']?pass:{_LITERAL}"
+        rf"|--requirepass {_LITERAL}",
+        ("htpasswd -", " pass:", "'pass:", '"pass:', "--requirepass"),
+    ),
+    "a secret that a command hands on": (
+        rf"(?:echo|printf) (?:-n )?{_LITERAL}[\"']? *\|[^\n|]*(?:--password-stdin|--data-file=-|--stdin\b|--with-token)"
+        rf"|secrets?(?:manager)? (?:set|create|create-secret|put-secret-value)\s[^\n]*"
+        rf"--(?:body|value|secret-string)[ =]{_LITERAL}",
+        ("-stdin", "--data-file=-", "--with-token", "--body", "--value", "--secret-string"),
+    ),
+    "a password in the settings of a server": (
+        rf"(?m:^[ \t]*)(?:requirepass|masterauth|bindpw|(?i:HTTP_Passwd)|user \S+ (?:insecure-)?password"
+        rf"|user \S+ on [^\n]*>(?=\S)) *{_LITERAL}",
+        ("requirepass", "masterauth", "bindpw", "asswd", "password ", " on "),
+    ),
     "a key of PagerDuty": (
         r"(?:routing|integration|service)_?[kK]ey[\"']?\s*[:=]\s*[\"']?(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{32}\b",
         ("_key", "Key"),
     ),
     "a credential in an image": (
-        r"(?m:^)(?:ENV|ARG)\s+\w*(?:PASSWORD|TOKEN|SECRET|API_KEY|SECRET_KEY|ACCESS_KEY)[= ][\"']?"
+        r"(?m:^)(?:ENV|ARG)\s+\w*(?:PASSWORD|TOKEN|SECRET|(?:API|SECRET|ACCESS|MASTER|SALT)_KEY)[= ][\"']?"
         r"(?=\S*\d)(?=\S*[A-Za-z])[^\s\"'$<{/:]{12,}",
         ("ENV ", "ARG "),
     ),
@@ -206,8 +260,10 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("</",),
     ),
     "a password in an address": (
-        r"[?&;](?i:password|pwd)=(?![$<{%*]|(?i:password|x+)\b)[^\s&;\"'$<{]{8,}",
-        ("assword=", "ASSWORD=", "wd=", "WD="),
+        r"[?&;](?i:password|pwd)=(?![$<{%*]|(?i:password|x+)\b)[^\s&;\"'$<{]{8,}"
+        r"|[?&](?:api_?key|apiKey|(?:access_|private_|auth_)?token|client_secret)="
+        r"(?=[\w.-]*\d)(?=[\w.-]*[A-Za-z])[\w.-]{20,}",
+        ("assword=", "ASSWORD=", "wd=", "WD=", "key=", "Key=", "token=", "_secret="),
     ),
     "a key of Azure's bus": (r"SharedAccessKey=[A-Za-z0-9/+]{43}=", ("SharedAccessKey=",)),
     "a token of npm's settings": (

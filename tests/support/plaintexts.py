@@ -134,6 +134,15 @@ def vendors() -> dict[str, str]:
         "a variable": f"CONFLUENT_API_SECRET={signs(40)}",
         "an id": f"CONSUL_HTTP_TOKEN={signs(8, '0123456789abcdef')}-1111-4111-8111-{signs(12, '0123456789abcdef')}",
         "Azure OpenAI": f'AZURE_API_KEY = "{signs(32, "0123456789abcdef")}"',
+        "Voyage": f"pa-{signs(20, wide)}_{signs(10)}-Aa1{signs(9)}",
+        "Jina's API": f"jina_{signs(32, '0123456789abcdef')}{signs(16, wide)}-{signs(10)}_A",
+        "Helicone": f"sk-helicone-{'-'.join(signs(7, string.ascii_lowercase + string.digits) for _ in range(4))}",
+        "Zhipu": f"{signs(32, '0123456789abcdef')}.{signs(15)}a",
+        "Sourcegraph, of a site": f"sgp_{signs(16, '0123456789abcdef')}_{signs(40, '0123456789abcdef')}",
+        "Alibaba Cloud": f"LTAI5t{signs(18)}",
+        "Firecrawl": f"fc-{signs(32, '0123456789abcdef')}",
+        "Supabase's API": f"sb_secret_{signs(22, wide)}_{signs(8)}",
+        "1Password": f"ops_eyJ{signs(250)}",
     }
 
 
@@ -235,6 +244,21 @@ def named(word: str) -> dict[str, tuple[str, str]]:
         "a notebook": ("src/own.ipynb", f'["os.environ[\\"API_TOKEN\\"] = \'Aa1-{word}\'"]\n'),
         "Terraform": ("infra/own.tf", f'resource "x" "y" {{\n  password = "{word}"\n}}\n'),
         "values of another chart": ("charts/redis-values.yaml", f"auth:\n  password: {word}\n"),
+        "a variable of fish": ("deploy/own.fish", f"set -gx DB_PASSWORD Aa1-{word}\n"),
+        "a secure string": ("bin/own.ps1", f'$a = ConvertTo-SecureString "Aa1-{word}" -AsPlainText -Force\n'),
+        "a password of openssl": ("bin/ssl.sh", f"openssl enc -aes-256-cbc -in a -pass pass:Aa1-{word}\n"),
+        "a key of a wireless network": ("ops/wpa.conf", f'network={{\n  psk="Aa1-{word}"\n}}\n'),
+        "a setting of Redis": ("ops/redis.conf", f"requirepass Aa1-{word}\n"),
+        "a key in an address": ("docs/query.md", f"https://own.example.com/v1?api_key=Aa1-{word}-own-own\n"),
+        "a short token in a header": ("docs/header.md", f"Authorization: Bearer Aa1{word}ownOwn99\n"),
+        "what is handed on": ("bin/on.sh", f"echo 'Aa1-{word}' | docker login --password-stdin -u own\n"),
+        "what goes into a store": ("bin/store.sh", f"az keyvault secret set --name own --value Aa1-{word}\n"),
+        "the default of a variable": ("bin/or.sh", f"export KEY=${{OWN_API_KEY:-Aa1-{word}}}\n"),
+        "a default in JavaScript": ("src/or.js", f"const key = process.env.API_KEY || 'Aa1-{word}';\n"),
+        "what is a comment now": ("ops/old.yaml", f"a: b\n# password: Aa1-{word}\n"),
+        "a setting of Logstash": ("ops/stash.conf", f'output {{ own {{ password => "Aa1-{word}" }} }}\n'),
+        "a property list": ("ops/own.plist", f"<key>apiToken</key>\n<string>Aa1-{word}</string>\n"),
+        "PyPI": ("ops/.pypirc", f"[pypi]\npassword = {word}\n"),
         "a job of CI": (".github/workflows/own.yaml", f"on: push\njobs: {{a: {{env: {{API_TOKEN: {word}}}}}}}\n"),
     }
     return {name: (f"apps/{number}.yaml", content) for number, (name, content) in enumerate(files.items())} | plain
@@ -372,6 +396,19 @@ def harmless() -> dict[str, tuple[str, str]]:
             "timoni/own.cue",
             '#Secret: {\n\tkind: "Secret"\n\tstringData: {\n\t\tpassword: "\\\\(config.password)"\n\t}\n}\n',
         ),
+        "fish that refers": ("deploy/refer.fish", "set -x\nset -gx DB_PASSWORD (pass own)\nset -x API_TOKEN $A1\n"),
+        "PowerShell that asks": (
+            "bin/ask.ps1",
+            "$a = ConvertTo-SecureString $env:PASSWORD1 -AsPlainText -Force\nConnect-Own -Password $password1\n",
+        ),
+        "passwords of openssl": (
+            "bin/refer.sh",
+            "openssl rsa -passin env:PASS1 -passout pass:$PASS1 -passin file:/a1\n",
+        ),
+        "words of Redis": ("ops/none.conf", '# requirepass foobared\nrequirepass ""\npsk=${WIFI_PSK1}\n'),
+        "what is handed on from elsewhere": ("bin/pipe.sh", "pass own1 | docker login --password-stdin\n"),
+        "logins of nobody": ("docs/nobody.md", "curl -u user:password https://own.example.com/a\n"),
+        "comments that refer": ("ops/none.yaml", "a: b\n# password: see-the-Vault\n# tokens: Count4096Words\n"),
         "TOML that refers": ("config/refer.toml", 'password = "env:PASSWORD"\ntoken = ""\n'),
     }
     found = {name: (f"docs/{number}.md", content) for number, (name, content) in enumerate(texts.items())} | settings

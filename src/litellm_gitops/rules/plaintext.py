@@ -20,7 +20,7 @@ from litellm_gitops.rules.sealing import no_secret_stands_outside_of_the_sealed_
 from litellm_gitops.sealing.inputs import ENV_FILE, OWN, never_in_git
 
 _CREDENTIAL = re.compile(
-    r"(?:PASSWORD|PASSWD|(?<![A-Z])(?<!ON_)PASS|(?<![A-Z])PWD|PASSPHRASE|(?<!KUBE_)SECRET|CREDENTIALS?"
+    r"(?:PASSWORD|PASSWD|(?<![A-Z])(?<!ON_)PASS|(?<![A-Z])(?:PWD|PSK)|PASSPHRASE|(?<!KUBE_)SECRET|CREDENTIALS?"
     # what a model or a list of pages calls so
     r"|(?<!(?:PER|PAD|BOS|EOS|UNK|CLS|SEP)_)(?<!(?:MASK|STOP|NEXT|PAGE)_)(?<!IMAGE_)(?<!ServiceAccount)TOKEN"
     r"|AUTH_VALUE|(?:API|APP|MASTER|SALT)[_-]?KEY|(?:ACCESS|PRIVATE|SECRET|ACCOUNT|ENCRYPTION)_KEY)\Z",
