@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from litellm_gitops.correction import corrected, renamed_folders, with_folders
 from litellm_gitops.findings import Action, Finding, UnreadableError, edit
 from litellm_gitops.misplaced import Misplaced, misplaced
+from litellm_gitops.policies import SECRETS
 from litellm_gitops.whole_files import Instead, instead
 
 if TYPE_CHECKING:
@@ -102,6 +103,15 @@ _OF_FORM = (
 )
 
 
+# the rules that compare with the list of Secrets, where a key in it stands twice because a line between them is gone
+_TWICE = "no_key_is_given_twice"
+_OF_THE_LIST = (
+    "every_needed_secret_is_there",
+    "no_secret_is_orphaned",
+    "the_list_of_secrets_follows_from_the_answers",
+    "values_name_only_secrets_and_keys_that_exist",
+)
+
 _MANY, _SHOWN = 3, 8  # findings of one rule in one file that are told as one, and how many of their lines
 
 
@@ -159,6 +169,9 @@ def evaluate(repository: Repository, rules: Iterable[Rule] | None = None) -> lis
     kept = _causes(repository, rules)
     if any(each.code == _OF_ANSWERS for each in kept):
         kept = [each for each in kept if _is_told_beside(each)]
+    follows = any(each.code in _OF_THE_LIST for each in kept)
+    if follows and any(each.file == SECRETS for each in load()[_TWICE].function(repository)):
+        kept = [each for each in kept if each.code not in _OF_THE_LIST]
     kept = [each for each in kept if _is_first_of_its_line(repository, each)]
     kept = [*_as_whole_files(repository, kept)]
     return sorted(_together(repository, kept), key=lambda finding: (finding.file, finding.line or 0, finding.what))
