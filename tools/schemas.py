@@ -45,7 +45,9 @@ SETS: Mapping[str, tuple[str, ...]] = {
 }
 # Of a set with these, no others: what is rendered, and what an owner has beside it.
 ALONE: Mapping[str, frozenset[str]] = {
-    "operators": frozenset({"CiliumNetworkPolicy", "PodMonitor", "Probe", "PrometheusRule", "ServiceMonitor"}),
+    "operators": frozenset(
+        {"AlertmanagerConfig", "CiliumNetworkPolicy", "PodMonitor", "Probe", "PrometheusRule", "ServiceMonitor"}
+    ),
     "gateways": frozenset(
         {
             *("HTTPRoute", "ReferenceGrant", "BackendTLSPolicy", "BackendTrafficPolicy", "ClientTrafficPolicy"),
@@ -60,6 +62,7 @@ _KEPT |= {"anyOf", "oneOf", "allOf", "not", "default"}  # a default may decide w
 # They do not say what is valid; a `format` only repeats the type here (int64), or is checked by nobody (date-time).
 _DROPPED = {"description", "title", "example", "externalDocs", "format"}
 _COMPUTED = "x-kubernetes-validations"
+_ANY_CASE = "(?i)"
 # Fields that have other names in other channels and releases: what is not known in them is no error.
 _OF_A_CHANNEL = {"sessionPersistence"}
 
@@ -184,6 +187,8 @@ def _strict(schema: Schema, name: str = "") -> Schema:
         words = ", ".join(sorted(unknown))
         raise ToolError(f"{name or 'a schema'} has {words}: say in tools/schemas.py what that means")
     kept = {key: value for key, value in schema.items() if key in _KEPT}
+    if _ANY_CASE in schema.get("pattern", ""):  # Go takes it anywhere, Python in front alone
+        kept["pattern"] = _ANY_CASE + schema["pattern"].replace(_ANY_CASE, "")
     if schema.get("x-kubernetes-int-or-string"):
         kept.pop("anyOf", None)
         kept["type"] = ["integer", "string"]

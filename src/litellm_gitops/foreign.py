@@ -51,7 +51,7 @@ def foreign_secrets(repository: Repository, cluster: Cluster) -> dict[str, froze
         if manifest.get("kind") in _NAMES and namespace in (None, repository.namespace):
             own = text(dig(manifest, "metadata", "name"))
             names = [text(dig(manifest, *place)) for place in _NAMES[str(manifest["kind"])]]
-            found[next(filter(None, names), own)] = _keys(manifest)
+            found[next(filter(None, names), own)] = keys_of(manifest)
         if manifest.get("kind") == "SecretProviderClass" and namespace in (None, repository.namespace):
             found |= _synced(manifest)
         if text(manifest.get("apiVersion")).startswith("postgresql.cnpg.io/") and manifest.get("kind") == "Cluster":
@@ -107,7 +107,8 @@ def _synced(manifest: dict[Any, Any]) -> dict[str, frozenset[str] | None]:
     }
 
 
-def _keys(manifest: dict[Any, Any]) -> frozenset[str] | None:
+def keys_of(manifest: dict[Any, Any]) -> frozenset[str] | None:
+    """The keys of the Secret that a manifest makes; None where they do not show in it."""
     spec = mapping(manifest.get("spec"))
     match manifest.get("kind"):
         case "SealedSecret":

@@ -176,8 +176,6 @@ FAULTS: dict[str, Fault] = {
         for old, new in (
             ("receiver: slack\n", "receiver: slak\n"),
             ("[{receiver: pager", "[{receiver: page"),
-            ("groupWait: 30s", "groupWait: 30"),
-            ("slackConfigs", "slackConfig"),
             ('matchType: "="', 'matchType: "=="'),
             ("minReplicaCount: 1", "minReplicaCount: 8"),
             ("maxReplicaCount: 6", 'maxReplicaCount: "6"'),
@@ -235,6 +233,10 @@ FAULTS: dict[str, Fault] = {
         own(("value: AgBy3i4OJSWK+PiTySYZZA9rO43cGDEq", "value: of-no-known-form")),
     ),
 }
+FAULTS["a receiver of Alertmanager"] = (
+    "the_engine_knows_every_field",
+    own(("slackConfigs", "slackConfig")),
+)
 FAULTS["a field of Flux in an object that a person applies"] = (
     "the_engine_knows_every_field",
     write("apps/own.yaml", _ALERT.replace("eventSources", "eventSource")),

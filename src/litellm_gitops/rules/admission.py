@@ -91,6 +91,7 @@ def _enum(part: Part, words: Mapping[str, str]) -> Misfits:
                 if isinstance(item, str) and item and not is_filled_in(item) and item not in known.split():
                     place = above if number is None else (*above, number)
                     yield Misfit(place, f"is {show(item)}", f"write {known.replace(' ', ', ')}")
+                    break  # whoever wrote one in another way wrote all so
 
 
 def _range(part: Part, limits: Mapping[str, list[Any]]) -> Misfits:

@@ -36,6 +36,9 @@ def every_declaration_is_needed(repository: Repository) -> Iterator[Finding]:
             _names(repository, cluster, secret.name) for cluster in secret.clusters or clusters
         ):
             yield _finding(repository, ("secrets", number), f"nothing names the Secret {secret.name}")
+        sealed = [each.name for each in repository.clusters if secret.name in {own.name for own in each.sealed}]
+        if not absent and sealed and not {*(secret.clusters or clusters)} - {*sealed}:
+            yield _finding(repository, ("secrets", number), f"the Secret {secret.name} is sealed here")
     for number, kind in enumerate(suite.kinds):
         version, _, name = kind.rpartition(" ")
         if not version:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
-from litellm_gitops import cel
+from litellm_gitops import cel, promql
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _SUBDOMAIN = rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"
@@ -131,6 +131,15 @@ def _is_below(value: Any) -> bool:
     return not str(value).startswith("/") and ".." not in str(value).split("/")
 
 
+def _is_promql(value: Any) -> bool:
+    """Whether an expression can be read, where it is not one of another language."""
+    try:
+        promql.asked(str(value))
+    except promql.PromqlError:
+        return False
+    return True
+
+
 _VERSION = r"v?(?:\d+|[xX*])(?:\.(?:\d+|[xX*])){0,2}(?:-[\w.-]+)?(?:\+[\w.-]+)?"
 _DURATION = r"(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+"  # https://pkg.go.dev/time#ParseDuration
 OWN_FORMS: Mapping[str, tuple[Callable[[Any], bool] | str, str, str]] = {
@@ -150,9 +159,15 @@ OWN_FORMS: Mapping[str, tuple[Callable[[Any], bool] | str, str, str]] = {
         "schedule of six fields",
         "write the seconds before the others, such as 0 0 3 * * *",
     ),
+    "bool": (lambda value: isinstance(value, bool), "switch", "write true or false, without quotes"),
+    "host": FORMS["host"],
+    "list": (lambda value: isinstance(value, list), "list", "begin each of its entries with a hyphen"),
+    "mapping": (lambda value: isinstance(value, dict), "mapping", "write its fields below it"),
+    "promql": (_is_promql, "expression of PromQL", "correct it: promtool check rules"),
     "json": (_is_json, "JSON", "correct it"),
     "number": (lambda value: isinstance(value, int), "number", "write it in digits, without quotes"),
     "text": (lambda value: isinstance(value, str), "text", "quote it"),
+    "days": (r"(?:\d+(?:ms|[ywdhms]))+", "duration", "write one such as 30s, 4h or 1d"),
     "duration": (_DURATION, "duration", "write one such as 30s, 5m or 1h30m"),
     "expression": (_is_balanced, "expression", "give each bracket and each quotation mark its end"),
     "freely": (lambda value: not re.search(r"[/%]|\A\.{0,2}\Z", str(value)), "name", "write it without / and %"),

@@ -17,8 +17,10 @@ from litellm_gitops import foreign
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.objects import found_in
+from litellm_gitops.policies import SUITE
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
+from litellm_gitops.rules import addresses, limits
 from litellm_gitops.rules.engine import Synced, read_by_kustomize, synced
 
 Flaws = Iterator[tuple[Place, str, str]]  # where, what is wrong, what to do
@@ -44,9 +46,8 @@ _NAMES: dict[tuple[str, str], tuple[str, ...]] = {
     ("spec", "serviceName"): ("Service",),
 }
 _LAST = {field for _, field in _NAMES}
-
-
-_OF_THE_PROXY, _PORT = re.compile(r"(\w*)://litellm\.([a-z0-9-]+)(?:\.svc[\w.]*)?(?::(\d+))?(?=/|\Z)"), "4000"
+_OF_THE_CHART = (("ServiceAccount",), ("Service",))  # of which it makes one that is called litellm
+_MADE_FOR_ANOTHER = ("Cluster", "SecretStore", "TriggerAuthentication")  # kinds that do nothing by themselves
 
 
 def nearly(word: str, known: set[str]) -> str:
@@ -109,6 +110,13 @@ class Own:
     def is_added_to(self) -> bool:
         """Whether something in the cluster may put containers beside those that are here."""
         return "inject" in str(mapping(self.template.get("metadata"))).lower()
+
+    def place(self, below: Place) -> Place:
+        """A place in its pods, from the object on."""
+        for above in ((), ("spec", "template"), ("spec", "jobTemplate", "spec", "template")):
+            if dig(self.value, *above) is self.template:
+                return (*above, *below)
+        return below
 
     def ports(self) -> set[str]:
         """The names of the ports of these containers."""
@@ -189,7 +197,7 @@ def flaws(repository: Repository) -> Iterator[Finding]:
             continue
         objects = Objects(each)
         for own in objects.found:
-            for check in (_targets, _backends, _selects, _scales, _keys, _named, _scraped, _hosts):
+            for check in _CHECKS:
                 if first := next(check(objects, own), None):
                     yield own.finding(*first)
                     break
@@ -298,7 +306,7 @@ def _keys(objects: Objects, own: Own) -> Flaws:
         key = text(above.get("key"))
         if keys and key and key not in keys and above.get("optional") is not True:
             what = f"{'Secret' if reference == 'secretKeyRef' else 'ConfigMap'} {name} has no key {key}"
-            yield _place_of(own, (*place[:-1], "key")), what, f"write {' or '.join(sorted(keys))}"
+            yield own.place((*place[:-1], "key")), what, f"write {' or '.join(sorted(keys))}"
 
 
 def _items(own: Own, known: dict[str, dict[str, Any]]) -> Flaws:
@@ -313,16 +321,8 @@ def _items(own: Own, known: dict[str, dict[str, Any]]) -> Flaws:
             for at, item in enumerate(sequence(source.get("items")) if keys else ()):
                 key = text(dig(item, "key"))
                 if keys and key and key not in keys and source.get("optional") is not True:
-                    place = _place_of(own, ("spec", "volumes", number, field, "items", at, "key"))
+                    place = own.place(("spec", "volumes", number, field, "items", at, "key"))
                     yield place, f"{source.get(named)} has no key {key}", f"write {' or '.join(sorted(keys))}"
-
-
-def _place_of(own: Own, below: Place) -> Place:
-    """A place in the pods of an object, from the object on."""
-    for above in ((), ("spec", "template"), ("spec", "jobTemplate", "spec", "template")):
-        if dig(own.value, *above) is own.template:
-            return (*above, *below)
-    return below
 
 
 def _named(objects: Objects, own: Own) -> Flaws:
@@ -334,8 +334,20 @@ def _named(objects: Objects, own: Own) -> Flaws:
         kinds = _NAMES.get((keys[0], keys[1]), ()) if len(keys) == 2 else ()
         above = mapping(dig(own.value, *place[:-1])) if kinds else {}
         is_here = kinds and above.get("kind") in (None, *kinds) and "namespace" not in above
-        if is_here and (meant := nearly(name, objects.names(*kinds))):
+        known = objects.names(*kinds) | ({"litellm"} if kinds in _OF_THE_CHART else set())
+        if is_here and name not in known and (meant := nearly(name, known) or _alone(objects, own, kinds)):
             yield place, f"there is no {kinds[0]} {name}", f"did you mean {meant}?"
+
+
+def _alone(objects: Objects, own: Own, kinds: tuple[str, ...]) -> str:
+    """The name of the one object of these kinds in the same file, where nothing there names it."""
+    if kinds[0] not in _MADE_FOR_ANOTHER:
+        return ""
+    file = own.finding((), "", "").file
+    beside = [each for each in objects.found if each.finding((), "", "").file == file]
+    there = {each.name for each in beside if each.kind in kinds}
+    words = {word for each in beside for at, word in each.texts if at[0] != "metadata"}
+    return next(iter(there), "") if len(there) == 1 and not there & words else ""
 
 
 def _scraped(objects: Objects, own: Own) -> Flaws:
@@ -353,6 +365,23 @@ def _scraped(objects: Objects, own: Own) -> Flaws:
             yield ("spec", "endpoints", number, "port"), what, f"write {' or '.join(sorted(known))}"
 
 
+def _made(objects: Objects, own: Own) -> Flaws:
+    """A Secret that it makes, with another name or other keys than policies/suite.yml declares."""
+    made = foreign.made_by(own.value)
+    declared = {each.name: each.keys for each in objects.repository.suite.secrets if made}
+    if not made or not declared:
+        return
+    (name, place), keys = made, foreign.keys_of(own.value)
+    makers = {foreign.made_by(each.value) for each in objects.found}
+    meant = nearly(name, {*declared} - {each[0] for each in makers if each})
+    if name not in declared and meant:
+        yield place, f"it makes the Secret {name}, and {SUITE} declares {meant}", f"did you mean {meant}?"
+    lost = sorted({*(declared.get(name) or ())} - {*keys}) if keys else []
+    if lost:
+        what = f"the Secret {name} gets no key {lost[0]}, which {SUITE} declares"
+        yield ("spec",), what, f"write {lost[0]} in place of {' or '.join(sorted(keys or ()))}, or correct that line"
+
+
 def _hosts(objects: Objects, own: Own) -> Flaws:
     """Names of Services in addresses."""
     known = objects.names("Service") | {"litellm"}
@@ -361,14 +390,10 @@ def _hosts(objects: Objects, own: Own) -> Flaws:
         for host in address.findall(value) if "://" in value else ():
             if host not in known and (meant := nearly(host, known)):
                 yield place, f"there is no Service {host}", f"did you mean {meant}?"
-        for scheme, namespace, port in _OF_THE_PROXY.findall(value) if "://litellm." in value else ():
-            values = objects.cluster.values
-            ours, known_port = objects.repository.namespace, str(values and values.get(*values.chart.service, "port"))
-            if namespace != ours and closest(namespace, [ours]):
-                yield place, f"the proxy is in no namespace {namespace}", f"write litellm.{ours}"
-            elif namespace == ours and closest(port, [known_port if known_port.isdigit() else _PORT]):
-                yield place, f"Service litellm has no port {port}", f"write {_PORT}"
-            elif (
-                namespace == ours and scheme == "https" and values and "ssl_certfile" not in str(values.merged).lower()
-            ):
-                yield place, "the proxy speaks no TLS inside of the cluster, so that every call fails", "write http://"
+
+
+_CHECKS = (
+    *(_targets, _backends, _selects, _scales, _keys, _named, _scraped, _hosts),
+    *(addresses.in_fields, addresses.in_texts, addresses.of_hosts, addresses.doubled),
+    *(limits.admitted, limits.sufficient, _made),
+)

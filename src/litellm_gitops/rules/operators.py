@@ -1,4 +1,4 @@
-"""What operators read of the kinds that owners add most: operators.yml and ecosystem.yml.
+"""What operators read of the kinds that owners add most, and refuse: operators.yml, ecosystem.yml and needs.yml.
 
 Their API drops a field that is misspelt.
 """
@@ -26,22 +26,40 @@ from litellm_gitops.rules.kinds import VERSION, kind_of, order
 from litellm_gitops.schemas.errors import begin_alike
 from litellm_gitops.subjects import is_filled_in
 
-_TABLES = ("operators", "ecosystem")
+_TABLES = ("operators", "ecosystem", "needs")
+_MANAGED = re.compile(
+    r".+\.(?:upbound|crossplane)\.io/v\w+ (?!\w*ProviderConfig|Provider|Function|Composit|Configuration)\w+"
+)
+_TYPES: dict[str, type] = {"list": list, "mapping": dict, "bool": bool}
 Slips = Iterator[tuple[Place, str, str]]  # where, what is wrong, what to do
 _CLOSE = 0.85  # how much of two fields is the same, of 1, where one is the other misspelt
 
 
 @cache
 def _table() -> dict[str, Any]:
-    first, more = (yaml.load(Path(__file__).with_name(f"{name}.yml").read_text("utf-8"), LOADER) for name in _TABLES)
-    table: dict[str, Any] = {**first, **more, "versions": {**first["versions"], **more["versions"]}}
+    table: dict[str, Any] = {}
+    for name in _TABLES:
+        for row, more in yaml.load(Path(__file__).with_name(f"{name}.yml").read_text("utf-8"), LOADER).items():
+            table[row] = _joined(table.get(row), more)
     for name, row in [*table.items()]:
         if other := row.get("also"):
             table[f"{name.partition(' ')[0]} {other}"] = row
         api_version, _, kind = name.partition(" ")
         group = api_version.rpartition("/")[0]
         table |= {f"{group}/{version} {kind}": row for version in text(table["alike"].get(api_version)).split()}
+        gone = text(row.get("gone")).split()
+        kinds = [kind, row["also"]] if gone and row.get("also") else [kind]
+        table |= {f"{group}/{version} {each}": {"instead": api_version} for version in gone for each in kinds}
     return table
+
+
+def _joined(one: Any, other: Any) -> Any:
+    """Both of two mappings, lists or lists of words."""
+    if isinstance(one, dict):
+        return {**one, **{key: _joined(one.get(key), value) for key, value in other.items()}}
+    if one is None:
+        return other
+    return f"{one} {other}" if isinstance(one, str) else [*one, *other]
 
 
 def misspelt(repository: Repository) -> Iterator[Finding]:
@@ -61,8 +79,13 @@ def misspelt(repository: Repository) -> Iterator[Finding]:
 def _slips(value: Any) -> Slips:
     """What an operator does not read of an object, and which word was meant."""
     api_version, kind = kind_of(value)
-    row = _table().get(f"{api_version} {kind}", {}) if kind else {}
+    name = f"{api_version} {kind}"
+    row = _table().get(name) or (_table()["managed"] if _MANAGED.fullmatch(name) else {})
+    if instead := row.get("instead"):
+        yield ("apiVersion",), f"no release serves a {kind} of {api_version} any more", f"write {instead}"
+        return
     yield from _of_version(api_version)
+    yield from _of_needs(value, row)
     for path, words in mapping(row.get("fields")).items():
         for above, _, found in each(value, path.split(".")):
             yield from _of_fields(above, mapping(found), words.split(), kind)
@@ -81,11 +104,29 @@ def _slips(value: Any) -> Slips:
                 if not _is_of(form, found):
                     _, what, fix = OWN_FORMS[form]
                     yield place, f"{place[-1]} is {show(found)}, which is no {what}", fix
+    yield from _of_rules(value, row)
+
+
+def _of_needs(value: Any, row: dict[str, Any]) -> Slips:
+    """Fields that have to be there. Of one that is misspelt there is a finding already."""
+    for path, words in mapping(row.get("needs")).items():
+        for place, _, found in each(value, path.split(".")):
+            missing = [word for word in words.split() if word not in mapping(found)]
+            known = dict.fromkeys([*mapping(row.get("fields")).get(path, "").split(), *missing])
+            slips = _of_fields(place, mapping(found), [*known], "")
+            # of what is no list another form tells
+            is_item = all(isinstance(at, int) for at, part in zip(place, path.split("."), strict=False) if part == "*")
+            if isinstance(found, dict) and is_item and missing and next(slips, None) is None:
+                yield place, f"{place[-1]} lacks {' and '.join(missing)}", "write it"
+
+
+def _of_rules(value: Any, row: dict[str, Any]) -> Slips:
+    """What of fields together is refused."""
     for rule in sequence(row.get("rules")):
-        at = tuple(rule["at"].split("."))
+        at = tuple(rule["at"].split(".")) if "at" in rule else ()
         for above, _, item in each(value, rule["each"].split(".")) if "each" in rule else [((), None, None)]:
             if not cel.holds(rule["rule"], self=value, it=item):
-                yield (*above, *at), f"{at[-1]} {rule['what']}", rule["fix"]
+                yield (*above, *at), f"{at[-1] if at else show(item)} {rule['what']}", rule["fix"]
 
 
 def _is_of(form: str, found: Any) -> bool:
@@ -93,6 +134,8 @@ def _is_of(form: str, found: Any) -> bool:
     fits, _, _ = OWN_FORMS[form]
     if form == "number":
         return isinstance(found, int) or is_filled_in(found)
+    if form in _TYPES:
+        return isinstance(found, _TYPES[form]) or is_filled_in(found) or found is None
     if form == "text" or (form == "duration" and isinstance(found, int) and found):
         return not isinstance(found, bool | int | float)
     if not isinstance(found, str) or is_filled_in(found) or found == "0":

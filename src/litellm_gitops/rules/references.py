@@ -80,7 +80,7 @@ def _pointing(texts: Iterable[Text]) -> _Pointing:
         if "labels" in place:
             found.labels.append(value)
         keys = tuple(key for key in place[-4:] if isinstance(key, str))[-2:]  # a list may be in between
-        if place[-2:] == ("secretKeyRef", "name"):
+        if len(place) > 1 and place[-1] == "name" and "configMap" not in str(place[-2]) and place[0] != "metadata":
             found.keys.append((place, value))
         if len(keys) == 2 and keys[0] in _SELECTORS:
             found.selected.append((place, value))
@@ -102,7 +102,8 @@ def _is_of_the_cluster(value: Any, place: Place) -> bool:
 @rule
 def what_an_owner_adds_fits_together(repository: Repository) -> Iterator[Finding]:
     """Selectors, ports, kinds, names and keys of objects that stand in one folder."""
-    told = {(each.file, each.line) for each in what_means_the_proxy_names_it_right(repository)}
+    others = (what_means_the_proxy_names_it_right, every_way_in_leads_to_the_proxy)
+    told = {(each.file, each.line) for other in others for each in other(repository)}
     yield from (each for each in links.flaws(repository) if (each.file, each.line) not in told)
 
 
@@ -111,6 +112,7 @@ def _keys(
 ) -> Iterator[Finding]:
     """Keys that a sealed Secret does not have, where an object of the owner's own takes one of it."""
     known = {wanted.name: {*wanted.keys} for cluster in repository.clusters for wanted in cluster.wanted.values()}
+    known |= {each.name: {*each.keys} for each in repository.suite.secrets if each.keys and each.name not in known}
     for place, name in pointing.keys:
         if name in known:
             key = text(dig(value, *place[:-1], "key"))
