@@ -23,6 +23,11 @@ COPILOT_TOKEN = r"gh[ou]_[A-Za-z0-9_.-]{36,2000}"
 _AGE, _PEM, _PGP, _PUTTY = "AGE-SECRET-KEY-", "PRIVATE KEY-----", "PRIVATE KEY BLOCK-----", "PuTTY-User-Key-File-"
 # a value that code or Terraform reads from elsewhere
 _ELSEWHERE = r"(?!(?:var|local|data|module|os|process|env|self|settings|config|random_password)\.\w)"
+# what stands behind the first line of a key where there is none: what names it, or prose in a comment
+_ABSENT = (
+    r"(?:\s|\\n|#)*(?:(?:[^\s-]{1,20}\s+)?-----END |\.\.\.|…|<|\$\{|\{\{)"
+    r"|(?:[ \t]*\n[ \t]*##?)+[ \t]*[A-Za-z]{1,15} [a-z]"
+)
 # what stands where nobody can log in from elsewhere, and in examples
 _KNOWN = "(?:(?i:passw(?:or|0r)d|passwd|postgres|change[-_]?me)|secret)"
 _NOBODYS = r"(?i:(?:my|your|the|this|some|a|user|db|test)[-_]?(?:passw(?:or)?d|pass)|redis)"  # in documents
@@ -104,7 +109,7 @@ _SHORT = {
 _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "an age private key": (rf"{_AGE}(?:PQ-)?1[0-9A-Z]{{20,}}", (_AGE,)),
     "a private key": (
-        rf"-----BEGIN (?:[A-Z0-9]+ )*(?:{_PEM}|{_PGP})(?!(?:\s|\\n)*(?:\.\.\.|…|<|\$\{{|\{{\{{))|{_PUTTY}\d: [a-z]",
+        rf"-----BEGIN (?:[A-Z0-9]+ )*(?:{_PEM}|{_PGP})(?!{_ABSENT})|{_PUTTY}\d: [a-z]",
         (_PEM, _PGP, _PUTTY),
     ),
     "an AWS access key id": (r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b(?<!EXAMPLE)", ("AKIA", "ASIA")),
@@ -121,12 +126,12 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "a key of Azure": (r"\b[A-Za-z0-9]{52}JQQJ9[9D][A-Za-z0-9]{4,}", ("JQQJ9",)),
     "a key of Google": (r"AIza(?<!\wAIza)[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])", ("AIza",)),
     "a GitHub token": (
-        rf"gh(?<!\wgh){GITHUB_TOKEN[2:]}|github_pat_(?<!\wgithub_pat_)[A-Za-z0-9_]{{20,}}",
+        rf"gh(?<!\wgh)(?!a_){GITHUB_TOKEN[2:]}|github_pat_(?<!\wgithub_pat_)[A-Za-z0-9_]{{20,}}",
         ("gh", "github_pat_"),
     ),
     "a GitLab token": (r"\bglpat-[A-Za-z0-9_-]{20,}", ("glpat-",)),
     "a key of an Azure storage account": (r"AccountKey=(?!Eby8vdM02x)[A-Za-z0-9/+]{86}==", ("AccountKey=",)),
-    "a token of Hugging Face": (r"\b(?:hf|api_org)_[A-Za-z0-9]{30,}\b", ("hf_", "api_org_")),
+    "a token of Hugging Face": (r"\b(?:hf|api_org)_[A-Za-z0-9]{30,40}\b", ("hf_", "api_org_")),
     "a signed token": (
         # not the one of https://jwt.io, which every document shows
         r"\beyJ[\w-]{10,}\.eyJ(?!zdWIiOiIxMjM0NTY3ODkwIiw)[\w-]{10,}\.[\w-]{20,}",
@@ -134,7 +139,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "a key of SendGrid": (r"\bSG\.[\w-]{20,24}\.[\w-]{39,50}", ("SG.",)),
     "a token of Slack": (
-        r"\bxox[abceoprs](?:\.xox[bp])?-[A-Za-z0-9-]{20,}|\bxapp-\d-[A-Za-z0-9-]{20,}"
+        r"\bxox[abceoprs](?:\.xox[bp])?-[A-Za-z0-9-]{20,}+(?!#)|\bxapp-\d-[A-Za-z0-9-]{20,}"
         r"|hooks\.slack\.com/(?:services|workflows|triggers)/\w+/\w+/\w{20,}",
         ("xox", "xapp-", "hooks.slack"),
     ),
@@ -203,7 +208,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("Authorization",),
     ),
     "a key in a header": (
-        r"(?<!litellm-azure-)(?i:api-key)[\"']?\s*:\s*[\"']?(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{24,}",
+        r"(?i:api-key)[\"']?\s*:\s*[\"']?(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{24,}",
         ("api-key", "Api-Key", "API-Key", "API-KEY"),
     ),
     "a password in a command": (
@@ -215,7 +220,7 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         r"(?i:\w*password|\w*token|(?:api|secret|master|salt)_?key|client_?secret)="
         r"[\"']?(?![$<{%*/])(?=[^\s\"',]*\d)(?=[^\s\"',]*[A-Za-z])[^\s\"',]{12,}"
         r"|curl\s(?:[^\n]*\s)?(?:-u|--user)[ =][\"']?[^\s:$\"'<{]+:"
-        rf"(?![$<{{%*]|(?:{_KNOWN}|{_NOBODYS})(?![\w.~-]))[^\s\"'$]{{8,}}",
+        rf"(?![$<{{%*\[]|(?:{_KNOWN}|{_NOBODYS})(?![\w.~-]))[^\s\"'$]{{8,}}",
         ("-password", "-passwd", "-token", "-api-key", "--from-literal", "--set", "curl"),
     ),
     "a login in a command": (
@@ -300,8 +305,10 @@ _KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 # ghp_xxxxxxxxxxxx… and sk-ant-your-key-goes-here: nobody's
 _PLACEHOLDER = re.compile(
-    r"([A-Za-z0-9*])\1{11}|(?i:your[-_]|[-_]here\b|example[-_]|placeholder|redacted|replace[-_]?me)"
+    r"([A-Za-z0-9*#])\1{9}|EXAMPLE(?:\b|EXAMPLE)|[a-z]Here\b|(?i:your[-_]|[-_]here\b|example[-_]|placeholder|redacted|replace[-_]?(?:me|with)|-k123456CNTRL-)"
 )
+# the annotation that restarts pods for a Secret, whose own name may be that of a key: checksum/openai-api-key
+_DIGEST = re.compile(r"""[ \t]*["']?checksum/[\w.-]+["']?:[ \t]*["']?[0-9a-f]{64}["']?[ \t]*(?:#.*)?$""", re.MULTILINE)
 _RUN = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/]{36,}={0,2}(?![A-Za-z0-9+/=_-])")
 _PRINTED = frozenset(b"\t\n\r" + bytes(range(32, 127)))
 _KEYS_OF_OURS = ("an age private key", "a private key")
@@ -374,5 +381,15 @@ def find(text: str) -> list[tuple[int, str]]:
 def _found(text: str) -> Iterator[tuple[int, str]]:
     for kind, hints, pattern in _SEARCHES:
         for match in pattern.finditer(text) if any(hint in text for hint in hints) else ():
-            if kind in _KEYS_OF_OURS or not _PLACEHOLDER.search(match[0]):
+            if kind in _KEYS_OF_OURS or not (is_placeholder(match[0]) or _is_of_a_digest(text, match.start())):
                 yield text.count("\n", 0, match.start()) + 1, kind
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a text says itself that a credential is to be put in its place."""
+    return _PLACEHOLDER.search(value) is not None
+
+
+def _is_of_a_digest(text: str, start: int) -> bool:
+    """Whether what begins there stands in a line that gives the digest of a Secret."""
+    return _DIGEST.match(text, text.rfind("\n", 0, start) + 1) is not None

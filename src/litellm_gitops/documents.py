@@ -90,6 +90,12 @@ class Document:
         """Those texts as one, a line break between them: to see at once that nothing in them matches."""
         return "\n".join(text for _, text in self.texts)
 
+    @property
+    def is_object(self) -> bool:
+        """Whether it says of what kind it is, and is no patch of Kustomize that takes an object away."""
+        keys = set(mapping(self.value))
+        return {"apiVersion", "kind"} <= keys and "$patch" not in keys
+
     def line(self, *path: str | int) -> int:
         """The line (from 1) of the value at `path`, or of the deepest part of the path that exists."""
         return locate(self.node, path)[0]

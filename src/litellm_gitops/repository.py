@@ -325,12 +325,8 @@ class Repository:
     @cached_property
     def manifests(self) -> list[Document]:
         """Every document that is a Kubernetes object, or means to be one."""
-        return [
-            document
-            for file in self.yaml_files
-            for document in self.documents(file)
-            if file.startswith(("secrets/", "clusters/")) or {"apiVersion", "kind"} <= set(mapping(document.value))
-        ]
+        found = (each for file in self.yaml_files for each in self.documents(file))
+        return [each for each in found if each.file.startswith(("secrets/", "clusters/")) or each.is_object]
 
     # -----------------------------------------------------------------------------------------------------------------
     # What was chosen

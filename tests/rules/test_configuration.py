@@ -127,6 +127,12 @@ FAULTS: dict[str, Fault] = {
     "a reference that is misspelt": (SPELT, model({"model": "openai/gpt-4o", "api_base": "os.enviorn/OWN_ADDRESS"})),
 }
 HARMLESS: dict[str, Edit] = {
+    **{
+        f"a server that asks for no key, which gets {given}": model(
+            {"model": "openai/own", "api_base": "http://own.models.svc:8000/v1", "api_key": given}
+        )
+        for given in ("ollama", "llama-cpp-no-key-required", "not-used", "fake-key")
+    },
     "a name with a space in it": model({"model": "openai/gpt-4o"}, "Our GPT"),
     **{
         f"a model at {given}": model({"model": name, **given})

@@ -160,9 +160,15 @@ HARMLESS: dict[str, Edit] = {
             ("traefik.io/v1alpha1", "MiddlewareTCP"),
             ("external-secrets.io/v1alpha1", "PushSecret"),
             ("keda.sh/v1alpha1", "ScaledJob"),
+            ("monitoring.coreos.com/v1beta1", "AlertmanagerConfig"),
+            ("azmonitoring.coreos.com/v1", "PodMonitor"),
         )
     },
     **{kind: foreign(kind) for kind in FOREIGN},
+    "a setting of Talos": write("talos/own.yaml", 'apiVersion: v1alpha1\nkind: HostnameConfig\nauto: "off"\n'),
+    "a patch that takes an object away": write(
+        "apps/own/exclude.yaml", "$patch: delete\napiVersion: batch/v1\nkind: Job\nmetadata: {name: own}\n"
+    ),
     **{
         f"a configuration for {api_version}": own(f"kind: {kind}\napiVersion: {api_version}\n")
         for api_version, kind in (

@@ -252,6 +252,15 @@ HARMLESS: dict[str, Harmless] = {
     **{f"a panel of {name}": panel(*given) for name, given in PANELS.items()},
     "a dashboard by its address": board({"own.json.url": "https://grafana.com/api/dashboards/1860/download"}),
     "a record": (alert({"record": "litellm:up:sum", "expr": "sum(up)"}), WATCHED),
+    "the other half of an alert": (
+        together(
+            *(
+                append_item(FILE, RULES, {"alert": "Own", "expr": f'up{{job{matches}"own"}} == 0'}, document=1)
+                for matches in ("=", "!=")
+            )
+        ),
+        WATCHED,
+    ),
     "the same alert of another severity": (
         append_item(
             FILE, RULES, {"alert": "LiteLLMDown", "expr": "up > 2", "labels": {"severity": "page"}}, document=1

@@ -129,6 +129,10 @@ HARMLESS: dict[str, Harmless] = {
         set_value(LIST, ("patches",), [{"path": "patch.yaml"}]),
         write("clusters/aws/patch.yaml", named("Ingress", "litellm").replace("apps/v1", "networking.k8s.io/v1")),
     ),
+    "patches in a folder of their own": together(
+        set_value(LIST, ("patches",), [{"path": "patches/own.yaml"}]),
+        write("clusters/aws/patches/own.yaml", named("Ingress", "litellm").replace("apps/v1", "networking.k8s.io/v1")),
+    ),
     "another image of one's own": own(
         "- {op: replace, path: /spec/template/spec/containers/0/image, value: own}", {"name": "own"}
     ),

@@ -203,6 +203,23 @@ FAULTS |= {
 
 HARMLESS: dict[str, Harmless] = {
     "rights for a team": by_hand(bound(group("llm-team"), role="edit")),
+    "a patch that leaves a binding to nobody": together(
+        write("apps/own/kustomization.yaml", "resources: [all.yaml]\npatches: [{path: nobody.yaml}]\n"),
+        write("apps/own/all.yaml", json.dumps(bound(group("llm-team"), role="edit"))),
+        write("apps/own/nobody.yaml", json.dumps(bound(role="edit"))),
+    ),
+    "a Secret that has another name than what makes it": write(
+        "apps/own.yaml",
+        "\n---\n".join(
+            json.dumps(each)
+            for each in (
+                manifest(
+                    "ExternalSecret", "external-secrets.io/v1", "own-secrets", spec={"target": {"name": "own-secret"}}
+                ),
+                taking(name="own-secret"),
+            )
+        ),
+    ),
     "rights for pods": by_hand(bound(account()), manifest("ServiceAccount", "v1")),
     "a team of administrators": by_hand(bound(group("platform"), role="cluster-admin")),
     "an account of elsewhere": by_hand(bound(account("own", "tools"))),

@@ -565,6 +565,10 @@ HARMLESS: dict[str, Edit] = {
         )
         for where in ("op://ai/openai/key", "ref+vault://ai/openai#/key", "vault:secret/data/openai#key")
     },
+    "a Secret that makejinja fills in": write(
+        "template/own.yaml.j2",
+        'apiVersion: v1\nkind: Secret\nmetadata: {name: own}\nstringData:\n  KEY: "#{ own.key }#"\n',
+    ),
     "who logs in, beside where the password is": write(
         "apps/own.yaml",
         "apiVersion: v1\nkind: Secret\nmetadata: {name: own}\n"

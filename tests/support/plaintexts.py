@@ -269,6 +269,13 @@ def harmless() -> dict[str, tuple[str, str]]:
     texts = {
         "an image by its digest": f"image: docker://registry:5000/own:1@sha256:{'a1' * 32}\n",
         "the checksum of our own Secret": f"checksum/litellm-azure-api-key: {'a1' * 32}\n",
+        "the checksum of an own Secret": f"    checksum/openai-api-key: {'a1' * 32}\n",
+        "a metric of GitHub's runners": f"sum(rate(gha_{'job_startup_duration_seconds'}_bucket[5m]))\n",
+        "a private key in prose": "## it begins with -----BEGIN RSA " + "PRIVATE KEY-----\n##\n## name should be a1\n",
+        "an example in a comment": "#  -----BEGIN " + "PRIVATE KEY-----\n#  ...\n#  -----END " + "PRIVATE KEY-----\n",
+        "a private key without one": "-----BEGIN " + "PRIVATE KEY-----\nown\n-----END " + "PRIVATE KEY-----\n",
+        "a token to be put in": f"hvs.{'REPLACE_WITH'}_ROOT_TOKEN xoxe.xoxp-1-Own{'TokenIsPutHere'} glpat-{'X' * 11}-XXX\n",
+        "a login of a document": 'curl --user "username:password" x\ncurl --user neo4j:[PASSWORD] x\n',
         "references of Terraform": "POSTGRES_PASSWORD = var.password\nAZURE_CLIENT_SECRET = module.entra.secret_1\n",
         "an environment in Python": 'api_key = os.environ["API_KEY"]\nAPI_KEY = os.getenv("A1_KEY_OF_OWN_ACCOUNT_2")\n',
         "published keys": f"AKIA{'IOSFODNN7EXAMPLE'} wJalrXUtnFEMI/K7MDENG/bPxRfiCY{'EXAMPLEKEY'}\n",
@@ -360,12 +367,22 @@ def harmless() -> dict[str, tuple[str, str]]:
         "what Grafana reads": "grafana.ini:\n  database: {password: $__file{/etc/db}, token: '$__env{TOKEN}'}\n",
         "a Secret's name in a variable": _container("{name: JGROUPS_ENCRYPT_SECRET, value: eap-app-secret}"),
         "a reference with a path": "encryption_key: $kms_keys:iac-0/ew1/storage\n",
+        "no key is needed by a server": "api_key: llama-cpp-no-key-required\nother: {LLM_API_KEY: ollama}\n",
+        "what a step puts in": "env: {A_API_KEY: __OWN_KEY__, B_TOKEN: 'x-access-token:${{ steps.a.outputs.b }}'}\n",
+        "a file of a task": "env: {A_CREDENTIALS: '{{.HOME}}/keys/own-1', B_CREDENTIALS: ~/keys/own-1}\n",
+        "what Vale looks for": "token: \\b(\\w+)\\b\n",
+        "a public token": "publicToken: 9Cnzj4p4WGeKLs1Pt8QuKUpRKfFLfRYC\n",
         "no key is needed": "api_key: not-needed\ntoken: dummy\nother: {api_key: sk-no-key-required}\n",
     }
     settings = {
         "a script that asks": (
             "bin/ask.sh",
             'read -rs PASSWORD\nTOKEN=$(cat token)\nexport API_KEY="$KEY" SECRET=${X}\n',
+        ),
+        "a field of an answer": ("bin/jq.sh", "jq '{\nSessionToken: .Credentials.SessionToken,\n}'\n"),
+        "a key of no one in Terraform": (
+            "infra/fake.tf",
+            'api_key = "tvly-fake-key"\napi_key = "sk-fake-key-for-a-try"\n',
         ),
         "JSON that refers": ("config/refer.json", '{"token": "${TOKEN}", "tokens": 4096, "passwordFile": "/x"}\n'),
         "variables to be filled in": (

@@ -102,7 +102,9 @@ class Synced:
     @cached_property
     def folders(self) -> list[str]:
         """The folders with manifests that follow git, that of the cluster among them."""
-        return sorted({self.cluster.folder, *(dirname(file) for file in self.files if not self.is_by_hand(file))})
+        read = read_by_kustomize(self.repository)  # patches may have a folder of their own
+        files = (file for file in self.files if not self.is_by_hand(file) and file not in read)
+        return sorted({self.cluster.folder, *map(dirname, files)})
 
     def home(self, file: str) -> str:
         """Where an object of a rendered file is missed: there, or in the list where no such file is left."""

@@ -20,6 +20,15 @@ _SHARED_GROUPS = {
     *("argoproj.io", "alb.networking.azure.io", "cloud.google.com", "gateway.k8s.aws", "networking.gke.io"),
     # other releases and channels of these have more kinds
     *("cilium.io", "gateway.envoyproxy.io", "gateway.networking.k8s.io", "monitoring.coreos.com"),
+    "gateway.networking.x-k8s.io",
+}
+# versions that other releases of them serve, or the operator's webhook, and what Azure's own Prometheus reads
+_OF_OTHER_RELEASES = {
+    ("azmonitoring.coreos.com/v1", "PodMonitor"),
+    ("azmonitoring.coreos.com/v1", "ServiceMonitor"),
+    ("gateway.networking.k8s.io/v1alpha2", "GRPCRoute"),
+    ("gateway.networking.k8s.io/v1alpha3", "BackendTLSPolicy"),
+    ("monitoring.coreos.com/v1beta1", "AlertmanagerConfig"),
 }
 # what kubectl reads and no cluster keeps: how it reaches a cluster
 _OF_KUBECTL = {("v1", "Config")}
@@ -54,6 +63,13 @@ def is_of_a_program(api_version: str, kind: str) -> bool:
     return bool(other or is_list or _OF_PROGRAMS.fullmatch(group)) or (api_version, kind) in _OF_KUBECTL
 
 
+def is_of_a_machine(value: Any, version: str) -> bool:
+    """Whether it is of a version that Kubernetes' first group never had, and of nobody's kind: a setting of Talos."""
+    api_version, kind = kind_of(value)
+    is_later = VERSION.fullmatch(api_version) is not None and api_version != "v1"
+    return is_later and all(other != kind for _, other in schemas.known(version))
+
+
 def order(version: str) -> tuple[int, str, int]:
     """What puts versions into their order: a beta comes before what stays, and is as old as its number says."""
     match = VERSION.fullmatch(version)
@@ -83,7 +99,7 @@ def unknown(value: Any, version: str) -> tuple[Place, str, str] | None:
     if not api_version or not kind:
         lacks = " and ".join(name for name, there in (("apiVersion", api_version), ("kind", kind)) if not there)
         return (), f"it has no {lacks}", "write a Kubernetes manifest"
-    if (api_version, kind) in known or is_of_a_program(api_version, kind):
+    if (api_version, kind) in {*known, *_OF_OTHER_RELEASES} or is_of_a_program(api_version, kind):
         return None
     if " - " in kind:
         return (

@@ -18,7 +18,15 @@ from litellm_gitops.rules import rule
 from litellm_gitops.rules.chart import the_values_fit_their_schema
 from litellm_gitops.rules.engine import is_setup, read_by_kustomize
 from litellm_gitops.rules.forms import FORMS
-from litellm_gitops.rules.kinds import group_of, half_named, is_of_a_program, is_of_another_version, kind_of, unknown
+from litellm_gitops.rules.kinds import (
+    group_of,
+    half_named,
+    is_of_a_machine,
+    is_of_a_program,
+    is_of_another_version,
+    kind_of,
+    unknown,
+)
 from litellm_gitops.rules.kustomizations import filled_later
 from litellm_gitops.rules.sealing import MISSHAPEN, flawed
 from litellm_gitops.subjects import Subject, is_filled_in
@@ -172,6 +180,8 @@ def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterat
     for document in repository.manifests if version else ():
         if document.file in filled_later(repository) and is_of_another_version(document.value, version):
             continue  # for another cluster
+        if not document.file.startswith(("clusters/", "secrets/")) and is_of_a_machine(document.value, version):
+            continue
         if not _is_of_others(repository, document) and (strange := unknown(document.value, version)):
             is_of_a_kind = strange[0] == ("kind",)
             form = Form("type", ("kind",), is_part=is_of_a_kind) if strange[0] else Form("missing", (), "kind")

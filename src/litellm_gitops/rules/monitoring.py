@@ -63,6 +63,7 @@ class Misfit(NamedTuple):
 # ---------------------------------------------------------------------------------------------------------------------
 # Alerts
 # https://prometheus.io/docs/prometheus/latest/configuration/template_reference/
+_WITHOUT_TEXTS = re.compile(r"\{[^{}]*\}|[\d.]+|\s+")
 _FILLED_IN = ("labels", "externalLabels", "externalURL", "value")
 
 
@@ -73,6 +74,7 @@ def every_alert_can_be_evaluated(repository: Repository) -> Iterator[Finding]:
         if not _is(document, "PrometheusRule") or Object(document).flaws:  # another rule says so
             continue
         seen: set[Any] = set()
+        alerts: dict[Any, str] = {}
         for at, group in enumerate(sequence(dig(document.value, "spec", "groups"))):
             name, place = dig(group, "name"), ("spec", "groups", at)
             if name in seen:
@@ -81,12 +83,17 @@ def every_alert_can_be_evaluated(repository: Repository) -> Iterator[Finding]:
             for number, entry in enumerate(map(mapping, sequence(dig(group, "rules")))):
                 key = (text(entry.get("alert")), *sorted(map(str, mapping(entry.get("labels")).items())))
                 misfits = [*_of_alert(document, repository, entry)]
-                if key[0] and key in seen:
+                if key[0] and key in alerts and not _is_its_other_half(alerts[key], text(entry.get("expr"))):
                     what = f"there is an alert {key[0]} with these labels already"
                     misfits.append(Misfit(("alert",), what, edit("rename it, or take one of them out")))
-                seen.add(key)
+                alerts[key] = text(entry.get("expr"))
                 for misfit in misfits:
                     yield found_in(document, (*place, "rules", number, *misfit.field), misfit.what, misfit.fix)
+
+
+def _is_its_other_half(one: str, other: str) -> bool:
+    """Whether two expressions look at the same series, but for what their selectors and limits choose of them."""
+    return one != other and _WITHOUT_TEXTS.sub("", one) == _WITHOUT_TEXTS.sub("", other)
 
 
 def _is(document: Document, kind: str) -> bool:

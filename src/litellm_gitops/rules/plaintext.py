@@ -22,7 +22,7 @@ from litellm_gitops.sealing.inputs import ENV_FILE, OWN, never_in_git
 _CREDENTIAL = re.compile(
     r"(?:PASSWORD|PASSWD|(?<![A-Z])(?<!ON_)PASS|(?<![A-Z])(?:PWD|PSK)|PASSPHRASE|(?<!KUBE_)SECRET|CREDENTIALS?"
     # what a model or a list of pages calls so
-    r"|(?<!(?:PER|PAD|BOS|EOS|UNK|CLS|SEP)_)(?<!(?:MASK|STOP|NEXT|PAGE)_)(?<!IMAGE_)(?<!ServiceAccount)TOKEN"
+    r"|(?<!(?:PER|PAD|BOS|EOS|UNK|CLS|SEP)_)(?<!(?:MASK|STOP|NEXT|PAGE)_)(?<!IMAGE_)(?<!PUBLIC_)(?<!PUBLIC)(?<!ServiceAccount)TOKEN"
     r"|AUTH_VALUE|(?:API|APP|MASTER|SALT)[_-]?KEY|(?:ACCESS|PRIVATE|SECRET|ACCOUNT|ENCRYPTION)_KEY)\Z",
     re.IGNORECASE,
 )
@@ -36,9 +36,12 @@ _NO_NAME = re.compile(r"(?=.*\d)(?=.*[A-Z])[^\s/]{12,}")  # of a Secret, which h
 # Renovate or Sealed Secrets encrypted, what a password was hashed to, and examples that their vendor publishes.
 _REFERENCE = re.compile(
     r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|n/a"
-    r"|not-needed|sk-no-key-required|(?-i:[A-Z][a-zA-Z]+Credential)"  # of Azure: a class
-    r"|(?:(?:Bearer|Basic|token) )?(?:\$[({].*|\{\{.*\}\})|\$[a-z_][\w.:/-]*(?:[\"'].*)?|\$__(?:file|env|vault)\{.*"
-    r"|/.*|[\w./-]+\.(?:md|ya?ml|json|pem|key|crt|txt)|@[\w.-]+@|%\(.*|<.*>|\{[A-Z_]+\}|\*+|x{3,}|.*\.{3}.*|\[\w+\(.*\]|os\.environ.*"
+    r"|not-needed|not-used|noauth|placeholder|replace[-_]?me|your[-_](?:[a-z]+[-_])*(?:key|token|password)(?:[-_]here)?"
+    r"|sk-no-key-required|__[A-Z0-9_]+__|(?-i:[A-Z][a-zA-Z]+Credential)"  # of Azure: a class
+    r"|(?:(?:Bearer|Basic|token) |[\w-]+:)?(?:\$[({].*|\{\{.*\}\})|\$[a-z_][\w.:/-]*(?:[\"'].*)?"
+    r"|\$__(?:file|env|vault)\{.*"
+    r"|(?:~|\{\{[^{}]*\}\}|\$\w+)?/.*|(?-i:(?:\.[A-Za-z_]\w*)+)|.*(?-i:\\[bdsw][+*)\\{]).*"
+    r"|[\w./-]+\.(?:md|ya?ml|json|pem|key|crt|txt)|@[\w.-]+@|%\(.*|<.*>|\{[A-Z_]+\}|\*+|x{3,}|.*\.{3}.*|\[\w+\(.*\]|os\.environ.*"
     r"|(?-i:os[./][A-Za-z]{5,10}[/.][A-Z][A-Z0-9_]*)"
     r"|(?:var|local|data|module|random_password)\.\S+"
     r"|[~^]?\d+(?:\.[\dx*]+){1,2}(?:-[\w.]+)?"  # of a package that is called so
@@ -47,9 +50,15 @@ _REFERENCE = re.compile(
     r"|(?-i:Ag[A-D][A-Za-z0-9+/]{200,}={0,2}|wcFMA.*|wV4D.*|[A-Z0-9]+_(?:[A-Z0-9_]*(?:PASSWORD|TOKEN|KEY|SECRET)(?:_[A-Z]+)?)|.*EXAMPLE(?:KEY)?)",
     re.IGNORECASE | re.DOTALL,
 )
+# what a client that must have some key sends to a server that asks for none
+_NO_KEY = re.compile(
+    r"fake|ollama|vllm|lm[-_]studio|llama[-_.]?cpp|local|(?:[a-z]+[-_])*(?:fake[-_]key|no[-_]key(?:[-_](?:required|needed))?)",
+    re.IGNORECASE,
+)
+_API_KEY = re.compile(r"API[-_]?KEY\Z", re.IGNORECASE)
 # what everybody knows, where nothing is deployed: a database of a test, the key in LiteLLM's documentation
 _OF_NOBODY = re.compile(
-    r"sk-1234|fake|(?:dummy|fake|invalid|mock)(?:[-_][a-z]+)+|postgres|mysql|root|passw(?:or|0r)d|test(?:ing)?|secret"
+    r"sk-1234|fake|(?:[a-z]+-)?(?:dummy|fake|invalid|mock|testing)(?:[-_][a-z]+)+|postgres|mysql|root|passw(?:or|0r)d|test(?:ing)?|secret"
     r"|change[-_]?me|changeit|invalid|admin|guest|example|minio(?:admin|123)?|prom-operator",
     re.IGNORECASE,
 )
@@ -195,7 +204,8 @@ def tells(name: str, value: Any) -> bool:
     # `SECRET=litellm-masterkey` of a script
     named = str(value).lower() == name.lower() or (name.upper() == "SECRET" and value in matrix().secrets)
     named = named or (name.endswith("SECRET") and _A_SECRET.fullmatch(str(value)) is not None)
-    return not named and not is_reference(value)
+    named = named or (_API_KEY.search(name) is not None and _NO_KEY.fullmatch(str(value)) is not None)
+    return not named and not is_reference(value) and not credentials.is_placeholder(str(value))
 
 
 def _settings(value: Any) -> Iterator[tuple[Place, str, Any]]:

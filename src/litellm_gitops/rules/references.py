@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import Any, NamedTuple
 
+from litellm_gitops import foreign
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, walk
 from litellm_gitops.findings import Finding, Misspelt, edit
 from litellm_gitops.objects import found_in
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import links, rbac, rule, rule_of_values
-from litellm_gitops.rules.engine import synced
+from litellm_gitops.rules.engine import read_by_kustomize, synced
 from litellm_gitops.rules.exposure import every_way_in_leads_to_the_proxy
 from litellm_gitops.rules.forms import FORMS
 from litellm_gitops.rules.kubernetes import engines
@@ -47,6 +48,8 @@ def what_means_the_proxy_names_it_right(repository: Repository) -> Iterator[Find
     named = (*(each for each, _, _ in found), *(document.value for document in repository.manifests))
     names = {text(dig(each, "metadata", "name")) for each in named} | {_RELEASE}
     names |= {secret.name for secret in repository.suite.secrets}
+    made = (foreign.made_by(document.value) for document in repository.manifests if isinstance(document.value, dict))
+    names |= {each[0] for each in made if each}
     ports, known = {*_PORTS, *_beside(repository)}, names | labels
     for each, finding, pointing in found:
         is_told = dig(each, "kind") == "NetworkPolicy" and dig(each, "metadata", "name") == _RELEASE  # by its own rule
@@ -175,6 +178,7 @@ def every_binding_is_for_somebody(repository: Repository) -> Iterator[Finding]:
 def _by_hand(repository: Repository, *kinds: str) -> Iterator[Located]:
     """Objects of these kinds but for what a commit would bring: of that rules of the engines tell."""
     brought = {file for each in synced(repository) for file in each.files if not each.is_by_hand(file)}
+    brought |= read_by_kustomize(repository)  # a patch need not say all
     for document in repository.manifests:
         if dig(document.value, "kind") in kinds and document.file not in brought:
             yield document.value, partial(found_in, document)

@@ -52,11 +52,11 @@ _MAYBE_SECRET = re.compile(
     r"""stringData|secretGenerator|kind["']?\s*:\s*(?:[!&|>]\S{0,40}\s+){0,2}["']?Secret\b|[&?]\S{0,40}\s+["']?(?:Secret|kind)\b"""
     r"|\\(?:x|u00|U000000)[4-7]"
 )
-# What is put in by the template of a chart, where {{ "text" | b64enc }} is that text, by a shell, by a reader, or by
-# what knows where it is: 1Password, vals, Bank-Vaults.
+# What is put in by the template of a chart, where {{ "text" | b64enc }} is that text, by makejinja, by a shell, by a
+# reader, or by what knows where it is: 1Password, vals, Bank-Vaults.
 _TEMPLATE = re.compile(
     r"\{\{(?!-?\s*[\"'`][^.$]*\}\}).*\}\}"
-    r"|\A\s*(?:\$\{\w+\}|\$[A-Z][A-Z0-9_]*|<[^<>]+>|(?:op://|ref\+\w+://|vault:)[\w./ #?=&-]+)\s*\Z",
+    r"|\A\s*(?:#[{%].+[}%]#|\$\{\w+\}|\$[A-Z][A-Z0-9_]*|<[^<>]+>|(?:op://|ref\+\w+://|vault:)[\w./ #?=&-]+)\s*\Z",
     re.DOTALL,
 )
 _OF_ARGO_CD = (
