@@ -1,4 +1,4 @@
-"""What a job of GitHub's lacks for its scripts: a program, this repository, a variable, an output."""
+"""What a job of GitHub's lacks for its scripts: a program, a path, a variable, an output."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from litellm_gitops import programs, shell
+from litellm_gitops import shell
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
 from litellm_gitops.proxy_facts import closest
+from litellm_gitops.scripts import runs_the_suite
 
 Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
 
@@ -16,9 +17,6 @@ _HOSTED = re.compile(r"(?:ubuntu|macos)-")
 _UV = re.compile(r"(?:^|[;&|]\s*|\$\()\s*(?:\w+=\S+\s+)*uvx?\s", re.MULTILINE)
 _BRINGS_UV = re.compile(
     r"setup-uv|astral\.sh|\b(?:install|pipx?|brew|mise|asdf|curl)\b.*\buv\b|\bmise|\bdevbox|\bnix", re.DOTALL
-)
-_BRINGS_FILES = re.compile(
-    r"checkout|\bgit (?:clone|fetch|init)\b|download-artifact|\bgh repo\b|\bcurl\b|\bwget\b|actions/cache|\./"
 )
 _LOST_PATH = re.compile(r"(?:^|[;&|\s])(?:export\s+)?PATH=(?P<value>\"[^\"]*\"|'[^']*'|\S*)\s*(?P<rest>[^\n]*)")
 _BARE = re.compile(r"(?:\w+=\S*\s+)*(?P<program>[a-z][\w.-]*)\b")
@@ -34,32 +32,29 @@ def of_workflow(workflow: dict[Any, Any], is_ours: bool) -> Flaws:
     for name, job in mapping(workflow.get("jobs")).items():
         steps = [*map(mapping, sequence(dig(job, "steps")))]
         is_hosted = _HOSTED.match(text(dig(job, "runs-on"))) and not dig(job, "container")
+        if is_hosted and is_ours and (number := _without_uv(steps)) is not None:
+            yield ("jobs", str(name), "steps", number, "run"), "no step brings uv, which it calls", _BEFORE
         for number, step in enumerate(steps):
             place: Place = ("jobs", str(name), "steps", number, "run")
             yield from ((place[:4], what, fix) for what, fix in _unasked(step))
-            if is_hosted:
-                found = [*_lacking(text(step.get("run")), steps[:number], is_ours)]
-                found += _renamed(step, (workflow, mapping(job), *steps))
-                yield from ((place, what, fix) for what, fix in found)
+            if is_hosted and _lost_path(text(step.get("run"))):
+                yield place, "PATH lacks what it was, so that the shell finds no program", 'write PATH="…:$PATH"'
+            for what, fix in _renamed(step, (workflow, mapping(job), *steps)) if is_hosted else ():
+                yield place, what, fix
 
 
-def _lacking(script: str, before: list[dict[Any, Any]], is_ours: bool) -> Iterator[tuple[str, str]]:
-    """What a script on GitHub's own machine calls, and no step before has brought."""
-    if is_ours and _UV.search(script) and not _BRINGS_UV.search(f"{before}{script}"):
-        yield "no step brings uv, which it calls", "call astral-sh/setup-uv before"
-    elif path := _without_files(script, before):
-        yield f"nothing checks this repository out, so that there is no {path}", "call actions/checkout before"
-    if _lost_path(script):
-        yield "PATH lacks what it was, so that the shell finds no program", 'write PATH="…:$PATH"'
+_BEFORE = "call astral-sh/setup-uv before"
 
 
-def _without_files(script: str, before: list[dict[Any, Any]]) -> str:
-    """A file of this repository that a script names, where no step before may have brought it."""
-    others = [text(step.get("uses")) for step in before if step.get("uses")]
-    is_unknown = any(not each.startswith(("actions/setup-", "astral-sh/", "azure/setup-")) for each in others)
-    if is_unknown or _BRINGS_FILES.search(f"{before}{script}"):
-        return ""
-    return next(iter(programs.paths(script)), "")
+def _without_uv(steps: list[dict[Any, Any]]) -> int | None:
+    """The first step that calls uv where none before has brought it; of the job with the suite another rule tells."""
+    for number, step in enumerate(steps):
+        script = text(step.get("run"))
+        if runs_the_suite(script, pipefail=True) or _BRINGS_UV.search(f"{step}"):
+            return None
+        if _UV.search(script):
+            return number
+    return None
 
 
 def _lost_path(script: str) -> bool:

@@ -70,7 +70,6 @@ FAULTS: dict[str, Fault] = {
     "a path of its own alone": (STEPS, change(VALIDATE, 'PATH="$PWD/.bin:$PATH"', 'PATH="$PWD/.bin"')),
     "a path to where nothing is (GitLab)": (STEPS, substitute(PIPELINE, r"\$PWD/\.bin:", "$PWD/bin:", 1), GITLAB),
     "a job without uv": (STEPS, remove(VALIDATE, ("jobs", "chart", "steps", 1))),
-    "a job without this repository": (STEPS, hosted("run: kubectl kustomize clusters/aws")),
     "an output that is empty": (STEPS, change(UPDATE, "release != ''", "release == ''")),
     "a variable under a longer name": (STEPS, change(UPDATE, "          TITLE:", "          ISSUE_TITLE:")),
     "a folder of a matrix that is not there": (
@@ -96,7 +95,6 @@ HARMLESS: dict[str, Harmless] = {
     ),
     "a document in a block": document("cat << 'END' > own.txt", "git chekcout", "END", "kubectl apply -f own.yaml"),
     "uv from elsewhere": job("run: pip install uv && uv run --locked pytest -k own", "run: uvx yamllint ."),
-    "no repository, and none of its files": hosted("run: curl --fail https://example.com/clusters/aws"),
     "a path beside what it was": job(
         "{run: 'export PATH=\"$PWD/bin:$PATH\" && own', env: {OWN_HOME: a}}", "run: echo $HOME"
     ),

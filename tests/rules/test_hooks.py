@@ -62,7 +62,6 @@ FAULTS: dict[str, Fault] = {
         INSTALLED,
         change(PROJECT, "testpaths =", 'filterwarnings = ["eror"]\ntestpaths ='),
     ),
-    "marks in a file of its own": (WHOLE, write("pytest.ini", "[pytest]\naddopts = -q\ntestpaths = tests\n")),
     "a folder of tests in a text": (WHOLE, change(PROJECT, 'testpaths = ["tests"]', 'testpaths = "test"')),
     "a switch of a hook that is left empty": (GUARDED, change(COMMITS, RUNS_ALWAYS, "        always_run:\n")),
     "a guard of another module": (THERE, change(GUARD, "litellm_gitops.guard ", "litellm_gitops.guards ")),

@@ -149,7 +149,7 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
         yield Finding(where, line, what, edit("take it out"))
     tests = [file for file in repository.under("tests") if re.search(r"(?:^|/)test_[^/]*$|_test\.py$", file)]
     # of what is misread the rule below tells
-    is_ours = not left and (where != _PROJECT or not any(python_project.unread(settings, [])))
+    is_ours = where == _PROJECT and not left and not any(python_project.unread(settings, []))
     if is_ours and (mark := python_project.taken_in(words, map(basename, tests))):
         what = f"addopts takes in what has the mark {mark}, which not every machine can run"
         yield Finding(where, line, what, edit("write -m 'not chart and not decrypt and not signed' in addopts"))
