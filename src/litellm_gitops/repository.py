@@ -219,8 +219,8 @@ class Cluster:
             return None
         if any([key.value for key, _ in layer.node.value].count(name) > 1 for layer in (shared, own)):
             return None  # one of them is not seen, and a rule of its own says so
-        checksums = self.repository.document(self.checksums_file)
-        layers = (shared, own, checksums) if checksums else (shared, own)
+        last = self.repository.document(self.checksums_file)  # where it is empty a rule of its own tells
+        layers = tuple(each for each in (shared, own, last) if each and each.value.get(name, "") is not None)
         merged = reduce(merge, [layer.value for layer in layers])
         return Values(self, self.repository.chart, layers, merged)
 

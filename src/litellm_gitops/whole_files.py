@@ -22,7 +22,7 @@ _TWICE = "no_object_is_applied_twice"  # speaks of the file in its place, too
 _APPLIED = re.compile(
     r"clusters/[^/]+/(?:account|exposure|kustomization|monitoring|namespace|network-policy|project|release|root|secrets"
     r"|source|release/helmrelease|(?:argocd|flux)-setup/[\w-]+)\.yaml|secrets/[^/]+/(?:kustomization|ksops)\.yaml"
-    r"|litellm/Chart\.yaml"
+    r"|litellm/Chart\.yaml|\.sops\.yaml"
 )
 _OURS = re.compile(
     rf"{_APPLIED.pattern}|litellm/values[\w-]*\.yaml|README\.md|docker-compose\.yml|renovate\.json|pyproject\.toml"
@@ -53,7 +53,10 @@ def instead(repository: Repository, found: Iterable[Finding], again: Again) -> I
         if len(ours) > 1 and _is_at_the_end(repository, file, ours):
             first = min(ours, key=lambda each: each.line or 0)
             what = f"{first.what}, and more is missing where the file ends"
-            together |= _as_one(ours, replace(first, what=what), first)
+            one = _as_one(ours, replace(first, what=what), first)
+            if file == ".sops.yaml" and (told := one[first]):  # which copier does not write
+                one[first] = replace(told, fix=edit("take it from git history"))
+            together |= one
     return together | _of_one_word(repository, [each for each in found if each not in together], again)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.rules.test_one_cause import LOCKED, NEEDS, Told
 from tests.support.answers import answers, everything
-from tests.support.faults import AWS, AZURE, GCP, SHARED, Edit, change, delete, substitute, write
+from tests.support.faults import AWS, AZURE, GCP, RULES, SHARED, Edit, change, delete, substitute, write
 from tests.support.findings import Copy, Harmless, accepted, findings, report
 
 VALUES, REFUSED = "the_values_fit_their_schema", "the_api_server_takes_every_manifest"
@@ -196,6 +196,12 @@ FAULTS: dict[str, Told] = {
             ("project.yaml", 60, "argo_cd_reaches_the_namespace_alone", ARGOCD),
         )
     },
+    "a creation rule without its end": ("every_cluster_has_one_sound_creation_rule", RULES, ends(RULES, 9)),
+    "checksums without content": (
+        "every_checksum_is_that_of_its_secret",
+        "litellm/checksums-aws.yaml",
+        ends("litellm/checksums-aws.yaml", 2),
+    ),
     "the chart without its end": (TAKEN, CHART_FILE, ends(CHART_FILE, 5)),
     "a kind that is cut off": (SCHEMA, "clusters/aws/namespace.yaml", ends("clusters/aws/namespace.yaml", 1)),
     # a file in place of one of another kind
@@ -234,6 +240,12 @@ FAULTS: dict[str, Told] = {
         )
         for file in ("argocd-cmd-params-cm.yaml", "argocd-repo-server.yaml", "plugin.yaml")
     },
+    "a plugin of Argo CD with another ending": (
+        ALL_OF_ARGOCD,
+        "clusters/aws/argocd-setup/plugin.yml",
+        renamed("argocd-setup/plugin.yaml", "argocd-setup/plugin.yml"),
+        ARGOCD,
+    ),
     # an object of a file that others stand in
     **{
         f"one object less: {kind}": ("the_ingress_has_what_its_class_needs", ON_GKE, without_object(ON_GKE, kind))

@@ -238,7 +238,7 @@ def _is_first_of_its_line(repository: Repository, finding: Finding) -> bool:
 
 def _as_whole_files(repository: Repository, found: list[Finding]) -> Iterator[Finding]:
     """These findings, but one for all of which a file as a whole is the cause."""
-    if all(map(_is_of_each_commit, found)):
+    if all(_is_of_each_commit(each) and each.file != ".sops.yaml" for each in found):
         yield from found
         return
     instead = _of_whole_files(repository)

@@ -115,14 +115,19 @@ class Table:
                 if found := each.find(self.identity(each, key)):
                     yield each, found
 
+    def setup(self, each: Synced) -> dict[str, set[Identity]]:
+        """The files that a person applies to the engine itself, and what each of them holds."""
+        files = {**self._content["files"], **self._content.get("either", {})}
+        known = {f"{each.cluster.folder}/{file}": keys for file, keys in files.items()}
+        return {file: {self.identity(each, key) for key in known[file]} for file in known if in_setup(file)}
+
     def _of_setup(self, each: Synced) -> Iterator[Finding]:
         """Of the files that a person applies to the engine itself: one by another name, one without its objects."""
         either, readme = self._content.get("either", {}), each.repository.text("README.md") or ""
-        known = {f"{each.cluster.folder}/{file}": keys for file, keys in {**self._content["files"], **either}.items()}
+        setup = self.setup(each)
         held: dict[str, set[Identity]] = {}
         for found in each.objects:
             held.setdefault(found.document.file, set()).add(found.identity)
-        setup = {file: {self.identity(each, key) for key in known[file]} for file in known if in_setup(file)}
         for file, wanted in setup.items():
             others = (other for other in held if other not in setup and in_setup(other) and wanted <= held[other])
             if not each.repository.has(file) and file in readme and (other := next(others, "")):

@@ -20,6 +20,7 @@ from litellm_gitops.findings import Finding, edit, restore
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import load, rule
+from litellm_gitops.rules.argocd import ARGOCD
 from litellm_gitops.rules.engine import synced
 from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.pipeline import GITLAB, OURS
@@ -359,7 +360,8 @@ def every_entry_point_that_is_called_is_there(repository: Repository) -> Iterato
             yield Finding(file, None, "calls nothing of litellm_gitops", restore())
     content = repository.text(_README) or "" if repository.has(_README) else ""
     known = {*repository.files, *(str(each) for file in repository.files for each in PurePosixPath(file).parents)}
-    named = (file for each in synced(repository) for file in each.by_hand)
+    named = [file for each in synced(repository) for file in each.by_hand]
+    named += [file for each in ARGOCD.clusters(repository) for file in ARGOCD.setup(each)]
     for line, word, meant in readme.slips(content, partial(_is_there, repository, {*wanted, *named}), known):
         yield Finding(_README, line, f"there is no {word}", edit(f"did you mean {meant}?"))
 
