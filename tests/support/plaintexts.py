@@ -274,7 +274,8 @@ def harmless() -> dict[str, tuple[str, str]]:
         "a private key in prose": "## it begins with -----BEGIN RSA " + "PRIVATE KEY-----\n##\n## name should be a1\n",
         "an example in a comment": "#  -----BEGIN " + "PRIVATE KEY-----\n#  ...\n#  -----END " + "PRIVATE KEY-----\n",
         "a private key without one": "-----BEGIN " + "PRIVATE KEY-----\nown\n-----END " + "PRIVATE KEY-----\n",
-        "a token to be put in": f"hvs.{'REPLACE_WITH'}_ROOT_TOKEN xoxe.xoxp-1-Own{'TokenIsPutHere'} glpat-{'X' * 11}-XXX\n",
+        "a token to be put in": f"hvs.{'REPLACE_WITH'}_ROOT_TOKEN xoxe.xoxp-1-Own{'TokenIsPutHere'} "
+        f"glpat-{'X' * 11}-XXX\n",
         "a login of a document": 'curl --user "username:password" x\ncurl --user neo4j:[PASSWORD] x\n',
         "references of Terraform": "POSTGRES_PASSWORD = var.password\nAZURE_CLIENT_SECRET = module.entra.secret_1\n",
         "an environment in Python": 'api_key = os.environ["API_KEY"]\nAPI_KEY = os.getenv("A1_KEY_OF_OWN_ACCOUNT_2")\n',
