@@ -48,7 +48,7 @@ def foreign_secrets(repository: Repository, cluster: Cluster) -> dict[str, froze
     found: dict[str, frozenset[str] | None] = {}
     for manifest in _manifests(repository, cluster):
         namespace = dig(manifest, "metadata", "namespace")
-        if manifest.get("kind") in _NAMES and namespace in (None, repository.namespace):
+        if text(manifest.get("kind")) in _NAMES and namespace in (None, repository.namespace):
             own = text(dig(manifest, "metadata", "name"))
             names = [text(dig(manifest, *place)) for place in _NAMES[str(manifest["kind"])]]
             found[next(filter(None, names), own)] = keys_of(manifest)

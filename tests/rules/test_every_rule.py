@@ -78,6 +78,20 @@ def test_a_value_of_any_type_fails_no_rule(file: str, repository: Copy) -> None:
         assert "failed on a value of an unexpected type" not in report(findings(root)), (path, place[last])
 
 
+@pytest.mark.parametrize("file", ["clusters/aws/account.yaml", "clusters/aws/secrets.yaml"])
+def test_a_field_of_a_manifest_that_is_a_list_fails_no_rule(file: str, repository: Copy) -> None:
+    root = repository(everything())
+    text = (root / file).read_text("utf-8")
+    for path in [each for each in _paths([*yaml.safe_load_all(text)]) if 2 <= len(each) <= 3]:
+        content = [*yaml.safe_load_all(text)]
+        place: Any = content
+        for part in path[:-1]:
+            place = place[part]
+        place[path[-1]] = [{}]
+        write(file, yaml.safe_dump_all(content, sort_keys=False))(root)
+        assert "failed on a value of an unexpected type" not in report(findings(root)), path
+
+
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield path
     if not isinstance(value, dict | list):

@@ -105,7 +105,7 @@ def _runs_the_suite(repository: Repository, file: str) -> bool:
     # YAML 1.1 takes the key `on` for true
     events = value.get("on", value.get(True))
     filters = (
-        events if isinstance(events, dict) else dict.fromkeys([events] if isinstance(events, str) else sequence(events))
+        events if isinstance(events, dict) else dict.fromkeys([events] if isinstance(events, str) else texts(events))
     )
     known = {"push", "pull_request", "merge_group"}.intersection(filters)
     if not any(_takes_every_change(repository, mapping(filters[event])) for event in known):

@@ -48,7 +48,7 @@ def engine_reads(cluster: Cluster, *more: str) -> Iterator[Document]:
     patches = read_by_kustomize(cluster.repository)
     for file in (*cluster.repository.under(cluster.folder), *more):
         for document in cluster.repository.documents(file):
-            is_other = dig(document.value, "kind") in _OF_OTHERS and file not in patches
+            is_other = text(dig(document.value, "kind")) in _OF_OTHERS and file not in patches
             if not is_other or text(dig(document.value, "metadata", "name")).startswith("litellm"):
                 yield document
 
