@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 
@@ -27,8 +28,13 @@ _OWN_FOLDER = re.compile(
 _FAILED = {"BaseException", "Exception", "ImportError", "ModuleNotFoundError", ""}
 
 
-def of_entry(file: str, content: str) -> Flaws:
+@lru_cache(maxsize=64)
+def of_entry(file: str, content: str) -> tuple[tuple[int, str, str], ...]:
     """What is wrong with a file of hooks/ or tests/ that runs nothing, or hides how it ends."""
+    return (*_of_file(file, content),)
+
+
+def _of_file(file: str, content: str) -> Flaws:
     try:
         tree = ast.parse(content)
     except SyntaxError as error:

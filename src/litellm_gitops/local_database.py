@@ -97,16 +97,14 @@ def of_variables(content: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     """References to variables without their end, and switches in other words. https://docs.docker.com/reference/compose-file/interpolation/"""
     for place, found in walk(content):
         rest = found.replace("$$", "")
-        if "${" in rest and found != place[-1] and _ends(rest) < rest.count("${"):
+        if "${" in rest and found != place[-1] and _is_open(rest):
             yield place, "a variable has no }", "write } behind it"
         if place[-1] in _SWITCHES and found != place[-1] and (meant := closest(found, ("true", "false"))):
             yield place, f"{place[-1]} is {found}, which is no switch", f"did you mean {meant}?"
 
 
-def _ends(text: str) -> int:
-    """How many of the references in a text are closed."""
-    closed = depth = 0
-    for at, letter in enumerate(text):
-        depth += text.startswith("${", at)
-        closed, depth = (closed + 1, depth - 1) if letter == "}" and depth else (closed, depth)
-    return closed
+def _is_open(text: str) -> bool:
+    """Whether a reference in a text has no end."""
+    while (closed := re.sub(r"\$\{[^{}]*\}", "", text)) != text:
+        text = closed
+    return "${" in text

@@ -19,16 +19,23 @@ _OPTIONS = (
 )
 
 
+_PLAIN = re.compile(r"[a-z][\w ./:@,+-]*")  # one command, of which a shell changes nothing
+
+
 def miscalled(script: str) -> Slips:
     """What scripts ask of programs by a slip."""
-    found = shell.read(script)
-    for command in found.all() if found else ():
-        yield from dict.fromkeys(_of_call(command.words))
-        name = next((word for word in command.words if not _BEFORE.fullmatch(word)), "")
-        if name == "[" and command.words[-1] != "]":
+    if _PLAIN.fullmatch(script):
+        listed = [script.split()]  # as it would be read, and much faster
+    else:
+        found = shell.read(script)
+        listed = [command.words for command in found.all()] if found else []
+    for words in listed:
+        yield from dict.fromkeys(_of_call(words))
+        name = next((word for word in words if not _BEFORE.fullmatch(word)), "")
+        if name == "[" and words[-1] != "]":
             yield "a test lacks its end, and fails", "]"
         if name == "set":
-            yield from ((f"set knows no {word}", meant) for word in command.words if (meant := closest(word, _OPTIONS)))
+            yield from ((f"set knows no {word}", meant) for word in words if (meant := closest(word, _OPTIONS)))
         is_own = re.search(rf"\b{re.escape(name)}\s*\(\)|\b(?:function|alias)\s+{re.escape(name)}\b", script)
         if name and not is_own and (meant := _common(name)):
             yield f"there is no command {name}", meant

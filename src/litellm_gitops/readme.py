@@ -52,6 +52,7 @@ def _lines(text: str) -> Iterator[tuple[int, str, bool]]:
             yield number, line, bool(fence)
 
 
+_CALL = re.compile(r"[a-z][\w.-]*(?: |/\S)")  # what between backticks may be one, and no flag or key alone
 _SHELLS = ("bash", "console", "sh", "shell", "zsh")
 
 
@@ -68,7 +69,7 @@ def commands(text: str) -> tuple[tuple[int, str], ...]:
         elif fence:
             block.append((number, line))
         else:
-            found += [(number, code) for code in _CODE.findall(line) if " " in code]
+            found += [(number, code) for code in _CODE.findall(line) if _CALL.match(code)]
     return (*found,)
 
 
