@@ -131,6 +131,7 @@ def _of_values(name: str, rest: list[str]) -> Slips:
             continue
         if meant := closest(given, values):
             yield f"{name} knows no {given}", meant
+            return
         elif asked in closed and re.fullmatch(r"\w+", word):
             yield f"{name} knows no {given}", " or ".join(known)
     given_to = dict(pairs)

@@ -7,6 +7,7 @@ https://docs.pytest.org/en/stable/reference/reference.html#configuration-options
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
@@ -269,10 +270,16 @@ def missing(project: dict[Any, Any], sources: Iterable[str]) -> str:
     return min(wanted - given, default="")
 
 
+def options_of(options: dict[Any, Any]) -> str:
+    """What pytest adds to its command line, which may be a text or a list."""
+    given = options.get("addopts")
+    return shlex.join(texts(given)) if isinstance(given, list) else text(given)
+
+
 def of_pytest(options: dict[Any, Any], tests: list[str]) -> Flaws:
     """What is wrong with the settings of pytest: then it leaves tests out, or runs others."""
     yield from _misspelt("pytest", options, _PYTEST)
-    words = text(options.get("addopts"))
+    words = options_of(options)
     for flag in re.findall(r"(?<!\S)(--[\w-]+)", words):
         if flag not in _FLAGS and (meant := closest(flag, _FLAGS)):
             yield "addopts", f"pytest knows no {flag}", f"did you mean {meant}?"
@@ -314,7 +321,7 @@ def _of_plugins(settings: dict[Any, Any], options: dict[Any, Any]) -> Flaws:
     """Plugins that the settings of pytest ask for, and that nothing here installs."""
     installed = f"{settings.get('project')}{settings.get('dependency-groups')}{dig(settings, 'tool', 'uv')}".lower()
     for name, flag in _PLUGINS.items():
-        if name not in installed and (match := flag.search(text(options.get("addopts")))):
+        if name not in installed and (match := flag.search(options_of(options))):
             what = f"pytest knows no {match[0].partition(' ')[0]} without pytest-{name}, and ends with an error"
             yield "addopts", what, f"add pytest-{name} to the dependencies"
     for line in texts(options.get("required_plugins")):

@@ -72,7 +72,7 @@ def _of_rules(file: str, function: ast.FunctionDef, assigned: list[ast.Assign], 
         what = f"{function.name} evaluates some of the rules alone"
         yield function.lineno, what, "evaluate all of them; policies/suite.yml sets one aside"
     elif name not in MARKS and (line := _passed_over(function)):
-        what = f"{function.name} ends for some rules before it evaluates them"
+        what = f"{function.name} passes where a rule is broken"
         yield line, what, "call verify(rule) for each; policies/suite.yml sets one aside"
 
 
@@ -91,13 +91,19 @@ def _is_some(function: ast.FunctionDef, assigned: list[ast.Assign]) -> bool:
 
 
 def _passed_over(function: ast.FunctionDef) -> int:
-    """The line of a condition on which a test returns before it evaluates a rule; 0 where there is none."""
+    """The line at which a test returns before it evaluates a rule, or lets it break; 0 where there is none."""
     for node in function.body:
         if "verify" in (called(each) for each in ast.walk(node)):
-            return node.lineno if isinstance(node, ast.If) and not node.orelse else 0
+            is_caught = isinstance(node, ast.Try) and any(_passes(each) for each in node.handlers)
+            return node.lineno if is_caught or (isinstance(node, ast.If) and not node.orelse) else 0
         if isinstance(node, ast.Return) or (isinstance(node, ast.If) and any(_returns(each) for each in node.body)):
             return node.lineno
     return 0
+
+
+def _passes(handler: ast.ExceptHandler) -> bool:
+    """Whether what is caught is gone."""
+    return not any(isinstance(each, ast.Raise | ast.Assert) or called(each) for each in ast.walk(handler))
 
 
 def _returns(node: ast.stmt) -> bool:

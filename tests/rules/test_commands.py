@@ -77,6 +77,8 @@ FAULTS: dict[str, Fault] = {
         hosted("uses: actions/checkout@v7", "run: kubectl kustomize 'clusters/${{ matrix.own }}'", more=MATRIX),
     ),
     "a chart that is not there": (PATHS, job("run: helm lint litelm")),
+    "a field that is asked for by a slip": (STEPS, change(UPDATE, "--json title", "--json tilte")),
+    "an entry point for no program": (READ, change("hooks/auth_matrix.py", "env python3", "env pyhton3")),
     "a script for no shell": (READ, write("bin/own.sh", "#!/usr/bin/env bsh\necho\n")),
     "an output that nothing writes": (STEPS, substitute(UPDATE, r" +print\(.*\n", "")),
 }

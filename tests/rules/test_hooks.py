@@ -49,6 +49,10 @@ FAULTS: dict[str, Fault] = {
         THERE,
         change(FILES, "    verify(rule)", "    if rule.name:\n        return\n    verify(rule)"),
     ),
+    "rules that may be broken": (
+        THERE,
+        change(FILES, "    verify(rule)", "    try:\n        verify(rule)\n    except Exception:\n        pass"),
+    ),
     "rules with a mark": (THERE, change(MATRIX, "@pytest", "@pytest.mark.decrypt\n@pytest")),
     "a mark that is gone": (THERE, drop("tests/test_decryption.py", "pytestmark")),
     "a mark that is misspelt": (THERE, change("tests/test_decryption.py", "mark.decrypt", "mark.decrypted")),
@@ -90,6 +94,9 @@ FAULTS: dict[str, Fault] = {
     "everything to ignore": (LINT, change(YAMLLINT, "  *.sops.yaml", "  *.yaml")),
 }
 HARMLESS: dict[str, Harmless] = {
+    "options of pytest in a list": substitute(
+        PROJECT, r'"-q (\S+) (\S+) -m (.*)"', '["-q", "\\1", "\\2", "-m", "not chart and not decrypt and not signed"]'
+    ),
     "tests of one's own": write(
         "tests/test_own.py",
         "import pytest\n\n\nclass TestOwn:\n    @pytest.mark.parametrize(('a', 'b'), [(1, 2)])\n"

@@ -259,6 +259,7 @@ FAULTS: dict[str, Fault] = {
         ),
     ),
     "a Renovate that is switched off": (READS, settings(enabled=False)),
+    "a Renovate that passes over everything": (READS, settings(ignorePaths=["**"])),
     "rules of another engine": (WHOLE, change("tests/test_deployment.py", '"engine", "flux"', '"engine", "argocd"')),
     **{
         f"a Dependabot that looks at nothing: {file} {given}": (

@@ -30,6 +30,17 @@ def gitlab(edit: Edit) -> Fault:
 
 
 FAULTS: dict[str, Fault] = {
+    **{
+        f"a step that GitHub does not take: {given}": (
+            "github_takes_every_workflow",
+            append_item(".github/workflows/validate.yaml", ("jobs", "suite", "steps"), given),
+        )
+        for given in (
+            {"run": "make", "with": {"own": "a"}},
+            {"uses": f"actions/setup-node@{'a' * 40}", "working-directory": "tests"},
+            {"uses": "actions/setup-node@${{ env.OWN }}"},
+        )
+    },
     "rights of a job that are misspelt": (GITHUB, substitute(VALIDATE, r"^    permissions:", "    permisions:", 1)),
     "a switch of an action that is neither on nor off": (
         STEPS,

@@ -37,7 +37,7 @@ def every_script_can_be_read(repository: Repository) -> Iterator[Finding]:
         for line in sorted({document.line(*place) or 0 for place in places} if document else ()):
             if line and programs.is_folded(_folded(repository.text(file) or "", line)):
                 yield Finding(file, line, "YAML makes one line of these commands", edit("write | in place of >"))
-    for file in (each for each in repository.files if each.endswith((".bash", ".sh"))):
+    for file in (each for each in repository.files if each.endswith((".bash", ".py", ".sh"))):
         program = re.match(r"#!\s*(?:\S*/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.-]+)", repository.text(file) or "")
         names = [f"/{each}" for each in _INTERPRETERS]
         if program and f"/{program[1]}" not in names and (meant := closest(f"/{program[1]}", names)):

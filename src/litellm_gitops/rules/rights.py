@@ -61,7 +61,7 @@ def nothing_that_the_pipeline_runs_can_move(repository: Repository) -> Iterator[
         for job, entry in mapping(dig(document and document.value, "jobs")).items():
             for number, step in enumerate(sequence(mapping(entry).get("steps"))):
                 used = text(dig(step, "uses"))
-                if document and used and not re.search(r"@(?:[0-9a-f]{40}|sha256:[0-9a-f]{64})\Z|\A\./", used):
+                if document and used and not re.search(r"\$\{\{|@(?:[0-9a-f]{40}|sha256:[0-9a-f]{64})\Z|\A\./", used):
                     line = document.line("jobs", job, "steps", number, "uses")
                     what = f"{used} is no commit, and can be moved"
                     yield Finding(file, line, what, edit("write @ and the commit of its release"))

@@ -58,12 +58,10 @@ def renovate_can_read_its_configuration(repository: Repository) -> Iterator[Find
     pipelines = [*_texts(repository, [*filter(repository.has, OURS)])]
     unmatched = renovate_settings.unmatched(mapping(settings), paths, pipelines)
     told = dict.fromkeys((*_unread_settings(content), *chain(*flaws), *unmatched))
-    if mapping(settings).get("enabled") is False:
-        off = (
-            "enabled",
-            "Renovate is switched off, and proposes nothing",
-            f"take it out, or the file: git rm {_RENOVATE}",
-        )
+    is_off = mapping(settings).get("enabled") is False
+    if is_off or {"*", "**", "**/*"} & {*texts(mapping(settings).get("ignorePaths"))}:
+        what = "Renovate is switched off, and proposes nothing" if is_off else "Renovate passes over every file"
+        off = ("enabled" if is_off else "ignorePaths", what, f"take it out, or the file: git rm {_RENOVATE}")
         told = {off: None}
     yield from _at_its_word(content, iter(told))
     for file in filter(repository.has, OURS):
@@ -141,7 +139,7 @@ def pytest_runs_the_whole_suite(repository: Repository) -> Iterator[Finding]:
         yield Finding(_PROJECT, None, what, edit("correct the syntax"))
         return
     where, options = _of_pytest(repository, settings)
-    words, folders = text(dig(options, "addopts")), _listed(dig(options, "testpaths")) or ["tests"]
+    words, folders = python_project.options_of(options), _listed(dig(options, "testpaths")) or ["tests"]
     marks = re.sub(r"-m\s*(['\"])[^'\"]*\1", "", words).split()
     line = next((number for number, each in enumerate((content or "").splitlines(), 1) if "addopts" in each), None)
     line = line if where == _PROJECT else None

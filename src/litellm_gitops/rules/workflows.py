@@ -241,6 +241,10 @@ def _of_job(flaws: _Flaws, jobs: dict[Any, Any], name: str, job: dict[Any, Any])
         at = (*place, "steps", number)
         if {"run", "uses"} <= {*step} or not {*step} - _BESIDE:  # else one is misspelt
             flaws.append((at, "a step has run or uses"))
+        if astray := {"with"} & {*step} if "run" in step else {"shell", "working-directory"} & {*step}:
+            flaws.append(((*at, min(astray)), f"such a step takes no {min(astray)}"))
+        if "${{" in text(step.get("uses")):
+            flaws.append(((*at, "uses"), "uses takes no expression"))
         if (shell := text(step.get("shell"))) and not {shell} & _SHELLS and "{0}" not in shell and "${{" not in shell:
             flaws.append(((*at, "shell"), f"there is no shell {shell}"))
         if step.get("id") in seen:
