@@ -13,7 +13,7 @@ from posixpath import basename, dirname
 import yaml
 
 from litellm_gitops.correction import with_word, without
-from litellm_gitops.findings import Finding, edit, restore
+from litellm_gitops.findings import Finding, delete, edit, restore
 from litellm_gitops.repository import Repository
 
 _TRIED, _SHOWN = 3, 3  # words that may be the cause; of many files
@@ -47,16 +47,18 @@ def instead(repository: Repository, found: Iterable[Finding], again: Again) -> I
         ours = [each for each in found if each.file == file]
         first = next((each for each in ours if each.code != _TWICE), ours[0])
         what = f"it is {twin}, byte for byte, and another is needed here"
-        together |= _as_one(ours, replace(first, line=None, what=what), first)
+        told = replace(first, line=None, what=what, fix=restore())
+        if not _OURS.fullmatch(file):
+            told = replace(told, what=f"it is {twin} a second time", fix=delete(file))
+        together |= _as_one(ours, told, first)
     for file in sorted({each.file for each in found} - {each.file for each in together}):
         ours = [each for each in found if each.file == file]
         if len(ours) > 1 and _is_at_the_end(repository, file, ours):
             first = min(ours, key=lambda each: each.line or 0)
             what = f"{first.what}, and more is missing where the file ends"
-            one = _as_one(ours, replace(first, what=what), first)
-            if file == ".sops.yaml" and (told := one[first]):  # which copier does not write
-                one[first] = replace(told, fix=edit("take it from git history"))
-            together |= one
+            # copier does not write the rules of sops
+            fix = restore() if file != ".sops.yaml" else edit("take it from git history")
+            together |= _as_one(ours, replace(first, what=what, fix=fix), first)
     return together | _of_one_word(repository, [each for each in found if each not in together], again)
 
 
@@ -82,7 +84,7 @@ def _of_one_word(repository: Repository, found: list[Finding], again: Again) -> 
 
 
 def _as_one(found: list[Finding], told: Finding, first: Finding) -> Instead:
-    return {each: replace(told, fix=restore(), misspelt=None) if each is first else None for each in found}
+    return {each: replace(told, misspelt=None) if each is first else None for each in found}
 
 
 def _copies(repository: Repository, found: list[Finding]) -> dict[str, str]:
@@ -93,7 +95,8 @@ def _copies(repository: Repository, found: list[Finding]) -> dict[str, str]:
     wrong = {each.file for each in found if each.code != _TWICE}
     copies = dict[str, str]()
     for file in sorted(wrong & {*repository.files}):
-        content = (repository.content(file) or b"").strip() if _OURS.fullmatch(file) else b""
+        is_meant = _OURS.fullmatch(file) or (file.startswith("clusters/") and len(found) > 1)
+        content = (repository.content(file) or b"").strip() if is_meant else b""
         same = [other for other in repository.files if content and other != file and _is(repository, other, content)]
         is_one = sum(each.file == file for each in found) == 1 and all(_alike(file, other) for other in same)
         if same and not is_one and not wrong & {*same}:

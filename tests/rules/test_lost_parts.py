@@ -211,6 +211,11 @@ FAULTS: dict[str, Told] = {
     "checksums in place of KSOPS": (LISTS, KSOPS, copied("litellm/checksums-aws.yaml", KSOPS), ARGOCD),
     "KSOPS in place of an Ingress": ("the_proxy_is_exposed_as_answered", ON_GKE, copied(KSOPS, ON_GKE), ARGOCD),
     "an Application in place of the chart": (TAKEN, CHART_FILE, copied("clusters/aws/root.yaml", CHART_FILE), ARGOCD),
+    "a file that was left beside its copy": (
+        APPLIED,
+        "clusters/aws/exposure-old.yaml",
+        copied("clusters/aws/exposure.yaml", "clusters/aws/exposure-old.yaml"),
+    ),
     # a file without content
     **{
         f"nothing in {file}": (ALL_OF_FLUX, f"clusters/aws/{file}", write(f"clusters/aws/{file}", ""))

@@ -304,6 +304,18 @@ FAULTS: dict[str, Fault] = {
             "usernameKey: password\n      passwordKey: username",
         ),
     ),
+    "the backend of an Ingress as it was before": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        substitute(
+            "clusters/aws/exposure.yaml",
+            r"(path: /audio, .*)service: .*",
+            r"\1serviceName: litellm, servicePort: 4000}}",
+        ),
+    ),
+    "a mount at the place of another": (
+        "every_mount_has_its_volume",
+        substitute(AWS, "mountPath: /var/secrets/gcp", "mountPath: /app/github_copilot_custom/access-token"),
+    ),
     "a port of Redis as a number": ("the_values_fit_their_schema", substitute(AWS, '"6379"', "6379")),
     "a salt key in the values": (
         "no_credential_stands_in_plaintext",

@@ -296,7 +296,10 @@ def _together(repository: Repository, found: list[Finding]) -> Iterator[Finding]
     for each in (each for of_file in alike.values() for each in _of_a_file(of_file)):
         texts = [names.sub("{}", text) for text in (each.file, each.what, each.fix.text)]
         beside = everywhere.setdefault((each.code, *texts), {})
-        if each.file in beside or _is_of_each_commit(each) or each.fix.action not in (Action.EDIT, Action.RESTORE):
+        is_by_hand = each.fix.action in (Action.EDIT, Action.RESTORE) or (
+            each.fix.action == Action.UPDATE and each.fix.first
+        )
+        if each.file in beside or _is_of_each_commit(each) or not is_by_hand:
             yield each
         else:
             beside[each.file] = each
@@ -324,11 +327,11 @@ def _with_others(findings: list[Finding]) -> Finding:
 def _as_one(first: Finding, second: Finding) -> Iterator[Finding]:
     """Two findings, or one where what two lines hold that follow each other changed places, or was changed at once."""
     above, below = sorted((first, second), key=lambda each: each.line or 0)
-    is_edit = above.fix.action == below.fix.action == Action.EDIT and not (above.misspelt or below.misspelt)
-    if not is_edit or not above.line or below.line != above.line + 1:
+    is_edit = above.fix.action == below.fix.action == Action.EDIT
+    if not is_edit or not above.line or below.line not in (above.line, above.line + 1):
         yield from (first, second)
         return
-    what = f"{above.what}; and in line {below.line}: {below.what}"
+    what = f"{above.what}; and{f' in line {below.line}:' * (below.line != above.line)} {below.what}"
     fix = above.fix.text if above.fix == below.fix else f"{above.fix.text}, and {below.fix.text}"
     yield replace(above, what=what, fix=edit(fix))
 

@@ -150,7 +150,8 @@ def _fits(token: pod.Token, wanted: pod.Token) -> bool:
 
 def _mounted(values: Values, volumes: list[str], mount: Mount, needs: str, what: str) -> Iterator[Finding]:
     wanted = (mount.path, mount.sub_path, True)
-    if mount.path in (each.path for each in values.pod.mounts_of_nothing):
+    paths = [each.path for each in values.pod.mounts]
+    if mount.path in (each.path for each in values.pod.mounts_of_nothing) or len(paths) > len({*paths}):
         return  # of which another rule tells
     if not volumes:
         yield _finding(values, values.chart.volumes, f"{needs} needs a volume of {what}", edit("restore it"))
