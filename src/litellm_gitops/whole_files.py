@@ -21,7 +21,9 @@ _TWICE = "no_object_is_applied_twice"  # speaks of the file in its place, too
 # files that are rendered, of which a person may write no other by the same name; of the others each its own text
 _APPLIED = re.compile(
     r"clusters/[^/]+/(?:account|exposure|kustomization|monitoring|namespace|network-policy|project|release|root|secrets"
-    r"|source|release/helmrelease|(?:argocd|flux)-setup/[\w-]+)\.yaml|secrets/[^/]+/(?:kustomization|ksops)\.yaml"
+    r"|source|release/helmrelease|(?:argocd|flux)-setup/(?:argocd-(?:cm|cmd-params-cm|repo-server)|plugin"
+    r"|serviceaccount))\.yaml"
+    r"|secrets/[^/]+/(?:kustomization|ksops)\.yaml"
     r"|litellm/Chart\.yaml|\.sops\.yaml"
 )
 _OURS = re.compile(
@@ -48,7 +50,7 @@ def instead(repository: Repository, found: Iterable[Finding], again: Again) -> I
         first = next((each for each in ours if each.code != _TWICE), ours[0])
         what = f"it is {twin}, byte for byte, and another is needed here"
         told = replace(first, line=None, what=what, fix=restore())
-        if not _OURS.fullmatch(file):
+        if not _is_ours(file):
             told = replace(told, what=f"it is {twin} a second time", fix=delete(file))
         together |= _as_one(ours, told, first)
     for file in sorted({each.file for each in found} - {each.file for each in together}):
@@ -87,6 +89,11 @@ def _as_one(found: list[Finding], told: Finding, first: Finding) -> Instead:
     return {each: replace(told, misspelt=None) if each is first else None for each in found}
 
 
+def _is_ours(file: str) -> bool:
+    """Whether a file is one of those that are rendered, by its name."""
+    return _OURS.fullmatch(file) is not None
+
+
 def _copies(repository: Repository, found: list[Finding]) -> dict[str, str]:
     """Each file in whose place another one lies, byte for byte, of which nothing is found -> that one.
 
@@ -95,9 +102,10 @@ def _copies(repository: Repository, found: list[Finding]) -> dict[str, str]:
     wrong = {each.file for each in found if each.code != _TWICE}
     copies = dict[str, str]()
     for file in sorted(wrong & {*repository.files}):
-        is_meant = _OURS.fullmatch(file) or (file.startswith("clusters/") and len(found) > 1)
-        content = (repository.content(file) or b"").strip() if is_meant else b""
+        content = (repository.content(file) or b"").strip() if file.startswith("clusters/") or _is_ours(file) else b""
         same = [other for other in repository.files if content and other != file and _is(repository, other, content)]
+        if not _is_ours(file):  # one of another name is renamed, unless it lies beside the other
+            same = [other for other in same if dirname(other) == dirname(file) and len(found) > 1]
         is_one = sum(each.file == file for each in found) == 1 and all(_alike(file, other) for other in same)
         if same and not is_one and not wrong & {*same}:
             copies[file] = min(same, key=lambda other: (not _alike(file, other), other))
