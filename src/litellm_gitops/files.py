@@ -26,6 +26,7 @@ _ENVIRONMENT = {
 GIT = ("git", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false")
 _REGULAR = ("100644", "100755", "120000")  # not a submodule
 _LINK = "120000"
+_TEMPLATE = re.compile(r"\.(?:erb|ftl|gotmpl|j2|jinja2?|mustache|tmpl|tpl)\.[a-z]+\Z")
 _UNMERGED = ("ls-files", "-z", "--unmerged")
 _OTHER = "160000"  # the commit of another repository, a submodule
 _SEEN = ("--cached", "--others", "--exclude-standard")
@@ -310,12 +311,18 @@ class Staged:
 
 
 def yaml_of(names: list[str]) -> list[str]:
-    """Those of `names` that should be YAML: not the templates of a Helm chart, nor what Helm fetches for it."""
+    """Those of `names` that should be YAML: not what a program makes YAML of, such as the templates of a Helm chart."""
     charts = [
         name.removesuffix("Chart.yaml") for name in [*names, "litellm/Chart.yaml"] if name.endswith("/Chart.yaml")
     ]
     others = tuple(f"{chart}{folder}/" for chart in charts for folder in ("templates", "charts"))
-    return [name for name in names if name.endswith((".yaml", ".yml")) and not name.startswith(others)]
+    found = (name for name in names if name.endswith((".yaml", ".yml")) and not name.startswith(others))
+    return [name for name in found if not is_template(name)]
+
+
+def is_template(name: str) -> bool:
+    """Whether a program makes a file of this one, of which the end of the name says what: values.ftl.yaml."""
+    return _TEMPLATE.search(name) is not None
 
 
 def ignored(root: Path, names: Iterable[str]) -> set[str]:

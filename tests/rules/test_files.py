@@ -182,6 +182,10 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "files of which a program makes YAML and a script": together(
+        write("apps/own.ftl.yaml", "<#if own?has_content>\nown: ${own}\n  </#if>\nmore: own\n"),
+        write("apps/own.ftl.sh", "#!/bin/sh\n<#if own>\necho own\n</#if>\n"),
+    ),
     "texts over several lines that hold a dash": append(
         "clusters/aws/notes.md.yaml.txt", "a: one -\n  two\nb: |\n  - c\nd: >\n  - e\nf: 'g\n  - h'\n"
     ),

@@ -558,6 +558,10 @@ FAULTS["literals of which one is of a known form"] = (
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "a public key, and code, in folders of that name": together(
+        write("packer/keys/own.pub", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 own\n"),
+        write("src/keys/own.go", "package keys\n"),
+    ),
     **{
         f"a Secret that says where its value is: {where}": write(
             "apps/own.yaml",

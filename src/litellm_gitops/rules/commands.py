@@ -11,7 +11,7 @@ from typing import Any
 
 from litellm_gitops import expressions, makefile, own_programs, programs, readme, steps, syntax
 from litellm_gitops.documents import dig, mapping
-from litellm_gitops.files import matching, search_path
+from litellm_gitops.files import is_template, matching, search_path
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
@@ -176,7 +176,7 @@ def _is_lost(repository: Repository, path: str, around: str) -> bool:
 
 def is_of_a_shell(repository: Repository, file: str) -> bool:
     """Whether a file is a script for bash or its like."""
-    if not file.endswith((".bash", ".sh")) or file.startswith("vendor/"):
+    if not file.endswith((".bash", ".sh")) or file.startswith("vendor/") or is_template(file):
         return False
     first = (repository.text(file) or "").partition("\n")[0]
     return not first.startswith("#!") or bool(re.search(r"\b(?:ba|da)?sh\b", first))

@@ -35,7 +35,7 @@ _NO_NAME = re.compile(r"(?=.*\d)(?=.*[A-Z])[^\s/]{12,}")  # of a Secret, which h
 # another program puts in or decrypts, where it is kept, what code or Terraform reads from elsewhere, what PGP made for
 # Renovate or Sealed Secrets encrypted, what a password was hashed to, and examples that their vendor publishes.
 _REFERENCE = re.compile(
-    r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|n/a"
+    r"|none|null|nil|true|false|yes|no|on|off|read|write|[0-9]{1,6}|str|string|dummy|empty|unused|skip|n/a|.*\*{3,}"
     r"|not-needed|not-used|noauth|placeholder|replace[-_]?me|your[-_](?:[a-z]+[-_])*(?:key|token|password)(?:[-_]here)?"
     r"|sk-no-key-required|__[A-Z0-9_]+__|(?-i:[A-Z][a-zA-Z]+Credential)"  # of Azure: a class
     r"|(?:(?:Bearer|Basic|token) |[\w-]+:)?(?:\$[({].*|\{\{.*\}\})|\$[a-z_][\w.:/-]*(?:[\"'].*)?"
@@ -202,7 +202,8 @@ def tells(name: str, value: Any) -> bool:
     if _NAME_OF_SECRET.search(name) and not (name.isupper() or _NO_NAME.fullmatch(str(value))):
         return False
     # `SECRET=litellm-masterkey` of a script
-    named = str(value).lower() == name.lower() or (name.upper() == "SECRET" and value in matrix().secrets)
+    bare, given = (re.sub("[-_]", "", each).lower() for each in (name, str(value)))
+    named = given in (bare, bare.removesuffix("secret")) or (name.upper() == "SECRET" and value in matrix().secrets)
     named = named or (name.endswith("SECRET") and _A_SECRET.fullmatch(str(value)) is not None)
     named = named or (_API_KEY.search(name) is not None and _NO_KEY.fullmatch(str(value)) is not None)
     return not named and not is_reference(value) and not credentials.is_placeholder(str(value))
@@ -272,7 +273,7 @@ def _leaves(value: Any, path: Place = ()) -> Iterator[tuple[Place, str, Any]]:
         for number, child in enumerate(value):
             yield from _leaves(child, (*path, number))
             option = _OPTION.fullmatch(value[number - 1]) if number and isinstance(value[number - 1], str) else None
-            if option and isinstance(child, str):
+            if option and isinstance(child, str) and not child.startswith("--"):
                 yield (*path, number), option[1], child
     else:
         yield path, next((part for part in reversed(path) if isinstance(part, str)), ""), value

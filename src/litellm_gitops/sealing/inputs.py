@@ -22,7 +22,12 @@ FOLDER_VARIABLE = "LITELLM_GITOPS_INPUTS"
 STDIN = "standard input"
 # Inputs of sealing, private keys, and for whom a clone has sealed, by name: none enters git, also by `git add --force`.
 _NEVER = ("*.agekey", "age.key", "keys.txt", ENV_FILE, "gcp-service-account.json*", "access-token*", ".sealed-for*")
-_KEY_FILE = re.compile(r"(?:.*/)?keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+|(?i:keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+)")
+# in a folder of others what is code, or the public half, is no private key
+_CODE = r"\.(?:cs|css|go|html|java|[jt]sx?|kt|md|php|proto|pub|py|rb|rs|sql|tf|vue|ya?ml)"
+_KEY_FILE = re.compile(
+    rf"(?:.*/)?keys/(?!\.gitkeep\Z|README\.md\Z)(?![^/]*{_CODE}\Z)[^/]+"
+    r"|(?i:keys/(?!\.gitkeep\Z|README\.md\Z)[^/]+)"
+)
 # what each clone has of its own: of any kind and in any case, git would put it in the place of that
 OWN = re.compile(r"(?i:keys|\.sealing(?:/.*)?)")
 
