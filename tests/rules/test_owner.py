@@ -80,6 +80,11 @@ kind: PodDisruptionBudget
 metadata: {name: own-budget, namespace: litellm}
 spec: {maxUnavailable: 1, selector: {matchLabels: {app: own}}}
 ---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: own-callers, namespace: litellm}
+spec: {podSelector: {matchLabels: {app.kubernetes.io/name: litellm}}, ingress: [{ports: [{port: 4000, protocol: TCP}]}]}
+---
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: own-files, namespace: litellm}
@@ -195,7 +200,7 @@ _SLIPS = {
     TOGETHER: (
         ("http://litellm:4000", "http://litellm:8000"),
         ("http://litellm:4000", "http://litellm-proxy:4000"),
-        ("port: 4000}]}]", "port: 8080}]}]"),
+        ("port: 4000}]}]\n", "port: 8080}]}]\n"),
         ("{name: litellm, port: 4000}", "{name: litellm-service, port: 4000}"),
         ("port: {name: http}", "port: {name: web}"),
         ("tls: [{hosts: [own-chat.", "tls: [{hosts: [own-caht."),
@@ -206,13 +211,14 @@ _SLIPS = {
         ('requests.cpu: "16"', 'requests.cpu: "1"'),
         ('pods: "40"', 'pods: "1"'),
         ("max: {memory: 16Gi}", "max: {memory: 2Gi}"),
-        (
-            "matchLabels: {app: own}}}\n---\napiVersion: v1\nkind: C",
-            "matchLabels: {app.kubernetes.io/name: litellm}}}\n---\napiVersion: v1\nkind: C",
-        ),
+        ("1, selector: {matchLabels: {app: own", "1, selector: {matchLabels: {app.kubernetes.io/name: litellm"),
         ("{allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}", "{privileged: true}"),
         ("restartPolicy: Never\n", "restartPolicy: Never\n          hostNetwork: true\n"),
         ("cluster: {name: own-db}", "cluster: {name: postgres}"),
+        ("http://litellm:4000", "http://litellm"),
+        ("http://litellm:4000", "https://litellm:4000"),
+        ("{app.kubernetes.io/name: litellm}}, ingress", "{app: litellm}}, ingress"),
+        ("4000, protocol: TCP", "4000, protocol: UDP"),
     ),
     NAMES: (("key: redis-password", "key: password"),),
     TAKES: (("own.bin: b3du", "own.bin: of-no-form"),),
@@ -286,6 +292,26 @@ HARMLESS: dict[str, Harmless] = {
         ("{algorithm: ECDSA, size: 256}", "{rotationPolicy: Always}"),
         ("  duration: 2160h\n", ""),
         ("[chat.example.com]", '["*.example.com"]'),
+    ),
+    "a usage of Crossplane": write(
+        "apps/own.yaml",
+        "apiVersion: protection.crossplane.io/v1beta1\nkind: Usage\nmetadata: {name: own, namespace: own}\n"
+        "spec: {of: {apiVersion: v1, kind: ConfigMap, resourceRef: {name: own}}, reason: own}\n",
+    ),
+    "a trigger of another language": own(
+        (
+            '{type: prometheus, metadata: {serverAddress: "http://prometheus:9090", query: sum(up), threshold: "1"}}',
+            "{type: datadog, metadata: {query: 'avg:own{*}', queryValue: \"1\"}}",
+        ),
+    ),
+    "a second Service of the proxy": own(
+        ("{name: litellm, port: 4000}", "{name: litellm-proxy, port: 80}"),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own-files",
+            "apiVersion: v1\nkind: Service\nmetadata: {name: litellm-proxy, namespace: litellm}\n"
+            "spec: {selector: {app.kubernetes.io/name: litellm}, ports: [{port: 80, targetPort: http}]}\n---\n"
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own-files",
+        ),
     ),
     "a database by its digest": own(("postgresql:17.5", f"postgresql@sha256:{'a1' * 32}")),
 }

@@ -47,7 +47,7 @@ _NAMES: dict[tuple[str, str], tuple[str, ...]] = {
 }
 _LAST = {field for _, field in _NAMES}
 _OF_THE_CHART = (("ServiceAccount",), ("Service",))  # of which it makes one that is called litellm
-_MADE_FOR_ANOTHER = ("Cluster", "SecretStore", "TriggerAuthentication")  # kinds that do nothing by themselves
+_MADE_FOR_ANOTHER = ("Cluster", "Issuer", "SecretStore", "TriggerAuthentication")  # kinds that do nothing by themselves
 
 
 def nearly(word: str, known: set[str]) -> str:
@@ -333,7 +333,8 @@ def _named(objects: Objects, own: Own) -> Flaws:
         keys = tuple(key for key in place if isinstance(key, str))[-2:]
         kinds = _NAMES.get((keys[0], keys[1]), ()) if len(keys) == 2 else ()
         above = mapping(dig(own.value, *place[:-1])) if kinds else {}
-        is_here = kinds and above.get("kind") in (None, *kinds) and "namespace" not in above
+        # a key of a mapping is a text as well
+        is_here = above.get(place[-1]) == name and above.get("kind") in (None, *kinds) and "namespace" not in above
         known = objects.names(*kinds) | ({"litellm"} if kinds in _OF_THE_CHART else set())
         if is_here and name not in known and (meant := nearly(name, known) or _alone(objects, own, kinds)):
             yield place, f"there is no {kinds[0]} {name}", f"did you mean {meant}?"
@@ -394,6 +395,6 @@ def _hosts(objects: Objects, own: Own) -> Flaws:
 
 _CHECKS = (
     *(_targets, _backends, _selects, _scales, _keys, _named, _scraped, _hosts),
-    *(addresses.in_fields, addresses.in_texts, addresses.of_hosts, addresses.doubled),
+    *(addresses.in_fields, addresses.in_texts, addresses.of_hosts, addresses.doubled, addresses.selecting),
     *(limits.admitted, limits.sufficient, _made),
 )

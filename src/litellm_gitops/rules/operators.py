@@ -28,7 +28,8 @@ from litellm_gitops.subjects import is_filled_in
 
 _TABLES = ("operators", "ecosystem", "needs")
 _MANAGED = re.compile(
-    r".+\.(?:upbound|crossplane)\.io/v\w+ (?!\w*ProviderConfig|Provider|Function|Composit|Configuration)\w+"
+    r"(?!(?:apiextensions|meta|ops|pkg|protection|secrets)\.crossplane).+\.(?:upbound|crossplane)\.io/v\w+ "
+    r"(?!\w*ProviderConfig|Provider|Function|Composit|Configuration)\w+"
 )
 _TYPES: dict[str, type] = {"list": list, "mapping": dict, "bool": bool}
 Slips = Iterator[tuple[Place, str, str]]  # where, what is wrong, what to do
@@ -101,9 +102,9 @@ def _slips(value: Any) -> Slips:
     for form in (name.removeprefix("of_") for name in row if name.startswith("of_")):
         for path in text(row[f"of_{form}"]).split():
             for place, _, found in each(value, path.split(".")):
-                if not _is_of(form, found):
+                if not _is_of(form, found) and not _is_of_another(value, place, form):
                     _, what, fix = OWN_FORMS[form]
-                    yield place, f"{place[-1]} is {show(found)}, which is no {what}", fix
+                    yield place, f"{_name(place)} is {show(found)}, which is no {what}", fix
     yield from _of_rules(value, row)
 
 
@@ -117,7 +118,7 @@ def _of_needs(value: Any, row: dict[str, Any]) -> Slips:
             # of what is no list another form tells
             is_item = all(isinstance(at, int) for at, part in zip(place, path.split("."), strict=False) if part == "*")
             if isinstance(found, dict) and is_item and missing and next(slips, None) is None:
-                yield place, f"{place[-1]} lacks {' and '.join(missing)}", "write it"
+                yield place, f"{_name(place)} lacks {' and '.join(missing)}", "write it"
 
 
 def _of_rules(value: Any, row: dict[str, Any]) -> Slips:
@@ -141,6 +142,16 @@ def _is_of(form: str, found: Any) -> bool:
     if not isinstance(found, str) or is_filled_in(found) or found == "0":
         return True
     return bool(re.fullmatch(fits, found) if isinstance(fits, str) else fits(found))
+
+
+def _is_of_another(value: Any, place: Place, form: str) -> bool:
+    """Whether an expression is one of another program than Prometheus, as the trigger says in which it stands."""
+    return form == "promql" and dig(value, *place[:-2], "type") != "prometheus"
+
+
+def _name(place: Place) -> str:
+    """The field of a place, or the list in whose item it ends."""
+    return next((part for part in reversed(place) if isinstance(part, str)), "it")
 
 
 def _of_fields(above: Place, found: dict[Any, Any], known: list[str], kind: str) -> Slips:
