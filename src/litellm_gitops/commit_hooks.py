@@ -51,6 +51,9 @@ def _of_release(at: int, entries: list[dict[Any, Any]]) -> Flaws:
 _HIGHEST = {"https://github.com/adrienverge/yamllint": 2, "https://github.com/pre-commit/pre-commit-hooks": 7}
 
 
+_OF_FILES = ("files", "types", "types_or", "exclude", "exclude_types", "stages", "always_run")  # by which it is asked
+
+
 def _of_hook(hook: dict[Any, Any], files: list[str], is_root: bool) -> Flaws:
     try:
         words = shlex.split(text(hook.get("entry")))
@@ -58,6 +61,8 @@ def _of_hook(hook: dict[Any, Any], files: list[str], is_root: bool) -> Flaws:
         yield ("entry",), "the entry has a quote without its end, and no commit is possible", "correct it"
         return
     language = hook.get("language")
+    if language == "fail" and not any(key in hook for key in _OF_FILES):
+        yield ("language",), "it fails for every file, and no commit is possible", "write files: and a pattern"
     if language != "fail" and _OF_A_SHELL & {*words} and not _SHELL.fullmatch(words[0]):
         yield ("entry",), "pre-commit calls no shell, so that what joins commands is an argument", "write bash -c '…'"
     scripts = [word for word in words[:1] if re.fullmatch(r"(?:\./)?[\w-][\w./-]*/[\w.-]+", word)]

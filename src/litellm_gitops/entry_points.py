@@ -100,6 +100,10 @@ def _of_hook(nodes: list[ast.AST]) -> Iterator[tuple[int, str, str]]:
     if any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "main" for node in nodes):
         calls = []  # of the owner's, which may end by itself
     lost = calls if calls and not computed else brought if not calls else []
+    for each in (each for each in nodes if isinstance(each, ast.Attribute) and ast.unparse(each.value) == "sys.path"):
+        if each.attr not in dir(list):
+            meant = closest(each.attr, dir(list))
+            yield each.lineno, f"sys.path has no {each.attr}", f"did you mean {meant}?" if meant else "correct it"
     for each in (each for each in nodes if isinstance(each, ast.Attribute) and _is_of_a_path(each)):
         if meant := closest(each.attr, dir(Path)):
             yield each.lineno, f"a path has no {each.attr}", f"did you mean {meant}?"

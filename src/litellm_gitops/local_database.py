@@ -51,9 +51,19 @@ def flaws(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[Pl
     for what, named, found in (("user", url["user"], user), ("database", url["name"], database)):
         if found not in ("", named) and "$" not in f"{found}{named}":
             yield place, f"it names the {what} {named}, but {url['host']} makes {found}", "correct one of them"
+    yield from _of_a_login(place, url, made)
+    yield from _of_ports(place, url, other, made)
+
+
+def _of_a_login(place: Place, url: re.Match[str], made: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     ours, theirs = (REFERENCE.fullmatch(text(each)) for each in (url["password"], made.get("POSTGRES_PASSWORD")))
     if ours and theirs and ours[1] != theirs[1]:
         yield place, f"its password is {ours[1]}, but that of {url['host']} is {theirs[1]}", "correct one of them"
+
+
+def _of_ports(
+    place: Place, url: re.Match[str], other: dict[Any, Any], made: dict[Any, Any]
+) -> Iterator[tuple[Place, str, str]]:
     listens = text(made.get("PGPORT")) or "5432"
     inside = [text(each).rpartition("/")[0] or text(each) for each in texts(other.get("ports"))]
     ports = [each.rpartition(":")[2] for each in inside]

@@ -11,6 +11,9 @@ READS = "the_proxy_here_takes_its_configuration"
 TAKES, FINDS = "docker_takes_its_file", "the_proxy_here_finds_its_configuration"
 
 FAULTS: dict[str, Fault] = {
+    "a mount without its source": (TAKES, substitute(FILE, r"source: .*", "source:", count=1)),
+    "no port": (FINDS, substitute(FILE, r"^ +- 127\.0\.0\.1:4000:4000\n", "")),
+    "a misspelt level of the log": (FINDS, change(FILE, "LITELLM_LOG: INFO", "LITELLM_LOG: INOF")),
     "a database of another profile": (
         TAKES,
         change(FILE, "  postgres:\n    image", "  postgres:\n    profiles: [own]\n    image"),

@@ -105,6 +105,15 @@ FROM_HERE = "path: ./litellm, sourceRef: {kind: GitRepository, name: litellm-git
 FROM_ELSEWHERE = "path: ./anything, sourceRef: {kind: OCIRepository, name: own}"
 
 FAULTS: dict[str, Fault] = {
+    "a block of patterns without its sign": (
+        "flux_sees_what_it_deploys",
+        change("clusters/aws/source.yaml", "ignore: |", "ignore:"),
+    ),
+    "a Role without its rules": (
+        "flux_may_write_what_is_rendered",
+        substitute("clusters/aws/account.yaml", r"^rules:\n(?:.*\n)*?---", "---"),
+        everything(metrics="prometheus_operator"),
+    ),
     "a kind that is cut short": (
         "every_manifest_fits_the_schema_of_its_kind",
         substitute(ACCOUNT, r"^kind: Role$", "kind: Rol"),

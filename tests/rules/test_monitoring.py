@@ -75,6 +75,11 @@ PANELS: dict[str, tuple[str, object]] = {
 }
 
 FAULTS: dict[str, Fault] = {
+    "a misspelt metric of the cluster": (
+        ALERTS,
+        substitute(FILE, "_status_replicas_available", "_status_repcicas_available", count=1),
+        WATCHED,
+    ),
     # expressions
     "no expression": (ALERTS, *asks("")),
     "an expression that ends too early": (ALERTS, *asks("up and")),

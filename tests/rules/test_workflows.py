@@ -31,6 +31,21 @@ def gitlab(edit: Edit) -> Fault:
 
 FAULTS: dict[str, Fault] = {
     **{
+        f"nothing behind {key}": ("github_takes_every_workflow", substitute(VALIDATE, pattern, key + ":", count=1))
+        for key, pattern in (
+            ("timeout-minutes", "timeout-minutes: .*"),
+            ("permissions", r"permissions:\n +contents: read"),
+        )
+    },
+    "a job without its steps": (
+        "github_takes_every_workflow",
+        substitute(UPDATE, r"^    steps:\n(?:.*\n)*", ""),
+    ),
+    "a right beside the others": (
+        "github_takes_every_workflow",
+        change(UPDATE, "      issues: write", "    issues: write"),
+    ),
+    **{
         f"a step that GitHub does not take: {given}": (
             "github_takes_every_workflow",
             append_item(".github/workflows/validate.yaml", ("jobs", "suite", "steps"), given),

@@ -174,10 +174,11 @@ def of_plugin(plugin: Object) -> Iterator[Finding]:
     elif settings and not dig(settings, "metadata", "name") and "litellm-ksops" in text(plugin.get(*place)):
         yield plugin.finding(place, "its name is not under metadata, where Argo CD looks for it", "write metadata:")
     generate = mapping(dig(settings, "spec", "generate"))
-    for key in (key for key in map(str, generate) if closest(key, ["command", "args"])):
+    slips = [key for key in map(str, generate) if closest(key, ["command", "args"])]
+    for key in slips:
         meant = closest(key, ["command", "args"])
         yield plugin.finding(place, f"Argo CD reads no spec.generate.{key}", f"did you mean {meant}?")
-    if dig(settings, "kind") == "ConfigManagementPlugin" and generate is not None and not generate.get("command"):
+    if dig(settings, "kind") == "ConfigManagementPlugin" and not slips and not generate.get("command"):
         what = "spec.generate has no command, so that nothing is rendered"
         if "generate:" in text(plugin.get(*place)):  # else another row tells
             yield plugin.finding(place, what, "indent command and args below generate")

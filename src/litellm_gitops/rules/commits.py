@@ -120,7 +120,12 @@ def _refused(document: Document, hooks: list[tuple[Place, dict[Any, Any]]]) -> I
             yield Finding(_COMMITS, document.line(*place), what, edit(f"write {missing[0]}"))
         elif "hooks/guard_staged.py" in text(hook.get("entry")) and hook.get("language") == "python":
             brought = " ".join(texts(hook.get("additional_dependencies")))
-            if "litellm-gitops" not in brought and not ("pathspec" in brought and "pyyaml" in brought.lower()):
+            is_told = "additional_dependencies" in hook and hook["additional_dependencies"] is None  # by its schema
+            if (
+                not is_told
+                and "litellm-gitops" not in brought
+                and not ("pathspec" in brought and "pyyaml" in brought.lower())
+            ):
                 what = "the guard lacks the package that it calls, and no commit is possible"
                 yield Finding(_COMMITS, document.line(*place), what, restore("write its additional_dependencies"))
         language = hook.get("language")

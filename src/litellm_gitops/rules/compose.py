@@ -20,7 +20,7 @@ from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.configuration import BY_ITSELF
 from litellm_gitops.rules.files import no_key_is_given_twice, twice
-from litellm_gitops.rules.pods import is_no_answer, misspelt_variable
+from litellm_gitops.rules.pods import is_no_answer, misspelt_variable, misspelt_word
 from litellm_gitops.rules.proxy import NAMED
 from litellm_gitops.schemas import published
 
@@ -75,23 +75,15 @@ def _flaws(content: dict[Any, Any], services: dict[Any, Any]) -> Iterator[tuple[
     ]
     yield from ((place, what, "correct it") for place, what in refused[:1])  # of which the others may be a part
     for name, service in services.items() if not refused else ():
-        policy = text(dig(service, "restart"))
-        if policy and not _RESTARTS.fullmatch(policy):
-            yield ("services", name, "restart"), f"there is no restart {policy}", "write unless-stopped, always or no"
         yield from _of_health(name, mapping(dig(service, "healthcheck")))
-        platform = text(dig(service, "platform"))
-        if platform not in _PLATFORMS and (meant := closest(platform, _PLATFORMS)):
-            yield ("services", name, "platform"), f"there is no platform {platform}", f"did you mean {meant}?"
+        yield from _of_service(("services", name), mapping(service))
         for other, entry in mapping(dig(service, "depends_on")).items():
             image, check = text(dig(services, other, "image")), dig(services, other, "healthcheck")
             is_made = "build" in mapping(services.get(other))
             healthless = not mapping(check).get("test") and not is_made and _NO_HEALTH.fullmatch(image)
             if dig(entry, "required") is not False and (hidden := _hidden(service, services.get(other))):
-                yield (
-                    ("services", name, "depends_on", other),
-                    f"{name} needs {other}, which {hidden} hides",
-                    "give both the same",
-                )
+                what = f"{name} needs {other}, which {hidden} hides"
+                yield ("services", name, "depends_on", other), what, "give both the same"
             if dig(entry, "condition") == "service_healthy" and (healthless or dig(check, "disable") is True):
                 yield (
                     ("services", name, "depends_on", other),
@@ -115,6 +107,18 @@ def _hidden(service: Any, other: Any) -> str:
 
 
 _PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm64/v8", "linux/arm/v7")
+
+
+def _of_service(place: Place, service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    policy, platform = text(service.get("restart")), text(service.get("platform"))
+    if policy and not _RESTARTS.fullmatch(policy):
+        yield (*place, "restart"), f"there is no restart {policy}", "write unless-stopped, always or no"
+    if platform not in _PLATFORMS and (meant := closest(platform, _PLATFORMS)):
+        yield (*place, "platform"), f"there is no platform {platform}", f"did you mean {meant}?"
+    for field in ("volumes", "configs", "secrets"):
+        for number, entry in enumerate(sequence(service.get(field))):
+            if isinstance(entry, dict) and "source" in entry and not entry["source"]:
+                yield (*place, field, number, "source"), "source is empty", "name what is mounted"
 
 
 def _of_health(name: Any, check: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
@@ -240,6 +244,25 @@ def _command(service: dict[Any, Any]) -> str:
     return " ".join(map(str, command)) if isinstance(command, list) else text(command)
 
 
+def _unread_variables(variables: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
+    """Variables that are misspelt, filled with what nobody sets, or given a word that LiteLLM does not know."""
+    for name, found in ((str(name), text(found)) for name, found in variables.items()):
+        if near := misspelt_word(name, found):
+            yield ("environment", name), f"{name} is {found}, which LiteLLM does not know", f"write {near}"
+        known = {*VARIABLES, *_OF_LOGINS, *(each for names in _TOGETHER for each in names)}
+        meant = misspelt_variable(name) or (closest(name, known) if name not in known else "")
+        if meant and meant not in variables:
+            yield ("environment", name), f"nothing reads the variable {name}", f"did you mean {meant}?"
+        asked = {each for each in VARIABLE.findall(found) if each not in known and name != "DATABASE_URL"}
+        if other := swapped(name, found):
+            yield ("environment", name), f"{name} is filled with another variable: {other}", f"write {name} there, too"
+        if meant := next(filter(None, (closest(each, _GIVEN) for each in sorted(asked))), ""):
+            what = f"it asks for a variable that nobody sets, in place of {meant}"
+            yield ("environment", name), what, f"write {meant}"
+        if found and "$" not in found and is_no_answer(name, found):
+            yield ("environment", name), f"{name} is {found}, which LiteLLM takes for no answer", "write True or False"
+
+
 def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     """What is set, and reaches nothing: a port, a file, half of a credential."""
     given = service.get("environment")
@@ -249,22 +272,9 @@ def _unreached(service: dict[Any, Any]) -> Iterator[tuple[Place, str, str]]:
     inside = [each[2] for each in _ports(service)]
     if inside and all(each.isdigit() for each in (*inside, port)) and port not in inside:
         yield ("ports",), f"nothing in the container listens on {inside[0]}", f"publish {port}"
-    for name, found in ((str(name), text(found)) for name, found in variables.items()):
-        known = {*VARIABLES, *_OF_LOGINS, *(each for names in _TOGETHER for each in names)}
-        meant = misspelt_variable(name) or (closest(name, known) if name not in known else "")
-        if meant and meant not in variables:
-            yield ("environment", name), f"nothing reads the variable {name}", f"did you mean {meant}?"
-        asked = {each for each in VARIABLE.findall(found) if each not in known and name != "DATABASE_URL"}
-        if other := swapped(name, found):
-            yield ("environment", name), f"{name} is filled with another variable: {other}", f"write {name} there, too"
-        if meant := next(filter(None, (closest(each, _GIVEN) for each in sorted(asked))), ""):
-            yield (
-                ("environment", name),
-                f"it asks for a variable that nobody sets, in place of {meant}",
-                f"write {meant}",
-            )
-        if found and "$" not in found and is_no_answer(name, found):
-            yield ("environment", name), f"{name} is {found}, which LiteLLM takes for no answer", "write True or False"
+    if "ports" in service and not service["ports"]:
+        yield ("ports",), "it publishes no port", f"publish {port}"
+    yield from _unread_variables(variables)
     for name in _MOUNTED:
         path = text(variables.get(name))
         above = any(each.startswith(f"{path.rstrip('/')}/") for each in _mounted(service))  # of a folder a file

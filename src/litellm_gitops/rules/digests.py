@@ -98,10 +98,10 @@ def misfits(cluster: Cluster, document: Document, told: Collection[str]) -> Iter
             # damage to a sealed file shows here alone, without a key
             fix = seal("take that file from git history if nobody meant to change it", cluster.name)
             yield Finding(file, line, f"it is not the SHA-256 of {sealed[name]}", fix)
-    for place in missing.values():
-        name = str(place[-1]).removeprefix("checksum/")
-        if name in cluster.wanted and sealed[name] not in told:
-            yield Finding(file, None, f"it lacks {name}, so that its change does not restart every pod", again)
+    names = sorted(str(place[-1]).removeprefix("checksum/") for place in missing.values())
+    if lost := [name for name in dict.fromkeys(names) if name in cluster.wanted and sealed[name] not in told]:
+        what = f"it lacks {', '.join(lost)}, so that {'their' if lost[1:] else 'its'} change does not restart every pod"
+        yield Finding(file, None, what, again)
 
 
 def leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:

@@ -66,6 +66,9 @@ def flux_sees_what_it_deploys(repository: Repository) -> Iterator[Finding]:
             checked_out = not sparse or any(pulled.startswith(f"{path}/") for path in sparse)
             if not checked_out or any(matching(patterns, [pulled])):
                 kept.setdefault("ignore" if checked_out else "sparseCheckout", []).append(f"{dirname(file)}/")
+        if len(patterns) == 1 and len(patterns[0].split()) > 2:  # of a block that lost its sign
+            what = "YAML makes one line of spec.ignore, so that nothing is left out"
+            yield found.finding(("spec", "ignore"), what, "write ignore: |")
         for field, out in kept.items():
             what = f"spec.{field} keeps files of {', '.join(dict.fromkeys(out))} from the cluster"
             yield found.finding(("spec", field), what, "let it in")
@@ -294,7 +297,10 @@ def flux_may_write_what_is_rendered(repository: Repository) -> Iterator[Finding]
 
 @FLUX.rule
 def flux_reaches_the_namespace_alone(repository: Repository) -> Iterator[Finding]:
+    lost = {each.file for each in flux_may_write_what_is_rendered(repository)}
     for each, role in FLUX.each(repository, "role"):
+        if role.document.file in lost:
+            continue  # what else it may not follows
         verbs = [(rule, {*texts(dig(rule, "verbs"))}) for rule in sequence(role.get("rules"))]
         rules = [rule for rule, given in verbs if given >= _WRITES or "*" in given]
         permitted = [

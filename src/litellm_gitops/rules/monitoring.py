@@ -169,7 +169,7 @@ def _of_expression(expression: str, jobs: set[str], namespace: str) -> Iterator[
         yield Misfit(place, f"the expression {error}", edit("correct it: promtool check rules"))
         return
     if strange := _strange(found):
-        yield Misfit(place, f"the proxy has no metric {strange[0]}", edit(f"did you mean {strange[1]}?"))
+        yield Misfit(place, f"nothing has a metric {strange[0]}", edit(f"did you mean {strange[1]}?"))
         return
     for label, operator, value, metric in found.matchers if jobs else ():
         is_other = value not in jobs and (metric.startswith("litellm_") or value == _NAME or closest(value, jobs))
@@ -185,6 +185,8 @@ def _of_expression(expression: str, jobs: set[str], namespace: str) -> Iterator[
 def _strange(found: Asked) -> tuple[str, str] | None:
     """(a metric of the proxy that does not exist, the one that was meant), where it is known."""
     for name in found.metrics:
+        if name.startswith("kube_") and name not in _known()["kube"] and (meant := closest(name, _known()["kube"])):
+            return name, meant
         if not name.startswith("litellm_") or name in _metrics():
             continue
         ends = (f"{name}{end}" for end in ("_total", "_bucket"))

@@ -126,6 +126,13 @@ def every_variable_that_the_proxy_reads_is_set(values: Values) -> Iterator[Findi
             yield values.finding(place, what, fix)
 
 
+def misspelt_word(name: str, given: str) -> str:
+    """The word of those that a variable may be, where another is nearly one; else nothing."""
+    words = _known()["words"].get(name, "").split()
+    near = closest(given, words) if given not in words else ""
+    return near if given.upper() != near else ""
+
+
 def misspelt_variable(name: str) -> str:
     """The variable that LiteLLM reads and that a misspelt one was meant to be; empty where it is none of these."""
     known = _known()["variables"]
@@ -153,8 +160,7 @@ def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
         if given and is_no_answer(name, given):
             what = f"{name} is {given}, which LiteLLM takes for no answer"
             yield values.finding(each.place, what, edit('write "True" or "False"'), VALUES)
-        words = _known()["words"].get(name, "").split()
-        if given not in words and (near := closest(given, words)) and given.upper() != near:
+        if near := misspelt_word(name, given):
             yield values.finding(
                 each.place, f"{name} is {given}, which LiteLLM does not know", edit(f"write {near}"), VALUES
             )

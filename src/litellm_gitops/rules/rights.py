@@ -179,8 +179,8 @@ def a_workflow_may_do_what_it_does(repository: Repository) -> Iterator[Finding]:
         document = repository.document(file)
         value = mapping(document and document.value)
         for name, job in mapping(value.get("jobs")).items():
-            if any(closest(str(key), ["permissions"]) for key in mapping(job)):
-                continue  # it is misspelt, of which another rule tells
+            if any(closest(str(key), ["permissions"]) for key in mapping(job)) or _is_astray(mapping(job)):
+                continue  # it is misspelt, or a right stands beside it, of which another rule tells
             rights = dig(job, "permissions") if "permissions" in mapping(job) else value.get("permissions")
             steps = [*map(mapping, sequence(dig(job, "steps")))]
             for right, least, user in dict.fromkeys(_needed(steps)):
@@ -194,6 +194,10 @@ def a_workflow_may_do_what_it_does(repository: Repository) -> Iterator[Finding]:
                     line = document.line("jobs", name, "steps", number)
                     what = "gh has no token, and ends with an error"
                     yield Finding(file, line, what, edit("write GH_TOKEN: ${{ github.token }} in env"))
+
+
+def _is_astray(job: dict[Any, Any]) -> bool:
+    return any(key in job and isinstance(job[key], str) for key in ("contents", "issues", "pull-requests", "id-token"))
 
 
 def _needed(steps: list[dict[Any, Any]]) -> Iterator[tuple[str, str, str]]:

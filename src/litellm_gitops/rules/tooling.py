@@ -242,7 +242,9 @@ def _of_vendored(repository: Repository, settings: dict[str, Any]) -> Iterator[F
     if sources and dirname(vendored.FOLDER) not in map(normpath, listed) and not elsewhere:
         what = "pytest does not look into vendor/, where litellm_gitops is, and ends with an error"
         yield Finding(_PROJECT, None, what, edit('write pythonpath = ["vendor"] under tool.pytest.ini_options'))
-    if sources and (lost := python_project.missing(mapping(settings.get("project")), _texts(repository, sources))):
+    project = mapping(settings.get("project"))
+    is_misspelt = any(closest(str(key), ["dependencies"]) for key in project)  # of which the one above tells
+    if sources and not is_misspelt and (lost := python_project.missing(project, _texts(repository, sources))):
         yield Finding(_PROJECT, None, f"{lost} is no dependency, and vendor/ imports it", restore(f"add {lost}"))
 
 

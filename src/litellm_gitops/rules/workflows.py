@@ -55,6 +55,9 @@ _BARE = re.compile(
 _NO_OPERATOR = re.compile(r"(?<![=!])=(?![=~])|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|\b(?:and|or|not)\b", re.IGNORECASE)
 
 
+# of a section GitHub takes `{}` for nothing, not nothing at all
+_NEVER_BLANK = {"concurrency", "defaults", "env", "outputs", "permissions", "services", "steps", "strategy", "with"}
+_NEVER_BLANK |= {"runs-on", "timeout-minutes"}
 _Flaws = list[tuple[Place, str]]  # (where, what) is wrong
 
 
@@ -197,10 +200,21 @@ def _of_workflow(document: Document) -> _Flaws:
             (("jobs", *place), what)
             for place, what in _of_cycles({name: {"needs": each} for name, each in listed.items()})
         )
+    flaws += ((place, f"{place[-1]} is empty") for place in _blanks(value))
     for place, found in walk(value):
         if found != place[-1] and (what := expressions.refused(place, found)):
             flaws.append((place, what))
     return [flaw for flaw in _with_published(flaws, "github-workflows", value) if not _is_taken(value, *flaw)]
+
+
+def _blanks(workflow: dict[Any, Any]) -> Iterator[Place]:
+    """Keys with nothing behind them, which GitHub refuses: those of the workflow, of its jobs, and of their steps."""
+    levels: list[tuple[Place, dict[Any, Any]]] = [((), workflow)]
+    for name, job in mapping(workflow.get("jobs")).items():
+        levels.append((("jobs", str(name)), mapping(job)))
+        steps = enumerate(map(mapping, sequence(mapping(job).get("steps"))))
+        levels += ((("jobs", str(name), "steps", number), step) for number, step in steps)
+    return ((*place, key) for place, level in levels for key in level if key in _NEVER_BLANK and level[key] is None)
 
 
 def _is_taken(workflow: dict[Any, Any], place: Place, what: str) -> bool:
@@ -236,6 +250,12 @@ def _of_job(flaws: _Flaws, jobs: dict[Any, Any], name: str, job: dict[Any, Any])
     for each in ((*place, "timeout-minutes"), *((*place, "steps", at, "timeout-minutes") for at in range(99))):
         if isinstance(found := dig(job, *each[2:]), int) and found < 1:
             flaws.append((each, "timeout-minutes is below 1"))
+    if (
+        job
+        and name not in _OF_A_JOB
+        and not any(closest(str(key), ["steps", "uses"]) or key in ("steps", "uses") for key in job)
+    ):
+        flaws.append((place, f"the job {name} has no steps"))
     seen: list[Any] = []
     for number, step in enumerate(map(mapping, sequence(job.get("steps")))):
         at = (*place, "steps", number)
