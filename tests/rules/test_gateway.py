@@ -82,7 +82,7 @@ FAULTS: dict[str, Fault] = {
     "a share below nothing": (KNOWN, set_value(ON_AWS, (*BACKEND, "weight"), -1), GATEWAYS),
     "every path to one": (SENDS, route("filters", value=[REWRITE]), GATEWAYS),
     "a second Service that is misspelt": (
-        SENDS,
+        "what_an_owner_adds_fits_together",
         append_item(ON_AWS, (*ROUTE, "backendRefs"), {"name": "litelm", "port": 4000}),
         GATEWAYS,
     ),

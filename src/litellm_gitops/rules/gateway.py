@@ -150,9 +150,6 @@ def the_route_sends_what_it_takes_to_the_proxy(repository: Repository) -> Iterat
                 if backend.get("name") == NAME and backend.get("weight") == 0:
                     what = f"Service {NAME} gets no request: its weight is 0"
                     yield found.finding((*place, "backendRefs", at, "weight"), what, "write 1, or take the weight out")
-                elif at and closest(text(backend.get("name")), [NAME]):
-                    what = f"there is no Service {show(backend['name'])}"
-                    yield found.finding((*place, "backendRefs", at, "name"), what, f"write {NAME}")
             api = [way for way in ways(found) if way.place[: len(place)] == place and way.path in KNOWN["api"]]
             for at, entry_filter in enumerate(sequence(dig(entry, "filters"))):
                 if closest(text(dig(entry_filter, "requestMirror", "backendRef", "name")), [NAME]):

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from litellm_gitops import cel
-from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
+from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text, walk
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.objects import found_in, show
 from litellm_gitops.proxy_facts import closest
@@ -33,6 +33,7 @@ _MANAGED = re.compile(
 )
 _TYPES: dict[str, type] = {"list": list, "mapping": dict, "bool": bool}
 Slips = Iterator[tuple[Place, str, str]]  # where, what is wrong, what to do
+_WHOLE, _PART = 8, 3  # keys and texts, of an object and of a part of it: with fewer it is a stub
 _CLOSE = 0.85  # how much of two fields is the same, of 1, where one is the other misspelt
 
 
@@ -109,7 +110,8 @@ def _slips(value: Any) -> Slips:
 
 
 def _of_needs(value: Any, row: dict[str, Any]) -> Slips:
-    """Fields that have to be there. Of one that is misspelt there is a finding already."""
+    """Fields that have to be there. Of one that is misspelt there is a finding already, and a stub has none."""
+    is_whole = len([*walk(mapping(value).get("spec"))]) >= _WHOLE
     for path, words in mapping(row.get("needs")).items():
         for place, _, found in each(value, path.split(".")):
             missing = [word for word in words.split() if word not in mapping(found)]
@@ -117,7 +119,8 @@ def _of_needs(value: Any, row: dict[str, Any]) -> Slips:
             slips = _of_fields(place, mapping(found), [*known], "")
             # of what is no list another form tells
             is_item = all(isinstance(at, int) for at, part in zip(place, path.split("."), strict=False) if part == "*")
-            if isinstance(found, dict) and is_item and missing and next(slips, None) is None:
+            is_stub = not is_whole and len([*walk(found)]) < _PART
+            if isinstance(found, dict) and is_item and missing and not is_stub and next(slips, None) is None:
                 yield place, f"{_name(place)} lacks {' and '.join(missing)}", "write it"
 
 

@@ -58,6 +58,7 @@ _NO_OPERATOR = re.compile(r"(?<![=!])=(?![=~])|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|\b(?
 # of a section GitHub takes `{}` for nothing, not nothing at all
 _NEVER_BLANK = {"concurrency", "defaults", "env", "outputs", "permissions", "services", "steps", "strategy", "with"}
 _NEVER_BLANK |= {"runs-on", "timeout-minutes"}
+_RUN = ("steps", "uses")  # of a job, what it does
 _Flaws = list[tuple[Place, str]]  # (where, what) is wrong
 
 
@@ -189,6 +190,8 @@ def _of_workflow(document: Document) -> _Flaws:
         flaws.append((("jobs",), f"{', '.join(beside)} stand beside the jobs, not in one"))
     for name, job in jobs.items():
         _of_job(flaws, jobs, str(name), mapping(job))
+        if job and not beside and not any(key in _RUN or closest(str(key), _RUN) for key in mapping(job)):
+            flaws.append((("jobs", str(name)), f"the job {name} has no steps"))
     for at in ((), *(("jobs", str(name)) for name in jobs)):
         empty = [str(right) for right, given in mapping(dig(value, *at, "permissions")).items() if given is None]
         flaws += [((*at, "permissions", right), f"{right} is neither read nor write") for right in empty]
@@ -250,12 +253,6 @@ def _of_job(flaws: _Flaws, jobs: dict[Any, Any], name: str, job: dict[Any, Any])
     for each in ((*place, "timeout-minutes"), *((*place, "steps", at, "timeout-minutes") for at in range(99))):
         if isinstance(found := dig(job, *each[2:]), int) and found < 1:
             flaws.append((each, "timeout-minutes is below 1"))
-    if (
-        job
-        and name not in _OF_A_JOB
-        and not any(closest(str(key), ["steps", "uses"]) or key in ("steps", "uses") for key in job)
-    ):
-        flaws.append((place, f"the job {name} has no steps"))
     seen: list[Any] = []
     for number, step in enumerate(map(mapping, sequence(job.get("steps")))):
         at = (*place, "steps", number)
