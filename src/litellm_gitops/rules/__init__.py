@@ -9,14 +9,14 @@ import datetime
 import fnmatch
 import importlib
 import pkgutil
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, update_wrapper, wraps
 from typing import TYPE_CHECKING
 
 from litellm_gitops.correction import corrected, renamed_folders, with_folders
-from litellm_gitops.findings import Action, Finding, UnreadableError, edit
+from litellm_gitops.findings import Finding, UnreadableError, edit
+from litellm_gitops.joined import joined
 from litellm_gitops.misplaced import Misplaced, misplaced
 from litellm_gitops.policies import SECRETS
 from litellm_gitops.whole_files import Instead, instead
@@ -112,8 +112,6 @@ _OF_THE_LIST = (
     "values_name_only_secrets_and_keys_that_exist",
 )
 
-_MANY, _SHOWN = 3, 8  # findings of one rule in one file that are told as one, and how many of their lines
-
 
 def rule(function: Function) -> Function:
     """Register a function as the rule of its name. It is called once for a repository: other rules ask it, too."""
@@ -167,14 +165,10 @@ def evaluate(repository: Repository, rules: Iterable[Rule] | None = None) -> lis
         told = [*_renamed(folders)] if any(each.name == _OF_FOLDERS for each in rules) else []
         return [*told, *evaluate(with_folders(repository, folders), rules)]
     kept = _causes(repository, rules)
-    if any(each.code == _OF_ANSWERS for each in kept):
-        kept = [each for each in kept if _is_told_beside(each)]
-    follows = any(each.code in _OF_THE_LIST for each in kept)
-    if follows and any(each.file == SECRETS for each in load()[_TWICE].function(repository)):
-        kept = [each for each in kept if each.code not in _OF_THE_LIST]
-    kept = [each for each in kept if _is_first_of_its_line(repository, each)]
+    kept = [each for each in _beside_the_answers(repository, kept) if _is_first_of_its_line(repository, each)]
     kept = [*_as_whole_files(repository, kept)]
-    return sorted(_together(repository, kept), key=lambda finding: (finding.file, finding.line or 0, finding.what))
+    found = joined(kept, [cluster.name for cluster in repository.clusters], _is_of_each_commit)
+    return sorted(found, key=lambda finding: (finding.file, finding.line or 0, finding.what))
 
 
 def _renamed(folders: Mapping[str, str]) -> Iterator[Finding]:
@@ -273,67 +267,21 @@ def _everything(repository: Repository) -> tuple[Finding, ...]:
     return (*_causes(repository, [*load().values()]),)
 
 
+def _beside_the_answers(repository: Repository, found: list[Finding]) -> list[Finding]:
+    """These, without what follows from answers that were changed by hand, or from a key that stands twice."""
+    if any(each.code == _OF_ANSWERS for each in found):
+        found = [each for each in found if _is_told_beside(each)]
+    follows = any(each.code in _OF_THE_LIST for each in found)
+    if follows and any(each.file == SECRETS for each in load()[_TWICE].function(repository)):
+        found = [each for each in found if each.code not in _OF_THE_LIST]
+    return found
+
+
 def _is_told_beside(finding: Finding) -> bool:
     """Whether it says more than that the answers were changed by hand."""
     if finding.file == ANSWERS or finding.code in _FOLLOWING:
         return finding.code not in _FOLLOWING
     return RULES[finding.code].subject in _BY_THEMSELVES
-
-
-def _together(repository: Repository, found: list[Finding]) -> Iterator[Finding]:
-    """What differs in the name of the cluster alone is one finding, with all of their names."""
-    names = re.compile(rf"(?<!litellm-)\b(?:{'|'.join(cluster.name for cluster in repository.clusters)})\b")
-    same: dict[Finding, list[Finding]] = {}
-    for finding in found:
-        same.setdefault(replace(finding, what=names.sub("{}", finding.what)), []).append(finding)
-    alike: dict[tuple[str, str], list[Finding]] = {}
-    for findings in same.values():
-        clusters = sorted({name for finding in findings for name in names.findall(finding.what)[:1]})
-        first, *others = findings
-        told = replace(first, what=names.sub(", ".join(clusters), first.what, count=1)) if others else first
-        alike.setdefault((told.file, told.code), []).append(told)
-    everywhere: dict[tuple[str, ...], dict[str, Finding]] = {}
-    for each in (each for of_file in alike.values() for each in _of_a_file(of_file)):
-        texts = [names.sub("{}", text) for text in (each.file, each.what, each.fix.text)]
-        beside = everywhere.setdefault((each.code, *texts), {})
-        is_by_hand = each.fix.action in (Action.EDIT, Action.RESTORE) or (
-            each.fix.action == Action.UPDATE and each.fix.first
-        )
-        if each.file in beside or _is_of_each_commit(each) or not is_by_hand:
-            yield each
-        else:
-            beside[each.file] = each
-    for first, *others in (beside.values() for beside in everywhere.values() if beside):
-        so_too = f"; so too in {', '.join(each.file for each in others)}"
-        yield replace(first, what=f"{first.what}{so_too}") if others else first
-
-
-def _of_a_file(found: list[Finding]) -> Iterator[Finding]:
-    """What one rule says of a file, or of two lines that follow each other, and of many, at once."""
-    if len(found) == 1 or _is_of_each_commit(found[0]):
-        yield from found
-    else:
-        yield from [_with_others(found)] if len(found) >= _MANY else _as_one(*found)
-
-
-def _with_others(findings: list[Finding]) -> Finding:
-    """One finding for many of a rule in a file: an edit of all of it, or a part that is lost."""
-    first, *others = sorted(findings, key=lambda each: each.line or 0)
-    lines = [str(each.line) for each in others if each.line and each.line != first.line]
-    where = f" (line {', '.join(lines[:_SHOWN])}{', …' * (len(lines) > _SHOWN)})" if lines else ""
-    return replace(first, what=f"{first.what}; and {len(others)} more of that kind{where}")
-
-
-def _as_one(first: Finding, second: Finding) -> Iterator[Finding]:
-    """Two findings, or one where what two lines hold that follow each other changed places, or was changed at once."""
-    above, below = sorted((first, second), key=lambda each: each.line or 0)
-    is_edit = above.fix.action == below.fix.action == Action.EDIT
-    if not is_edit or not above.line or below.line not in (above.line, above.line + 1):
-        yield from (first, second)
-        return
-    what = f"{above.what}; and{f' in line {below.line}:' * (below.line != above.line)} {below.what}"
-    fix = above.fix.text if above.fix == below.fix else f"{above.fix.text}, and {below.fix.text}"
-    yield replace(above, what=what, fix=edit(fix))
 
 
 def covers(exemption: Exemption, finding: Finding) -> bool:

@@ -89,6 +89,8 @@ def misfits(cluster: Cluster, document: Document, told: Collection[str]) -> Iter
             meant = str(at[-1]) if place[:-1] in parents else dotted(at)
             if sealed[meant.removeprefix("checksum/")] not in told:
                 yield Finding(file, line, f"{last} is no checksum of a Secret; did you mean {meant}?", again)
+        elif digest is None and missing and any(place == at[: len(place)] for at in missing.values()):
+            continue  # all that stood below it is missing, which is told at once
         elif place not in wanted and (name == last or place[:-1] not in parents):
             what = f"{last} is no checksum of a Secret"
             yield Finding(file, line, what, edit(f"move it to {cluster.values_file}"))
