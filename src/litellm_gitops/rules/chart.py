@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache, reduce
 from typing import Any
 
 from litellm_gitops import releases, schemas
-from litellm_gitops.documents import Document, Place, dig, dotted, mapping, sequence, text
+from litellm_gitops.documents import Document, Place, dig, dotted, mapping, merge, sequence, text
 from litellm_gitops.findings import Finding, Form, Misspelt, edit, instead_of, restore
 from litellm_gitops.neighbours import block_above
 from litellm_gitops.repository import VALUES, Repository, Values
@@ -173,14 +174,14 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
 
     A key that begins with `x-` or a dot may hold what anchors repeat: at the root, or below the chart's name.
     """
-    chart, validator = repository.chart, schemas.values(repository.chart.name)
+    chart = repository.chart
     guards = (*chart.guards(repository.answers), *chart.migrations, chart.master_key)
     guards = (*guards, (*chart.image, "repository"), (*chart.image, "tag"), chart.database_host)
     for values in repository.values:
         overwritten = _overwritten(values)
         yield from (_nothing_below(place, layer) for place, layer in overwritten)
         seen = {place: None for place, _ in overwritten}
-        for error in validator.iter_errors(values.merged):
+        for error in _misfits(chart.name, values.layers):
             path = schemas.place(error)
             if path in seen:
                 continue  # what is null is of no type, either
@@ -208,6 +209,12 @@ def the_values_fit_their_schema(repository: Repository) -> Iterator[Finding]:
             if home := _home(repository, error, layer, path, meant):
                 fix, what, meant = edit(f"move it into {home}"), what.partition(";")[0], None
             yield Finding(layer.file, layer.line(*path), what, fix, misspelt=meant, form=schemas.form(error))
+
+
+@lru_cache(maxsize=64)  # of a repository as it is, and as it was meant
+def _misfits(chart: str, layers: tuple[Document, ...]) -> tuple[Any, ...]:
+    """What the schema of a chart's values says of these files, the later ones above the others."""
+    return (*schemas.values(chart).iter_errors(reduce(merge, [layer.value for layer in layers])),)
 
 
 def _is_without_models(repository: Repository) -> bool:

@@ -9,7 +9,7 @@ import fnmatch
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -28,13 +28,11 @@ from litellm_gitops.sealing.sealed_file import PLACEHOLDER_ANNOTATION, Flaw, Kin
 CONFIG = creation_rules.CONFIG
 # The one list of what else may lie below secrets/; policies/suite.yml adds to it. All of it is searched for plaintext.
 BESIDE = ("*.yaml", "*.yml", "*.md", "*/.gitkeep", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
-# languages that make manifests: what stands in them is computed
-_OF_CODE = (".cue", ".dhall", ".jsonnet", ".libsonnet", ".pkl")
+_OF_CODE = (".cue", ".dhall", ".jsonnet", ".libsonnet", ".pkl")  # languages that compute manifests
 _PUBLIC_KEY = re.compile(r"^# public key: (age1\w+)", re.MULTILINE)
 _CODE = "mac_only_encrypted"
 _OF_THE_RULE = (Kind.RECIPIENTS, Kind.RULE)
 MISSHAPEN = (Kind.MALFORMED, Kind.UNSEALED, Kind.IDENTITY)  # no sealed Secret at all: what else it lacks follows
-_OF_ITS_FORM = (*_OF_THE_RULE, Kind.IDENTITY)  # what nobody finds in a file that is not of its form
 _SEAL_IT = edit("take the value out, and seal it as secrets/<cluster>/<name>.sops.yaml")
 
 
@@ -57,10 +55,11 @@ def flaws_of(file: str, content: str, config: Mapping[str, Any]) -> list[Flaw]:
     entry = _find(config, file)
     flaws = list(dict.fromkeys(check(content, creation_rules.as_rule(entry) if entry else Rule())))
     malformed = [each for each in flaws if each.kind is Kind.MALFORMED]
-    if any(each.kind is Kind.UNSEALED for each in flaws):
-        return [each for each in flaws if each.kind is Kind.UNSEALED]  # then all of it can be read
+    if unencrypted := [each for each in flaws if each.kind is Kind.UNSEALED]:
+        return unencrypted  # then all of it can be read
     # one is enough, for it is to be sealed again, and what its form hides shows afterwards
-    return [each for each in flaws if each not in malformed[1:] and not (malformed and each.kind in _OF_ITS_FORM)]
+    hidden = (*malformed[1:], *(each for each in flaws if malformed and each.kind in (*_OF_THE_RULE, Kind.IDENTITY)))
+    return [each for each in flaws if each not in hidden]
 
 
 def _find(config: Mapping[str, Any], file: str) -> dict[str, Any] | None:
@@ -92,9 +91,7 @@ def every_value_of_every_secret_is_sealed(repository: Repository) -> Iterator[Fi
 def nothing_unknown_lies_among_the_sealed_files(repository: Repository) -> Iterator[Finding]:
     """Nobody could tell whether it holds a value in plaintext."""
     allowed = beside(repository, repository.suite.beside) if repository.suite.beside else set()
-    for file in repository.files:
-        if file.partition("/")[0] != "secrets":
-            continue
+    for file in repository.under("secrets"):
         if repository.source.is_link(file):
             fix = edit("replace it by a real file")
             yield Finding(file, None, "it is a symbolic link, which the GitOps engine does not follow", fix)
@@ -237,9 +234,11 @@ def _rules(repository: Repository) -> _Rules:
     return _Rules(repository)
 
 
-def flawed(repository: Repository, kinds: Iterable[Kind] = Kind) -> set[str]:
+@lru_cache(maxsize=4)  # asked for each manifest
+def flawed(repository: Repository, kinds: tuple[Kind, ...] = (*Kind,)) -> frozenset[str]:
     """The sealed files of which the rules here speak, or those that have flaws of these kinds."""
-    return {file for file, flaws in _rules(repository).flaws.items() if {*kinds} & {each.kind for each in flaws}}
+    flaws = _rules(repository).flaws.items()
+    return frozenset(file for file, found in flaws if any(each.kind in kinds for each in found))
 
 
 @rule
