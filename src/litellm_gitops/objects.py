@@ -7,13 +7,26 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
+import yaml
+
 from litellm_gitops import credentials, schemas
-from litellm_gitops.documents import Document, Place, dig, text
+from litellm_gitops.documents import Document, Place, dig, nodes, text
 from litellm_gitops.findings import Finding, Fix, Form, Misspelt, edit
 
 # beside an unknown field they follow from it
 _COUNTED = ("required", "minProperties", "maxProperties", "anyOf", "oneOf")
 _USER = re.compile(r"://(?!git@)[^/@\s]+@")
+
+
+@cache
+def blank_selectors(document: Document) -> tuple[int, ...]:
+    """The lines of `matchLabels` with nothing behind it, not even `{}`: a line below it is lost."""
+    pairs = (pair for node in nodes(document.node) if isinstance(node, yaml.MappingNode) for pair in node.value)
+    return tuple(
+        key.start_mark.line + 1
+        for key, value in pairs
+        if key.value == "matchLabels" and isinstance(value, yaml.ScalarNode) and value.value == "" and not value.style
+    )
 
 
 class Identity(NamedTuple):

@@ -79,6 +79,12 @@ def without_object(file: str, kind: str) -> Edit:
 
 
 FAULTS: dict[str, Told] = {
+    "an entry of a list for KSOPS one step too deep": (
+        "every_yaml_file_is_yaml",
+        "secrets/aws/ksops.yaml",
+        change("secrets/aws/ksops.yaml", "  - ./litellm-redis", "    - ./litellm-redis"),
+        ARGOCD,
+    ),
     # a file of values as a whole
     "the values of another cluster": (NEEDS, GCP, copied(AWS, GCP)),
     "the values of another cluster, which have more": (NEEDS, AWS, copied(GCP, AWS)),

@@ -62,6 +62,11 @@ def _beside(version: str, spec: dict[str, Any], egress: tuple[dict[str, Any], ..
 
 
 FAULTS: dict[str, Fault] = {
+    "a selector that lost its label": (
+        "every_manifest_fits_the_schema_of_its_kind",
+        substitute("clusters/azure/network-policy.yaml", r"^ +kubernetes.io/metadata.name: app-routing-system\n", ""),
+        everything(network_policy="kubernetes"),
+    ),
     "a rule without an end": (
         OPEN,
         set_value(NETWORK, ("spec", "ingress"), [{"from": None}, {"ports": [{"port": 4000}, {"port": 4001}]}]),

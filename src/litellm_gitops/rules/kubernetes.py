@@ -12,7 +12,7 @@ from litellm_gitops import schemas
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, Form, Misspelt, edit, update
 from litellm_gitops.made import Made, made
-from litellm_gitops.objects import found_in, show
+from litellm_gitops.objects import blank_selectors, found_in, show
 from litellm_gitops.repository import ANSWERS, Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.chart import the_values_fit_their_schema
@@ -186,6 +186,9 @@ def every_manifest_fits_the_schema_of_its_kind(repository: Repository) -> Iterat
             is_of_a_kind = strange[0] == ("kind",)
             form = Form("type", ("kind",), is_part=is_of_a_kind) if strange[0] else Form("missing", (), "kind")
             yield half_named(document) or replace(found_in(document, *strange), form=form)
+        for line in blank_selectors(document):
+            what = "matchLabels has nothing behind it, and takes everything there is"
+            yield Finding(document.file, line, what, edit("write a label, or matchLabels: {} if that is meant"))
     for subject in manifests(repository):
         yield from _misfits(subject, f"correct it: kubectl explain {subject.reference}")
 

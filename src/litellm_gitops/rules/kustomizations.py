@@ -259,8 +259,9 @@ def listed_by(repository: Repository, document: Document) -> dict[str, tuple[str
                 found[posixpath.normpath(posixpath.join(folder, part))] = (document.file, document.line(field, number))
             for generator in repository.documents(path) if field == "generators" else ():
                 for position, listed in enumerate(sequence(dig(generator.value, "files"))):
-                    sealed = posixpath.normpath(posixpath.join(posixpath.dirname(path), str(listed)))
-                    found[sealed] = (path, generator.line("files", position))
+                    for part in parts_of(str(listed)):
+                        sealed = posixpath.normpath(posixpath.join(posixpath.dirname(path), part))
+                        found[sealed] = (path, generator.line("files", position))
     return found
 
 

@@ -50,7 +50,7 @@ class Rule:
 def split(value: Any) -> list[str]:
     """The recipients in a field of a rule: sops takes a list, or one text with commas."""
     parts = value if isinstance(value, list) else str(value or "").split(",")
-    return [str(part).strip() for part in parts if str(part).strip()]
+    return [*dict.fromkeys(str(part).strip() for part in parts if str(part).strip())]
 
 
 def of_rule(entry: Mapping[str, Any]) -> dict[str, list[str]]:
