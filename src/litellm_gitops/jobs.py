@@ -34,6 +34,12 @@ def of_workflow(workflow: dict[Any, Any], is_ours: bool) -> Flaws:
         is_hosted = _HOSTED.match(text(dig(job, "runs-on"))) and not dig(job, "container")
         if is_hosted and is_ours and (number := _without_uv(steps)) is not None:
             yield ("jobs", str(name), "steps", number, "run"), "no step brings uv, which it calls", _BEFORE
+        yield from (
+            ((*("jobs", str(name)), *place), what, fix) for place, what, fix in _unread_versions(mapping(job), is_ours)
+        )
+        if is_hosted and (number := _without_copier(steps)) is not None:
+            what = "no step brings copier, which it calls"
+            yield ("jobs", str(name), "steps", number, "run"), what, "write uv run --locked copier"
         for number, step in enumerate(steps):
             place: Place = ("jobs", str(name), "steps", number, "run")
             yield from ((place[:4], what, fix) for what, fix in _unasked(step))
@@ -55,6 +61,69 @@ def _without_uv(steps: list[dict[Any, Any]]) -> int | None:
         if _UV.search(script):
             return number
     return None
+
+
+def unchecked_out(workflow: dict[Any, Any]) -> Flaws:
+    """Actions of this repository that jobs on new machines call where nothing before can have brought them."""
+    for name, job in mapping(workflow.get("jobs")).items():
+        steps = [*map(mapping, sequence(dig(job, "steps")))]
+        number = _unchecked_out(steps) if _HOSTED.match(text(dig(job, "runs-on"))) else None
+        if number is not None:
+            what = "no step before checks the repository out, in which the action is"
+            yield ("jobs", str(name), "steps", number, "uses"), what, "call actions/checkout before"
+
+
+def _unchecked_out(steps: list[dict[Any, Any]]) -> int | None:
+    """The first step that calls an action of this repository where none before can have brought the repository."""
+    for number, step in enumerate(steps):
+        if text(step.get("uses")).startswith("./"):
+            return number
+        if re.search(r"checkout|\bclone\b|\bfetch\b|artifact|\bcurl\b|\bwget\b", f"{step}"):
+            return None
+    return None
+
+
+# actions that bring one program, or none
+_BRING_ONE = re.compile(
+    r"actions/(?:cache|checkout|(?:down|up)load-artifact|setup-\w+)@|astral-sh/setup-uv@|azure/setup-"
+)
+_BRING_MORE = re.compile(
+    r"\b(?:apt|apt-get|brew|curl|wget|pip|pip3|pipx|mise|asdf|nix|make|just|task|source|install|PATH|GITHUB_PATH)\b"
+    r"|\./|\.sh\b"
+)
+
+
+def _without_copier(steps: list[dict[Any, Any]]) -> int | None:
+    """The first step that calls copier by itself, where nothing before can have brought it."""
+    for number, step in enumerate(steps):
+        script, uses = text(step.get("run")), text(step.get("uses"))
+        if (uses and not _BRING_ONE.match(uses)) or _BRING_MORE.search(f"{script}{step.get('shell', '')}"):
+            return None
+        found = shell.read(script) if "copier" in script else None
+        if found and any(command.words[:1] == ["copier"] for command in found.all()):
+            return number
+    return None
+
+
+# languages by the names that people give their versions, with the numbers that lost a zero
+_VERSIONS = {
+    "Python": (re.compile(r"(?:.*[-_])?(?:py|python)(?:[-_]?versions?)?", re.IGNORECASE), (3.1, 3.2)),
+    "Go": (re.compile(r"(?:.*[-_])?go(?:lang)?(?:[-_]?versions?)?", re.IGNORECASE), (1.2,)),
+}
+
+
+def _unread_versions(job: dict[Any, Any], is_ours: bool) -> Flaws:
+    """Versions without quotes whose last zero YAML takes away; of one that our steps ask for another rule tells."""
+    places: list[Place] = [("strategy", "matrix", str(key)) for key in mapping(dig(job, "strategy", "matrix"))]
+    steps = () if is_ours else sequence(job.get("steps"))
+    places += [("steps", at, "with", str(key)) for at, step in enumerate(steps) for key in mapping(dig(step, "with"))]
+    for place in places:
+        given = dig(job, *place)
+        for language, (names, lost) in _VERSIONS.items():
+            for version in given if isinstance(given, list) else [given]:
+                if isinstance(version, float) and version in lost and names.fullmatch(str(place[-1])):
+                    what = f"YAML reads {version}0 as {version}, of which there is no {language}"
+                    yield place, what, f'write it in quotes: "{version}0"'
 
 
 def _lost_path(script: str) -> bool:

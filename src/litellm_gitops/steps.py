@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from litellm_gitops import expressions, marks, programs, scripts, shell
+from litellm_gitops import expressions, gitlab_jobs, marks, programs, scripts, shell
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.jobs import path_of_gitlab
 from litellm_gitops.proxy_facts import closest
@@ -54,6 +54,8 @@ PREDEFINED = {*(f"CI_{name}" for name in _PREDEFINED.split()), "CALLED_BY"}
 # what the environment of a step has, beside what GitHub says of the run
 _OF_A_STEP = {f"GITHUB_{name}" for name in ("ENV", "OUTPUT", "PATH", "STEP_SUMMARY", "TOKEN", "WORKSPACE")}
 _UNFILLED = re.compile(r"\bgh [^\n']*--(?:title|body|repo|label) '\$(\w+)'")
+_FETCHED = re.compile(r"\bgo (?:run|install) (?!')")
+_UNFILLED_GO = re.compile(r"\bgo (?:run|install) '[^'\n$]*\$(\w+)[^'\n]*'")
 _RELATIVE = re.compile(r"\bGOBIN=[\"']?(?![/$~\"'\s])")
 _OF_UV = re.compile(r"\bpytest\b[^\n;&|]*\s(--(?:locked|frozen|no-sync))\b")
 _INTO = re.compile(r"\bcd ([\w./-]+)")
@@ -81,7 +83,7 @@ def of_script(place: Place, script: str, given: Iterable[str]) -> Flaws:
     """What a script at a place names by a slip."""
     for name, meant in lost(script, given):
         yield place, f"nothing gives ${name} a value", f"did you mean ${meant}?"
-    for name in _UNFILLED.findall(script):
+    for name in (*_UNFILLED.findall(script), *_UNFILLED_GO.findall(script)):
         if name in given:
             yield place, f"the shell puts nothing in the place of '${name}'", f'write "${name}"'
     if _RELATIVE.search(script):
@@ -173,10 +175,13 @@ def of_job(name: str, own: dict[Any, Any], whole: dict[Any, Any], pipeline: dict
     given = {str(key): str(value) for each in jobs for key, value in _given(each, "variables")}
     places = (whole, mapping(pipeline.get("default")), pipeline)
     before: Any = next((each["before_script"] for each in places if "before_script" in each), [])
-    above, after = [*_lines(before), *_lines(whole.get("script"))], _lines(own.get("after_script"))
+    above, after = (
+        [*gitlab_jobs.lines_of(before), *gitlab_jobs.lines_of(whole.get("script"))],
+        gitlab_jobs.lines_of(own.get("after_script")),
+    )
     for part, around in (("before_script", above), ("script", above), ("after_script", after)):
         known = {*given} | {*re.findall(r"(\w+)=", "\n".join(around))}
-        for number, line in enumerate(_lines(own.get(part))):
+        for number, line in enumerate(gitlab_jobs.lines_of(own.get(part))):
             place: Place = (name, part, number) if isinstance(own[part], list) else (name, part)
             yield from of_script(place, _filled(line, given), known)
             into = [each for each in _INTO.findall(line) if closest(each, [folder]) and not re.search(r"\d\Z", each)]
@@ -188,36 +193,23 @@ def of_job(name: str, own: dict[Any, Any], whole: dict[Any, Any], pipeline: dict
         yield (name, "after_script", after.index(calls[0])), what, f"begin with cd {folder} &&"
     for file, meant in _unwritten("\n".join(above)):
         yield (name, "script"), f"nothing writes {file}", f"did you mean {meant}?"
-    yield from _of_image(name, own.get("image"))
+    yield from gitlab_jobs.of_image(name, own.get("image"))
     if "include" not in pipeline and not name.startswith("."):
-        unbrought = [*_unbrought(name, whole, pipeline)]
+        unbrought = [*gitlab_jobs.unbrought(name, whole, pipeline)]
         yield from unbrought
         if isinstance(own.get("script"), list):
-            for number, what, fix in path_of_gitlab(_lines(own["script"]), pipeline):
+            for number, what, fix in path_of_gitlab(gitlab_jobs.lines_of(own["script"]), pipeline):
                 yield (name, "script", number), what, fix
         needs = "" if unbrought or "image" in whole else f"{whole.get('needs')}"
-        for number, what, fix in marks.of_job(_lines(own.get("script")), needs):
+        for number, what, fix in marks.of_job(gitlab_jobs.lines_of(own.get("script")), needs):
             yield (name, "script", number) if isinstance(own["script"], list) else (name, "script"), what, fix
     if not name.startswith("."):
-        lines = [*above, *_lines(whole.get("after_script"))]
-        yield from _of_artifacts(name, own, lines, folder)
+        lines = [*above, *gitlab_jobs.lines_of(whole.get("after_script"))]
+        of_artifacts = [*_of_artifacts(name, own, lines, folder)]
+        yield from of_artifacts or gitlab_jobs.unkept(name, whole, lines, pipeline)
         yield from _unkept(name, own, lines)
-        if scripts.passes_over_an_update("\n".join(_lines(own.get("script")))):
+        if scripts.passes_over_an_update("\n".join(gitlab_jobs.lines_of(own.get("script")))):
             yield (name, "script"), "the job passes where there is a newer release", "end it with exit 1"
-
-
-def _unbrought(name: str, whole: dict[Any, Any], pipeline: dict[Any, Any]) -> Flaws:
-    """A program that tests call, which neither the image of uv has nor a job brings that this one takes files from."""
-    image = whole.get("image") or dig(pipeline, "default", "image") or pipeline.get("image")
-    if "/uv:" not in text(dig(image, "name") or image):
-        return
-    needs = [each if isinstance(each, str) else dig(each, "job") for each in sequence(whole.get("needs"))]
-    taken = f"{whole}" + (f"{[pipeline.get(each) for each in needs]}" if "needs" in whole else f"{pipeline}")
-    for mark, program in (("chart", "helm"), ("signed", "cosign")):
-        calls = any(re.search(rf"\bpytest\b.* -m {mark}\b", line) for line in _lines(whole.get("script")))
-        if calls and program not in taken and not any(closest(str(each), [program]) for each in needs):
-            what = f"no job that {name} needs brings {program}, which its tests call"
-            yield (name, "needs"), what, f"name the one that brings {program}"
 
 
 def of_conditions(pipeline: dict[Any, Any]) -> Flaws:
@@ -238,30 +230,6 @@ _SOURCES = {
     *("ondemand_dast_validation", "parent_pipeline", "pipeline", "push", "schedule", "trigger", "web", "webide"),
     *("security_orchestration_policy", "container_registry_push"),
 }
-_NO_TAG = re.compile(r":(\d+(?:\.\d+)+(?!rc|beta)[a-z,]\w*)")
-_IMAGES = ("alpine/helm", "astral-sh/uv", "golang", "python")
-_HOSTS = ("docker.io", "ghcr.io", "public.ecr.aws", "quay.io", "registry.gitlab.com", "registry.k8s.io")
-# images that begin a program and no shell: https://docs.gitlab.com/ci/docker/using_docker_images/
-_NO_SHELL = re.compile(
-    r"(?:.*/)?(?:alpine/(?:git|helm)|zricethezav/gitleaks|hashicorp/terraform|amazon/aws-cli|bitnami/kubectl|mikefarah/yq)"
-)
-
-
-def _of_image(name: str, image: Any) -> Flaws:
-    """What is wrong with the image of a job."""
-    whole = text(dig(image, "name")) or text(image)
-    address = re.sub(r"@.*|:[^/]*\Z", "", whole)
-    host, _, path = address.partition("/") if re.match(r"[^/]*[.:]", address) else ("", "", address)
-    if host not in ("gcr.io", *_HOSTS) and (meant := closest(host, _HOSTS)):
-        yield (name, "image"), f"there is no registry {host}", f"did you mean {meant}?"
-    elif path not in _IMAGES and (meant := closest(path, _IMAGES)):
-        yield (name, "image"), f"there is no image {path}", f"did you mean {meant}?"
-    elif path in _IMAGES and (
-        tag := re.search(r":(\d+(?:\.\d+)+(?!rc|beta)[a-z,]\w*)", text(dig(image, "name")) or text(image))
-    ):
-        yield (name, "image"), f"there is no {path}:{tag[1]}", "write a release of it"
-    elif _NO_SHELL.fullmatch(address) and "entrypoint" not in mapping(image):
-        yield (name, "image"), f"{path} begins a program and no shell, so that no script runs", 'write entrypoint: [""]'
 
 
 def brings(workflow: dict[Any, Any], place: Place) -> bool:
@@ -311,14 +279,10 @@ def _given(part: Any, field: str) -> Iterator[tuple[Any, Any]]:
 
 def _filled(script: str, given: dict[str, str]) -> str:
     """A script in which a version that Go fetches stands in its place."""
-    for name, value in given.items() if re.search(r"\bgo (?:run|install)\b", script) else ():
+    for name, value in given.items() if _FETCHED.search(script) else ():
         if re.fullmatch(r"(?:\S+@)?v?\d+(?:\.\d+)+[A-Za-z_,]?\w*", value):
             script = re.sub(rf"\$(?:{name}\b|\{{{name}\}})", value, script)
     return script
-
-
-def _lines(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else texts(value)
 
 
 def _of_artifacts(name: str, job: dict[Any, Any], lines: list[str], folder: str) -> Flaws:

@@ -56,13 +56,43 @@ def calling(given: str) -> Edit:
     return together(write(RENDER, CALLED), write(OWN, call))
 
 
-def acting(given: str, action: str = ACTION) -> Edit:
+def acting(given: str, action: str = ACTION, before: str = f"uses: actions/checkout@{'a1' * 20}\n      - ") -> Edit:
     """An action of one's own that is given something."""
-    return together(write(SETUP, action), own(f"{{uses: ./.github/actions/setup, with: {given}}}"))
+    return together(write(SETUP, action), own(f"{before}{{uses: ./.github/actions/setup, with: {given}}}"))
 
 
+TEN = "{matrix: {python: [3.10, 3.13]}}"
 FLAG = "{workflow_dispatch: {inputs: {dry: {type: boolean}}}}"
 FAULTS: dict[str, Fault] = {
+    "an action of one's own that is not checked out": (STEPS, acting("{}", before="")),
+    "a version of which YAML takes the zero": (
+        STEPS,
+        own("{uses: actions/setup-python@v6, with: {python-version: '${{ matrix.python }}'}}", strategy=TEN),
+    ),
+    "files of a job that are not taken": (
+        STEPS,
+        change(PIPELINE, "    - cosign\n", "    - {job: cosign, artifacts: false}\n"),
+        GITLAB,
+    ),
+    "a module in quotes that keep a variable": (
+        STEPS,
+        change(PIPELINE, 'install "$COSIGN"', "install '$COSIGN'"),
+        GITLAB,
+    ),
+    "a kind of action that there is not": (STEPS, acting("{}", ACTION.replace("composite", "compsite"))),
+    "copier by itself": (STEPS, change(UPDATE, "uv run --locked copier", "copier")),
+    "an image of uv alone": (STEPS, change(PIPELINE, "-python3.13-trixie", ""), GITLAB),
+    "Go in the image of uv": (
+        STEPS,
+        substitute(PIPELINE, r'(history:\n  extends: .validate\n)  image: "golang:.*"\n', r"\1"),
+        GITLAB,
+    ),
+    "a program that is not kept": (
+        STEPS,
+        substitute(PIPELINE, r"  artifacts:\n    expire_in(?:.*\n){3}", "", 1),
+        GITLAB,
+    ),
+    "a program that Go puts elsewhere": (STEPS, change(PIPELINE, 'GOBIN="$PWD/.bin"', 'GOBIN="$PWD/bin"'), GITLAB),
     **{
         f"an action: {step}": (STEPS, own(step))
         for step in (
@@ -145,6 +175,15 @@ FAULTS: dict[str, Fault] = {
     "a suite for no tags, and so for no branch": (PUSH, set_value(VALIDATE, ("on", "push"), {"tags-ignore": ["v*"]})),
 }
 HARMLESS: dict[str, Harmless] = {
+    "copier by pipx": change(UPDATE, "uv run --locked copier check", "pipx install copier\n          copier check"),
+    "versions in quotes": own("{run: make}", strategy="{matrix: {python: ['3.10', 3.13], own: [3.1]}}"),
+    "Go from a package": (
+        together(
+            substitute(PIPELINE, r'(history:\n  extends: .validate\n)  image: "golang:.*"\n', r"\1"),
+            change(PIPELINE, "    - BEFORE=", "    - apt-get update && apt-get install -y golang git\n    - BEFORE="),
+        ),
+        GITLAB,
+    ),
     **{
         f"an action: {step}": own(step)
         for step in (

@@ -6,6 +6,7 @@ from tests.support.answers import everything
 from tests.support.faults import (
     Edit,
     Fault,
+    append,
     append_item,
     change,
     delete,
@@ -357,6 +358,17 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Harmless] = {
+    "every commit for all jobs": (
+        together(
+            substitute(GITLAB_FILE, r" +GIT_DEPTH: 0.*\n", "    OWN: 1\n"),
+            change(GITLAB_FILE, "default:\n", "variables:\n  GIT_DEPTH: 0\n\ndefault:\n"),
+        ),
+        GITLAB,
+    ),
+    "the suite once more with few commits": (
+        append(GITLAB_FILE, "\nlint:\n  extends: .validate\n  script:\n    - uv run --locked pytest -q\n"),
+        GITLAB,
+    ),
     "a workflow of one's own that may have what its caller has": together(
         set_value(VALIDATE, ("jobs", "own"), {"uses": "./.github/workflows/own.yaml", "secrets": "inherit"}),
         write(

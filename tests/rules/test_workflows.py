@@ -30,6 +30,8 @@ def gitlab(edit: Edit) -> Fault:
 
 
 FAULTS: dict[str, Fault] = {
+    "a job without its script": (GITLAB, substitute(PIPELINE, r"  script:\n.*-m signed\n", ""), ANSWERS),
+    "an operator of another language": (GITLAB, change(PIPELINE, '!= "schedule"', '<> "schedule"'), ANSWERS),
     **{
         f"nothing behind {key}": ("github_takes_every_workflow", substitute(VALIDATE, pattern, key + ":", count=1))
         for key, pattern in (

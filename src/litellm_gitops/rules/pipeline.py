@@ -302,14 +302,23 @@ def the_pipeline_sees_the_history(repository: Repository) -> Iterator[Finding]:
                     line = document.line("jobs", name, "steps", number, "with", "fetch-depth")
                     yield Finding(OURS[0], line, f"the job {name} sees one commit", edit("write fetch-depth: 0"))
     document = repository.document(GITLAB) if repository.has(GITLAB) else None
-    for name, job in mapping(document and document.value).items():
-        scripts = texts(dig(job, "script"))
+    pipeline = mapping(document and document.value)
+    whole = {str(name) for name in pipeline if _has_history(pipeline, name)}
+    seen = any(runs_the_suite(line, pipefail=True) for name in whole for line in texts(dig(pipeline, name, "script")))
+    for name, job in pipeline.items():
+        lines = [line for line in texts(dig(job, "script")) if not (seen and runs_the_suite(line, pipefail=True))]
         misspelt = any(closest(str(key), ["variables"]) for key in mapping(job))  # of which another rule tells
-        is_short = any(map(_needs_history, scripts)) and not misspelt
-        is_short = is_short and str(dig(job, "variables", "GIT_DEPTH")) != "0"
+        is_short = any(map(_needs_history, lines)) and not misspelt and str(name) not in whole
         if document and is_short and not _is_refused(repository):
             line = document.line(str(name), "variables", "GIT_DEPTH")
             yield Finding(GITLAB, line, f"the job {name} sees a few commits", edit("write GIT_DEPTH: 0"))
+
+
+def _has_history(pipeline: dict[Any, Any], name: Any) -> bool:
+    """Whether a job of GitLab fetches every commit, as it or what stands above it says."""
+    job = extended(pipeline, mapping(pipeline[name]))
+    depth = {**mapping(pipeline.get("variables")), **mapping(job.get("variables"))}.get("GIT_DEPTH")
+    return str(depth) == "0" or str(dig(depth, "value")) == "0"
 
 
 def _needs_history(script: str) -> bool:

@@ -52,7 +52,7 @@ _TEXT = re.compile(r"\"[^\"]*\"|'[^']*'|(?<=~)\s*/.*?/[ismU]*(?=\s*(?:&&|\|\||\)
 _BARE = re.compile(
     r"(?:[=!]=|[=!]~)\s*(?!null\b)[A-Za-z_]|(?:\A|[(&|!])\s*(?!null\b)[A-Za-z_]\w*\s*(?:[=!][=~]|&&|\|\||\)|\Z)"
 )
-_NO_OPERATOR = re.compile(r"(?<![=!])=(?![=~])|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|\b(?:and|or|not)\b", re.IGNORECASE)
+_NO_OPERATOR = re.compile(r"<>|(?<![=!])=(?![=~])|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|\b(?:and|or|not)\b", re.IGNORECASE)
 
 
 # of a section GitHub takes `{}` for nothing, not nothing at all
@@ -105,10 +105,17 @@ def every_step_names_what_there_is(repository: Repository) -> Iterator[Finding]:
                 yield Finding(file, document.line(*place), what, edit(fix))
 
 
+_USING = ("composite", "docker", "node12", "node16", "node20", "node24")
+
+
 def _of_actions(repository: Repository) -> Iterator[Finding]:
     """Actions of this repository that GitHub refuses."""
     for file in repository.under(".github/actions"):
         document = repository.document(file) if file.endswith(("/action.yml", "/action.yaml")) else None
+        using = text(dig(document and document.value, "runs", "using"))
+        if document and using not in _USING and (meant := closest(using, _USING)):
+            line = document.line("runs", "using")
+            yield Finding(file, line, f"GitHub runs no action by {using}", edit(f"did you mean {meant}?"))
         for number, step in enumerate(sequence(dig(document and document.value, "runs", "steps"))):
             if document and "run" in mapping(step) and "shell" not in mapping(step):
                 what = "a step of an action has no shell, and GitHub refuses it"
@@ -119,12 +126,16 @@ def _of_steps(repository: Repository, document: Document, is_unread: bool) -> It
     yield from () if is_unread else _steps_of(document)
     is_hosted = "github.com" in str(repository.answers.get("repo_url"))
     if not repository.path(""):  # else GitHub reads another folder
-        yield from local_calls.slips(repository, document)
+        called = [*local_calls.slips(repository, document)]
+        yield from called
         for place, found in document.texts:
             local = found.removeprefix("./").rstrip("/") if place[-1] == "uses" and found.startswith("./.") else ""
             is_brought = bool(local) and steps.brings(document.value, place)
             if local and not is_brought and local not in repository.files and not repository.under(local):
-                yield place, f"there is no {found}", "correct the path, or add it"
+                called.append((place, f"there is no {found}", "correct the path, or add it"))
+                yield called[-1]
+        unchecked = [*jobs.unchecked_out(document.value)]
+        yield from () if called or (unchecked and any(_of_actions(repository))) else unchecked
     for place, name, meant in local_calls.unnamed(repository, document):
         yield place, f"there is no workflow {name}", f"did you mean {meant}?"
     for name, job in mapping(document.value.get("jobs")).items():
@@ -299,7 +310,7 @@ def _of_pipeline(document: Document) -> _Flaws:
             continue
         if stage and stage not in stages:
             flaws.append(((name, "stage"), f"there is no stage {stage}"))
-        if not {"script", "trigger", "run"} & set(entry) and not own.get("extends"):
+        if not {"script", "trigger", "run"} & set(entry) and {*_parents(own)} <= {*jobs}:
             flaws.append(((name,), f"the job {name} lacks a script"))
         flaws += _of_needs(jobs, name, entry, [".pre", *(texts(value.get("stages")) or _STAGES), ".post"])
     if not any(place[1:2] == ("needs",) for place, _ in flaws):
