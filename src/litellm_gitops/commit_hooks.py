@@ -15,6 +15,8 @@ Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
 _NEEDED = {"id", "name", "entry", "language"}  # of which another look tells
 _OF_A_SHELL = {"|", "||", "&&", ";", ">", ">>", "&"}
 _SHELL = re.compile(r"(?:\S*/)?(?:ba|da|z)?sh")
+# languages for which pre-commit makes no environment: https://pre-commit.com/#supported-languages
+_BARE = ("docker_image", "fail", "pygrep", "script", "system", "unsupported", "unsupported_script")
 _OLD = re.compile(r"python3\.(?:[0-9]|10)")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _RELEASE = re.compile(r"v\d+(?:\.\d+)*(?:[-.]?(?:alpha|beta|rc|a|b|post)[-.]?\d*)?")
@@ -69,6 +71,9 @@ def _of_hook(hook: dict[Any, Any], files: list[str], is_root: bool) -> Flaws:
     for script in scripts if language in ("script", "system", "unsupported", "unsupported_script") and is_root else ():
         if script.removeprefix("./") not in files:
             yield ("entry",), f"there is no {script}, and no commit is possible", "correct the path, or add it"
+    if language in _BARE and hook.get("additional_dependencies"):
+        what = f"a hook of the language {language} takes no additional_dependencies, and pre-commit runs nothing"
+        yield ("language",), what, "write language: python, or take them out"
     version = text(hook.get("language_version"))
     if _OLD.fullmatch(version) and "hooks/guard_staged.py" in text(hook.get("entry")):
         what = f"the guard does not run on {version}, and no commit is possible"

@@ -53,6 +53,9 @@ def refused(settings: dict[str, Any]) -> Told:
             yield slip, f"an allowlist has no {slip}", f"did you mean {closest(slip, checks)}?"
         elif not any(entry.get(key) for key in checks):
             yield word, "an allowlist is for nothing", "write paths, regexes, stopwords or commits"
+    for where, entry in (("", settings), *((f"rules.{each.get('id')}.", each) for each in own)):
+        if entry.get("allowlist") and entry.get("allowlists"):
+            yield "allowlist]", f"{where}allowlist stands beside {where}allowlists", "write [[…allowlists]] for both"
     patterns = [(key, each) for entry in own for key in ("regex", "path") for each in texts([entry.get(key)])]
     patterns += [(key, each) for _, entry in lists for key in ("paths", "regexes") for each in _several(entry.get(key))]
     for word, pattern in patterns:

@@ -118,6 +118,10 @@ _FLAGS = {
 }
 _CHOSEN = r"(?<!\S)-m\s*(?:'([^']*)'|\"([^\"]*)\"|(\S+))"
 _ACTIONS = ("all", "always", "default", "error", "ignore", "module", "once")
+_BROUGHT = {  # backends by the package that each is of
+    **{"setuptools": "setuptools", "hatchling": "hatchling", "flit_core": "flit_core", "poetry": "poetry-core"},
+    **{"uv_build": "uv_build"},
+}
 _BACKENDS = ("setuptools.build_meta", "hatchling.build", "flit_core.buildapi", "poetry.core.masonry.api", "uv_build")
 
 
@@ -148,6 +152,10 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
     backend = text(dig(settings, "build-system", "build-backend"))
     if meant := closest(backend, _BACKENDS):
         yield "build-backend", f"there is no {backend}", f"did you mean {meant}?"
+    brought = [re.split(r"[^\w.-]", each)[0].lower() for each in texts(dig(settings, "build-system", "requires"))]
+    package = _BROUGHT.get(backend.partition(".")[0], "")
+    if package and "requires" in mapping(settings.get("build-system")) and package not in brought:
+        yield "requires", f"requires lacks {package}, so that pip ends with an error", f"write {package} in requires"
     chosen = {"packages", "py-modules", "ext-modules"} & {*mapping(tool.get("setuptools"))}
     near = any(closest(str(key), ("packages", "setuptools")) for key in (*mapping(tool.get("setuptools")), *tool))
     if backend == "setuptools.build_meta" and not chosen and not near:
@@ -317,6 +325,18 @@ _PLUGINS = {
 }
 
 
+_OF_PLUGINS = {  # settings that pytest itself does not have, and --strict-config refuses
+    **{"asyncio_mode": "asyncio", "asyncio_default_fixture_loop_scope": "asyncio", "env": "env", "env_files": "dotenv"},
+    **{
+        "timeout": "timeout",
+        "timeout_method": "timeout",
+        "mock_traceback_monkeypatch": "mock",
+        "randomly_seed": "randomly",
+    },
+    **{"reruns": "rerunfailures", "DJANGO_SETTINGS_MODULE": "django", "timeout_func_only": "timeout"},
+}
+
+
 def _of_plugins(settings: dict[Any, Any], options: dict[Any, Any]) -> Flaws:
     """Plugins that the settings of pytest ask for, and that nothing here installs."""
     installed = f"{settings.get('project')}{settings.get('dependency-groups')}{dig(settings, 'tool', 'uv')}".lower()
@@ -324,6 +344,10 @@ def _of_plugins(settings: dict[Any, Any], options: dict[Any, Any]) -> Flaws:
         if name not in installed and (match := flag.search(options_of(options))):
             what = f"pytest knows no {match[0].partition(' ')[0]} without pytest-{name}, and ends with an error"
             yield "addopts", what, f"add pytest-{name} to the dependencies"
+    for key, name in _OF_PLUGINS.items():
+        if key in options and "--strict" in options_of(options) and name not in installed:
+            what = f"pytest knows no {key} without pytest-{name}, and ends with an error"
+            yield key, what, f"add pytest-{name} to the dependencies"
     for line in texts(options.get("required_plugins")):
         name = re.split(r"[^\w.-]", line.strip())[0].lower()
         if name and name.removeprefix("pytest-").removeprefix("pytest_") not in installed:

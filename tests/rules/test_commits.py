@@ -255,7 +255,7 @@ HARMLESS: dict[str, Edit] = {
     "a rule of one's own": append(
         GITLEAKS, "[[rules]]\nid = 'own'\nregex = '(?i:own)-[[:alnum:]]+'\nkeywords = ['own-']\n"
     ),
-    "one allowlist": append(GITLEAKS, "[allowlist]\npaths = ['^docs/']\n"),
+    "one allowlist": change(GITLEAKS, "[[allowlists]]", "[allowlist]"),
     "other settings of yamllint": append(
         YAMLLINT, "  key-ordering: disable\n  indentation: {spaces: 2, indent-sequences: whatever, level: warning}\n"
     ),

@@ -13,6 +13,7 @@ GUARDED, LEAKS, LINT = "a_commit_is_guarded", "gitleaks_looks_for_every_credenti
 THERE, INSTALLED = "every_entry_point_that_is_called_is_there", "the_tooling_can_be_installed"
 GUARD, CONFTEST = "hooks/guard_staged.py", "tests/conftest.py"
 MATRIX, FILES, WHOLE = "tests/test_auth_matrix.py", "tests/test_files.py", "pytest_runs_the_whole_suite"
+OWN_TEST = "\n\n\ndef test_own():\n    assert True\n"
 FOLDER, VENDORED = everything(repo_path="platform/llm"), everything(tooling="vendored")
 _OF_AWS = "AKIA" + "IOSFODNN7EXAMPLE"  # which AWS has in its documents
 RUNS_ALWAYS = "        always_run: true\n"
@@ -34,6 +35,20 @@ def renamed(file: str, other: str) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    "packages for a hook without an environment": (GUARDED, change(COMMITS, "language: python", "language: system")),
+    "allowlists of both names": (LEAKS, append(GITLEAKS, "\n[allowlist]\npaths = ['docs/own']\n")),
+    "keys that yamllint refuses": (LINT, substitute(YAMLLINT, r" +check-keys: false\n", "")),
+    "sealed files that yamllint refuses": (LINT, drop(YAMLLINT, "*.sops.yaml")),
+    "a test of a package that nothing installs": (INSTALLED, write("tests/test_own.py", f"import boto3\n{OWN_TEST}")),
+    "a test of a mark that nothing declares": (
+        INSTALLED,
+        write("tests/test_own.py", f"import pytest\n\n\n@pytest.mark.slow{OWN_TEST[2:]}"),
+    ),
+    "a setting of a plugin that nothing installs": (
+        INSTALLED,
+        change(PROJECT, 'testpaths = ["tests"]', 'testpaths = ["tests"]\nasyncio_mode = "auto"'),
+    ),
+    "a backend without its package": (INSTALLED, change(PROJECT, '"setuptools>=77"', '"setuptool>=77"')),
     "an entry point of another one": (THERE, change(GUARD, "litellm_gitops.guard ", "litellm_gitops.auth_table ")),
     "a guard that passes without its package": (
         THERE,
@@ -102,6 +117,25 @@ FAULTS: dict[str, Fault] = {
     "everything to ignore": (LINT, change(YAMLLINT, "  *.sops.yaml", "  *.yaml")),
 }
 HARMLESS: dict[str, Harmless] = {
+    "an allowlist for a rule of one's own": append(
+        GITLEAKS, "\n[[rules]]\nid = 'own'\nregex = 'own_[a-z]{9}'\n[[rules.allowlists]]\nregexes = ['own_example']\n"
+    ),
+    "keys that yamllint may refuse, with those of GitHub": change(
+        YAMLLINT, "check-keys: false", "allowed-values: ['true', 'false', 'on']"
+    ),
+    "lines of any length": substitute(YAMLLINT, r"  line-length:\n(?: {4}.*\n)+", "  line-length: disable\n"),
+    "a test of a package of one's own": together(
+        write("tests/test_own.py", f"import boto3\n{OWN_TEST}"),
+        change(PROJECT, '  "copier>=9.19,<10",\n', '  "copier>=9.19,<10",\n  "boto3>=1",\n'),
+    ),
+    "a mark of one's own": together(
+        write("tests/test_own.py", f"import pytest\n\n\n@pytest.mark.slow{OWN_TEST[2:]}"),
+        change(PROJECT, '  "chart: needs', '  "slow: takes long",\n  "chart: needs'),
+    ),
+    "a plugin with its setting": together(
+        change(PROJECT, 'testpaths = ["tests"]', 'testpaths = ["tests"]\nasyncio_mode = "auto"'),
+        change(PROJECT, '  "copier>=9.19,<10",\n', '  "copier>=9.19,<10",\n  "pytest-asyncio>=1",\n'),
+    ),
     "options of pytest in a list": substitute(
         PROJECT, r'"-q (\S+) (\S+) -m (.*)"', '["-q", "\\1", "\\2", "-m", "not chart and not decrypt and not signed"]'
     ),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from posixpath import normpath
 from typing import Any
 
 import yaml
 
-from litellm_gitops import commit_hooks, git_attributes, gitleaks_settings
+from litellm_gitops import commit_hooks, git_attributes, gitleaks_settings, yamllint_settings
 from litellm_gitops.documents import LOADER, Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
@@ -308,20 +308,32 @@ def yamllint_can_read_its_settings(repository: Repository) -> Iterator[Finding]:
     """It ends with an error otherwise, and no commit is possible."""
     for file in filter(repository.has, (".yamllint.yml", ".yamllint.yaml", ".yamllint")):
         document = repository.document(file)
-        for each in published.refused("yamllint", _rendered(document.value)) if document else ():
-            if document:
-                yield from _told(document, each, "yamllint")
+        refused = published.refused("yamllint", _rendered(document.value)) if document else []
+        for each in refused if document else ():
+            yield from _told(document, each, "yamllint") if document else ()
         ignored = text(dig(document and document.value, "ignore"))
         if document and "\n" not in ignored and len(ignored.split()) > 2:
             what = "YAML makes one line of what to ignore, so that nothing is ignored"
             yield Finding(file, document.line("ignore"), what, edit("write ignore: |"))
         elif document and len({*matching(ignored.splitlines(), _MANIFESTS)}) == len(_MANIFESTS):
             yield Finding(file, document.line("ignore"), "yamllint looks at no manifest", edit("name a few files"))
+        strict = "--strict" in (repository.text(_COMMITS) or "") and not repository.path("")
+        unpassed = (
+            yamllint_settings.unpassed(document.value, *_yaml(repository))
+            if document and strict and not refused
+            else ()
+        )
+        for key, what, fix in unpassed:
+            yield Finding(file, document.line(key) if document else None, what, edit(fix))
         base = text(dig(document and document.value, "extends"))
         if document and base and base not in ("default", "relaxed") and not repository.has(base):
             meant = closest(base, ("default", "relaxed")) or "default"
             what = f"it extends {base}, which is not there, and yamllint ends at once"
             yield Finding(file, document.line("extends"), what, edit(f"did you mean {meant}?"))
+
+
+def _yaml(repository: Repository) -> tuple[list[str], Callable[[str], str]]:
+    return [*repository.yaml_files], lambda file: repository.text(file) or ""
 
 
 def _rendered(value: dict[Any, Any]) -> dict[Any, Any]:

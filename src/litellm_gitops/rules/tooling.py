@@ -13,7 +13,16 @@ from pathlib import PurePosixPath
 from posixpath import basename, dirname, normpath
 from typing import Any
 
-from litellm_gitops import dependabot, entry_points, python_project, readme, renovate, renovate_settings, vendored
+from litellm_gitops import (
+    dependabot,
+    entry_points,
+    own_tests,
+    python_project,
+    readme,
+    renovate,
+    renovate_settings,
+    vendored,
+)
 from litellm_gitops.documents import dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
@@ -219,6 +228,11 @@ def the_tooling_can_be_installed(repository: Repository) -> Iterator[Finding]:
         line = next((number for number, line in enumerate(content.splitlines(), 1) if word in line), None)
         yield Finding(_PROJECT, line, what, edit(fix))
     yield from _of_vendored(repository, settings)
+    beside, lock = repository.text("tests/conftest.py") or "", repository.text("uv.lock") or ""
+    tests = [file for file in repository.under("tests") if basename(file).startswith("test_")]
+    for file in (each for each in tests if each not in (*_CLAIMS.values(), "tests/test_deployment.py")):
+        for number, what, fix in own_tests.unbrought(repository.text(file) or "", settings, lock, beside):
+            yield Finding(file, number, what, edit(fix))
     called = next((file for file in (*OURS, GITLAB) if "copier check-update" in (repository.text(file) or "")), "")
     names = {re.split(r"[^\w.-]", line)[0] for line in texts(dig(settings, "project", "dependencies"))}
     project = mapping(settings.get("project"))
