@@ -36,6 +36,11 @@ def flaws(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[Pl
         return
     if url and url["host"] not in services and (meant := closest(url["host"], map(str, services))):
         yield place, f"there is no service {url['host']}", f"did you mean {meant}?"
+    mode = text(service.get("network_mode"))
+    if url and url["host"] in services and mode in ("host", "none"):
+        fix = "take network_mode out" if mode == "none" else "take network_mode out, or write 127.0.0.1"
+        yield ("network_mode",), f"with network_mode: {mode} the proxy finds no service {url['host']}", fix
+        return
     other = mapping(dig(content, "services", url["host"])) if url else {}
     if not url or not other:
         return

@@ -14,6 +14,8 @@ FAULTS: dict[str, Fault] = {
     "a mount without its source": (TAKES, substitute(FILE, r"source: .*", "source:", count=1)),
     "no port": (FINDS, substitute(FILE, r"^ +- 127\.0\.0\.1:4000:4000\n", "")),
     "a misspelt level of the log": (FINDS, change(FILE, "LITELLM_LOG: INFO", "LITELLM_LOG: INOF")),
+    "two words in one argument": (FINDS, change(FILE, "--config=/app", "--config /app")),
+    "a network in which no service has a name": (FINDS, set_value(FILE, (*PROXY, "network_mode"), "host")),
     "a database of another profile": (
         TAKES,
         change(FILE, "  postgres:\n    image", "  postgres:\n    profiles: [own]\n    image"),
@@ -144,6 +146,7 @@ FAULTS: dict[str, Fault] = {
 
 # What an owner may do, and no rule minds.
 HARMLESS: dict[str, Edit] = {
+    "two words in two arguments": change(FILE, "- --config=/app", "- --config\n      - /app"),
     "a proxy here without a database": together(
         drop(FILE, "DATABASE_URL:"), remove(FILE, ("services", "postgres")), remove(FILE, (*PROXY, "depends_on"))
     ),

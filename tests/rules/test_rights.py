@@ -30,6 +30,7 @@ def pushing(script: str, **given: str) -> Edit:
 
 
 FAULTS: dict[str, Fault] = {
+    "owners in a file that another one stands before": (OWNERS, write("CODEOWNERS", "* @example/platform\n")),
     "a push of who may only read": ("a_workflow_of_ones_own_may_do_what_it_does", pushing("git push")),
     **{
         f"what strangers send, with rights: {ref}": (

@@ -497,6 +497,10 @@ FAULTS: dict[str, Fault] = {
         "git_ignores_inputs_and_keys",
         change(".gitignore", "access-token*", "access-token"),
     ),
+    "a comment behind a name that git ignores": (
+        "git_ignores_inputs_and_keys",
+        change(".gitignore", "*.agekey\n", "*.agekey # private keys\n"),
+    ),
     "a key that is ignored no more": ("git_ignores_inputs_and_keys", append(".gitignore", "!/keys/\n!*.agekey\n")),
     "keys that git would add": (
         "git_ignores_inputs_and_keys",

@@ -306,6 +306,10 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
             "its command names no configuration, so that it serves no model",
             "write --config=/app/config.yaml",
         )
+    for word in texts(service.get("command")):
+        if re.fullmatch(r"--[\w-]+ \S+", word):
+            what = f"{word} is one argument, and the proxy ends with an error"
+            yield ("command",), what, f"write {word.replace(' ', '=', 1)}"
     names = {*mapping(given), *(entry.partition("=")[0] for entry in texts(given))}
     yield from of_the_database(content, service)
     for config in map(text, (dig(each, "source") or each for each in sequence(service.get("configs")))):

@@ -308,6 +308,10 @@ def git_ignores_inputs_and_keys(repository: Repository) -> Iterator[Finding]:
         what = f"git does not ignore {these} secrets"
         fix = edit(f"add the line {patterns[0]}") if not patterns[1:] else restore(f"add {', '.join(patterns)}")
         yield Finding(".gitignore", None, what, fix)
+    for line, text in enumerate("" if lost else (repository.text(".gitignore") or "").splitlines(), 1):
+        if match := _COMMENTED.fullmatch(text):
+            what = f"git takes the comment for a part of the name, and does not ignore {match[1]}"
+            yield Finding(".gitignore", line, what, edit("put the comment on a line of its own"))
     for file in sorted(repository.tracked.union(repository.files)):
         if OWN.fullmatch(file):
             what = "each clone has one of its own, which a pull would put this in the place of"
@@ -318,6 +322,9 @@ def git_ignores_inputs_and_keys(repository: Repository) -> Iterator[Finding]:
         elif never_in_git(file) and file not in wanted and not credentials.find(repository.characters(file)):
             fix = edit(f"move it out of the repository, or ignore it: add /{file} to .gitignore")
             yield Finding(file, None, "a private key is not ignored by git", fix)
+
+
+_COMMENTED = re.compile(r"([^#\s]\S*)\s+#(?:\s.*)?")
 
 
 def _as_pattern(file: str) -> str:

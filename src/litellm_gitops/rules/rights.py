@@ -243,6 +243,9 @@ def github_asks_every_code_owner(repository: Repository) -> Iterator[Finding]:
     platform = str(repository.answers.get("ci_platform"))
     places = _OWNED.get(platform, ())
     file = next(filter(repository.has, places), "")
+    for hidden in [each for each in places if repository.has(each)][1:]:
+        what = f"{file} stands before it, so that nobody reads this one"
+        yield Finding(hidden, None, what, edit(f"move its lines into {file}"))
     if platform == "gitlab":
         yield from _of_gitlab(repository, file) if file else ()
         return
