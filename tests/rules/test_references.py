@@ -11,6 +11,7 @@ from tests.support.findings import Harmless, accepted, found_by_its_rule_alone
 
 ROLE, BOUND = "every_role_names_what_there_is", "every_binding_is_for_somebody"
 REACH = "flux_reaches_the_namespace_alone"
+TOGETHER = "what_an_owner_adds_fits_together"
 NAMED, ADDED = "what_means_the_proxy_names_it_right", "what_values_add_stands_beside_the_chart"
 OF_VALUES, NAME = "what_values_put_into_the_pod_fits_its_schema", "every_name_is_valid"
 ARGOCD = everything(gitops_engine="argocd")
@@ -92,6 +93,11 @@ FAULTS: dict[str, Fault] = {
     "a Service of a port that is not there": (NAMED, added(service(targetPort=4001))),
     "a Service of a port of no name": (NAMED, listed(service(targetPort="htp"))),
     "a budget of nobody": (NAMED, listed(budget("litelm")), ARGOCD),
+    "an autoscaler beside the chart's": (
+        "what_an_owner_adds_fits_together",
+        added(scaler("litellm")),
+        everything(max_replicas=4),
+    ),
     "an autoscaler of nothing": (NAMED, added(scaler("litelm"))),
     "an autoscaler of nothing in a list": (NAMED, listed(scaler("litelm"))),
     **{

@@ -22,6 +22,9 @@ _BASELINE = {
     *("SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
 }
 _OF_A_POD = ("Container", "Pod")
+_SCALERS = ("ScaledObject", "HorizontalPodAutoscaler")
+# https://keda.sh/docs/latest/concepts/scaling-deployments/#transfer-ownership-of-an-existing-hpa
+_TAKES_OVER = "scaledobject.keda.sh/transfer-hpa-ownership"
 
 
 def admitted(objects: Objects, own: Own) -> Flaws:
@@ -79,6 +82,18 @@ def sufficient(objects: Objects, own: Own) -> Flaws:
                     what = f"{name} is {given} at most, and a container of the proxy has {needed:g}"
                     yield ("spec", "limits", number, "max", str(name)), what, "raise it"
                     return
+
+
+def scaled(objects: Objects, own: Own) -> Flaws:
+    """An autoscaler beside the chart's. Of two each undoes what the other did; KEDA refuses to be the second one."""
+    values, target = objects.cluster.values, mapping(dig(own.value, "spec", "scaleTargetRef"))
+    is_it = target.get("name") == "litellm" and target.get("kind", "Deployment") == "Deployment"
+    if not values or own.kind not in _SCALERS or not is_it or dig(own.value, "metadata", "annotations", _TAKES_OVER):
+        return
+    if values.get(*values.chart.autoscaler, "enabled") is True:
+        switch = ".".join(map(str, values.chart.autoscaler))
+        what = "the chart has an autoscaler for Deployment litellm as well"
+        yield ("spec", "scaleTargetRef"), what, f"switch {switch} off for {objects.cluster.name}"
 
 
 def _needed(objects: Objects, name: str) -> float:

@@ -396,5 +396,5 @@ def _hosts(objects: Objects, own: Own) -> Flaws:
 _CHECKS = (
     *(_targets, _backends, _selects, _scales, _keys, _named, _scraped, _hosts),
     *(addresses.in_fields, addresses.in_texts, addresses.of_hosts, addresses.doubled, addresses.selecting),
-    *(limits.admitted, limits.sufficient, _made),
+    *(limits.admitted, limits.sufficient, limits.scaled, _made),
 )

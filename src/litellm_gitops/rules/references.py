@@ -105,9 +105,10 @@ def _is_of_the_cluster(value: Any, place: Place) -> bool:
 @rule
 def what_an_owner_adds_fits_together(repository: Repository) -> Iterator[Finding]:
     """Selectors, ports, kinds, names and keys of objects that stand in one folder."""
-    others = (what_means_the_proxy_names_it_right, every_way_in_leads_to_the_proxy)
-    told = {(each.file, each.line) for other in others for each in other(repository)}
-    yield from (each for each in links.flaws(repository) if (each.file, each.line) not in told)
+    told = {(each.file, each.line) for each in what_means_the_proxy_names_it_right(repository)}
+    ways = {each.file for each in every_way_in_leads_to_the_proxy(repository)}  # told once, at one of several lines
+    flaws = (each for each in links.flaws(repository) if each.file not in ways)
+    yield from (each for each in flaws if (each.file, each.line) not in told)
 
 
 def _keys(
