@@ -198,6 +198,10 @@ FAULTS: dict[str, Fault] = {
         "no_log_shows_a_secret",
         add(CHART.config, {"litellm_settings": {"set_verbose": True}}, SHARED),
     ),
+    "a log of a level that there is not": (
+        "every_variable_is_one_that_is_read",
+        add(CHART.variables, {"LITELLM_LOG": "VERBOSE"}),
+    ),
     "a log with everything, by a variable": ("no_log_shows_a_secret", add(CHART.variables, {"LITELLM_LOG": "debug"})),
     "a cluster without models": ("the_configuration_reaches_the_proxy", set_value(GCP, at(CHART.model_list), [])),
     "a configuration from elsewhere": ("the_configuration_reaches_the_proxy", add(CHART.config_map, False)),

@@ -148,6 +148,7 @@ def of_either(on: On) -> Rows:
         on.put((*pod, "sysctls"), [{"name": "kernel.msgmax", "value": "65536"}]),
     )
     yield "a read-only root for every cluster", WRITES, together(on.put((*security, "readOnlyRootFilesystem"), True))
+    yield "half of a way to log in", "every_variable_that_the_proxy_reads_is_set", on.variable("GOOGLE_CLIENT_ID", "a")
     yield "a misspelt variable", READ, on.variable("HTTP_PORXY", "http://proxy.example.com:3128")
     yield "volumes that are gone", MOUNTS, remove(AWS, on.at(chart.volumes))
     yield "mounts that are gone", NEEDS, remove(AWS, on.at(chart.mounts))

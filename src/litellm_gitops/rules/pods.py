@@ -21,6 +21,7 @@ from litellm_gitops.rules import rule_of_values
 from litellm_gitops.rules.plaintext import tells
 
 # variables that name a folder, or a file, which LiteLLM writes
+_LEVEL = "LITELLM_LOG"
 _FOLDERS = ("HOME", "TMPDIR", "LITELLM_MIGRATION_DIR")
 _WRITTEN = (*_FOLDERS, "GITHUB_COPILOT_API_KEY_FILE", "PROMETHEUS_MULTIPROC_DIR")
 _WRITABLE = {"csi", "emptyDir", "ephemeral", "persistentVolumeClaim"}
@@ -124,6 +125,23 @@ def every_variable_that_the_proxy_reads_is_set(values: Values) -> Iterator[Findi
             where = dotted(chart.variables or chart.variable_list)
             fix = edit(f"set it: a Secret under {dotted(chart.env_from)}, or a value under {where}")
             yield values.finding(place, what, fix)
+    stored = pod.config("general_settings", "store_model_in_db") or "STORE_MODEL_IN_DB" in pod.variables
+    for name, others in () if stored else _known()["beside"].items():
+        lost = [each for each in others.split() if each not in known]
+        if name in pod.variables and lost:
+            what = f"nobody can log in with {name}, because nothing sets {' and '.join(lost)} in {cluster.name}"
+            yield values.finding(pod.variables[name].place, what, edit("set both, or take it away"))
+
+
+def _of_no_level(values: Values) -> Iterator[Finding]:
+    """A level of the log that Python does not have, in letters of any size; a misspelt one is told with the words."""
+    found = values.pod.variables.get(_LEVEL)
+    given, levels = text(found.value) if found else "", _known()["words"][_LEVEL].split()
+    if not found or not given or _LEVEL in values.pod.set_by_the_chart or closest(given, levels):
+        return
+    if given.upper() not in (*levels, "WARN", "FATAL", "NOTSET"):
+        what = f"{_LEVEL} is {given}, which is no level of a log: the proxy does not start"
+        yield values.finding(found.place, what, edit(f"write {' or '.join(levels)}"), VALUES)
 
 
 def misspelt_word(name: str, given: str) -> str:
@@ -168,6 +186,7 @@ def every_variable_is_one_that_is_read(values: Values) -> Iterator[Finding]:
             what = f"nothing reads the variable {name}; did you mean {meant}?"
             yield values.finding(each.place, what, edit(f"write {meant}"), VALUES)
     chart, of_job = values.chart, values.pod.job_variables
+    yield from _of_no_level(values)
     for name, each in of_job.items() if chart.job_variables != chart.variable_list else ():
         meant = misspelt_variable(name) or _misspelt_folder(values, name)
         if meant and meant not in {*of_job, *chart.sets_in_the_job}:
