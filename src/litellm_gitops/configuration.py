@@ -128,13 +128,29 @@ class Configuration(NamedTuple):
         names = ("REDIS_HOST", "REDIS_URL", "REDIS_CLUSTER_NODES", "REDIS_SENTINEL_NODES")
         return self.values.pod.has_redis or self.may_have(*names)
 
+    @property
+    def has_own_image(self) -> bool:
+        """Whether the image is one of the owner's own, or a copy, which may hold more than LiteLLM's."""
+        return "berriai/" not in text(self.values.pod.get(self.values.chart.image, "repository"))
+
     def may_hold(self, file: str) -> bool:
         """Whether a file may lie beside the configuration, or where the proxy runs: by a mount, or in an own image."""
         pod = self.values.pod
-        own = "berriai/" not in text(pod.get(self.values.chart.image, "repository")) or "PYTHONPATH" in pod.variables
+        own = self.has_own_image or "PYTHONPATH" in pod.variables
+        if file.startswith("/") and self._is_no_key(PurePosixPath(file)):
+            return False
         paths = [PurePosixPath(posixpath.normpath(posixpath.join(folder, file))) for folder in ("/etc/litellm", "/app")]
         mounts = {PurePosixPath(text(mount.path) or "-") for mount in pod.mounts}
         return own or any(mounts & {path, *path.parents} for path in paths)
+
+    def _is_no_key(self, file: PurePosixPath) -> bool:
+        """Whether the folder of a file is a sealed Secret whole, and none of its keys has that name."""
+        pod, wanted = self.values.pod, self.values.cluster.wanted
+        there = [mount.volume for mount in pod.mounts if mount.path == str(file.parent) and not mount.sub_path]
+        volumes = [each for each in pod.volumes if each.name in there]
+        secrets = [(name, keys) for each in volumes for name, keys in each.secrets]
+        is_known = len(secrets) == 1 and len(there) == 1 and not secrets[0][1] and secrets[0][0] in wanted
+        return is_known and file.name not in wanted[secrets[0][0]].keys
 
 
 def dotted(place: Place) -> str:
@@ -209,6 +225,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "a number with a unit, as 30d",
     ),
     "path": (_matches(r"/.*"), "a path that begins with /"),
+    "host": (_matches(r"(?!.*://)(?![^:]*:\d+\Z).*"), "a host alone, without a scheme and a port"),
     "address": (lambda value: not text(value) or _is_address(value), "an address that begins with https://"),
     "pattern": (_is_pattern, "a regular expression"),
 }

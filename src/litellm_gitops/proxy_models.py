@@ -35,6 +35,9 @@ def models(config: Configuration) -> Faults:
                 yield wrong("calls", at, wanted)
             elif parameter == "api_base" and (meant := _azure(found)):
                 yield Fault("calls", at, f"{dotted(at)} has no domain of Azure", f"did you mean {meant}?")
+            elif parameter == "api_base" and _SDKS.match(text(mapping(params).get("model"))) and _ROUTE.search(found):
+                what = f"{dotted(at)} ends in a route, to which LiteLLM adds another one: {ENDS['calls']}"
+                yield Fault("calls", at, what, "write the address without the route")
         name = mapping(params).get("litellm_credential_name")
         chosen = "azure_openai" in config.values.repository.providers  # of a model of another one another rule tells
         if is_azure and chosen and not (name or _has_address(config, mapping(params))):
@@ -45,6 +48,42 @@ def models(config: Configuration) -> Faults:
     yield from _parts(config)
 
 
+def lone_models(config: Configuration) -> Faults:
+    """What a provider is called with, and neither a model nor a variable says, once for each provider.
+
+    Nothing is known where the database, a manager of keys or the client may give it.
+    """
+    wanted = table()["variables_of_providers"]
+    known = [config.get(f"general_settings.{each}") for each in ("key_management_system", *_OF_CLIENTS)]
+    known += [config.get(f"litellm_settings.{each}") for each in ("model_group_settings", *_OF_CLIENTS)]
+    if config.has_store or config.has_own_image or any(known) or config.get("router_settings.default_litellm_params"):
+        return
+    told = set[str]()
+    for place, params in map(_with_parameters, config.at("model_list.*.litellm_params")):
+        provider = text(params.get("model")).partition("/")[0]
+        by_itself = {*params} & {"litellm_credential_name", "configurable_clientside_auth_params", "extra_headers"}
+        if by_itself or params.get("custom_llm_provider") or provider in told:
+            continue
+        for key, variables in ((key, of[provider]) for key, of in wanted.items() if provider in of):
+            names = variables.split()
+            given = [params.get(each) for each in _GIVEN] + [config.get(f"litellm_settings.{each}") for each in _GIVEN]
+            if not any(given) and not config.get(f"litellm_settings.{provider}_key") and not config.may_have(*names):
+                what = f"{dotted(place)} has no {key}, and the variable {names[0]} is not set: {ENDS['calls']}"
+                told.add(provider)
+                yield Fault("calls", place, what, f"give the model {key}, or {names[0]} to the proxy")
+
+
+_GIVEN = ("api_base", "api_key", "base_url")  # who has an own address, may need no key
+# settings by which the proxy hands on what a client logs in with
+_OF_CLIENTS = ("forward_client_headers_to_llm_api", "forward_llm_provider_auth_headers")
+
+
+def _with_parameters(found: tuple[Place, Any]) -> tuple[Place, Model]:
+    return found[0], mapping(found[1])
+
+
+_SDKS = re.compile(r"(?:azure|openai)/")  # of which OpenAI's own library makes the addresses
+_ROUTE = re.compile(r"/(?:chat/completions|embeddings)/?(?:\?.*)?\Z")
 _DOMAINS = [
     f"{name}.azure.{top}"
     for name in ("openai", "cognitiveservices", "services.ai", "inference.ai")
@@ -174,6 +213,13 @@ def _provider(place: Place, params: Model, providers: frozenset[str]) -> Faults:
         yield wrong("kept", (*place, "model"), "<provider>/<model>, such as openai/gpt-4o")
 
 
+def _embedding(config: Configuration) -> list[tuple[Place, Any]]:
+    """The model of a cache by meaning: where the list has none of that name, LiteLLM takes it for one of OpenAI."""
+    found = config.at(*(f"litellm_settings.cache_params.{name}_semantic_cache_embedding_model" for name in _CACHES))
+    return [each for each in found if "/" not in text(each[1]) and not config.may_have("OPENAI_API_KEY")]
+
+
+_CACHES = ("redis", "qdrant")
 _FALLBACKS = ("fallbacks", "content_policy_fallbacks", "context_window_fallbacks")
 
 
@@ -190,6 +236,7 @@ def names_of_models(config: Configuration) -> Faults:
         *config.at("router_settings.routing_groups.*.models", "general_settings.completion_model"),
         *config.at("router_settings.default_fallbacks", "litellm_settings.default_fallbacks"),
         *config.at("litellm_settings.public_model_groups"),
+        *_embedding(config),
         *((place, place[-1]) for place, _ in config.at("router_settings.model_group_retry_policy.*")),
         *((place, dig(to, "model") or to) for place, to in config.at("router_settings.model_group_alias.*")),
     ]

@@ -13,6 +13,7 @@ from litellm_gitops import rules
 from litellm_gitops.charts import LITELLM_HELM
 from litellm_gitops.findings import Finding
 from litellm_gitops.repository import Repository
+from tests.support.answers import ENDPOINT
 from tests.support.configurations import (
     CALLS,
     EFFECT,
@@ -42,6 +43,12 @@ from tests.support.faults import (
 )
 from tests.support.findings import accepted, found_by_its_rule_alone
 
+BY_MEANING = {
+    "type": "redis-semantic",
+    "similarity_threshold": 0.8,
+    "redis_semantic_cache_embedding_model": "text-embedding-ada-002",
+}
+
 # In a rendered repository each is a finding of that rule alone.
 FAULTS: dict[str, Fault] = {
     "a credential without its info": (
@@ -53,6 +60,34 @@ FAULTS: dict[str, Fault] = {
         add(CHART.config, {"litellm_settings": {"callbacks": ["custom_callbacks.handler"]}}, SHARED),
     ),
     "a model of a provider that is misspelt": (KEPT, model({"model": "opnai/gpt-4o"})),
+    "a provider's model without a key": (CALLS, model({"model": "openai/gpt-4o"})),
+    "a server's model without an address": (CALLS, model({"model": "hosted_vllm/own"})),
+    "an address with its route": (
+        CALLS,
+        model({"model": "azure/gpt-4o", "api_base": f"{ENDPOINT}openai/deployments/a/chat/completions?api-version=v1"}),
+    ),
+    "a key file that the mounted Secret does not have": (
+        CALLS,
+        model({"model": "vertex_ai/gemini-3.8-flash", "vertex_credentials": "/var/secrets/gcp/service-account.json"}),
+    ),
+    "a log of requests without its keys": (
+        EFFECT,
+        add(CHART.config, {"litellm_settings": {"success_callback": ["langfuse"]}}, SHARED),
+    ),
+    "alerts without an address": (EFFECT, add(CHART.config, {"general_settings": {"alerting": ["slack"]}}, SHARED)),
+    "a host with its port": (EFFECT, substitute(SHARED, "redis_host: .*", "redis_host: redis.example.internal:6379")),
+    "a cache with the names of the router": (
+        SECTION,
+        add(CHART.config, {"litellm_settings": {"cache": True, "cache_params": {"redis_host": "a.b"}}}, SHARED),
+    ),
+    "a cache without its bucket": (
+        EFFECT,
+        add(CHART.config, {"litellm_settings": {"cache": True, "cache_params": {"type": "s3"}}}, SHARED),
+    ),
+    "a cache by meaning with no model": (
+        EFFECT,
+        add(CHART.config, {"litellm_settings": {"cache": True, "cache_params": BY_MEANING}}, SHARED),
+    ),
     "a provider without a model": (KEPT, model({"model": "bedrock/"})),
     "an address without its scheme": (CALLS, model({"model": "openai/gpt-4o", "api_base": "openai.example.com/v1"})),
     "a version of a month that there is not": (
@@ -133,7 +168,25 @@ HARMLESS: dict[str, Edit] = {
         )
         for given in ("ollama", "llama-cpp-no-key-required", "not-used", "fake-key")
     },
-    "a name with a space in it": model({"model": "openai/gpt-4o"}, "Our GPT"),
+    "models whose keys the database has": together(
+        model({"model": "openai/gpt-4o"}),
+        add(
+            CHART.config,
+            {
+                "general_settings": {"store_model_in_db": True, "alerting": ["slack"]},
+                "litellm_settings": {"success_callback": ["langfuse"]},
+            },
+            SHARED,
+        ),
+    ),
+    "a provider's model for the key of each client": together(
+        model({"model": "anthropic/claude-sonnet-5"}),
+        add(CHART.config, {"general_settings": {"forward_client_headers_to_llm_api": True}}, SHARED),
+    ),
+    "a key file in a folder that is mounted": model(
+        {"model": "vertex_ai/gemini-3.8-flash", "vertex_credentials": "/var/secrets/gcp/gcp-service-account.json"}
+    ),
+    "a name with a space in it": model({"model": "ollama/llama3"}, "Our Llama"),
     **{
         f"a model at {given}": model({"model": name, **given})
         for name, given in (
@@ -145,7 +198,7 @@ HARMLESS: dict[str, Edit] = {
     "settings of every section": together(
         add(CHART.config, {"litellm_settings": {"drop_params": True, "num_retries": 2, "callbacks": ["otel"]}}, SHARED),
         add(CHART.config, {"router_settings": {"routing_strategy": "least-busy", "cooldown_time": 30}}, SHARED),
-        add(CHART.config, {"general_settings": {"alerting": ["slack"], "background_health_checks": True}}, AWS),
+        add(CHART.config, {"general_settings": {"alerting": ["email"], "background_health_checks": True}}, AWS),
     ),
     **{
         f"a model {model_} that is called {name}": model(

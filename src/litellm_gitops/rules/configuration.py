@@ -30,7 +30,7 @@ from litellm_gitops.documents import Place, dig, mapping, text
 from litellm_gitops.findings import Finding, Misspelt, edit
 from litellm_gitops.proxy_facts import REFERENCE, closest
 from litellm_gitops.proxy_keys import misplaced_keys, misspelt_keys, misspelt_references
-from litellm_gitops.proxy_models import models, names_of_models
+from litellm_gitops.proxy_models import lone_models, models, names_of_models
 from litellm_gitops.repository import Cluster, Values
 from litellm_gitops.rules import rule_of_values
 
@@ -100,22 +100,37 @@ def _surroundings(config: Configuration) -> Faults:
         if dot and not ours and not config.may_hold(f"{module.replace('.', '/')}.py"):
             what = f"no volume brings the file of {dotted(place)}: {ENDS['starts']}"
             yield Fault("starts", place, what, "mount it below /etc/litellm")
-    for place, value in config.at(table()["files"]):
-        if isinstance(value, str) and "://" not in value and not config.may_hold(value):
-            what = f"no volume brings the file of {dotted(place)}: {ENDS['starts']}"
-            yield Fault("starts", place, what, "mount it below /etc/litellm")
-    licensed = config.get("general_settings.litellm_license")
-    for entry in table()["variables"]:
-        name, unless = entry["variable"], entry.get("unless", "")
-        for place, value in config.at(entry["at"]):
-            needed = value in entry["words"] if "words" in entry else value
-            given = dig(config.content, *place[:-1], unless) if unless else name == "LITELLM_LICENSE" and licensed
-            if needed and not given and not config.may_have(name):
-                what = f"{dotted(place)} needs the variable {name}: {ENDS[entry['end']]}"
-                yield Fault(entry["end"], place, what, f"give {name} to the proxy, or take it away")
+    for end, paths in table()["files"].items():
+        for place, value in config.at(paths):
+            is_file = isinstance(value, str) and "://" not in value and (end == "starts" or value.startswith("/"))
+            if is_file and not config.may_hold(value):
+                fix = "mount it below /etc/litellm" if end == "starts" else "correct the path, or mount the file there"
+                yield Fault(end, place, f"no volume brings the file of {dotted(place)}: {ENDS[end]}", fix)
+    for fault in _variables(config):
+        yield from (fault,) if fault.end != "effect" else ()  # those are told where nothing else is
     for entry in table()["never"]:
         for place, _ in config.at(entry["at"]):
             yield Fault(entry["end"], place, f"{dotted(place)}: {ENDS[entry['end']]}", entry["instead"])
+
+
+def _variables(config: Configuration) -> Faults:
+    """Variables that a setting needs."""
+    licensed = config.get("general_settings.litellm_license")
+    for entry in table()["variables"]:
+        names, unless = entry["variable"].split("|"), entry.get("unless", "").split()
+        for place, value in config.at(entry["at"]):
+            needed = value in entry["words"] if "words" in entry else value
+            beside = (config.get(each) if "." in each else dig(config.content, *place[:-1], each) for each in unless)
+            given = any(beside) or (names == ["LITELLM_LICENSE"] and licensed)
+            if needed and not given and not config.may_have(*names):
+                what = f"{dotted(place)} needs the variable {' or '.join(names)}: {ENDS[entry['end']]}"
+                yield Fault(entry["end"], place, what, f"give {names[0]} to the proxy, or take it away")
+
+
+def _alone(config: Configuration) -> Faults:
+    """What nothing gives to a model or to a setting, where it cannot come from the database."""
+    yield from () if config.has_store else (fault for fault in _variables(config) if fault.end == "effect")
+    yield from lone_models(config)
 
 
 def _redis(config: Configuration) -> Faults:
@@ -257,6 +272,8 @@ def faults(cluster: Cluster) -> tuple[Fault, ...]:
         for fault in check(Configuration(values, content)):
             if not any(fault.place[: len(place)] == place for place in found):
                 found[fault.place] = fault
+    # beside another mistake it is not known what is meant to be given
+    found |= {} if found else {fault.place: fault for fault in _alone(Configuration(values, content))}
     return tuple(found.values())
 
 
