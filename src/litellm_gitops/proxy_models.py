@@ -66,7 +66,8 @@ def lone_models(config: Configuration) -> Faults:
             continue
         for key, variables in ((key, of[provider]) for key, of in wanted.items() if provider in of):
             names = variables.split()
-            given = [params.get(each) for each in _GIVEN] + [config.get(f"litellm_settings.{each}") for each in _GIVEN]
+            enough = [each for each in _GIVEN if key == "api_key" or each != "api_key"]
+            given = [params.get(each) for each in enough] + [config.get(f"litellm_settings.{each}") for each in enough]
             if not any(given) and not config.get(f"litellm_settings.{provider}_key") and not config.may_have(*names):
                 what = f"{dotted(place)} has no {key}, and the variable {names[0]} is not set: {ENDS['calls']}"
                 told.add(provider)
@@ -211,6 +212,16 @@ def _provider(place: Place, params: Model, providers: frozenset[str]) -> Faults:
         yield no_word("kept", (*place, "model"), start, providers, "<provider>/<model> with a provider of LiteLLM")
     elif model not in known.words("models") | {"*"} and not re.search(r"claude-|ft:gpt-|\Agpt-image|:.{64}", model):
         yield wrong("kept", (*place, "model"), "<provider>/<model>, such as openai/gpt-4o")
+
+
+def names_of_guardrails(config: Configuration) -> Faults:
+    """Guardrails that models name, and that are not there: what they keep back goes through."""
+    listed = _is_whole(config.get("guardrails"), "guardrail_name") and not config.has_store
+    known = {text(name) for _, name in config.at("guardrails.#.guardrail_name")}
+    for place, name in config.at("model_list.#.litellm_params.guardrails.#") if listed else ():
+        if isinstance(name, str) and name not in known and not name.startswith(REFERENCE):
+            what = f"{dotted(place)} names a guardrail that guardrails does not have: {ENDS['effect']}"
+            yield Fault("effect", place, what, "correct the name, or add the guardrail")
 
 
 def _embedding(config: Configuration) -> list[tuple[Place, Any]]:

@@ -74,6 +74,12 @@ FAULTS: dict[str, Fault] = {
         EFFECT,
         add(CHART.config, {"litellm_settings": {"success_callback": ["langfuse"]}}, SHARED),
     ),
+    "a server's model without an address, and with a key": (CALLS, model({"model": "azure_ai/own", "api_key": "none"})),
+    "a model with a guardrail that there is not": (EFFECT, model({"model": "ollama/own", "guardrails": ["pii"]})),
+    "a budget of no amount": (
+        EFFECT,
+        add(CHART.config, {"router_settings": {"provider_budget_config": {"bedrock": {"time_period": "1d"}}}}, SHARED),
+    ),
     "alerts without an address": (EFFECT, add(CHART.config, {"general_settings": {"alerting": ["slack"]}}, SHARED)),
     "a host with its port": (EFFECT, substitute(SHARED, "redis_host: .*", "redis_host: redis.example.internal:6379")),
     "a cache with the names of the router": (
@@ -182,6 +188,19 @@ HARMLESS: dict[str, Edit] = {
     "a provider's model for the key of each client": together(
         model({"model": "anthropic/claude-sonnet-5"}),
         add(CHART.config, {"general_settings": {"forward_client_headers_to_llm_api": True}}, SHARED),
+    ),
+    "a key that a manager of keys holds": together(
+        model({"model": "openai/gpt-4o", "api_key": "os.environ/OPENAI_API_KEY"}),
+        add(
+            CHART.config,
+            {
+                "general_settings": {
+                    "key_management_system": "aws_secret_manager",
+                    "key_management_settings": {"hosted_keys": ["OPENAI_API_KEY"]},
+                }
+            },
+            SHARED,
+        ),
     ),
     "a key file in a folder that is mounted": model(
         {"model": "vertex_ai/gemini-3.8-flash", "vertex_credentials": "/var/secrets/gcp/gcp-service-account.json"}

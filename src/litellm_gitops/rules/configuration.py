@@ -30,7 +30,7 @@ from litellm_gitops.documents import Place, dig, mapping, text
 from litellm_gitops.findings import Finding, Misspelt, edit
 from litellm_gitops.proxy_facts import REFERENCE, closest
 from litellm_gitops.proxy_keys import misplaced_keys, misspelt_keys, misspelt_references
-from litellm_gitops.proxy_models import lone_models, models, names_of_models
+from litellm_gitops.proxy_models import lone_models, models, names_of_guardrails, names_of_models
 from litellm_gitops.repository import Cluster, Values
 from litellm_gitops.rules import rule_of_values
 
@@ -255,7 +255,18 @@ def _others(config: Configuration) -> Faults:
 
 _OF_KEYS = (misplaced_keys, misspelt_keys)
 _AROUND = (_blanks, _switches, _surroundings, _redis, _others, *_OF_KEYS, misspelt_references)
-_CHECKS = (_kinds, _amounts, _required, models, _classes, names_of_models, _words, *_AROUND, _hints)
+_CHECKS = (
+    _kinds,
+    _amounts,
+    _required,
+    models,
+    _classes,
+    names_of_models,
+    names_of_guardrails,
+    _words,
+    *_AROUND,
+    _hints,
+)
 # whatever is around it
 BY_ITSELF = (_kinds, _amounts, _required, models, _classes, _words, *_OF_KEYS, _switches, _hints)
 

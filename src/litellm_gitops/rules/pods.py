@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from litellm_gitops import cel, credentials
-from litellm_gitops.documents import LOADER, Place, dig, dotted, mapping, sequence, text
+from litellm_gitops.documents import LOADER, Place, dig, dotted, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.foreign import foreign_secrets
 from litellm_gitops.pod import VARIABLE, Mount
@@ -107,6 +107,11 @@ def every_variable_that_the_proxy_reads_is_set(values: Values) -> Iterator[Findi
     if pod.get(chart.env_from_config_maps) or any(keys.get(name, ()) is None for name in pod.env_from):
         return  # what they hold is not here
     known = {*pod.set_by_the_chart, *pod.variables, *mapping(pod.config("environment_variables"))}
+    if pod.config("general_settings", "key_management_system"):
+        held = pod.config("general_settings", "key_management_settings", "hosted_keys")
+        if not isinstance(held, list):
+            return  # any of them may be held elsewhere
+        known |= {*texts(held)}
     redis = values.repository.answers.get("redis")
     # a Redis that is missing, or is another one, has a rule of its own
     if redis in ("bundled", "external"):
