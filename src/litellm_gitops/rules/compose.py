@@ -295,24 +295,19 @@ def _unread(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[
     if file and not _is_mounted(file[1], service) and not any("${" in each for each in texts(service.get("volumes"))):
         yield ("command",), f"nothing mounts {file[1]}, which its command names", "correct the path"
     given = service.get("environment")
-    read = {
-        text(dig(content, "configs", text(dig(each, "source") or each), "content"))
-        for each in sequence(service.get("configs"))
-    }
+    configs = [text(dig(each, "source") or each) for each in sequence(service.get("configs"))]
+    read = {text(dig(content, "configs", config, "content")) for config in configs}
     is_told = "entrypoint" in service or "CONFIG_FILE_PATH" in str(given) or "env_file" in service
     if not file and not is_told and any("model_list" in each for each in read):
-        yield (
-            ("command",),
-            "its command names no configuration, so that it serves no model",
-            "write --config=/app/config.yaml",
-        )
+        what = "its command names no configuration, so that it serves no model"
+        yield ("command",), what, "write --config=/app/config.yaml"
     for word in texts(service.get("command")):
         if re.fullmatch(r"--[\w-]+ \S+", word):
             what = f"{word} is one argument, and the proxy ends with an error"
             yield ("command",), what, f"write {word.replace(' ', '=', 1)}"
     names = {*mapping(given), *(entry.partition("=")[0] for entry in texts(given))}
     yield from of_the_database(content, service)
-    for config in map(text, (dig(each, "source") or each for each in sequence(service.get("configs")))):
+    for config in configs:
         inner = text(dig(content, "configs", config, "content"))
         try:
             documents = parse("", inner)
