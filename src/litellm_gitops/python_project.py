@@ -149,6 +149,17 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
         yield from _of_dependencies(project)
         if not isinstance(project.get("dependencies", []), list):
             yield "dependencies", "project.dependencies is no list, so that nothing can be installed", "write it in [ ]"
+    yield from _of_backend(settings, tool)
+    pytest = mapping(tool.get("pytest"))
+    for key in pytest:
+        if "ini_options" not in pytest and closest(str(key), ("ini_options",)):
+            yield f"[tool.pytest.{key}]", f"pytest reads no tool.pytest.{key}", "write tool.pytest.ini_options"
+    yield from of_pytest(mapping(pytest.get("ini_options")), tests)
+    yield from _of_plugins(settings, mapping(pytest.get("ini_options")))
+
+
+def _of_backend(settings: dict[Any, Any], tool: dict[Any, Any]) -> Flaws:
+    """Whether pip finds what builds the project, and that what it is to build."""
     backend = text(dig(settings, "build-system", "build-backend"))
     if meant := closest(backend, _BACKENDS):
         yield "build-backend", f"there is no {backend}", f"did you mean {meant}?"
@@ -161,12 +172,6 @@ def unread(settings: dict[Any, Any], tests: list[str]) -> Flaws:
     if backend == "setuptools.build_meta" and not chosen and not near:
         what = "setuptools finds hooks, litellm, policies and more to install, and pip ends with an error"
         yield "build-backend", what, "write packages = [] under [tool.setuptools]"
-    pytest = mapping(tool.get("pytest"))
-    for key in pytest:
-        if "ini_options" not in pytest and closest(str(key), ("ini_options",)):
-            yield f"[tool.pytest.{key}]", f"pytest reads no tool.pytest.{key}", "write tool.pytest.ini_options"
-    yield from of_pytest(mapping(pytest.get("ini_options")), tests)
-    yield from _of_plugins(settings, mapping(pytest.get("ini_options")))
 
 
 def _of_tables(settings: dict[Any, Any], project: dict[Any, Any], tool: dict[Any, Any]) -> Flaws:
