@@ -22,15 +22,14 @@ def flaws(content: dict[Any, Any], service: dict[Any, Any]) -> Iterator[tuple[Pl
 
     A place is one below the service, or one of the whole file behind an empty text.
     """
-    given = mapping(service.get("environment"))
-    url = _URL.fullmatch(text(given.get("DATABASE_URL")))
+    given_url = text(mapping(service.get("environment")).get("DATABASE_URL"))
+    url = _URL.fullmatch(given_url)
     place: Place = ("environment", "DATABASE_URL")
     if url and url["host"] in ("localhost", "127.0.0.1"):
         yield place, f"{url['host']} is the proxy's own container", "name the service of the database"
     services = mapping(content.get("services"))
     if here := _unled(service, services):
         yield place[:1], f"nothing leads the proxy to the database {here}", "write its address as DATABASE_URL"
-    given_url = text(given.get("DATABASE_URL"))
     if given_url and not given_url.startswith(("postgres://", "postgresql://", "$", "prisma")):
         yield place, "DATABASE_URL leads to no PostgreSQL", "begin it with postgresql://"
         return

@@ -175,10 +175,8 @@ def of_job(name: str, own: dict[Any, Any], whole: dict[Any, Any], pipeline: dict
     given = {str(key): str(value) for each in jobs for key, value in _given(each, "variables")}
     places = (whole, mapping(pipeline.get("default")), pipeline)
     before: Any = next((each["before_script"] for each in places if "before_script" in each), [])
-    above, after = (
-        [*gitlab_jobs.lines_of(before), *gitlab_jobs.lines_of(whole.get("script"))],
-        gitlab_jobs.lines_of(own.get("after_script")),
-    )
+    above = [*gitlab_jobs.lines_of(before), *gitlab_jobs.lines_of(whole.get("script"))]
+    after = gitlab_jobs.lines_of(own.get("after_script"))
     for part, around in (("before_script", above), ("script", above), ("after_script", after)):
         known = {*given} | {*re.findall(r"(\w+)=", "\n".join(around))}
         for number, line in enumerate(gitlab_jobs.lines_of(own.get(part))):
