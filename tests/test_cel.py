@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from litellm_gitops import cel
+from litellm_gitops.languages import cel
 
 POD = {"name": "own", "replicas": 3, "labels": {"app": "own"}, "ports": [{"name": "a"}, {"name": "b"}], "none": None}
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import tools
-from litellm_gitops.promql import Matcher, PromqlError, asked
+from litellm_gitops.languages.promql import Matcher, PromqlError, asked
 
 TAKEN = [
     'absent(up{job="a", pod=~"b-.*",} == 1) # why',

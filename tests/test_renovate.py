@@ -15,7 +15,7 @@ import yaml
 
 from litellm_gitops import releases
 from litellm_gitops.documents import mapping
-from litellm_gitops.renovate import Dependency, allows, applied
+from litellm_gitops.tooling.renovate import Dependency, allows, applied
 from tests.conftest import ROOT
 from tests.support.answers import everything
 from tests.support.charts import NAMES

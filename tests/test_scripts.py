@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from litellm_gitops.scripts import prints_a_secret, runs_the_suite
+from litellm_gitops.pipelines.scripts import prints_a_secret, runs_the_suite
 
 RUNS = (
     "uv run pytest",

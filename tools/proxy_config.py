@@ -22,7 +22,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
-from litellm_gitops.proxy_facts import closest  # noqa: E402 - this is run by a Python that has none of them installed
+from litellm_gitops.spelling import closest  # noqa: E402 - this is run by a Python that has none of them installed
 from tools.proxy_types import Types  # noqa: E402
 
 TARGET = ROOT / "src" / "litellm_gitops" / "schemas" / "proxy-config.json"

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops import cel
+from litellm_gitops.languages import cel
 from tools import ToolError, golang, process
 from tools.errors import WayError
 from tools.install import path
@@ -202,7 +202,9 @@ def _strict(schema: Schema, name: str = "") -> Schema:
             try:
                 cel.parsed(rule)
             except cel.CelError as error:
-                raise ToolError(f"{name or 'a schema'} computes what litellm_gitops/cel.py cannot: {error}") from None
+                raise ToolError(
+                    f"{name or 'a schema'} computes what litellm_gitops/languages/cel.py cannot: {error}"
+                ) from None
     return _each(kept, lambda key, inner: _strict(inner, key))
 
 

@@ -14,8 +14,8 @@ import yaml
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Form
 from litellm_gitops.foreign import foreign_secrets
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Values
+from litellm_gitops.spelling import closest
 
 # What a mistake ends in. Each is a rule in rules/configuration.py.
 ENDS = {

@@ -13,7 +13,8 @@ from litellm_gitops.configuration import ENDS, Configuration, Fault, Faults, dot
 from litellm_gitops.documents import Place, dig, mapping, sequence, walk
 from litellm_gitops.findings import Form
 from litellm_gitops.pod import VARIABLE
-from litellm_gitops.proxy_facts import REFERENCE, closest
+from litellm_gitops.proxy_facts import REFERENCE
+from litellm_gitops.spelling import closest
 
 # Parts of the top that the library happens to have a variable for, and that do nothing in a section.
 _PARTS = ("general_settings", "litellm_settings", "router_settings", "model_list", "credential_list")

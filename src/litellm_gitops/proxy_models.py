@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from litellm_gitops import proxy_facts as known
 from litellm_gitops.configuration import ENDS, Configuration, Fault, Faults, dotted, lacking, no_word, table, wrong
 from litellm_gitops.documents import Place, dig, mapping, text, texts
-from litellm_gitops.proxy_facts import REFERENCE, closest
+from litellm_gitops.proxy_facts import REFERENCE
 from litellm_gitops.proxy_keys import is_meant
+from litellm_gitops.spelling import closest
 
 Model = dict[Any, Any]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from litellm_gitops import schemas
 from litellm_gitops.documents import Place, mapping, text
 from litellm_gitops.findings import Finding, edit
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litellm_gitops import syntax
+from litellm_gitops.languages import syntax
 from tests.support.answers import everything
 from tests.support.faults import (
     Edit,

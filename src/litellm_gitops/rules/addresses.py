@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 if TYPE_CHECKING:
     from litellm_gitops.rules.links import Objects, Own

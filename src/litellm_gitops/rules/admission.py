@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from litellm_gitops import cel, schemas
+from litellm_gitops import schemas
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.languages import cel
 from litellm_gitops.objects import Object, show
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import chart, pods, rule

@@ -15,11 +15,11 @@ import yaml
 from litellm_gitops.documents import LOADER, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.objects import Object, show
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.engine import Synced
 from litellm_gitops.rules.exposure import ISSUER, NAME, exposed, needed_annotations
+from litellm_gitops.spelling import closest
 
 _NEAR = 0.89  # how much of two long names is the same, of 1, where one is the other misspelt
 _ALB = "alb.ingress.kubernetes.io"

@@ -13,10 +13,10 @@ from litellm_gitops.documents import Place, dig, dotted, mapping, text
 from litellm_gitops.files import git, has_git, is_inside
 from litellm_gitops.findings import Finding, edit, instead_of, restore, update
 from litellm_gitops.pod import Parameters
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.files import is_ignored
+from litellm_gitops.spelling import closest
 
 # provider -> parameter of its models -> the answer that it holds
 _MODEL_ANSWERS = {

@@ -9,12 +9,11 @@ from difflib import get_close_matches
 from posixpath import normpath, relpath
 from typing import Any
 
-from litellm_gitops.cel import seconds
 from litellm_gitops.charts import MADE
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, Misspelt, restore
+from litellm_gitops.languages.cel import seconds
 from litellm_gitops.objects import Object, found_in, show
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, Repository
 from litellm_gitops.rules import argocd_setup
 from litellm_gitops.rules.admission import is_refused
@@ -25,6 +24,7 @@ from litellm_gitops.rules.kustomizations import leads_somewhere
 from litellm_gitops.rules.reach import beyond, beyond_in_values
 from litellm_gitops.rules.releases import the_chart_has_an_address
 from litellm_gitops.rules.table import Table, is_named, places
+from litellm_gitops.spelling import closest
 
 ARGOCD = Table("argocd")
 REVISION = "litellm-gitops/commit"  # the annotation in which the commit reaches the release

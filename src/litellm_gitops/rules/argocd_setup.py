@@ -12,10 +12,10 @@ import yaml
 from litellm_gitops.documents import LOADER, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding
 from litellm_gitops.objects import Object, show
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules.engine import Synced
 from litellm_gitops.rules.rights import VERSIONED
+from litellm_gitops.spelling import closest
 from litellm_gitops.subjects import meant_registry
 
 # https://argo-cd.readthedocs.io/en/stable/operator-manual/argocd-cm-yaml/: those that are misspelt easily

@@ -11,7 +11,7 @@ import yaml
 
 from litellm_gitops import schemas
 from litellm_gitops.documents import LOADER
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 
 @cache

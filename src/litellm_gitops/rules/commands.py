@@ -9,14 +9,16 @@ from itertools import takewhile
 from posixpath import normpath
 from typing import Any
 
-from litellm_gitops import expressions, makefile, own_programs, programs, readme, steps, syntax
 from litellm_gitops.documents import dig, mapping
 from litellm_gitops.files import is_template, matching, search_path
 from litellm_gitops.findings import Finding, edit
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.languages import programs, syntax
+from litellm_gitops.pipelines import expressions, steps
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.pipeline import GITLAB, OURS, every_push_runs_the_suite
+from litellm_gitops.spelling import closest
+from litellm_gitops.tooling import makefile, own_programs, readme
 
 _WORKFLOWS = ".github/workflows"
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops import commit_hooks, git_attributes, gitleaks_settings, yamllint_settings
 from litellm_gitops.documents import LOADER, Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.pipeline import GITLAB, OURS, is_left_out, is_skipped
 from litellm_gitops.schemas import published
+from litellm_gitops.spelling import closest
+from litellm_gitops.tooling import commit_hooks, git_attributes, gitleaks_settings, yamllint_settings
 
 _COMMITS, _ATTRIBUTES, _GITLEAKS = ".pre-commit-config.yaml", ".gitattributes", ".gitleaks.toml"
 # https://git-scm.com/docs/gitattributes, and those of GitHub's linguist; the patterns as they are rendered

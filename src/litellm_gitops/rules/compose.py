@@ -9,11 +9,8 @@ from typing import Any
 from litellm_gitops.configuration import Configuration
 from litellm_gitops.documents import Document, NotYamlError, Place, dig, mapping, parse, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
-from litellm_gitops.local_database import REFERENCE as VARIABLE
-from litellm_gitops.local_database import VARIABLES, of_variables, swapped
-from litellm_gitops.local_database import flaws as of_the_database
 from litellm_gitops.objects import show
-from litellm_gitops.proxy_facts import REFERENCE, as_rendered, closest, words
+from litellm_gitops.proxy_facts import REFERENCE, as_rendered, words
 from litellm_gitops.proxy_keys import misspelt_references
 from litellm_gitops.proxy_models import misnamed
 from litellm_gitops.repository import Repository, Values
@@ -23,6 +20,10 @@ from litellm_gitops.rules.files import no_key_is_given_twice, twice
 from litellm_gitops.rules.pods import is_no_answer, misspelt_variable, misspelt_word
 from litellm_gitops.rules.proxy import NAMED
 from litellm_gitops.schemas import published
+from litellm_gitops.spelling import closest
+from litellm_gitops.tooling.local_database import REFERENCE as VARIABLE
+from litellm_gitops.tooling.local_database import VARIABLES, of_variables, swapped
+from litellm_gitops.tooling.local_database import flaws as of_the_database
 
 _FILE = "docker-compose.yml"
 _NAMED = ("configs", "secrets", "networks", "volumes")  # that a service takes of the top of the file

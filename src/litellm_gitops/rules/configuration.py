@@ -28,11 +28,12 @@ from litellm_gitops.configuration import (
 )
 from litellm_gitops.documents import Place, dig, mapping, text
 from litellm_gitops.findings import Finding, Misspelt, edit
-from litellm_gitops.proxy_facts import REFERENCE, closest
+from litellm_gitops.proxy_facts import REFERENCE
 from litellm_gitops.proxy_keys import misplaced_keys, misspelt_keys, misspelt_references
 from litellm_gitops.proxy_models import lone_models, models, names_of_guardrails, names_of_models
 from litellm_gitops.repository import Cluster, Values
 from litellm_gitops.rules import rule_of_values
+from litellm_gitops.spelling import closest
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Single settings

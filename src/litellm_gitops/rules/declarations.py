@@ -10,10 +10,10 @@ from litellm_gitops import foreign, rules, vendored
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, walk
 from litellm_gitops.findings import Finding, Fix, delete, edit, restore, update
 from litellm_gitops.policies import SUITE
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.sealing import beside
+from litellm_gitops.spelling import closest
 
 _AWAY = edit("take the line away")
 

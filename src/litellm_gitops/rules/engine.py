@@ -12,10 +12,10 @@ from litellm_gitops import schemas
 from litellm_gitops.documents import Document, dig, text, texts
 from litellm_gitops.findings import Finding, Misspelt, edit, restore
 from litellm_gitops.objects import Identity, Object, found_in, show
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.kustomizations import FETCHED, is_part_of_one, parts_of
+from litellm_gitops.spelling import closest
 
 _BY_HAND = {  # what a person applies: git brings what is in a cluster, and these say how far it reaches
     "flux": ("namespace.yaml", "account.yaml", "source.yaml", "secrets.yaml", "release/helmrelease.yaml"),

@@ -18,12 +18,12 @@ from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, Fix, Misspelt, edit, instead_of, update
 from litellm_gitops.objects import Identity, Object, show
 from litellm_gitops.policies import SUITE
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Cluster, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.engine import Synced, expect, synced
 from litellm_gitops.rules.production import is_cut_off
+from litellm_gitops.spelling import closest
 
 KNOWN = yaml.load((files(__package__) / "exposure.yml").read_text("utf-8"), LOADER)
 NAME, _PORT = "litellm", 4000

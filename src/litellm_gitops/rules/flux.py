@@ -9,14 +9,13 @@ from posixpath import dirname, normpath, relpath
 from typing import Any
 
 from litellm_gitops import schemas
-from litellm_gitops.cel import seconds
 from litellm_gitops.charts import MADE
 from litellm_gitops.documents import NotYamlError, Place, dig, mapping, parse, sequence, text, texts
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, Misspelt, edit, restore
+from litellm_gitops.languages.cel import seconds
 from litellm_gitops.objects import Identity, Object, found_in
 from litellm_gitops.policies import SUITE
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository
 from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.engine import Synced
@@ -25,6 +24,7 @@ from litellm_gitops.rules.kustomizations import leads_somewhere
 from litellm_gitops.rules.rbac import resource_of
 from litellm_gitops.rules.reach import beyond, beyond_in_values
 from litellm_gitops.rules.table import Table, places
+from litellm_gitops.spelling import closest
 
 FLUX = Table("flux")
 

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from litellm_gitops.cel import QUANTITY, quantity, seconds
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, update
+from litellm_gitops.languages.cel import QUANTITY, quantity, seconds
 from litellm_gitops.objects import Object, show
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.engine import expect
 from litellm_gitops.rules.exposure import KNOWN, NAME, RULES, absent, contents, exposed, identities, needed, ways
+from litellm_gitops.spelling import closest
 
 _GROUP = "gateway.networking.k8s.io"
 _UNITS = {

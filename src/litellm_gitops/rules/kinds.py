@@ -11,8 +11,8 @@ from litellm_gitops.documents import Document, Place, dig, text
 from litellm_gitops.findings import Finding, Misspelt
 from litellm_gitops.objects import found_in
 from litellm_gitops.policies import SUITE
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.rules.boundaries import kinds_of, meant_group, meant_kind
+from litellm_gitops.spelling import closest
 
 # Argo's other projects, such as Rollouts and Workflows, have kinds in the group of Argo CD, and the clouds have more in
 # theirs than what leads to the proxy.

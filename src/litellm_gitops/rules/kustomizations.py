@@ -11,8 +11,8 @@ from typing import Any
 from litellm_gitops.ambiguous import DEPLOYED
 from litellm_gitops.documents import Document, Place, dig, sequence, text, texts
 from litellm_gitops.findings import Finding, Misspelt, edit
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import SEALED, Repository, WantedSecret, secret_name
+from litellm_gitops.spelling import closest
 
 GENERATOR = "ksops.yaml"
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")

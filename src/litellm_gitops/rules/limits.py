@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from litellm_gitops.cel import QUANTITY, quantity
 from litellm_gitops.documents import Place, dig, mapping, sequence, texts
+from litellm_gitops.languages.cel import QUANTITY, quantity
 from litellm_gitops.objects import show
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts,
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.objects import found_in
 from litellm_gitops.policies import SUITE
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Cluster, Repository
 from litellm_gitops.rules import addresses, limits
 from litellm_gitops.rules.engine import Synced, read_by_kustomize, synced
+from litellm_gitops.spelling import closest
 
 Flaws = Iterator[tuple[Place, str, str]]  # where, what is wrong, what to do
 

@@ -12,9 +12,9 @@ import yaml
 from litellm_gitops.documents import LOADER, dig, mapping
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.objects import found_in, show
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import operators, rule
+from litellm_gitops.spelling import closest
 from litellm_gitops.subjects import is_filled_in
 
 _KNOWN = yaml.load((files(__package__) / "metadata.yml").read_text("utf-8"), LOADER)

@@ -14,17 +14,18 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from litellm_gitops import dashboards, relabel
-from litellm_gitops.cel import seconds
 from litellm_gitops.documents import LOADER, Document, Place, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, Fix, edit, restore, update
+from litellm_gitops.languages import relabel
+from litellm_gitops.languages.cel import seconds
+from litellm_gitops.languages.promql import Asked, PromqlError, asked
 from litellm_gitops.objects import Identity, Object, found_in, show
-from litellm_gitops.promql import Asked, PromqlError, asked
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Repository, Values
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.configuration import faults
 from litellm_gitops.rules.engine import expect, synced
+from litellm_gitops.spelling import closest
+from litellm_gitops.tooling import dashboards
 
 _GROUP = "monitoring.coreos.com/"
 _NAME, _BOARD, _SEVERITY, _DASHBOARD = "litellm", "litellm-dashboard", "severity", "grafana_dashboard"

@@ -14,11 +14,11 @@ from litellm_gitops import network
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, Fix, edit, update
 from litellm_gitops.objects import Identity, Object, show
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Cluster, Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.engine import Synced, expect, synced
+from litellm_gitops.spelling import closest
 
 _KINDS = {"kubernetes": "NetworkPolicy", "cilium": "CiliumNetworkPolicy"}  # by the answer
 _SELECTORS = {"NetworkPolicy": "podSelector", "CiliumNetworkPolicy": "endpointSelector"}  # for which pods it is

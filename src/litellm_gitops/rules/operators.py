@@ -14,16 +14,16 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops import cel
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text, walk
 from litellm_gitops.findings import Finding, edit
+from litellm_gitops.languages import cel
 from litellm_gitops.objects import found_in, show
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules.admission import each
 from litellm_gitops.rules.forms import OWN_FORMS
 from litellm_gitops.rules.kinds import VERSION, kind_of, order
 from litellm_gitops.schemas.errors import begin_alike
+from litellm_gitops.spelling import closest
 from litellm_gitops.subjects import is_filled_in
 
 _TABLES = ("operators", "ecosystem", "needs")

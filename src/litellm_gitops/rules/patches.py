@@ -13,13 +13,13 @@ from litellm_gitops import schemas
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding
 from litellm_gitops.objects import Object
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.engine import RENDERED, Synced, synced
 from litellm_gitops.rules.kubernetes import known_version
 from litellm_gitops.rules.table import places
+from litellm_gitops.spelling import closest
 
 Names = set[tuple[str, str]]  # (kind, name)
 Flaws = Iterator[tuple[Place, str, str]]  # below the patch: where, what, what to do

@@ -11,11 +11,11 @@ from typing import Any
 from litellm_gitops.documents import dig, mapping, merge, sequence, text, texts
 from litellm_gitops.files import filtered, git, matching
 from litellm_gitops.findings import Finding, edit
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.pipelines.scripts import PART, runs_the_suite
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.files import no_key_is_given_twice
-from litellm_gitops.scripts import PART, runs_the_suite
+from litellm_gitops.spelling import closest
 
 _WORKFLOWS = ".github/workflows"
 OURS = (f"{_WORKFLOWS}/validate.yaml", f"{_WORKFLOWS}/update.yaml")

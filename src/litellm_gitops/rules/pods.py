@@ -10,15 +10,16 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops import cel, credentials
+from litellm_gitops import credentials
 from litellm_gitops.documents import LOADER, Place, dig, dotted, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, edit
 from litellm_gitops.foreign import foreign_secrets
+from litellm_gitops.languages import cel
 from litellm_gitops.pod import VARIABLE, Mount
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Values
 from litellm_gitops.rules import rule_of_values
 from litellm_gitops.rules.plaintext import tells
+from litellm_gitops.spelling import closest
 
 # variables that name a folder, or a file, which LiteLLM writes
 _LEVEL = "LITELLM_LOG"

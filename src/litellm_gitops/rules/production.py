@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from litellm_gitops.cel import QUANTITY, quantity
 from litellm_gitops.documents import Place, dig, dotted, mapping, sequence, text, texts
 from litellm_gitops.findings import Finding, Misspelt, edit, restore, update
+from litellm_gitops.languages.cel import QUANTITY, quantity
 from litellm_gitops.objects import Identity, show
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import VALUES, Repository, Values
 from litellm_gitops.rules import rule, rule_of_values
 from litellm_gitops.rules.engine import expect, synced
+from litellm_gitops.spelling import closest
 
 # What a pod may add under `baseline`: https://kubernetes.io/docs/concepts/security/pod-security-standards/
 _BASELINE = {

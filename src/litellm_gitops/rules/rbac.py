@@ -7,10 +7,10 @@ from functools import cache
 from typing import Any
 
 from litellm_gitops.documents import Place, dig, sequence, texts
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules.boundaries import kinds, kinds_of, meant_group
 from litellm_gitops.rules.kubernetes import known_version
+from litellm_gitops.spelling import closest
 
 _VERBS = {"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "use", "bind", "escalate"}
 _VERBS |= {"impersonate", "approve", "sign", "attest", "proxy", "*"}

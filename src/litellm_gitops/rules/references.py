@@ -12,13 +12,13 @@ from litellm_gitops import foreign
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, walk
 from litellm_gitops.findings import Finding, Misspelt, edit
 from litellm_gitops.objects import found_in
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository, Values
 from litellm_gitops.rules import links, rbac, rule, rule_of_values
 from litellm_gitops.rules.engine import read_by_kustomize, synced
 from litellm_gitops.rules.exposure import every_way_in_leads_to_the_proxy
 from litellm_gitops.rules.forms import FORMS
 from litellm_gitops.rules.kubernetes import engines
+from litellm_gitops.spelling import closest
 from litellm_gitops.subjects import is_filled_in
 
 _RELEASE = "litellm"  # the name of all that the chart makes, and the label of its pods

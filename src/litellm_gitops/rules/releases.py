@@ -9,7 +9,6 @@ from typing import Any
 
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text
 from litellm_gitops.findings import Finding, Misspelt, delete, edit, restore
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.releases import fits, number, others, span
 from litellm_gitops.releases import path as where
 from litellm_gitops.repository import CHART_FILE, VALUES, Repository, Values
@@ -18,6 +17,7 @@ from litellm_gitops.rules.chart import the_image_is_pinned
 from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.kubernetes import known_version, manifests, of_values
 from litellm_gitops.rules.kustomizations import images_with_a_version
+from litellm_gitops.spelling import closest
 from litellm_gitops.subjects import Subject, is_filled_in, meant_registry
 
 _COMPOSE, _LOCK_FILE = "docker-compose.yml", "litellm/Chart.lock"

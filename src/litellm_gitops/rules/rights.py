@@ -9,12 +9,12 @@ from typing import Any
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.pipelines.scripts import prints_a_secret, with_secrets
+from litellm_gitops.pipelines.workflow_rights import is_granted, lacking
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.pipeline import GITLAB, OURS
-from litellm_gitops.scripts import prints_a_secret, with_secrets
-from litellm_gitops.workflow_rights import is_granted, lacking
+from litellm_gitops.spelling import closest
 
 VERSIONED = re.compile(r":[^:/@]*\d[^:/@]*\Z|@sha256:|\$")
 _MOVES = re.compile(r"\bgo (?:run|install) \S+@(?:latest|main|master|HEAD)\b")

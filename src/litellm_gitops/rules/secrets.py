@@ -14,7 +14,6 @@ from litellm_gitops import foreign, policies
 from litellm_gitops.documents import Place, dig, mapping, text, texts
 from litellm_gitops.findings import Action, Finding, Fix, Misspelt, delete, edit, restore, rotate, seal, update
 from litellm_gitops.foreign import foreign_secrets
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import ANSWERS, Cluster, Repository, SealedSecret, WantedSecret, secret_name
 from litellm_gitops.rules import digests, rule
 from litellm_gitops.rules.chart import the_values_fit_their_schema
@@ -32,6 +31,7 @@ from litellm_gitops.sealing import checksums, history
 from litellm_gitops.sealing.forms import PASSWORDS
 from litellm_gitops.sealing.inputs import is_needed
 from litellm_gitops.sealing.sealed_file import ENCODED_ANNOTATION, Flaw, Kind, fix_of
+from litellm_gitops.spelling import closest
 
 # annotations with which the engine does not apply what is there already
 _LEFT_ALONE = {

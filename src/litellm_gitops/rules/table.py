@@ -32,15 +32,16 @@ from typing import Any
 
 import yaml
 
-from litellm_gitops import cel, credentials
+from litellm_gitops import credentials
 from litellm_gitops.documents import LOADER, Place, dig, sequence, text, texts
 from litellm_gitops.findings import Finding, edit, instead_of, restore
+from litellm_gitops.languages import cel
 from litellm_gitops.objects import Identity, Object, show
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import RULES, Function, Rule
 from litellm_gitops.rules.admission import is_refused
 from litellm_gitops.rules.engine import Synced, expect, in_setup, synced
+from litellm_gitops.spelling import closest
 
 _REFUSED = ("RoleBinding",)  # kinds in which what is refused is what the rows here are about
 # its name -> (whether what stands there passes, given the row's value; what is wrong; what to do)

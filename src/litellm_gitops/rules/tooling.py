@@ -13,20 +13,11 @@ from pathlib import PurePosixPath
 from posixpath import basename, dirname, normpath
 from typing import Any
 
-from litellm_gitops import (
-    dependabot,
-    entry_points,
-    own_tests,
-    python_project,
-    readme,
-    renovate,
-    renovate_settings,
-    vendored,
-)
+from litellm_gitops import vendored
 from litellm_gitops.documents import dig, mapping, sequence, text, texts, walk
 from litellm_gitops.files import matching
 from litellm_gitops.findings import Finding, edit, restore
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.pipelines.scripts import PART
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import load, rule
 from litellm_gitops.rules.argocd import ARGOCD
@@ -34,8 +25,17 @@ from litellm_gitops.rules.engine import synced
 from litellm_gitops.rules.files import is_ignored
 from litellm_gitops.rules.pipeline import GITLAB, OURS
 from litellm_gitops.schemas import published
-from litellm_gitops.scripts import PART
 from litellm_gitops.sealing.creation_rules import CONFIG, unread_stores
+from litellm_gitops.spelling import closest
+from litellm_gitops.tooling import (
+    dependabot,
+    entry_points,
+    own_tests,
+    python_project,
+    readme,
+    renovate,
+    renovate_settings,
+)
 
 _COMMITS = ".pre-commit-config.yaml"
 _RENOVATE = "renovate.json"

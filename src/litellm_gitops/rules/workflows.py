@@ -11,16 +11,17 @@ from functools import cache, lru_cache
 from itertools import chain
 from typing import Any
 
-from litellm_gitops import actions, expressions, jobs, local_calls, marks, steps
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts, walk
 from litellm_gitops.findings import Finding, edit
-from litellm_gitops.proxy_facts import as_rendered, closest
+from litellm_gitops.pipelines import actions, expressions, jobs, local_calls, marks, steps
+from litellm_gitops.proxy_facts import as_rendered
 from litellm_gitops.repository import Repository
 from litellm_gitops.rules import rule
 from litellm_gitops.rules.commands import every_script_can_be_read
 from litellm_gitops.rules.forms import is_cron
 from litellm_gitops.rules.pipeline import GITLAB_KEYWORDS, OURS, extended
 from litellm_gitops.schemas import published
+from litellm_gitops.spelling import closest
 
 _FOLDER, _GITLAB = ".github/workflows", ".gitlab-ci.yml"
 # https://docs.github.com/en/actions/reference/runners/github-hosted-runners; a larger one has a name behind it

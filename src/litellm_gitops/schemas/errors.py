@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from litellm_gitops.documents import Place
 from litellm_gitops.findings import Finding, Form, Misspelt, UnreadableError, edit
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError

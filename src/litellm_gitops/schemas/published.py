@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from litellm_gitops.documents import Place
 from litellm_gitops.findings import Form
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.schemas.errors import describe, dialect, form, imported, misspelt, place
+from litellm_gitops.spelling import closest
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError

@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from litellm_gitops.documents import LOADER, Place, dig, dotted, mapping, nodes
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
 from litellm_gitops.sealing.errors import SealingError
 from litellm_gitops.sealing.recipients import ENCRYPTED_REGEX, KMS, Rule, is_age_key, is_kms_key, of_rule, split
+from litellm_gitops.spelling import closest
 
 CONFIG = ".sops.yaml"
 _HEAD = """\

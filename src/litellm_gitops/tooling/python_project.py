@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from litellm_gitops import suite_tests
 from litellm_gitops.documents import dig, mapping, text, texts
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
+from litellm_gitops.tooling import suite_tests
 
 Flaws = Iterator[tuple[str, str, str]]  # the word, what is wrong, what to do
 

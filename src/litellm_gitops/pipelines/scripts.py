@@ -9,7 +9,7 @@ from posixpath import normpath
 from typing import Any
 
 from litellm_gitops.documents import Place, dig, mapping, text
-from litellm_gitops.shell import CAPTURED, Command, Script, read
+from litellm_gitops.languages.shell import CAPTURED, Command, Script, read
 
 # what may follow the name of pytest, so that it runs no test, or some of them
 PART = re.compile(

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from litellm_gitops import syntax
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.languages import syntax
+from litellm_gitops.spelling import closest
 
 Flaws = Iterator[tuple[int, str, str]]  # (line, what is wrong, what to do)
 

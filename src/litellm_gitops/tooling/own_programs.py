@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from litellm_gitops import syntax
+from litellm_gitops.languages import syntax
 
 _LARGE = 200_000  # bytes; nobody writes such a file by hand
 # another Python, templates, and half of a merge

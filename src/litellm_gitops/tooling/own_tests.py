@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from litellm_gitops.documents import dig, mapping, text, texts
-from litellm_gitops.python_project import options_of
-from litellm_gitops.suite_tests import MARKS
+from litellm_gitops.tooling.python_project import options_of
+from litellm_gitops.tooling.suite_tests import MARKS
 
 Flaws = Iterator[tuple[int, str, str]]  # (line, what is wrong, what to do)
 

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from litellm_gitops import expressions, gitlab_jobs, marks, programs, scripts, shell
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
-from litellm_gitops.jobs import path_of_gitlab
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.languages import programs, shell
+from litellm_gitops.pipelines import expressions, gitlab_jobs, marks, scripts
+from litellm_gitops.pipelines.jobs import path_of_gitlab
+from litellm_gitops.spelling import closest
 
 Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
 

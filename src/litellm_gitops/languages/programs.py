@@ -8,9 +8,9 @@ from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 
-from litellm_gitops import shell
 from litellm_gitops.documents import mapping, parse, text
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.languages import shell
+from litellm_gitops.spelling import closest
 
 Slips = Iterator[tuple[str, str]]  # (what is wrong, what was meant)
 _OPTIONS = (
@@ -151,7 +151,7 @@ def _program(word: str) -> str:
 
 @cache
 def _programs() -> dict[str, dict[str, tuple[str, ...]]]:
-    content = (files("litellm_gitops") / "programs.yml").read_text("utf-8")
+    content = (files(__package__) / "programs.yml").read_text("utf-8")
     found = mapping(parse("programs.yml", content)[0].value)
     return {
         str(name): {part: tuple(text(words).split()) for part, words in entry.items()} for name, entry in found.items()

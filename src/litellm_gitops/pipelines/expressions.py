@@ -14,7 +14,7 @@ from typing import Any
 
 from litellm_gitops import schemas
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts, walk
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 _OUTSIDE = re.compile(r"'(?:[^']|'')*'")
 _EXPRESSION = re.compile(r"\$\{\{((?:'(?:[^']|'')*'|[^'])*?)\}\}")  # with }} in a text

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from litellm_gitops.documents import Document, Place, dig, mapping, sequence, text, texts
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.repository import Repository
+from litellm_gitops.spelling import closest
 
 
 def slips(repository: Repository, document: Document) -> Iterator[tuple[Place, str, str]]:

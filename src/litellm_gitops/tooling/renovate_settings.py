@@ -15,9 +15,9 @@ from zoneinfo import available_timezones
 
 from litellm_gitops import schemas
 from litellm_gitops.documents import mapping, sequence, text, texts, walk
-from litellm_gitops.proxy_facts import closest
 from litellm_gitops.rules.forms import is_cron
 from litellm_gitops.schemas import published
+from litellm_gitops.spelling import closest
 
 Flaws = Iterator[tuple[str, str, str]]  # the word, what is wrong, what to do
 

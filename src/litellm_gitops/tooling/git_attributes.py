@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from litellm_gitops.files import matching
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 # the values that git knows, or that the rendered repository gives a meaning
 _VALUES = {"text": ("auto",), "eol": ("lf", "crlf"), "diff": ("sopsdiffer",), "merge": ("binary", "text", "union")}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from litellm_gitops.documents import mapping, sequence, texts
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 # https://github.com/gitleaks/gitleaks#configuration
 _KNOWN = {

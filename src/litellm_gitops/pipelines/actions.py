@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from litellm_gitops.documents import LOADER, Place, dig, mapping, sequence, text
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from litellm_gitops.documents import Place, dig, mapping, text, texts, walk
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 _URL = re.compile(
     r"\w+://(?:(?P<user>[^:/@]*)(?::(?P<password>.*))?@)?(?P<host>[\w.-]+)(?::(?P<port>\d+))?/(?P<name>[^?]*).*"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple, NoReturn
 
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 
 class PromqlError(Exception):

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 # macOS has a bash of 2007, which refuses what every runner takes
 _CALL = 'test "${BASH_VERSINFO[0]}" -ge 4 || exit 0; exec "$BASH" --norc "$@" -n'

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from litellm_gitops import shell
 from litellm_gitops.documents import Place, dig, mapping, sequence, text
+from litellm_gitops.languages import shell
 
 # the mark of the tests that call a program, by what brings it
 _NEEDED = {

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 _CODE = re.compile(r"`([^`\n]+)`")
 # a path with a slash, that no variable, placeholder or address is a part of

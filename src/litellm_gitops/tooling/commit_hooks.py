@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from litellm_gitops.documents import Place, mapping, sequence, text, texts
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from litellm_gitops import programs
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.languages import programs
+from litellm_gitops.spelling import closest
 
 NAMES = ("GNUmakefile", "Makefile", "makefile")
 Flaws = Iterator[tuple[int, str, str]]  # (line, what is wrong, what to do)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from litellm_gitops.documents import dig, mapping, sequence, text
-from litellm_gitops.proxy_facts import closest
+from litellm_gitops.spelling import closest
 
 _LEVELS = {"read", "write", "none"}
 # what asks GitHub who a workflow is: (its action, the input that has it ask, inputs with which it need not)

@@ -9,9 +9,10 @@ from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 
-from litellm_gitops import suite_tests, syntax
-from litellm_gitops.proxy_facts import closest
-from litellm_gitops.suite_tests import called
+from litellm_gitops.languages import syntax
+from litellm_gitops.spelling import closest
+from litellm_gitops.tooling import suite_tests
+from litellm_gitops.tooling.suite_tests import called
 
 Flaws = Iterator[tuple[int, str, str]]  # (line, what is wrong, what to do)
 
@@ -128,7 +129,7 @@ def _of_places(file: str, content: str) -> Iterator[tuple[int, str, str]]:
 
 def _is_a_module(name: str) -> bool:
     """Whether the package has it; nothing of it is run."""
-    path = Path(__file__).parent.joinpath(*name.split(".")[1:])
+    path = Path(__file__).parents[1].joinpath(*name.split(".")[1:])
     return path.is_dir() or path.with_suffix(".py").is_file()
 
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from litellm_gitops import shell
 from litellm_gitops.documents import Place, dig, mapping, sequence, text, texts
-from litellm_gitops.proxy_facts import closest
-from litellm_gitops.scripts import runs_the_suite
+from litellm_gitops.languages import shell
+from litellm_gitops.pipelines.scripts import runs_the_suite
+from litellm_gitops.spelling import closest
 
 Flaws = Iterator[tuple[Place, str, str]]  # (where, what is wrong, what to do)
 

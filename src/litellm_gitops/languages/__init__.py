@@ -1,0 +1,1 @@
+"""Languages that stand in files, as far as a rule needs them."""
