@@ -49,41 +49,6 @@ def models(config: Configuration) -> Faults:
     yield from _parts(config)
 
 
-def lone_models(config: Configuration) -> Faults:
-    """What a provider is called with, and neither a model nor a variable says, once for each provider.
-
-    Nothing is known where the database, a manager of keys or the client may give it.
-    """
-    wanted = table()["variables_of_providers"]
-    known = [config.get(f"general_settings.{each}") for each in ("key_management_system", *_OF_CLIENTS)]
-    known += [config.get(f"litellm_settings.{each}") for each in ("model_group_settings", *_OF_CLIENTS)]
-    if config.has_store or config.has_own_image or any(known) or config.get("router_settings.default_litellm_params"):
-        return
-    told = set[str]()
-    for place, params in map(_with_parameters, config.at("model_list.*.litellm_params")):
-        provider = text(params.get("model")).partition("/")[0]
-        by_itself = {*params} & {"litellm_credential_name", "configurable_clientside_auth_params", "extra_headers"}
-        if by_itself or params.get("custom_llm_provider") or provider in told:
-            continue
-        for key, variables in ((key, of[provider]) for key, of in wanted.items() if provider in of):
-            names = variables.split()
-            enough = [each for each in _GIVEN if key == "api_key" or each != "api_key"]
-            given = [params.get(each) for each in enough] + [config.get(f"litellm_settings.{each}") for each in enough]
-            if not any(given) and not config.get(f"litellm_settings.{provider}_key") and not config.may_have(*names):
-                what = f"{dotted(place)} has no {key}, and the variable {names[0]} is not set: {ENDS['calls']}"
-                told.add(provider)
-                yield Fault("calls", place, what, f"give the model {key}, or {names[0]} to the proxy")
-
-
-_GIVEN = ("api_base", "api_key", "base_url")  # who has an own address, may need no key
-# settings by which the proxy hands on what a client logs in with
-_OF_CLIENTS = ("forward_client_headers_to_llm_api", "forward_llm_provider_auth_headers")
-
-
-def _with_parameters(found: tuple[Place, Any]) -> tuple[Place, Model]:
-    return found[0], mapping(found[1])
-
-
 _SDKS = re.compile(r"(?:azure|openai)/")  # of which OpenAI's own library makes the addresses
 _ROUTE = re.compile(r"/(?:chat/completions|embeddings)/?(?:\?.*)?\Z")
 _DOMAINS = [

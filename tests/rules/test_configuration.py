@@ -60,8 +60,6 @@ FAULTS: dict[str, Fault] = {
         add(CHART.config, {"litellm_settings": {"callbacks": ["custom_callbacks.handler"]}}, SHARED),
     ),
     "a model of a provider that is misspelt": (KEPT, model({"model": "opnai/gpt-4o"})),
-    "a provider's model without a key": (CALLS, model({"model": "openai/gpt-4o"})),
-    "a server's model without an address": (CALLS, model({"model": "hosted_vllm/own"})),
     "an address with its route": (
         CALLS,
         model({"model": "azure/gpt-4o", "api_base": f"{ENDPOINT}openai/deployments/a/chat/completions?api-version=v1"}),
@@ -70,17 +68,11 @@ FAULTS: dict[str, Fault] = {
         CALLS,
         model({"model": "vertex_ai/gemini-3.8-flash", "vertex_credentials": "/var/secrets/gcp/service-account.json"}),
     ),
-    "a log of requests without its keys": (
-        EFFECT,
-        add(CHART.config, {"litellm_settings": {"success_callback": ["langfuse"]}}, SHARED),
-    ),
-    "a server's model without an address, and with a key": (CALLS, model({"model": "azure_ai/own", "api_key": "none"})),
     "a model with a guardrail that there is not": (EFFECT, model({"model": "ollama/own", "guardrails": ["pii"]})),
     "a budget of no amount": (
         EFFECT,
         add(CHART.config, {"router_settings": {"provider_budget_config": {"bedrock": {"time_period": "1d"}}}}, SHARED),
     ),
-    "alerts without an address": (EFFECT, add(CHART.config, {"general_settings": {"alerting": ["slack"]}}, SHARED)),
     "a host with its port": (EFFECT, substitute(SHARED, "redis_host: .*", "redis_host: redis.example.internal:6379")),
     "a cache with the names of the router": (
         SECTION,
@@ -174,21 +166,10 @@ HARMLESS: dict[str, Edit] = {
         )
         for given in ("ollama", "llama-cpp-no-key-required", "not-used", "fake-key")
     },
-    "models whose keys the database has": together(
-        model({"model": "openai/gpt-4o"}),
-        add(
-            CHART.config,
-            {
-                "general_settings": {"store_model_in_db": True, "alerting": ["slack"]},
-                "litellm_settings": {"success_callback": ["langfuse"]},
-            },
-            SHARED,
-        ),
+    "a log whose keys come from elsewhere": add(
+        CHART.config, {"litellm_settings": {"success_callback": ["langfuse"]}}, SHARED
     ),
-    "a provider's model for the key of each client": together(
-        model({"model": "anthropic/claude-sonnet-5"}),
-        add(CHART.config, {"general_settings": {"forward_client_headers_to_llm_api": True}}, SHARED),
-    ),
+    "a model whose key comes from elsewhere": model({"model": "openai/gpt-4o"}),
     "a key that a manager of keys holds": together(
         model({"model": "openai/gpt-4o", "api_key": "os.environ/OPENAI_API_KEY"}),
         add(
@@ -217,7 +198,7 @@ HARMLESS: dict[str, Edit] = {
     "settings of every section": together(
         add(CHART.config, {"litellm_settings": {"drop_params": True, "num_retries": 2, "callbacks": ["otel"]}}, SHARED),
         add(CHART.config, {"router_settings": {"routing_strategy": "least-busy", "cooldown_time": 30}}, SHARED),
-        add(CHART.config, {"general_settings": {"alerting": ["email"], "background_health_checks": True}}, AWS),
+        add(CHART.config, {"general_settings": {"alerting": ["slack"], "background_health_checks": True}}, AWS),
     ),
     **{
         f"a model {model_} that is called {name}": model(

@@ -30,7 +30,7 @@ from litellm_gitops.documents import Place, dig, mapping, text
 from litellm_gitops.findings import Finding, Misspelt, edit
 from litellm_gitops.proxy_facts import REFERENCE
 from litellm_gitops.proxy_keys import misplaced_keys, misspelt_keys, misspelt_references
-from litellm_gitops.proxy_models import lone_models, models, names_of_guardrails, names_of_models
+from litellm_gitops.proxy_models import models, names_of_guardrails, names_of_models
 from litellm_gitops.repository import Cluster, Values
 from litellm_gitops.rules import rule_of_values
 from litellm_gitops.spelling import closest
@@ -107,8 +107,7 @@ def _surroundings(config: Configuration) -> Faults:
             if is_file and not config.may_hold(value):
                 fix = "mount it below /etc/litellm" if end == "starts" else "correct the path, or mount the file there"
                 yield Fault(end, place, f"no volume brings the file of {dotted(place)}: {ENDS[end]}", fix)
-    for fault in _variables(config):
-        yield from (fault,) if fault.end != "effect" else ()  # those are told where nothing else is
+    yield from _variables(config)
     for entry in table()["never"]:
         for place, _ in config.at(entry["at"]):
             yield Fault(entry["end"], place, f"{dotted(place)}: {ENDS[entry['end']]}", entry["instead"])
@@ -126,12 +125,6 @@ def _variables(config: Configuration) -> Faults:
             if needed and not given and not config.may_have(*names):
                 what = f"{dotted(place)} needs the variable {' or '.join(names)}: {ENDS[entry['end']]}"
                 yield Fault(entry["end"], place, what, f"give {names[0]} to the proxy, or take it away")
-
-
-def _alone(config: Configuration) -> Faults:
-    """What nothing gives to a model or to a setting, where it cannot come from the database."""
-    yield from () if config.has_store else (fault for fault in _variables(config) if fault.end == "effect")
-    yield from lone_models(config)
 
 
 def _redis(config: Configuration) -> Faults:
@@ -285,7 +278,6 @@ def faults(cluster: Cluster) -> tuple[Fault, ...]:
             if not any(fault.place[: len(place)] == place for place in found):
                 found[fault.place] = fault
     # beside another mistake it is not known what is meant to be given
-    found |= {} if found else {fault.place: fault for fault in _alone(Configuration(values, content))}
     return tuple(found.values())
 
 
