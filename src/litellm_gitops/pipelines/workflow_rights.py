@@ -13,11 +13,7 @@ _LEVELS = {"read", "write", "none"}
 # what asks GitHub who a workflow is: (its action, the input that has it ask, inputs with which it need not)
 _OF_AWS = {"aws-access-key-id", "web-identity-token-file", "role-chaining"}
 _IDENTITIES = (
-    (
-        "aws-actions/configure-aws-credentials",
-        "role-to-assume",
-        {"aws-access-key-id", "web-identity-token-file", "role-chaining"},
-    ),
+    ("aws-actions/configure-aws-credentials", "role-to-assume", _OF_AWS),
     ("google-github-actions/auth", "workload_identity_provider", {"credentials_json"}),
     ("azure/login", "client-id", {"creds", "auth-type"}),
 )
